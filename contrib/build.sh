@@ -1,0 +1,26 @@
+#!/bin/sh
+# Builds in a folder of its own: build.sh DIR [configure options].  Quiet when
+# all goes well; otherwise the end of what failed, and its exit status.
+set -eu
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+dir=$1
+shift
+mkdir -p "$dir"
+dir=$(cd "$dir" && pwd)
+log=$dir/build.log
+: >"$log"
+
+run() {
+	"$@" >>"$log" 2>&1 && return
+	status=$?
+	tail -n 30 "$log" >&2
+	echo "build.sh: '$*' failed, see $log" >&2
+	exit $status
+}
+
+cd "$root"
+run autoreconf -i
+cd "$dir"
+run "$root/configure" "$@"
+run make -j"${ORTHRUS_BUILD_JOBS:-$(nproc)}"

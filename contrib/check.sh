@@ -1,0 +1,204 @@
+#!/bin/bash
+# Builds orthrus in every way that matters and runs every test; the last line
+# says "N passed, N failed", and the exit status whether all was well.
+# Installs what is missing (Debian, as root).  Leaves its work in build/.
+#
+#   check.sh [STEP...]	only these: gcc clang asan shared fuzz dist scripts
+set -u
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+build=${ORTHRUS_BUILD:-$root/build}
+export LC_ALL=C.UTF-8 PATH="$PATH:/usr/sbin:/sbin"
+passed=0 failed=0 skipped=0
+
+say() {
+	printf '\n== %s\n' "$*"
+}
+
+# one NAME STATUS: counts something that passes or fails as a whole.
+one() {
+	if [ "$2" -eq 0 ]; then
+		passed=$((passed + 1))
+		echo "PASS: $1"
+	else
+		failed=$((failed + 1))
+		echo "FAIL: $1"
+	fi
+}
+
+# Prints "PASSED FAILED SKIPPED" for the test that wrote the log $1 with the
+# result $2 (automake's word).  Looks for the sums of cmocka, of pytest, and
+# of our scripts; a test without them counts as one.
+count_log() {
+	awk -v result="$2" '
+	function words(    i) {
+		for (i = 1; i < NF; i++) {
+			if ($(i + 1) ~ /^passed/) p = $i
+			if ($(i + 1) ~ /^failed/) f = $i
+			if ($(i + 1) ~ /^skipped/) s = $i
+			if ($(i + 1) ~ /^error/) e = $i
+		}
+	}
+	/^\[  PASSED  \] [0-9]+ test/ { p += $4; seen = 1 }
+	/^\[  FAILED  \] [0-9]+ test/ { f += $4; seen = 1 }
+	/^\[  SKIPPED \] [0-9]+ test/ { s += $4; seen = 1 }
+	/^(=+ )?[0-9]+ [a-z]+(, [0-9]+ [a-z]+)* in [0-9.]+s/ ||
+	/^[0-9]+ passed, [0-9]+ failed(, [0-9]+ skipped)?$/ {
+		p = f = s = e = 0
+		words()
+		seen = 1
+	}
+	END {
+		f += e
+		if (result ~ /^(FAIL|ERROR|XPASS)$/ && f == 0)
+			f = 1
+		else if (!seen && result == "PASS")
+			p = 1
+		else if (!seen && result == "SKIP")
+			s = 1
+		print p + 0, f + 0, s + 0
+	}' "$1"
+}
+
+# tests DIR NAME: "make check" there, counted test by test.
+tests() {
+	local trs result p f s P=0 F=0 S=0
+	find "$1/tests" -name '*.trs' -delete 2>/dev/null
+	(cd "$1" && make -k -j"$(nproc)" check) >"$1/check.log" 2>&1
+	local status=$?
+	while IFS= read -r trs; do
+		result=$(sed -n 's/^:global-test-result: //p' "$trs")
+		read -r p f s < <(count_log "${trs%.trs}.log" "$result")
+		P=$((P + p)) F=$((F + f)) S=$((S + s))
+		case $result in
+		PASS)	;;
+		SKIP)	echo "SKIP: $(basename "$trs" .trs):" \
+			    "$(head -n 1 "${trs%.trs}.log")" ;;
+		*)	echo "$result: $(basename "$trs" .trs)"
+			tail -n 60 "${trs%.trs}.log" | sed 's/^/    /' ;;
+		esac
+	done < <(find "$1/tests" -name '*.trs' | sort)
+	if [ "$status" -ne 0 ] && [ "$F" -eq 0 ]; then
+		tail -n 30 "$1/check.log"
+		F=1
+	fi
+	[ $((P + F)) -gt 0 ] || { echo "no test ran"; F=1; }
+	passed=$((passed + P)) failed=$((failed + F)) skipped=$((skipped + S))
+	echo "$2: $P passed, $F failed, $S skipped"
+}
+
+# compile DIR OPTIONS...: false when it does not build.
+compile() {
+	"$root/contrib/build.sh" "$build/$1" "${@:2}"
+	local status=$?
+	one "builds: $1" $status
+	return $status
+}
+
+demo() {
+	ORTHRUS=$build/$1/orthrus "$root/contrib/demo.sh" \
+	    >"$build/$1/demo.log" 2>&1
+	local status=$?
+	[ $status -eq 0 ] || tail -n 30 "$build/$1/demo.log"
+	one "contrib/demo.sh with $1" $status
+}
+
+step_gcc() {
+	compile gcc CC=gcc --enable-werror || return
+	tests "$build/gcc" "make check, gcc"
+	demo gcc
+}
+
+step_clang() {
+	compile clang CC=clang --enable-werror ORTHRUS_SKIP_INTEGRATION=1 &&
+	    tests "$build/clang" "make check, clang, without integration"
+}
+
+step_asan() {
+	compile asan CC=gcc CFLAGS="-O1 -g" --enable-werror \
+	    --enable-sanitizers &&
+	    tests "$build/asan" "make check, address and undefined sanitizers"
+}
+
+step_shared() {
+	compile shared CC=gcc --enable-werror --with-libssh=shared \
+	    ORTHRUS_SKIP_INTEGRATION=1 || return
+	tests "$build/shared" "make check, shared libssh, without integration"
+	demo shared
+}
+
+step_dist() {
+	compile gcc CC=gcc --enable-werror || return
+	(cd "$build/gcc" && make -j"$(nproc)" distcheck) \
+	    >"$build/gcc/distcheck.log" 2>&1
+	local status=$?
+	[ $status -eq 0 ] || tail -n 40 "$build/gcc/distcheck.log"
+	one "make distcheck" $status
+}
+
+# Each fuzzer for a moment, from its corpus: enough to see that it works.
+step_fuzz() {
+	compile fuzz CC=clang --enable-werror --enable-fuzzers \
+	    ORTHRUS_SKIP_INTEGRATION=1 || return
+	local fuzzer name found
+	for fuzzer in "$build"/fuzz/tests/fuzz/fuzz_*; do
+		[[ -x $fuzzer && -f $fuzzer ]] || continue
+		name=$(basename "$fuzzer")
+		found=$build/fuzz/found/$name
+		mkdir -p "$found"
+		"$fuzzer" -max_total_time="${ORTHRUS_FUZZ_SECONDS:-5}" \
+		    -artifact_prefix="$found/" "$found" \
+		    "$root/tests/corpus/${name#fuzz_}" >"$found.log" 2>&1
+		local status=$?
+		[ $status -eq 0 ] || tail -n 30 "$found.log"
+		one "$name" $status
+	done
+}
+
+step_scripts() {
+	local script
+	for script in "$root"/contrib/*.sh "$root"/tests/{,*/}*.sh \
+	    "$root/.ci/run"; do
+		shellcheck "$script"
+		one "shellcheck ${script#"$root"/}" $?
+	done
+	unit
+}
+
+# systemd is not installed for this; where it is, the unit must please it.
+unit() {
+	command -v systemd-analyze >/dev/null || {
+		skipped=$((skipped + 1))
+		echo "SKIP: contrib/orthrus.service: no systemd-analyze"
+		return
+	}
+	sed 's|/usr/local/bin/orthrus|/bin/true|' \
+	    "$root/contrib/orthrus.service" >"$build/orthrus.service"
+	systemd-analyze verify --man=no "$build/orthrus.service"
+	one "contrib/orthrus.service verifies" $?
+	systemd-analyze security --offline=true --threshold=20 \
+	    "$build/orthrus.service" >"$build/security.log"
+	one "contrib/orthrus.service is confined" $?
+}
+
+[ $# -gt 0 ] || set -- gcc clang asan shared fuzz dist scripts
+for step; do
+	declare -F "step_$step" >/dev/null || {
+		echo "check.sh: no step '$step'" >&2
+		exit 64
+	}
+done
+"$root/contrib/deps.sh" check || one "contrib/deps.sh check" 1
+mkdir -p "$build"
+for step; do
+	say "$step"
+	start=$SECONDS
+	"step_$step"
+	echo "($step took $((SECONDS - start)) s)"
+done
+
+echo
+total="$passed passed, $failed failed"
+[ "$skipped" -eq 0 ] || total="$total, $skipped skipped"
+echo "$total"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

@@ -1,0 +1,60 @@
+#!/bin/sh
+# Installs the Debian packages that are missing for a purpose; nothing when
+# none is.  Needs root only if something must be installed.
+#
+#   deps.sh build	compile and install the program
+#   deps.sh demo	contrib/demo.sh as well
+#   deps.sh check	contrib/check.sh as well
+set -eu
+
+build="autoconf automake gcc libc6-dev make pkg-config libevent-dev
+    libinih-dev libjansson-dev libkrb5-dev libsodium-dev libssh-dev
+    libssl-dev zlib1g-dev"
+demo="curl openssh-client openssh-server python3"
+check="clang libclang-rt-14-dev libcmocka-dev mandoc python3-pytest
+    python3-pytest-xdist shellcheck"
+
+case ${1:-build} in
+build)	wanted=$build ;;
+demo)	wanted="$build $demo" ;;
+check)	wanted="$build $demo $check" ;;
+*)	sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
+esac
+
+# shellcheck disable=SC2086 # lists of words
+command -v apt-get >/dev/null || {
+	echo "deps.sh: not a Debian system; make sure of:" $wanted >&2
+	exit 0
+}
+missing=
+for package in $wanted; do
+	[ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" \
+	    = installed ] || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+[ "$(id -u)" -eq 0 ] || {
+	echo "deps.sh: as root, install:$missing" >&2
+	exit 77
+}
+
+# An sshd that is installed for a test has no business to start serving.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+	trap 'rm -f $policy' EXIT
+	trap 'exit 1' HUP INT TERM
+	printf '#!/bin/sh\nexit 101\n' >$policy
+	chmod 755 $policy
+fi
+echo "installing:$missing"
+log=$(mktemp)
+export DEBIAN_FRONTEND=noninteractive
+# shellcheck disable=SC2086 # a list of words
+if apt-get -q update >"$log" 2>&1 &&
+    apt-get -q -y install --no-install-recommends $missing >>"$log" 2>&1; then
+	rm -f "$log"
+else
+	tail -n 20 "$log" >&2
+	echo "deps.sh: apt-get failed, see $log" >&2
+	exit 69
+fi

@@ -1,0 +1,29 @@
+# Every public header, in the order of the layers.
+
+noinst_HEADERS += \
+	include/orthrus/base/address.h \
+	include/orthrus/base/error.h \
+	include/orthrus/base/file.h \
+	include/orthrus/base/log.h \
+	include/orthrus/base/mem.h \
+	include/orthrus/base/text.h \
+	include/orthrus/proto/server.h \
+	include/orthrus/proto/socks5.h \
+	include/orthrus/proto/spec.h \
+	include/orthrus/proto/wire.h \
+	include/orthrus/conf/config.h \
+	include/orthrus/relay/endpoint.h \
+	include/orthrus/relay/relay.h \
+	include/orthrus/relay/socket.h \
+	include/orthrus/transport/dial.h \
+	include/orthrus/transport/listener.h \
+	include/orthrus/ssh/hostkey.h \
+	include/orthrus/ssh/identity.h \
+	include/orthrus/ssh/link.h \
+	include/orthrus/ssh/mux.h \
+	include/orthrus/ssh/selftest.h \
+	include/orthrus/ssh/session.h \
+	include/orthrus/tunnel/tunnel.h \
+	include/orthrus/agent/commands.h \
+	include/orthrus/agent/control.h \
+	include/orthrus/agent/notify.h

@@ -1,0 +1,13 @@
+/*
+ * The commands of the orthrus program.  Each gets its own argv (argv[0] is
+ * the command's name) and returns an exit code of the contract.
+ */
+#ifndef ORTHRUS_AGENT_COMMANDS_H
+#define ORTHRUS_AGENT_COMMANDS_H
+
+int cmd_connect(int argc, char **argv);
+int cmd_check(int argc, char **argv);
+int cmd_keygen(int argc, char **argv);
+int cmd_status(int argc, char **argv);
+
+#endif

@@ -1,0 +1,25 @@
+/*
+ * sd_notify(3)'s protocol, without libsystemd: datagrams to $NOTIFY_SOCKET,
+ * from the main process.  All of it does nothing when systemd did not ask.
+ */
+#ifndef ORTHRUS_AGENT_NOTIFY_H
+#define ORTHRUS_AGENT_NOTIFY_H
+
+#include <stdint.h>
+
+/*
+ * Sends state, e.g. "READY=1\nSTATUS=connected".  A socket path that starts
+ * with '@' is an abstract one.  Never blocks; failures are ignored.
+ */
+void notify_send(const char *state);
+
+/* As notify_send() for RELOADING=1 with the MONOTONIC_USEC that it needs. */
+void notify_reloading(void);
+
+/*
+ * How often WATCHDOG=1 is wanted, in milliseconds: half of $WATCHDOG_USEC, or
+ * 0 when the watchdog is off or meant for another process ($WATCHDOG_PID).
+ */
+uint64_t notify_watchdog_ms(void);
+
+#endif

@@ -1,0 +1,29 @@
+/* Whole files: read with a limit, and the directories that lead to one. */
+#ifndef ORTHRUS_BASE_FILE_H
+#define ORTHRUS_BASE_FILE_H
+
+#include <sys/stat.h>
+
+#include <stddef.h>
+
+#include "orthrus/base/error.h"
+
+/*
+ * Reads a regular file of at most max bytes; *len (may be NULL) is its length
+ * and a NUL follows.  *st (may be NULL) is what was opened, st_mode 0 when
+ * nothing was.  Returns memory for the caller to free, or NULL with errno:
+ * EISDIR for a directory, ENXIO for anything else that is no regular file,
+ * EFBIG when over max.  Never blocks on a FIFO.
+ */
+char *file_read(const char *path, size_t max, size_t *len, struct stat *st);
+
+/*
+ * Makes the directories above path that are missing, with mode 0700.
+ * 0, or -1 with *e (EX_CANTCREAT).
+ */
+int file_make_parents(const char *path, struct error *e);
+
+/* Writes all n bytes to a blocking descriptor: 0, or -1 with errno. */
+int file_write_all(int fd, const void *p, size_t n);
+
+#endif

@@ -1,0 +1,28 @@
+/*
+ * Making text of unknown origin fit for one line of a log, an error message
+ * or a JSON string.
+ */
+#ifndef ORTHRUS_BASE_TEXT_H
+#define ORTHRUS_BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum text_style {
+	TEXT_PLAIN,	/* control characters and invalid UTF-8 as \n, \x1b */
+	TEXT_JSON	/* the inside of a JSON string; invalid UTF-8 becomes
+			   U+FFFD */
+};
+
+/*
+ * Writes the NUL-terminated in, escaped, to out of size >= 4 bytes and
+ * returns its length.  What does not fit is cut off between two characters
+ * and leaves "..." behind.
+ */
+size_t text_escape(char *out, size_t size, const char *in,
+    enum text_style style);
+
+/* True when s is valid UTF-8 without control characters (C0, DEL, C1). */
+bool text_clean(const char *s, size_t len);
+
+#endif

@@ -1,0 +1,106 @@
+/*
+ * The configuration of "orthrus connect": one keyword table feeds it from
+ * options, environment, the ini file and defaults, in that order of
+ * precedence.
+ */
+#ifndef ORTHRUS_CONF_CONFIG_H
+#define ORTHRUS_CONF_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "orthrus/base/address.h"
+#include "orthrus/base/log.h"
+#include "orthrus/proto/server.h"
+#include "orthrus/proto/spec.h"
+
+/* A forward as configured; its section or place names it. */
+struct forward_conf {
+	char name[NAME_MAX_LEN];	/* "[forward NAME]", else "L1", "R2" ... */
+	struct forward_spec spec;
+};
+
+struct config {
+	char *file;			/* ini file that was read, or NULL */
+	char name[NAME_MAX_LEN];
+
+	struct server *servers;		/* user filled in for each */
+	size_t nservers;
+	char *identity;			/* path */
+	char **known_hosts;		/* paths, the first one is written to */
+	size_t nknown_hosts;
+	char **host_keys;		/* "SHA256:..." */
+	size_t nhost_keys;
+	bool accept_new;
+	char *password_file;		/* path, or NULL */
+
+	bool socks5;			/* wanted at all */
+	bool socks5_default;		/* only by default: a taken port is a warning */
+	struct address socks5_listen;
+	char *socks5_username;		/* or NULL */
+	char *socks5_password_file;	/* path, or NULL */
+
+	struct forward_conf *local, *remote;
+	size_t nlocal, nremote;
+
+	uint64_t backoff_min, backoff_max;	/* milliseconds */
+	bool reconnect;
+
+	struct address control;
+	enum log_level log_level;
+	enum log_format log_format;
+
+	struct setting *settings;	/* private: values and origins */
+	size_t nsettings;
+};
+
+/*
+ * Builds the effective configuration.  argv[0] is skipped; "--config" among
+ * the options (or ORTHRUS_CONFIG) names the file, else the first default one
+ * that exists is read.  getenv(3) is the environment.  Every error found is
+ * reported through report (arg passed on), one line each, in the order of
+ * option, environment, file; a line of the file starts "FILE:LINE: ".
+ * Returns a config to free with config_free(), or NULL with *code set to
+ * EX_USAGE (a faulty option) or EX_CONFIG (environment or file).
+ */
+struct config *config_load(int argc, char **argv,
+    void (*report)(void *arg, const char *line), void *arg, int *code);
+
+void config_free(struct config *c);
+
+/*
+ * Prints "section.key = value  # origin" for every setting, secrets masked,
+ * origin being "option --name", "environment NAME", "FILE:LINE" or "default".
+ */
+void config_print(const struct config *c, FILE *f);
+
+/*
+ * Puts where the value of section.key comes from before the text of *e, for
+ * an error that only showed when the value was used.
+ */
+void config_blame(const struct config *c, const char *section, const char *key,
+    struct error *e);
+
+/*
+ * Checks what the file system must give: identity readable and private and
+ * an Ed25519 key is left to the ssh layer; here secret files are refused when
+ * others can read them.  Reads a secret's first line from path into a string
+ * that the caller wipes with secret_free().  NULL with *e (EX_CONFIG).
+ */
+char *secret_load(const char *path, struct error *e);
+void secret_free(char *secret);
+
+/*
+ * The directories of the contract's section 2.1: systemd's STATE_DIRECTORY
+ * and RUNTIME_DIRECTORY win, then root's /var/lib/orthrus and /run/orthrus,
+ * then XDG's ($XDG_STATE_HOME or ~/.local/state)/orthrus and
+ * ($XDG_RUNTIME_DIR or /tmp/orthrus-UID)/orthrus.  The caller frees.
+ */
+char *state_directory(void);
+char *runtime_directory(void);
+
+/* The options that "connect" takes, one line each, for --help. */
+void config_usage(FILE *f);
+
+#endif

@@ -1,0 +1,17 @@
+/* A connected stream socket (TCP or Unix) as an endpoint of the relay. */
+#ifndef ORTHRUS_RELAY_SOCKET_H
+#define ORTHRUS_RELAY_SOCKET_H
+
+#include "orthrus/relay/endpoint.h"
+
+struct event_base;
+
+/*
+ * Takes ownership of the non-blocking descriptor fd and makes an endpoint of
+ * it; n bytes of early (input that was read before, e.g. behind a SOCKS5
+ * request) come first.  Freed by its close().
+ */
+struct endpoint *socket_endpoint_new(struct event_base *base, int fd,
+    const uint8_t *early, size_t n);
+
+#endif

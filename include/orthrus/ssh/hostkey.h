@@ -1,0 +1,51 @@
+/* Who the server is: pinned fingerprints, known_hosts, first contact. */
+#ifndef ORTHRUS_SSH_HOSTKEY_H
+#define ORTHRUS_SSH_HOSTKEY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "orthrus/base/error.h"
+
+struct ssh_session_struct;
+
+#define FINGERPRINT_MAX 64	/* "SHA256:" and 43 characters, with NUL */
+
+struct hostkey_policy {
+	char *const *pins;		/* fingerprints; when any, only they count */
+	size_t npins;
+	char *const *known_hosts;	/* files; the first is written to */
+	size_t nknown_hosts;
+	bool accept_new;
+};
+
+/*
+ * Decides on the key that the connected session's server proved, for the
+ * server as the user named it (host without brackets, port).  The fingerprint
+ * goes to fp whatever the answer.  Returns 0 when the key is trusted (with
+ * accept_new an unknown one is remembered first, the file and its directory
+ * being made when missing), else -1 with *e (EX_NOPERM, 77): unknown (the text
+ * holds the fingerprint and the exact "--host-key SHA256:..." that would
+ * accept it), changed (file and line of the old key, never accepted),
+ * revoked, not among the pins.  A known_hosts file is read in OpenSSH's
+ * format, sshd(8): hashed names, [host]:port, patterns, negation, @revoked;
+ * @cert-authority lines do not apply.
+ */
+int hostkey_check(struct ssh_session_struct *session, const char *host,
+    uint16_t port, const struct hostkey_policy *policy,
+    char fp[FINGERPRINT_MAX], struct error *e);
+
+/* True for "SHA256:" and 43 base64 characters. */
+bool fingerprint_valid(const char *s);
+
+/*
+ * The pure part: looks for key (the base64 blob of an "ssh-ed25519" key) of
+ * host in the text of one known_hosts file of len bytes.
+ */
+enum known_host { KNOWN_HOST_NONE, KNOWN_HOST_MATCH, KNOWN_HOST_CHANGED,
+    KNOWN_HOST_REVOKED };
+enum known_host known_hosts_lookup(const char *text, size_t len,
+    const char *host, uint16_t port, const char *key, unsigned *line);
+
+#endif

@@ -1,0 +1,35 @@
+/*
+ * The key that this host logs in with: Ed25519 in OpenSSH format, private to
+ * its owner, unencrypted, with an optional certificate beside it.
+ */
+#ifndef ORTHRUS_SSH_IDENTITY_H
+#define ORTHRUS_SSH_IDENTITY_H
+
+#include "orthrus/base/error.h"
+
+struct identity;		/* holds a libssh key, wiped when freed */
+struct ssh_key_struct;
+
+/*
+ * Reads the private key at path and, when "PATH-cert.pub" exists, puts that
+ * certificate on it.  Refused with *e (EX_CONFIG) and what to do: missing
+ * (names "orthrus keygen"), not a regular file, readable by group or others,
+ * owned by someone else than us or root, encrypted, not Ed25519, malformed, a
+ * certificate of another key.  Free with identity_free().
+ */
+struct identity *identity_load(const char *path, struct error *e);
+void identity_free(struct identity *id);
+
+/* The libssh key, owned by id; for ssh_userauth_publickey(). */
+struct ssh_key_struct *identity_key(const struct identity *id);
+
+/*
+ * Makes a new key and writes it to path with mode 0600, its directory being
+ * created with 0700 when missing, and its public half to "PATH.pub"; never
+ * overwrites.  The public key line ("ssh-ed25519 AAAA... comment") is
+ * returned for the caller to free; NULL with *e (EX_CANTCREAT).
+ */
+char *identity_generate(const char *path, const char *comment,
+    struct error *e);
+
+#endif

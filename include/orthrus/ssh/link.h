@@ -1,0 +1,64 @@
+/*
+ * The link keeps one session alive: it tries the servers in turn, waits
+ * longer after each round that failed, and begins again when a session ends.
+ */
+#ifndef ORTHRUS_SSH_LINK_H
+#define ORTHRUS_SSH_LINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "orthrus/ssh/session.h"
+
+struct link;
+
+enum link_state { LINK_CONNECTING, LINK_CONNECTED, LINK_BACKOFF };
+
+struct link_config {
+	struct session_config session;	/* server is filled in by the link */
+	const struct server *servers;	/* tried in this order */
+	size_t nservers;
+	uint64_t backoff_min, backoff_max;	/* milliseconds */
+	bool reconnect;
+};
+
+struct link_events {
+	void (*up)(void *arg, struct mux *mux);
+	/* The mux given to up() is freed after this returns. */
+	void (*down)(void *arg);
+	void (*incoming)(void *arg, struct channel *ch,
+	    const struct address *listen);
+	/*
+	 * It will not try again: EX_NOPERM when every server that could be
+	 * reached refused us before the first success, EX_UNAVAILABLE without
+	 * reconnect.
+	 */
+	void (*gave_up)(void *arg, const struct error *why);
+};
+
+/* Starts at once.  What config points to must outlive the link. */
+struct link *link_new(struct event_base *base, struct dialer *dialer,
+    const struct link_config *config, const struct link_events *events,
+    void *arg);
+/* Ends the session, if any, calling down() first. */
+void link_free(struct link *l);
+
+struct link_info {
+	enum link_state state;
+	const struct server *server;	/* tried or connected */
+	int64_t since;			/* UNIX time of the last change of state */
+	uint64_t reconnects;		/* sessions after the first */
+	struct session_info session;
+};
+void link_info(const struct link *l, struct link_info *info);
+
+/*
+ * The wait before round n (0: the first after a failure) in milliseconds:
+ * min doubled n times, at most max, less up to a quarter by random (a 32-bit
+ * random number), so that agents do not come back all at once.  Pure.
+ */
+uint64_t backoff_delay(unsigned n, uint64_t min, uint64_t max,
+    uint32_t random);
+
+#endif

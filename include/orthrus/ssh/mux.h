@@ -1,0 +1,127 @@
+/*
+ * The channel manager: RFC 4254's connection protocol over one authenticated
+ * session.  It opens and accepts channels, keeps their windows, and asks the
+ * far end for listeners.  A channel is an endpoint of the relay.
+ */
+#ifndef ORTHRUS_SSH_MUX_H
+#define ORTHRUS_SSH_MUX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "orthrus/base/address.h"
+#include "orthrus/relay/endpoint.h"
+
+struct event_base;
+struct ssh_session_struct;
+struct mux;
+struct channel;
+
+/* Reason codes of SSH_MSG_CHANNEL_OPEN_FAILURE, RFC 4254 section 5.1. */
+enum open_failure {
+	OPEN_OK = 0,
+	OPEN_PROHIBITED = 1,
+	OPEN_CONNECT_FAILED = 2,
+	OPEN_UNKNOWN_TYPE = 3,
+	OPEN_RESOURCE_SHORTAGE = 4
+};
+
+#define MUX_CHANNELS_MAX 16384	/* per session, both directions */
+
+struct mux_events {
+	/*
+	 * The far end connected to a listener that it keeps for us
+	 * (forwarded-tcpip, RFC 4254 section 7.2, or
+	 * forwarded-streamlocal@openssh.com).  Answer now or later with
+	 * channel_accept() or channel_refuse().
+	 */
+	void (*incoming)(void *arg, struct channel *ch,
+	    const struct address *listen);
+	/* There is something to send: libssh wants its turn. */
+	void (*output)(void *arg);
+	/* The peer broke the protocol; the session cannot go on. */
+	void (*violation)(void *arg, const char *what);
+};
+
+/*
+ * Attaches to a libssh session right after ssh_new() and before its key
+ * exchange.  The session outlives the mux.
+ */
+struct mux *mux_new(struct event_base *base, struct ssh_session_struct *session,
+    const struct mux_events *events, void *arg);
+
+/*
+ * Ends every channel: bytes that have arrived are still delivered by their
+ * relays, then those streams end with ECONNRESET.  Open attempts and requests
+ * that wait for an answer are told OPEN_CONNECT_FAILED, or failure.
+ */
+void mux_free(struct mux *m);
+
+/*
+ * Runs what was put off while libssh had its turn: hands out free window,
+ * wakes streams in order, frees closed channels.  Call after each turn.
+ */
+void mux_turn(struct mux *m);
+
+/*
+ * Opens a channel to a TCP address (direct-tcpip; the name is resolved at the
+ * far end) or a Unix socket there (direct-streamlocal@openssh.com).  opened is
+ * called once with OPEN_OK, or with a reason and the peer's text (escaped),
+ * after which the channel is gone.  NULL when there are too many channels.
+ */
+typedef void channel_opened(void *arg, enum open_failure reason,
+    const char *text);
+struct channel *mux_open(struct mux *m, const struct address *to,
+    channel_opened *opened, void *arg);
+
+/* Gives up an attempt; opened is not called, a late success is closed. */
+void channel_cancel(struct channel *ch);
+
+/* The two answers to incoming().  text is sent to the peer. */
+void channel_accept(struct channel *ch);
+void channel_refuse(struct channel *ch, enum open_failure reason,
+    const char *text);
+/*
+ * gone is called if the session ends before such a channel was answered; the
+ * channel is then not to be touched any more.
+ */
+void channel_on_gone(struct channel *ch, void (*gone)(void *arg), void *arg);
+
+/* The open channel as an endpoint; close() on it frees the channel. */
+struct endpoint *channel_endpoint(struct channel *ch);
+
+/*
+ * Global requests, answered in the order sent (RFC 4254 section 4).
+ * mux_listen asks the far end to listen (tcpip-forward, or
+ * streamlocal-forward@openssh.com); port is the one bound, which is the
+ * chosen one when 0 was asked for.  An address host "localhost" asks for
+ * loopback, "*" for all interfaces.  mux_unlisten cancels; port 0 is not
+ * valid there.  mux_ping is keepalive@openssh.com: any answer counts.
+ * answered is called once, with ok false when the session ended first.
+ */
+typedef void mux_answered(void *arg, bool ok, uint16_t port);
+void mux_listen(struct mux *m, const struct address *at,
+    mux_answered *answered, void *arg);
+void mux_unlisten(struct mux *m, const struct address *at,
+    mux_answered *answered, void *arg);
+void mux_ping(struct mux *m, mux_answered *answered, void *arg);
+/* No answer that is still due is delivered to arg any more. */
+void mux_forget(struct mux *m, void *arg);
+
+/* True when Unix sockets can be listened on at the far end by this build. */
+bool mux_can_listen_unix(void);
+
+struct mux_counters {
+	size_t open;		/* channels open or opening now */
+	uint64_t total;		/* channels opened or accepted so far */
+	uint64_t in, out;	/* payload bytes of channels */
+	size_t backlog;		/* bytes handed to libssh, not yet to the kernel */
+	uint64_t received;	/* bytes on the wire: it grows, the peer lives */
+};
+void mux_counters(const struct mux *m, struct mux_counters *out);
+
+/* True while so much is unsent that nothing more should be read. */
+bool mux_flooded(const struct mux *m);
+
+#endif

@@ -1,0 +1,75 @@
+/*
+ * One SSH session from dialling to its end: connect, exchange keys, check the
+ * host key, log in, and carry channels.  It lives once; link.h makes new ones.
+ */
+#ifndef ORTHRUS_SSH_SESSION_H
+#define ORTHRUS_SSH_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "orthrus/base/error.h"
+#include "orthrus/proto/server.h"
+#include "orthrus/ssh/hostkey.h"
+#include "orthrus/ssh/identity.h"
+#include "orthrus/ssh/mux.h"
+
+struct dialer;
+struct event_base;
+struct session;
+
+struct session_config {
+	struct server server;		/* with its user */
+	struct hostkey_policy policy;
+	const struct identity *identity;	/* or NULL with a password */
+	const char *password;		/* or NULL */
+	uint64_t connect_ms;		/* for the network connection */
+	uint64_t login_ms;		/* from there to being logged in */
+	uint64_t probe_ms;		/* silence before a probe is sent */
+	uint64_t dead_ms;		/* silence after which the peer is dead */
+};
+
+struct session_info {
+	const char *kex, *cipher;	/* "" before the key exchange */
+	char host_key[FINGERPRINT_MAX];
+	int64_t rtt_ms;			/* of the last probe, -1 unknown */
+};
+
+struct session_events {
+	/* Logged in: channels may be opened. */
+	void (*up)(void *arg);
+	/* See struct mux_events. */
+	void (*incoming)(void *arg, struct channel *ch,
+	    const struct address *listen);
+	/*
+	 * It is over; why says so in one line, its code EX_NOPERM when the
+	 * host key or the login was refused, else EX_UNAVAILABLE.  Called from
+	 * the loop, once, never from inside session_start().  The owner calls
+	 * session_free() then or later.
+	 */
+	void (*ended)(void *arg, const struct error *why);
+};
+
+/* Once, before the first session. */
+void session_library_init(void);
+
+/*
+ * Starts to connect.  What config points to must outlive the session; config
+ * itself is copied.
+ */
+struct session *session_start(struct event_base *base, struct dialer *dialer,
+    const struct session_config *config, const struct session_events *events,
+    void *arg);
+
+/*
+ * Ends it without calling ended: a disconnect message is sent when that is
+ * possible at once, streams end as mux_free() says.  Not from inside a
+ * callback of the session's mux.
+ */
+void session_free(struct session *s);
+
+/* The channel manager, or NULL while not logged in. */
+struct mux *session_mux(struct session *s);
+void session_info(const struct session *s, struct session_info *info);
+
+#endif

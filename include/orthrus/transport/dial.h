@@ -1,0 +1,56 @@
+/*
+ * Connecting without blocking: names resolved as the system does
+ * (getaddrinfo(3) with NSS) off the loop's thread, all addresses tried, IPv6
+ * and IPv4 interleaved with a head start of 250 ms each (RFC 8305), and Unix
+ * sockets by path.
+ */
+#ifndef ORTHRUS_TRANSPORT_DIAL_H
+#define ORTHRUS_TRANSPORT_DIAL_H
+
+#include <stdint.h>
+
+#include "orthrus/base/address.h"
+
+struct event_base;
+struct dialer;
+struct dial;
+
+/*
+ * One per loop.  Owns a few resolver threads (started at need, at most 4) and
+ * a bounded queue of lookups (1,024).  NULL never; a failure to make threads
+ * shows as a failed dial.
+ */
+struct dialer *dialer_new(struct event_base *base);
+/*
+ * Cancels what is under way without calling back.  A thread that hangs in
+ * getaddrinfo(3) is left behind and frees its own work when it returns.
+ */
+void dialer_free(struct dialer *d);
+
+/*
+ * fd is a connected non-blocking close-on-exec descriptor that the callee
+ * owns, with TCP_NODELAY set on TCP; or -1 with error an errno value
+ * (ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, ENOENT ..., or
+ * EADDRNOTAVAIL when the name did not resolve), the most telling one of
+ * those that the addresses gave.  Never called from within dial_start().
+ */
+typedef void dial_done(void *arg, int fd, int error);
+
+/*
+ * Connects to *to within timeout_ms over everything, resolution included.
+ * "localhost" is resolved like any name.  Returns a handle that dies when done
+ * is called; never NULL.
+ */
+struct dial *dial_start(struct dialer *d, const struct address *to,
+    uint64_t timeout_ms, dial_done *done, void *arg);
+
+/* Ends it without calling done. */
+void dial_cancel(struct dial *dial);
+
+/*
+ * A line for people about why a dial failed: "name not found" for
+ * EADDRNOTAVAIL, else strerror(3)'s text.
+ */
+const char *dial_strerror(int error);
+
+#endif

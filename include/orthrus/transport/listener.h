@@ -1,0 +1,31 @@
+/*
+ * Listening on a local address and handing out what connects: TCP on one or
+ * all interfaces, or a Unix socket.
+ */
+#ifndef ORTHRUS_TRANSPORT_LISTENER_H
+#define ORTHRUS_TRANSPORT_LISTENER_H
+
+#include "orthrus/base/address.h"
+#include "orthrus/base/error.h"
+
+struct event_base;
+struct listener;
+
+/* fd is connected, non-blocking, close-on-exec, and the callee's. */
+typedef void listener_accept(void *arg, int fd);
+
+/*
+ * Listens on at; "localhost" is 127.0.0.1 and, where there is IPv6, ::1, "*"
+ * every interface.  A Unix socket gets mode 0600; a socket file that nobody
+ * listens on any more is replaced, every other file is left alone.  When
+ * descriptors run out, accepting pauses for a second and says so.  NULL with
+ * *e (EX_UNAVAILABLE) and the cause ("address already in use" and the like).
+ */
+struct listener *listener_new(struct event_base *base,
+    const struct address *at, listener_accept *accept, void *arg,
+    struct error *e);
+
+/* Closes it; a socket file is removed if it is still the one made here. */
+void listener_free(struct listener *l);
+
+#endif

@@ -1,0 +1,87 @@
+/*
+ * Everything that is forwarded: local forwards (-L), the SOCKS5 server and
+ * remote forwards (-R), in one list with one life.  Local listeners stay while
+ * sessions come and go; remote ones are armed again with each session.
+ */
+#ifndef ORTHRUS_TUNNEL_TUNNEL_H
+#define ORTHRUS_TUNNEL_TUNNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "orthrus/base/error.h"
+#include "orthrus/proto/spec.h"
+
+struct channel;
+struct dialer;
+struct event_base;
+struct mux;
+struct tunnels;
+
+enum tunnel_kind { TUNNEL_LOCAL, TUNNEL_SOCKS5, TUNNEL_REMOTE };
+
+enum tunnel_state {
+	TUNNEL_DOWN,		/* cannot work; error says why */
+	TUNNEL_PENDING,		/* remote: no session, or no answer yet */
+	TUNNEL_RETRYING,	/* remote: refused, asked again every 2 s */
+	TUNNEL_UP
+};
+
+struct tunnel_config {
+	enum tunnel_kind kind;
+	char name[NAME_MAX_LEN];
+	struct forward_spec spec;	/* SOCKS5: only listen counts */
+	const char *username, *password;	/* SOCKS5; copied, or NULL */
+	bool optional;		/* a taken port is a warning, not an error */
+};
+
+struct tunnels *tunnels_new(struct event_base *base, struct dialer *dialer);
+/* Ends every stream.  Before the mux and the dialer are freed. */
+void tunnels_free(struct tunnels *set);
+
+/*
+ * Makes the list what config says, at start and on reload: what is unchanged
+ * keeps its listener and its streams, what is new is set up, what is gone no
+ * longer listens while its streams go on.  When a new local listener cannot
+ * be had, nothing is changed and -1 is returned with *e (EX_UNAVAILABLE).
+ */
+int tunnels_apply(struct tunnels *set, const struct tunnel_config *config,
+    size_t n, struct error *e);
+
+/* A session can carry channels; it cannot any more (before mux_free()). */
+void tunnels_up(struct tunnels *set, struct mux *mux);
+void tunnels_down(struct tunnels *set);
+
+/* The far end opened a channel; a listener we did not ask for is refused. */
+void tunnels_incoming(struct tunnels *set, struct channel *ch,
+    const struct address *listen);
+
+/* No new connections, here or there; those that exist go on. */
+void tunnels_stop(struct tunnels *set);
+/* Connections that exist, in whatever stage. */
+size_t tunnels_open(const struct tunnels *set);
+/* True when every tunnel is up (those that are optional and down aside). */
+bool tunnels_ready(const struct tunnels *set);
+
+/*
+ * Called from the loop whenever tunnels_ready() may have changed.
+ */
+void tunnels_on_change(struct tunnels *set, void (*changed)(void *arg),
+    void *arg);
+
+struct tunnel_info {
+	enum tunnel_kind kind;
+	const char *name;
+	const struct forward_spec *spec;	/* as configured */
+	struct address listen;	/* with the port that is really bound */
+	enum tunnel_state state;
+	const char *error;	/* "" when there is none */
+	size_t open;
+	uint64_t total;
+};
+/* Calls each in the order of the configuration; info lives for the call. */
+void tunnels_each(const struct tunnels *set,
+    void (*each)(void *arg, const struct tunnel_info *info), void *arg);
+
+#endif

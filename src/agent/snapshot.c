@@ -1,0 +1,120 @@
+/* What "orthrus status --json" shows, made with jansson. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "orthrus/base/mem.h"
+
+#include "agent.h"
+
+static const char *
+state_text(const struct agent *a, const struct link_info *info)
+{
+	static const char *const text[] = {
+		[LINK_CONNECTING] = "connecting",
+		[LINK_CONNECTED] = "connected",
+		[LINK_BACKOFF] = "backoff"
+	};
+
+	return a->stopping ? "stopping" : text[info->state];
+}
+
+static json_t *
+time_json(int64_t when)
+{
+	time_t t = (time_t)when;
+	struct tm tm;
+	char text[32];
+
+	gmtime_r(&t, &tm);
+	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	return json_string(text);
+}
+
+static json_t *
+address_json(const struct address *a)
+{
+	char text[ADDRESS_TEXT_MAX];
+
+	return json_string(address_format(a, text));
+}
+
+struct lists {
+	json_t *socks5, *forwards;
+};
+
+static void
+add_tunnel(void *arg, const struct tunnel_info *t)
+{
+	static const char *const state[] = {
+		[TUNNEL_DOWN] = "down", [TUNNEL_PENDING] = "pending",
+		[TUNNEL_RETRYING] = "retrying", [TUNNEL_UP] = "up"
+	};
+	struct lists *to = arg;
+	char spec[SPEC_TEXT_MAX];
+	json_t *o = json_pack("{s:o, s:s, s:o, s:I, s:I}",
+	    "listen", address_json(&t->listen),
+	    "state", state[t->state],
+	    "error", t->error[0] != '\0' ? json_string(t->error) :
+	    json_null(),
+	    "open", (json_int_t)t->open, "total", (json_int_t)t->total);
+
+	if (t->kind == TUNNEL_SOCKS5) {
+		json_object_update(to->socks5, o);
+		json_decref(o);
+		return;
+	}
+	json_object_set_new(o, "kind", json_string(t->kind == TUNNEL_LOCAL ?
+	    "local" : "remote"));
+	json_object_set_new(o, "name", json_string(t->name));
+	json_object_set_new(o, "spec",
+	    json_string(forward_spec_format(t->spec, spec)));
+	json_object_set_new(o, "to", address_json(&t->spec->to));
+	json_array_append_new(to->forwards, o);
+}
+
+char *
+agent_snapshot(void *arg)
+{
+	const struct agent *a = arg;
+	struct lists lists = { json_pack("{s:n}", "listen"), json_array() };
+	struct mux_counters c = { 0 };
+	struct link_info info;
+	char server[SERVER_TEXT_MAX], *text;
+	json_t *o;
+
+	link_info(a->link, &info);
+	if (a->mux != NULL)
+		mux_counters(a->mux, &c);
+	tunnels_each(a->tunnels, add_tunnel, &lists);
+	o = json_pack("{s:s, s:s, s:i, s:s, s:s, s:o, s:I, s:o, s:s}",
+	    "name", a->config->name, "version", PACKAGE_VERSION,
+	    "pid", (int)getpid(), "state", state_text(a, &info),
+	    "server", server_format(info.server, server),
+	    "since", time_json(info.since),
+	    "reconnects", (json_int_t)info.reconnects,
+	    "rtt_ms", info.session.rtt_ms < 0 ? json_null() :
+	    json_integer(info.session.rtt_ms),
+	    "transport", "tcp");
+	json_object_set_new(o, "kex", json_string(info.session.kex));
+	json_object_set_new(o, "cipher", json_string(info.session.cipher));
+	json_object_set_new(o, "host_key",
+	    json_string(info.session.host_key));
+	json_object_set_new(o, "socks5", lists.socks5);
+	json_object_set_new(o, "forwards", lists.forwards);
+	json_object_set_new(o, "channels", json_pack("{s:I, s:I}",
+	    "open", (json_int_t)c.open,
+	    "total", (json_int_t)(a->past.total + c.total)));
+	json_object_set_new(o, "bytes", json_pack("{s:I, s:I}",
+	    "in", (json_int_t)(a->past.in + c.in),
+	    "out", (json_int_t)(a->past.out + c.out)));
+	json_object_set_new(o, "backlog_bytes", json_integer(
+	    (json_int_t)c.backlog));
+	text = json_dumps(o, JSON_INDENT(2));
+	json_decref(o);
+	return text != NULL ? text : xstrdup("{}");
+}

@@ -1,0 +1,159 @@
+/* "orthrus status": what the running process does, once or until it is up. */
+#include "status.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "orthrus/agent/commands.h"
+#include "orthrus/base/address.h"
+
+#define POLL_MS 100
+
+struct options {
+	struct status_target target;
+	bool json, help;
+	uint64_t wait_ms;	/* 0: do not wait */
+};
+
+static void
+usage(FILE *f)
+{
+	fprintf(f, "usage: orthrus status [options]\n\n"
+	    "Shows what the running \"orthrus connect\" does.  Exits 0, 69 "
+	    "when none runs, or 75\nwhen it was waited for in vain.\n\n"
+	    "      --json             the whole status as JSON\n"
+	    "      --wait DURATION    until connected with every forward up\n"
+	    "      --control ADDRESS  its control socket "
+	    "($RUNTIME/NAME.sock)\n"
+	    "      --name NAME        its name (the host name)\n"
+	    "  -c, --config FILE      take its name or control from FILE\n"
+	    "  -h, --help             this text\n");
+}
+
+/* 0, or -1 after a line about what is wrong. */
+static int
+parse_options(int argc, char **argv, struct options *o)
+{
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'j' },
+		{ "wait", required_argument, NULL, 'w' },
+		{ "control", required_argument, NULL, 'C' },
+		{ "name", required_argument, NULL, 'n' },
+		{ "config", required_argument, NULL, 'c' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 }
+	};
+	struct error e;
+	int c;
+
+	optind = 1;
+	while ((c = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+		switch (c) {
+		case 'j':
+			o->json = true;
+			break;
+		case 'w':
+			if (duration_parse(optarg, &o->wait_ms, &e) == 0)
+				break;
+			fprintf(stderr, "orthrus status: --wait: %s\n",
+			    e.text);
+			return -1;
+		case 'C':
+			o->target.control = optarg;
+			break;
+		case 'n':
+			o->target.name = optarg;
+			break;
+		case 'c':
+			o->target.config = optarg;
+			break;
+		case 'h':
+			o->help = true;
+			return 0;
+		default:
+			return -1;
+		}
+	}
+	if (optind == argc)
+		return 0;
+	fprintf(stderr, "orthrus status: takes no arguments, only options\n");
+	return -1;
+}
+
+static uint64_t
+now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+/* The last answer, or NULL with *e; *ready says whether it was worth it. */
+static json_t *
+wait_until_ready(const struct options *o, bool *ready, struct error *e)
+{
+	const struct timespec pause = { 0, POLL_MS * 1000000L };
+	uint64_t end = now_ms() + o->wait_ms;
+	json_t *status;
+
+	for (;;) {
+		status = status_ask(&o->target, e);
+		*ready = status != NULL && status_ready(status);
+		if (*ready || now_ms() >= end ||
+		    (status == NULL && e->code != EX_UNAVAILABLE))
+			return status;
+		json_decref(status);
+		nanosleep(&pause, NULL);
+	}
+}
+
+static void
+show(const json_t *status, bool json)
+{
+	/* ASCII, so that no control character beyond it gets through. */
+	char *text = json ? json_dumps(status, JSON_INDENT(2) |
+	    JSON_ENSURE_ASCII) : NULL;
+
+	if (json)
+		printf("%s\n", text != NULL ? text : "{}");
+	else
+		status_print(status);
+	fflush(stdout);
+	free(text);
+}
+
+int
+cmd_status(int argc, char **argv)
+{
+	struct options o = { 0 };
+	struct error e = { 0 };
+	bool ready = true;
+	json_t *status;
+
+	if (parse_options(argc, argv, &o) == -1) {
+		usage(stderr);
+		return EX_USAGE;
+	}
+	if (o.help) {
+		usage(stdout);
+		return 0;
+	}
+	status = o.wait_ms > 0 ? wait_until_ready(&o, &ready, &e) :
+	    status_ask(&o.target, &e);
+	if (status == NULL) {
+		fprintf(stderr, "orthrus status: %s\n", e.text);
+		return o.wait_ms > 0 && e.code == EX_UNAVAILABLE ?
+		    EX_TEMPFAIL : e.code;
+	}
+	show(status, o.json);
+	json_decref(status);
+	if (ready)
+		return 0;
+	fprintf(stderr, "orthrus status: not connected with every forward up "
+	    "in the time given\n");
+	return EX_TEMPFAIL;
+}

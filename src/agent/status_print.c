@@ -1,0 +1,174 @@
+/*
+ * Shows a status document to people.  It comes from another process, so that
+ * nothing of it reaches the terminal unescaped.
+ */
+#include "status.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "orthrus/base/text.h"
+
+#define FIELD_MAX 600
+#define COLUMNS 8
+
+/* The member as text that can be shown; "-" when there is none. */
+static const char *
+field(const json_t *o, const char *key, char text[FIELD_MAX])
+{
+	const json_t *v = json_object_get(o, key);
+
+	if (json_is_string(v) && json_string_length(v) > 0)
+		text_escape(text, FIELD_MAX, json_string_value(v),
+		    TEXT_PLAIN);
+	else if (json_is_integer(v))
+		snprintf(text, FIELD_MAX, "%lld",
+		    (long long)json_integer_value(v));
+	else
+		strcpy(text, "-");
+	return text;
+}
+
+static bool
+is_text(const json_t *o, const char *key, const char *wanted)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s != NULL && strcmp(s, wanted) == 0;
+}
+
+bool
+status_ready(const json_t *status)
+{
+	const json_t *forwards = json_object_get(status, "forwards");
+	size_t i;
+
+	if (!is_text(status, "state", "connected"))
+		return false;
+	for (i = 0; i < json_array_size(forwards); i++)
+		if (!is_text(json_array_get(forwards, i), "state", "up"))
+			return false;
+	return true;
+}
+
+/* --- the table of forwards -------------------------------------------- */
+
+static const struct column {
+	const char *title, *key;
+	bool number;
+} columns[COLUMNS] = {
+	{ "KIND", "kind", false }, { "NAME", "name", false },
+	{ "LISTEN", "listen", false }, { "TO", "to", false },
+	{ "STATE", "state", false }, { "OPEN", "open", true },
+	{ "TOTAL", "total", true }, { "ERROR", "error", false }
+};
+
+static void
+print_cell(const struct column *c, const char *text, size_t width, bool last)
+{
+	if (last)
+		printf("%s\n", text);
+	else if (c->number)
+		printf("%*s  ", (int)width, text);
+	else
+		printf("%-*s  ", (int)width, text);
+}
+
+static void
+print_forwards(const json_t *forwards)
+{
+	size_t width[COLUMNS], i, c, len;
+	char text[FIELD_MAX];
+
+	if (json_array_size(forwards) == 0)
+		return;
+	for (c = 0; c < COLUMNS; c++) {
+		width[c] = strlen(columns[c].title);
+		for (i = 0; i < json_array_size(forwards); i++) {
+			len = strlen(field(json_array_get(forwards, i),
+			    columns[c].key, text));
+			if (len > width[c])
+				width[c] = len;
+		}
+	}
+	printf("\n");
+	for (c = 0; c < COLUMNS; c++)
+		print_cell(&columns[c], columns[c].title, width[c],
+		    c == COLUMNS - 1);
+	for (i = 0; i < json_array_size(forwards); i++)
+		for (c = 0; c < COLUMNS; c++)
+			print_cell(&columns[c], field(json_array_get(forwards,
+			    i), columns[c].key, text), width[c],
+			    c == COLUMNS - 1);
+}
+
+/* --- the lines above it ----------------------------------------------- */
+
+static void
+print_session(const json_t *s)
+{
+	char a[FIELD_MAX], b[FIELD_MAX], c[FIELD_MAX];
+
+	printf("%s: ", field(s, "name", a));
+	printf("%s, server %s", field(s, "state", a), field(s, "server", b));
+	printf(", since %s\n", field(s, "since", a));
+	printf("reconnects %s, round trip %s ms, transport %s\n",
+	    field(s, "reconnects", a), field(s, "rtt_ms", b),
+	    field(s, "transport", c));
+	printf("key exchange %s, cipher %s\n", field(s, "kex", a),
+	    field(s, "cipher", b));
+	printf("host key %s\n", field(s, "host_key", a));
+}
+
+static void
+print_traffic(const json_t *s)
+{
+	const json_t *channels = json_object_get(s, "channels");
+	const json_t *bytes = json_object_get(s, "bytes");
+	char a[FIELD_MAX], b[FIELD_MAX], c[FIELD_MAX];
+
+	printf("channels %s open, %s in total\n", field(channels, "open", a),
+	    field(channels, "total", b));
+	printf("bytes %s in, %s out, %s waiting\n", field(bytes, "in", a),
+	    field(bytes, "out", b), field(s, "backlog_bytes", c));
+}
+
+static void
+print_socks5(const json_t *socks5)
+{
+	char a[FIELD_MAX], b[FIELD_MAX];
+
+	if (!json_is_string(json_object_get(socks5, "listen"))) {
+		printf("SOCKS5 off\n");
+		return;
+	}
+	printf("SOCKS5 on %s", field(socks5, "listen", a));
+	if (json_is_string(json_object_get(socks5, "state")) &&
+	    !is_text(socks5, "state", "up"))
+		printf(": %s (%s)", field(socks5, "state", a),
+		    field(socks5, "error", b));
+	printf("\n");
+}
+
+static void
+print_docker(const json_t *docker)
+{
+	char a[FIELD_MAX], b[FIELD_MAX], c[FIELD_MAX];
+
+	if (!json_is_object(docker))
+		return;
+	printf("Docker %s on %s: %s", field(docker, "socket", a),
+	    field(docker, "remote", b), field(docker, "state", c));
+	printf(", %s allowed, %s denied\n", field(docker, "allowed", a),
+	    field(docker, "denied", b));
+}
+
+void
+status_print(const json_t *status)
+{
+	print_session(status);
+	print_traffic(status);
+	print_socks5(json_object_get(status, "socks5"));
+	print_docker(json_object_get(status, "docker"));
+	print_forwards(json_object_get(status, "forwards"));
+}

@@ -1,0 +1,122 @@
+/* Whole files: read with a limit, and the directories that lead to one. */
+#include "orthrus/base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <sodium.h>
+
+#include "orthrus/base/mem.h"
+
+/* Reads to the end of fd or one byte past max: the length, or -1. */
+static ssize_t
+read_all(int fd, char *p, size_t max)
+{
+	size_t have = 0;
+	ssize_t n;
+
+	while (have < max) {
+		n = read(fd, p + have, max - have);
+		if (n == 0)
+			break;
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		have += (size_t)n;
+	}
+	return (ssize_t)have;
+}
+
+char *
+file_read(const char *path, size_t max, size_t *len, struct stat *st)
+{
+	struct stat own;
+	char *data = NULL;
+	ssize_t n = -1;
+	size_t size;
+	int fd, err = 0;
+
+	if (st == NULL)
+		st = &own;
+	memset(st, 0, sizeof(*st));
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd == -1)
+		return NULL;
+	if (fstat(fd, st) == -1)
+		err = errno;
+	else if (S_ISDIR(st->st_mode))
+		err = EISDIR;
+	else if (!S_ISREG(st->st_mode))
+		err = ENXIO;
+	else if (st->st_size > 0 && (uint64_t)st->st_size > max)
+		err = EFBIG;
+	if (err == 0) {
+		/* One byte more shows whether it has grown meanwhile. */
+		size = (size_t)st->st_size + 1;
+		data = xcalloc(size + 1, 1);
+		n = read_all(fd, data, size);
+		if (n < 0)
+			err = errno;
+		else if ((size_t)n == size)
+			err = EAGAIN;
+	}
+	close(fd);
+	if (err != 0) {
+		if (data != NULL)
+			sodium_memzero(data, (size_t)st->st_size + 1);
+		free(data);
+		errno = err;
+		return NULL;
+	}
+	data[n] = '\0';
+	if (len != NULL)
+		*len = (size_t)n;
+	return data;
+}
+
+int
+file_make_parents(const char *path, struct error *e)
+{
+	char *dir = xstrdup(path), *p;
+	int r = 0;
+
+	for (p = strchr(dir + (*dir == '/'), '/'); p != NULL && r == 0;
+	    p = strchr(p + 1, '/')) {
+		*p = '\0';
+		if (mkdir(dir, 0700) == -1 && errno != EEXIST) {
+			/* A read-only file system says EROFS for one there. */
+			struct stat st;
+			int err = errno;
+
+			if (stat(dir, &st) == -1)
+				r = error_set(e, EX_CANTCREAT,
+				    "cannot make the directory %s: %s", dir,
+				    strerror(err));
+		}
+		*p = '/';
+	}
+	free(dir);
+	return r;
+}
+
+int
+file_write_all(int fd, const void *p, size_t n)
+{
+	const char *s = p;
+	ssize_t w;
+
+	while (n > 0) {
+		w = write(fd, s, n);
+		if (w < 0 && errno == EINTR)
+			continue;
+		if (w < 0)
+			return -1;
+		s += w;
+		n -= (size_t)w;
+	}
+	return 0;
+}

@@ -1,0 +1,8 @@
+# Sources of the layer everything stands on.
+liborthrus_a_SOURCES += \
+	src/base/address.c \
+	src/base/error.c \
+	src/base/file.c \
+	src/base/log.c \
+	src/base/mem.c \
+	src/base/text.c

@@ -1,0 +1,176 @@
+/* Logging to standard error: one line, one write(2). */
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "orthrus/base/log.h"
+#include "orthrus/base/text.h"
+
+#define RAW_MAX 4096
+#define LINE_MAX_LEN 4096	/* below PIPE_BUF's 4096 with the newline, so
+				   that lines of threads do not mix */
+#define TIME_TEXT_MAX 32
+
+static const struct {
+	const char *name;
+	int priority;		/* syslog(3)'s, for the journal */
+} levels[] = {
+	[LEVEL_ERROR] = { "error", 3 },
+	[LEVEL_WARN] = { "warn", 4 },
+	[LEVEL_INFO] = { "info", 6 },
+	[LEVEL_DEBUG] = { "debug", 7 },
+};
+
+static enum log_level max_level = LEVEL_INFO;
+static enum log_format format = LOG_TEXT;
+static int journal = -1;	/* is standard error the journal? -1: unknown */
+
+/* systemd sets JOURNAL_STREAM to "DEVICE:INODE" of the stream it made. */
+static bool
+stderr_is_journal(void)
+{
+	const char *s = getenv("JOURNAL_STREAM");
+	char mine[64];
+	struct stat st;
+
+	if (s == NULL || fstat(STDERR_FILENO, &st) == -1)
+		return false;
+	snprintf(mine, sizeof(mine), "%ju:%ju", (uintmax_t)st.st_dev,
+	    (uintmax_t)st.st_ino);
+	return strcmp(s, mine) == 0;
+}
+
+void
+log_setup(enum log_level level, enum log_format new_format)
+{
+	max_level = level;
+	format = new_format;
+	journal = stderr_is_journal();
+}
+
+bool
+log_enabled(enum log_level level)
+{
+	return level <= max_level;
+}
+
+static void
+time_text(char text[TIME_TEXT_MAX])
+{
+	struct timespec now;
+	struct tm tm;
+	size_t n;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &tm);
+	n = strftime(text, TIME_TEXT_MAX, "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(text + n, TIME_TEXT_MAX - n, ".%03dZ",
+	    (int)(now.tv_nsec / 1000000));
+}
+
+/* Writes everything in front of the message. */
+static size_t
+put_head(char *line, size_t size, enum log_level level)
+{
+	char now[TIME_TEXT_MAX];
+	int n;
+
+	time_text(now);
+	if (format == LOG_JSON)
+		n = snprintf(line, size,
+		    "{\"time\":\"%s\",\"level\":\"%s\",\"message\":\"", now,
+		    levels[level].name);
+	else if (journal)
+		n = snprintf(line, size, "<%d>%s: ", levels[level].priority,
+		    levels[level].name);
+	else
+		n = snprintf(line, size, "%s %s ", now, levels[level].name);
+	return n < 0 ? 0 : (size_t)n;
+}
+
+/* A log that cannot be written must not stop the tunnel: the rest is lost. */
+static void
+write_line(const char *line, size_t len)
+{
+	ssize_t n;
+
+	while (len > 0) {
+		n = write(STDERR_FILENO, line, len);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return;
+		line += n;
+		len -= (size_t)n;
+	}
+}
+
+__attribute__((format(printf, 2, 0)))
+static void
+log_line(enum log_level level, const char *fmt, va_list ap)
+{
+	const char *tail = format == LOG_JSON ? "\"}\n" : "\n";
+	char raw[RAW_MAX], line[LINE_MAX_LEN];
+	int saved = errno;
+	size_t n;
+
+	if (!log_enabled(level))
+		return;
+	if (journal == -1)
+		journal = stderr_is_journal();
+	if (vsnprintf(raw, sizeof(raw), fmt, ap) < 0)
+		raw[0] = '\0';
+	n = put_head(line, sizeof(line), level);
+	n += text_escape(line + n, sizeof(line) - n - strlen(tail), raw,
+	    format == LOG_JSON ? TEXT_JSON : TEXT_PLAIN);
+	memcpy(line + n, tail, strlen(tail));
+	write_line(line, n + strlen(tail));
+	errno = saved;
+}
+
+void
+log_error(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	log_line(LEVEL_ERROR, fmt, ap);
+	va_end(ap);
+}
+
+void
+log_warn(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	log_line(LEVEL_WARN, fmt, ap);
+	va_end(ap);
+}
+
+void
+log_info(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	log_line(LEVEL_INFO, fmt, ap);
+	va_end(ap);
+}
+
+void
+log_debug(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	log_line(LEVEL_DEBUG, fmt, ap);
+	va_end(ap);
+}

@@ -1,0 +1,136 @@
+/* What the files of this folder share: keywords, settings and problems. */
+#ifndef ORTHRUS_CONF_CONF_H
+#define ORTHRUS_CONF_CONF_H
+
+#include "orthrus/conf/config.h"
+
+/* In the order of precedence, and of reports. */
+enum origin { FROM_OPTION, FROM_ENVIRONMENT, FROM_FILE, FROM_DEFAULT };
+
+struct keyword;
+
+/* One value that is in effect, and where it comes from. */
+struct setting {
+	const struct keyword *kw;	/* the first row that stands for it */
+	const struct keyword *from;	/* the row whose option or variable */
+	enum origin origin;
+	unsigned line;		/* FROM_FILE */
+	char *label;		/* NAME of its [section NAME], or NULL */
+	char *value;		/* canonical text */
+};
+
+#define KW_MANY	0x1		/* may be given several times */
+#define KW_LIST	0x2		/* environment and file take a comma list */
+#define KW_ADD	0x4		/* the origins add up, none hides another */
+#define KW_NAMED 0x8		/* its section has a name: [forward NAME] */
+
+/* A row of the table that options, environment, file and help follow. */
+struct keyword {
+	const char *section, *key;	/* section NULL: not in the file */
+	const char *option;	/* long option, or NULL */
+	int letter;		/* short option, or 0 */
+	const char *env;	/* or NULL */
+	const char *arg;	/* of the option, for --help; NULL for a flag */
+	const char *fixed;	/* the value that a flag stands for */
+	unsigned flags;
+	/*
+	 * Puts s->value into c, at offset where that says where; it may
+	 * replace s->value by its canonical text.  0, or -1 with *e.
+	 */
+	int (*set)(struct config *c, struct setting *s, struct error *e);
+	size_t offset;
+	const char *fallback;	/* constant default value, or NULL */
+	/* The i-th default value, for the caller to free, or NULL. */
+	char *(*initial)(const struct config *c, unsigned i);
+	const char *help;
+};
+
+extern const struct keyword keywords[];
+extern const size_t nkeywords;
+
+const struct keyword *keyword_by_key(const char *section, const char *key);
+const struct keyword *keyword_of_section(const char *section);
+const struct keyword *keyword_first(const struct keyword *kw);
+
+/* Setters (set.c). */
+int set_text(struct config *, struct setting *, struct error *);
+int set_path(struct config *, struct setting *, struct error *);
+int set_yes(struct config *, struct setting *, struct error *);
+int set_milliseconds(struct config *, struct setting *, struct error *);
+int set_name(struct config *, struct setting *, struct error *);
+int set_server(struct config *, struct setting *, struct error *);
+int set_user(struct config *, struct setting *, struct error *);
+int set_known_hosts(struct config *, struct setting *, struct error *);
+int set_host_key(struct config *, struct setting *, struct error *);
+int set_socks5(struct config *, struct setting *, struct error *);
+int set_local(struct config *, struct setting *, struct error *);
+int set_remote(struct config *, struct setting *, struct error *);
+int set_control(struct config *, struct setting *, struct error *);
+int set_level(struct config *, struct setting *, struct error *);
+int set_format(struct config *, struct setting *, struct error *);
+
+/* Defaults (initial.c). */
+char *initial_file(const struct config *, unsigned);
+char *initial_name(const struct config *, unsigned);
+char *initial_identity(const struct config *, unsigned);
+char *initial_known_hosts(const struct config *, unsigned);
+char *initial_control(const struct config *, unsigned);
+
+char *home_directory(void);	/* never NULL; the caller frees */
+
+/* The one of several known words that is most like a mistyped one. */
+struct near {
+	const char *word, *best;	/* best is NULL when none is near */
+	unsigned distance;
+};
+#define NEAR(w) { .word = (w) }
+void near_try(struct near *n, const char *candidate);
+
+/* What is being put together by config_load(). */
+struct problem {
+	enum origin origin;
+	unsigned line;
+	char *text;
+};
+
+struct loader {
+	struct config *c;
+	struct config *hidden;	/* where values go that others override */
+	struct problem *problems;
+	size_t nproblems;
+	bool *given;		/* by keyword: a value is there, right or not */
+	bool unclear;		/* a faulty line may have meant the server */
+	unsigned server_line;	/* of the file's [server], or 0 */
+};
+
+/*
+ * Takes one text for kw from an origin other than the defaults, split at its
+ * commas where kw says so.  label may be NULL.
+ */
+void loader_take(struct loader *l, const struct keyword *kw,
+    enum origin origin, unsigned line, const char *label, const char *text);
+/* Puts text into the report, behind "FILE:LINE: " where it belongs. */
+void loader_fail(struct loader *l, enum origin origin, unsigned line,
+    const char *text);
+/* The same for something that is wrong with a setting. */
+void loader_blame(struct loader *l, const struct setting *s, struct error *e);
+bool loader_given(const struct loader *l, const char *section,
+    const char *key);
+
+void load_options(struct loader *l, int argc, char **argv);
+void load_file(struct loader *l);
+/* Users, and everything that is wrong only in combination. */
+void load_finish(struct loader *l);
+
+/* Keeps s, whose strings then belong to c. */
+void setting_add(struct config *c, const struct setting *s);
+void setting_clear(struct setting *s);
+struct setting *setting_find(const struct config *c,
+    const char *section, const char *key);
+
+/* "option --name", "environment NAME", "FILE:LINE" or "default". */
+#define ORIGIN_TEXT_MAX 4352
+const char *origin_text(const struct config *c, const struct setting *s,
+    char text[ORIGIN_TEXT_MAX]);
+
+#endif

@@ -1,0 +1,245 @@
+/* The ini file: found, read, and its sections and keys matched to the table. */
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf.h"
+#include "ini.h"
+#include "orthrus/base/file.h"
+#include "orthrus/base/mem.h"
+
+#define FILE_MAX (64 * 1024)
+#define LIST_MAX 256
+
+struct file {
+	struct loader *l;
+	unsigned line;		/* of the section that keys go to, 0: none */
+	char *section;		/* its word; the label is the word behind it */
+	char *label;		/* NAME of [section NAME], or NULL */
+	bool empty;		/* no key of it was seen, right or wrong */
+};
+
+static void
+fail(struct file *f, unsigned line, const struct error *e)
+{
+	loader_fail(f->l, FROM_FILE, line, e->text);
+}
+
+/* "a, b, c": the keys of a section, or all sections when it is NULL. */
+static const char *
+known(const char *section, char list[LIST_MAX])
+{
+	const struct keyword *kw;
+	const char *word;
+	size_t len = 0;
+
+	list[0] = '\0';
+	for (kw = keywords; kw < keywords + nkeywords; kw++) {
+		if (kw->section == NULL)
+			continue;
+		if (section == NULL &&
+		    keyword_of_section(kw->section) != kw)
+			continue;
+		if (section != NULL && (strcmp(kw->section, section) != 0 ||
+		    keyword_by_key(section, kw->key) != kw))
+			continue;
+		word = section == NULL ? kw->section : kw->key;
+		if (len + strlen(word) + 3 > LIST_MAX)
+			break;
+		strcpy(list + len, len == 0 ? "" : ", ");
+		strcat(list, word);
+		len = strlen(list);
+	}
+	return list;
+}
+
+/* A named section is nothing without its one key. */
+static void
+end_section(struct file *f)
+{
+	const struct keyword *kw;
+	struct error e;
+
+	if (f->label != NULL && f->empty) {
+		kw = keyword_of_section(f->section);
+		error_set(&e, EX_CONFIG, "[%s %s] is empty; write \"%s = %s\" "
+		    "below it, or remove it", f->section, f->label, kw->key,
+		    kw->arg);
+		fail(f, f->line, &e);
+	}
+	free(f->section);
+	f->section = f->label = NULL;
+	f->line = 0;
+}
+
+static int
+fail_section(struct loader *l, const char *word, struct error *e)
+{
+	struct near near = NEAR(word);
+	char list[LIST_MAX];
+	size_t i;
+
+	for (i = 0; i < nkeywords; i++) {
+		if (keywords[i].section != NULL)
+			near_try(&near, keywords[i].section);
+	}
+	if (near.best == NULL)
+		return error_set(e, EX_CONFIG, "unknown section [%s]; there "
+		    "are %s", word, known(NULL, list));
+	if (strcmp(near.best, "server") == 0)
+		l->unclear = true;
+	return error_set(e, EX_CONFIG, "unknown section [%s]; did you mean "
+	    "[%s]?", word, near.best);
+}
+
+static int
+check_section(struct loader *l, const char *word, const char *label,
+    struct error *e)
+{
+	const struct keyword *kw = keyword_of_section(word);
+
+	if (kw == NULL)
+		return fail_section(l, word, e);
+	if (label != NULL && !(kw->flags & KW_NAMED)) {
+		l->unclear = true;
+		return error_set(e, EX_CONFIG,
+		    "[%s] has no name; write [%s]", word, word);
+	}
+	if (label == NULL && (kw->flags & KW_NAMED))
+		return error_set(e, EX_CONFIG, "[%s] needs a name; write [%s "
+		    "NAME] with a name of your choice", word, word);
+	if (label != NULL && !name_valid(label))
+		return error_set(e, EX_CONFIG, "\"%s\" in [%s %s]: a name has "
+		    "1 to 63 of a-z, 0-9 and -, and no - at either end", label,
+		    word, label);
+	return 0;
+}
+
+static bool
+on_section(void *arg, unsigned line, const char *name)
+{
+	struct file *f = arg;
+	struct error e;
+
+	end_section(f);
+	if (name == NULL)
+		return false;
+	f->section = xstrdup(name);
+	f->label = strchr(f->section, ' ');
+	if (f->label != NULL)
+		*f->label++ = '\0';
+	if (check_section(f->l, f->section, f->label, &e) == -1) {
+		fail(f, line, &e);
+		free(f->section);
+		f->section = f->label = NULL;
+		return false;
+	}
+	f->line = line;
+	f->empty = true;
+	if (strcmp(f->section, "server") == 0)
+		f->l->server_line = line;
+	return true;
+}
+
+static void
+fail_key(struct file *f, unsigned line, const char *key)
+{
+	const char *elsewhere = NULL;
+	struct near near = NEAR(key);
+	const struct keyword *kw;
+	char list[LIST_MAX];
+	struct error e;
+
+	for (kw = keywords; kw < keywords + nkeywords; kw++) {
+		if (kw->section == NULL)
+			continue;
+		if (strcmp(kw->section, f->section) == 0)
+			near_try(&near, kw->key);
+		else if (strcmp(kw->key, key) == 0)
+			elsewhere = kw->section;
+	}
+	if (near.best != NULL && strcmp(near.best, "address") == 0)
+		f->l->unclear = true;
+	if (elsewhere != NULL)
+		error_set(&e, EX_CONFIG, "unknown key \"%s\" in [%s]; it "
+		    "belongs to [%s]", key, f->section, elsewhere);
+	else if (near.best != NULL)
+		error_set(&e, EX_CONFIG, "unknown key \"%s\" in [%s]; did you "
+		    "mean \"%s\"?", key, f->section, near.best);
+	else
+		error_set(&e, EX_CONFIG, "unknown key \"%s\" in [%s]; there "
+		    "is %s", key, f->section, known(f->section, list));
+	fail(f, line, &e);
+}
+
+static void
+on_key(void *arg, unsigned line, const char *key, const char *value)
+{
+	struct file *f = arg;
+	const struct keyword *kw = keyword_by_key(f->section, key);
+
+	f->empty = false;
+	if (kw == NULL)
+		fail_key(f, line, key);
+	else
+		loader_take(f->l, kw, FROM_FILE, line, f->label, value);
+}
+
+static void
+on_error(void *arg, unsigned line, const char *text)
+{
+	struct file *f = arg;
+
+	f->empty = false;	/* one error is enough for it */
+	if (f->section == NULL || strcmp(f->section, "server") == 0)
+		f->l->unclear = true;
+	loader_fail(f->l, FROM_FILE, line, text);
+}
+
+/* Like ssh(1) with its own: the file decides what is opened to whom. */
+static int
+check_access(const struct stat *st, struct error *e)
+{
+	if (st->st_mode & (S_IWGRP | S_IWOTH))
+		return error_set(e, EX_CONFIG, "others may write to this file "
+		    "(mode %04o); run chmod go-w on it",
+		    (unsigned)st->st_mode & 07777);
+	return 0;
+}
+
+static int
+fail_open(int err, struct error *e)
+{
+	if (err == EFBIG)
+		return error_set(e, EX_CONFIG,
+		    "the file has more than 64 KiB; make it smaller");
+	return error_set(e, EX_CONFIG, "cannot be read: %s",
+	    err == ENXIO ? "not a regular file" : strerror(err));
+}
+
+void
+load_file(struct loader *l)
+{
+	static const struct ini_hooks hooks = { on_section, on_key, on_error };
+	struct file f = { .l = l };
+	struct stat st;
+	struct error e;
+	size_t len;
+	char *text;
+
+	text = file_read(l->c->file, FILE_MAX, &len, &st);
+	if (text == NULL) {
+		l->unclear = true;
+		fail_open(errno, &e);
+		/* A file that is there has a first line to point at. */
+		fail(&f, st.st_mode != 0, &e);
+		return;
+	}
+	if (check_access(&st, &e) == -1)
+		fail(&f, 1, &e);
+	ini_read(text, len, &hooks, &f);
+	end_section(&f);
+	free(text);
+}

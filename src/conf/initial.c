@@ -1,0 +1,160 @@
+/* Default values, and the directories that they are made of. */
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include <ctype.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "conf.h"
+#include "orthrus/base/mem.h"
+
+/* An absolute path from the environment, or NULL. */
+static const char *
+absolute(const char *env)
+{
+	const char *path = getenv(env);
+
+	return path != NULL && path[0] == '/' ? path : NULL;
+}
+
+char *
+home_directory(void)
+{
+	const char *home = absolute("HOME");
+	struct passwd *pw;
+
+	if (home == NULL) {
+		pw = getpwuid(geteuid());
+		home = pw != NULL && pw->pw_dir[0] == '/' ? pw->pw_dir : "";
+	}
+	return xstrdup(strcmp(home, "/") == 0 ? "" : home);
+}
+
+static char *
+below_home(const char *path)
+{
+	char *home = home_directory(), *s;
+
+	s = xasprintf("%s/%s", home, path);
+	free(home);
+	return s;
+}
+
+/* The first of the directories that systemd made, or NULL. */
+static char *
+from_systemd(const char *env)
+{
+	const char *dirs = absolute(env);
+
+	return dirs == NULL ? NULL :
+	    xasprintf("%.*s", (int)strcspn(dirs, ":"), dirs);
+}
+
+char *
+state_directory(void)
+{
+	char *dir = from_systemd("STATE_DIRECTORY");
+
+	if (dir != NULL)
+		return dir;
+	if (geteuid() == 0)
+		return xstrdup("/var/lib/orthrus");
+	if (absolute("XDG_STATE_HOME") != NULL)
+		return xasprintf("%s/orthrus", absolute("XDG_STATE_HOME"));
+	return below_home(".local/state/orthrus");
+}
+
+char *
+runtime_directory(void)
+{
+	char *dir = from_systemd("RUNTIME_DIRECTORY");
+
+	if (dir != NULL)
+		return dir;
+	if (geteuid() == 0)
+		return xstrdup("/run/orthrus");
+	if (absolute("XDG_RUNTIME_DIR") != NULL)
+		return xasprintf("%s/orthrus", absolute("XDG_RUNTIME_DIR"));
+	return xasprintf("/tmp/orthrus-%u", (unsigned)geteuid());
+}
+
+/* Like joining and freeing dir. */
+static char *
+below(char *dir, const char *file)
+{
+	char *path = xasprintf("%s/%s", dir, file);
+
+	free(dir);
+	return path;
+}
+
+/* The first default file that exists.  Those that we may not see do not. */
+char *
+initial_file(const struct config *c, unsigned i)
+{
+	struct stat st;
+	char *path;
+
+	(void)c;
+	if (i > 0)
+		return NULL;
+	if (absolute("XDG_CONFIG_HOME") != NULL)
+		path = xasprintf("%s/orthrus/orthrus.ini",
+		    absolute("XDG_CONFIG_HOME"));
+	else
+		path = below_home(".config/orthrus/orthrus.ini");
+	if (stat(path, &st) == 0)
+		return path;
+	free(path);
+	path = xstrdup("/etc/orthrus/orthrus.ini");
+	if (stat(path, &st) == 0)
+		return path;
+	free(path);
+	return NULL;
+}
+
+char *
+initial_name(const struct config *c, unsigned i)
+{
+	char host[256] = "", *p;
+
+	(void)c;
+	if (i > 0)
+		return NULL;
+	gethostname(host, sizeof(host) - 1);
+	host[strcspn(host, ".")] = '\0';
+	for (p = host; *p != '\0'; p++)
+		*p = (char)tolower((unsigned char)*p);
+	return xstrdup(host);
+}
+
+char *
+initial_identity(const struct config *c, unsigned i)
+{
+	(void)c;
+	return i > 0 ? NULL : below(state_directory(), "id_ed25519");
+}
+
+char *
+initial_known_hosts(const struct config *c, unsigned i)
+{
+	(void)c;
+	if (i == 0)
+		return below(state_directory(), "known_hosts");
+	return i > 1 ? NULL : below_home(".ssh/known_hosts");
+}
+
+char *
+initial_control(const struct config *c, unsigned i)
+{
+	char file[NAME_MAX_LEN + sizeof(".sock")];
+
+	if (i > 0 || c->name[0] == '\0')
+		return NULL;
+	strcpy(file, c->name);
+	strcat(file, ".sock");
+	return below(runtime_directory(), file);
+}

@@ -1,0 +1,17 @@
+# Sources of the layer that reads options, environment and the ini file.
+liborthrus_a_SOURCES += \
+	src/conf/conf.h \
+	src/conf/file.c \
+	src/conf/finish.c \
+	src/conf/ini.c \
+	src/conf/ini.h \
+	src/conf/initial.c \
+	src/conf/keywords.c \
+	src/conf/line.c \
+	src/conf/line.h \
+	src/conf/load.c \
+	src/conf/near.c \
+	src/conf/options.c \
+	src/conf/print.c \
+	src/conf/secret.c \
+	src/conf/set.c

@@ -1,0 +1,154 @@
+/* The command line, by getopt_long(3), less forgiving about abbreviations. */
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf.h"
+#include "orthrus/base/mem.h"
+
+#define LONG_BASE 256		/* what getopt_long() returns for row 0 */
+
+/* What getopt_long() wants to know; freed by the caller. */
+static struct option *
+long_options(void)
+{
+	struct option *v = xcalloc(nkeywords + 1, sizeof(*v));
+	size_t i, n = 0;
+
+	for (i = 0; i < nkeywords; i++) {
+		if (keywords[i].option == NULL)
+			continue;
+		v[n].name = keywords[i].option;
+		v[n].has_arg = keywords[i].arg == NULL ? no_argument :
+		    required_argument;
+		v[n++].val = LONG_BASE + (int)i;
+	}
+	return v;
+}
+
+static char *
+short_options(void)
+{
+	char *s = xcalloc(2 * nkeywords + 2, 1), *p = s;
+	size_t i;
+
+	*p++ = ':';	/* tell a missing argument from a wrong option */
+	for (i = 0; i < nkeywords; i++) {
+		if (keywords[i].letter == 0)
+			continue;
+		*p++ = (char)keywords[i].letter;
+		if (keywords[i].arg != NULL)
+			*p++ = ':';
+	}
+	return s;
+}
+
+/* From what getopt_long() returned or left in optopt; NULL if unknown. */
+static const struct keyword *
+by_code(int code)
+{
+	size_t i;
+
+	if (code >= LONG_BASE && (size_t)(code - LONG_BASE) < nkeywords)
+		return &keywords[code - LONG_BASE];
+	for (i = 0; i < nkeywords; i++) {
+		if (code > 0 && keywords[i].letter == code)
+			return &keywords[i];
+	}
+	return NULL;
+}
+
+/* The unknown option that text, without a "=VALUE", is. */
+static void
+fail_unknown(struct loader *l, const char *text)
+{
+	size_t i, len = strcspn(text, "=");
+	char *word = xasprintf("%.*s", (int)len, text);
+	struct near near = NEAR(word + 2);
+	struct error e;
+
+	for (i = 0; i < nkeywords && strncmp(word, "--", 2) == 0; i++) {
+		if (keywords[i].option != NULL)
+			near_try(&near, keywords[i].option);
+	}
+	if (near.best != NULL)
+		error_set(&e, EX_USAGE, "unknown option %s; did you mean "
+		    "--%s?", word, near.best);
+	else
+		error_set(&e, EX_USAGE, "unknown option %s; --help lists "
+		    "them all", word);
+	loader_fail(l, FROM_OPTION, 0, e.text);
+	free(word);
+}
+
+/* getopt_long() returned ':' or '?' for text. */
+static void
+fail_option(struct loader *l, int code, const char *text)
+{
+	const struct keyword *kw = by_code(optopt);
+	char letter[3] = { '-', (char)optopt, '\0' };
+	struct error e;
+
+	if (kw == NULL) {	/* optopt is 0 for long ones only */
+		fail_unknown(l, optopt == 0 ? text : letter);
+		return;
+	}
+	if (optopt >= LONG_BASE)
+		error_set(&e, EX_USAGE, code == ':' ?
+		    "option --%s needs a value: --%s %s" :
+		    "option --%s takes no value", kw->option, kw->option,
+		    kw->arg);
+	else
+		error_set(&e, EX_USAGE, "option %s needs a value: %s %s",
+		    letter, letter, kw->arg);
+	loader_fail(l, FROM_OPTION, 0, e.text);
+}
+
+/*
+ * An abbreviation that is unique today may be ambiguous in the next version,
+ * so only the full name is taken.
+ */
+static bool
+is_abbreviated(const struct keyword *kw, const char *text)
+{
+	size_t len = strlen(kw->option);
+
+	return strncmp(text + 2, kw->option, len) != 0 ||
+	    (text[2 + len] != '\0' && text[2 + len] != '=');
+}
+
+void
+load_options(struct loader *l, int argc, char **argv)
+{
+	struct option *longs = long_options();
+	char *shorts = short_options();
+	const struct keyword *kw;
+	const char *text;
+	struct error e;
+	int code, i;
+
+	opterr = 0;
+	optind = 0;	/* start anew, for this is called at SIGHUP too */
+	while ((code = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+		text = argv[optind - 1];
+		if (code == '?' || code == ':') {
+			fail_option(l, code, text);
+			continue;
+		}
+		if (optarg == text)
+			text = argv[optind - 2];
+		kw = by_code(code);
+		if (code >= LONG_BASE && is_abbreviated(kw, text))
+			fail_unknown(l, text);
+		else
+			loader_take(l, kw, FROM_OPTION, 0, NULL,
+			    optarg != NULL ? optarg : kw->fixed);
+	}
+	for (i = optind; i < argc; i++) {
+		error_set(&e, EX_USAGE, "unexpected argument \"%s\"; options "
+		    "begin with -", argv[i]);
+		loader_fail(l, FROM_OPTION, 0, e.text);
+	}
+	free(shorts);
+	free(longs);
+}

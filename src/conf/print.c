@@ -1,0 +1,134 @@
+/* The configuration and the options, for people. */
+#include <stdio.h>
+#include <string.h>
+
+#include "conf.h"
+
+const char *
+origin_text(const struct config *c, const struct setting *s,
+    char text[ORIGIN_TEXT_MAX])
+{
+	if (s->origin == FROM_ENVIRONMENT)
+		snprintf(text, ORIGIN_TEXT_MAX, "environment %s", s->from->env);
+	else if (s->origin == FROM_FILE)
+		snprintf(text, ORIGIN_TEXT_MAX, "%s:%u", c->file, s->line);
+	else if (s->origin == FROM_DEFAULT)
+		snprintf(text, ORIGIN_TEXT_MAX, "default");
+	else if (s->from->option != NULL)
+		snprintf(text, ORIGIN_TEXT_MAX, "option --%s",
+		    s->from->option);
+	else
+		snprintf(text, ORIGIN_TEXT_MAX, "option -%c", s->from->letter);
+	return text;
+}
+
+static void
+print_key(const struct keyword *kw, const char *label, FILE *f)
+{
+	if (kw->section == NULL)
+		fprintf(f, "%s = ", kw->key);
+	else if (label == NULL)
+		fprintf(f, "%s.%s = ", kw->section, kw->key);
+	else
+		fprintf(f, "%s %s.%s = ", kw->section, label, kw->key);
+}
+
+/* Passwords are in files, so there is no secret among the values. */
+static size_t
+print_settings(const struct config *c, const struct keyword *kw, FILE *f)
+{
+	char origin[ORIGIN_TEXT_MAX];
+	const struct setting *s;
+	size_t i, n = 0;
+
+	for (i = 0; i < c->nsettings; i++) {
+		s = &c->settings[i];
+		if (s->kw != kw)
+			continue;
+		print_key(kw, s->label, f);
+		fprintf(f, "%s  # %s\n", s->value, origin_text(c, s, origin));
+		n++;
+	}
+	return n;
+}
+
+void
+config_print(const struct config *c, FILE *f)
+{
+	const struct keyword *kw;
+
+	for (kw = keywords; kw < keywords + nkeywords; kw++) {
+		if (keyword_first(kw) == kw && print_settings(c, kw, f) == 0 &&
+		    !(kw->flags & KW_NAMED)) {
+			print_key(kw, NULL, f);
+			fprintf(f, "none  # default\n");
+		}
+	}
+}
+
+void
+config_blame(const struct config *c, const char *section, const char *key,
+    struct error *e)
+{
+	const struct setting *s = setting_find(c, section, key);
+	char origin[ORIGIN_TEXT_MAX];
+
+	if (s == NULL || s->origin == FROM_DEFAULT)
+		error_prefix(e, "%s", key);
+	else if (s->origin == FROM_FILE)
+		error_prefix(e, "%s: %s", origin_text(c, s, origin), key);
+	else
+		error_prefix(e, "%s", origin_text(c, s, origin));
+}
+
+#define OPTION_WIDTH 26
+
+static void
+usage_option(const struct keyword *kw, FILE *f)
+{
+	char text[64], letter[5] = "    ";
+
+	if (kw->letter != 0)
+		snprintf(letter, sizeof(letter), "-%c%s", kw->letter,
+		    kw->option == NULL ? "  " : ", ");
+	snprintf(text, sizeof(text), "%s%s%s%s%s", letter,
+	    kw->option == NULL ? "" : "--",
+	    kw->option == NULL ? "" : kw->option,
+	    kw->arg == NULL ? "" : " ", kw->arg == NULL ? "" : kw->arg);
+	fprintf(f, "  %-*s  %s%s\n", OPTION_WIDTH, text, kw->help,
+	    kw->flags & KW_MANY ? "; repeatable" : "");
+}
+
+static void
+usage_names(const struct keyword *kw, FILE *f)
+{
+	char ini[40] = "";
+
+	if (kw->section != NULL)
+		snprintf(ini, sizeof(ini), "[%s%s] %s", kw->section,
+		    kw->flags & KW_NAMED ? " NAME" : "", kw->key);
+	fprintf(f, "  %-18s%-25s%s\n", kw->option, kw->env == NULL ? "" :
+	    kw->env, ini);
+}
+
+void
+config_usage(FILE *f)
+{
+	const struct keyword *kw;
+
+	fprintf(f, "options:\n");
+	for (kw = keywords; kw < keywords + nkeywords; kw++) {
+		if (kw->help != NULL)
+			usage_option(kw, f);
+	}
+	fprintf(f, "\nThe same by environment and by file, the option going "
+	    "first and the file last:\n");
+	for (kw = keywords; kw < keywords + nkeywords; kw++) {
+		if (kw->option != NULL)
+			usage_names(kw, f);
+	}
+	fprintf(f, "\nWhat may be repeated is a comma list in the environment "
+	    "and in address and\nhost_key of the file.  Of it, too, the first "
+	    "origin that has any counts alone;\nonly forwards of all origins "
+	    "add up.\n");
+}

@@ -1,0 +1,87 @@
+/* Passwords in files of their own, which nobody else may read. */
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "orthrus/base/file.h"
+#include "orthrus/base/mem.h"
+#include "orthrus/conf/config.h"
+
+#define SECRET_FILE_MAX 4096
+
+/* systemd gives a user its credentials by an ACL, which looks like a group. */
+static bool
+is_credential(const char *path, const struct stat *st)
+{
+	const char *dir = getenv("CREDENTIALS_DIRECTORY");
+	size_t len = dir == NULL ? 0 : strlen(dir);
+
+	return len > 0 && st->st_uid == 0 && strncmp(path, dir, len) == 0 &&
+	    path[len] == '/' && strstr(path, "/../") == NULL;
+}
+
+static int
+check_access(const char *path, const struct stat *st, struct error *e)
+{
+	mode_t others = is_credential(path, st) ? S_IRWXO : S_IRWXG | S_IRWXO;
+
+	if (st->st_uid != 0 && st->st_uid != geteuid())
+		return error_set(e, EX_CONFIG, "%s belongs to another user; a "
+		    "secret file must be yours or root's", path);
+	if (st->st_mode & others)
+		return error_set(e, EX_CONFIG, "%s holds a secret and others "
+		    "have access to it (mode %04o); run chmod 600 on it", path,
+		    (unsigned)st->st_mode & 07777);
+	return 0;
+}
+
+static int
+fail_open(const char *path, int err, struct error *e)
+{
+	if (err == EFBIG)
+		return error_set(e, EX_CONFIG, "%s has more than %d bytes; a "
+		    "secret is one line", path, SECRET_FILE_MAX);
+	return error_set(e, EX_CONFIG, "%s cannot be read: %s", path,
+	    err == ENXIO ? "not a regular file" : strerror(err));
+}
+
+char *
+secret_load(const char *path, struct error *e)
+{
+	char *text, *secret = NULL;
+	size_t len, first;
+	struct stat st;
+
+	text = file_read(path, SECRET_FILE_MAX, &len, &st);
+	if (text == NULL) {
+		fail_open(path, errno, e);
+		return NULL;
+	}
+	first = strcspn(text, "\r\n");
+	if (check_access(path, &st, e) == -1)
+		;
+	else if (first == 0)
+		error_set(e, EX_CONFIG, "%s has nothing in its first line, "
+		    "where the secret must be", path);
+	else if (memchr(text, '\0', len) != NULL)
+		error_set(e, EX_CONFIG, "%s holds a NUL byte; a secret is one "
+		    "line of text", path);
+	else {
+		secret = xcalloc(first + 1, 1);
+		memcpy(secret, text, first);
+	}
+	explicit_bzero(text, len);
+	free(text);
+	return secret;
+}
+
+void
+secret_free(char *secret)
+{
+	if (secret != NULL)
+		explicit_bzero(secret, strlen(secret));
+	free(secret);
+}

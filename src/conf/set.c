@@ -1,0 +1,273 @@
+/* From the text of a setting to its field in the configuration. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf.h"
+#include "orthrus/base/mem.h"
+
+#define FINGERPRINT "SHA256:"
+#define FINGERPRINT_LEN 43	/* base64 of 32 bytes without padding */
+#define USERNAME_MAX 255	/* RFC 1929 */
+
+#define BASE64 "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" \
+	"0123456789+/"
+
+static void *
+field(struct config *c, const struct setting *s)
+{
+	return (char *)c + s->kw->offset;
+}
+
+static void
+replace(char **p, char *value)
+{
+	free(*p);
+	*p = value;
+}
+
+static void
+append(char ***v, size_t *n, const char *value)
+{
+	*v = xreallocarray(*v, *n + 1, sizeof(**v));
+	(*v)[(*n)++] = xstrdup(value);
+}
+
+int
+set_text(struct config *c, struct setting *s, struct error *e)
+{
+	if (strlen(s->value) > USERNAME_MAX)
+		return error_set(e, EX_CONFIG, "has %zu bytes; at most %d "
+		    "are possible", strlen(s->value), USERNAME_MAX);
+	replace(field(c, s), xstrdup(s->value));
+	return 0;
+}
+
+/* "~/" is the home directory, from wherever the value comes. */
+static int
+expand_path(struct setting *s, struct error *e)
+{
+	char *home;
+
+	if (s->value[strlen(s->value) - 1] == '/')
+		return error_set(e, EX_CONFIG, "\"%s\" is a directory; write "
+		    "the path of a file", s->value);
+	if (strncmp(s->value, "~/", 2) == 0) {
+		home = home_directory();
+		replace(&s->value, xasprintf("%s%s", home, s->value + 1));
+		free(home);
+	}
+	return 0;
+}
+
+int
+set_path(struct config *c, struct setting *s, struct error *e)
+{
+	if (expand_path(s, e) == -1)
+		return -1;
+	replace(field(c, s), xstrdup(s->value));
+	return 0;
+}
+
+int
+set_yes(struct config *c, struct setting *s, struct error *e)
+{
+	static const char *const words[] = { "no", "false", "off", "0",
+	    "yes", "true", "on", "1" };
+	bool *yes = field(c, s);
+	size_t i;
+
+	for (i = 0; i < 8; i++) {
+		if (strcmp(s->value, words[i]) == 0) {
+			*yes = i >= 4;
+			replace(&s->value, xstrdup(*yes ? "yes" : "no"));
+			return 0;
+		}
+	}
+	return error_set(e, EX_CONFIG, "\"%s\": expected yes or no", s->value);
+}
+
+int
+set_milliseconds(struct config *c, struct setting *s, struct error *e)
+{
+	return duration_parse(s->value, field(c, s), e);
+}
+
+int
+set_name(struct config *c, struct setting *s, struct error *e)
+{
+	if (!name_valid(s->value))
+		return error_set(e, EX_CONFIG, "\"%s\": a name has 1 to 63 of "
+		    "a-z, 0-9 and -, and no - at either end%s", s->value,
+		    s->origin != FROM_DEFAULT ? "" :
+		    "; this host's name has not, so give one with --name");
+	strcpy(c->name, s->value);
+	return 0;
+}
+
+int
+set_server(struct config *c, struct setting *s, struct error *e)
+{
+	char text[SERVER_TEXT_MAX];
+	struct server server;
+
+	if (server_parse(s->value, &server, e) == -1)
+		return -1;
+	if (server.transport != TRANSPORT_TCP)
+		return error_set(e, EX_CONFIG, "this version has no TLS "
+		    "transport; write ssh:// or no scheme");
+	c->servers = xreallocarray(c->servers, c->nservers + 1,
+	    sizeof(*c->servers));
+	c->servers[c->nservers++] = server;
+	replace(&s->value, xstrdup(server_format(&server, text)));
+	return 0;
+}
+
+/* Valid is what can stand before the '@' of a server. */
+int
+set_user(struct config *c, struct setting *s, struct error *e)
+{
+	struct server server;
+	char *text = xasprintf("%s@host", s->value);
+	int r = server_parse(text, &server, NULL);
+
+	(void)c;
+	free(text);
+	if (r == -1 || strcmp(server.user, s->value) != 0)
+		return error_set(e, EX_CONFIG, "\"%s\" is not a user name: "
+		    "expected 1 to %d bytes without spaces, ':', '/', ',' and "
+		    "brackets", s->value, USER_MAX - 1);
+	return 0;
+}
+
+static void
+clear_list(char **v, size_t *n)
+{
+	while (*n > 0)
+		free(v[--*n]);
+}
+
+int
+set_known_hosts(struct config *c, struct setting *s, struct error *e)
+{
+	if (expand_path(s, e) == -1)
+		return -1;
+	if (s->origin != FROM_DEFAULT)	/* the default has several */
+		clear_list(c->known_hosts, &c->nknown_hosts);
+	append(&c->known_hosts, &c->nknown_hosts, s->value);
+	return 0;
+}
+
+int
+set_host_key(struct config *c, struct setting *s, struct error *e)
+{
+	const char *hash = s->value + strlen(FINGERPRINT);
+
+	if (strncmp(s->value, FINGERPRINT, strlen(FINGERPRINT)) != 0 ||
+	    strlen(hash) != FINGERPRINT_LEN ||
+	    strspn(hash, BASE64) != FINGERPRINT_LEN)
+		return error_set(e, EX_CONFIG, "\"%s\" is not a fingerprint: "
+		    "expected SHA256: and %d letters, as \"ssh-keygen -lf "
+		    "ssh_host_ed25519_key.pub\" prints on the server",
+		    s->value, FINGERPRINT_LEN);
+	append(&c->host_keys, &c->nhost_keys, s->value);
+	return 0;
+}
+
+int
+set_socks5(struct config *c, struct setting *s, struct error *e)
+{
+	char text[ADDRESS_TEXT_MAX];
+	struct address listen = { .kind = ADDRESS_NONE };
+
+	c->socks5 = strcmp(s->value, "off") != 0;
+	c->socks5_default = s->origin == FROM_DEFAULT;
+	if (c->socks5) {
+		if (address_parse(s->value, false, &listen, e) == -1)
+			return -1;
+		replace(&s->value, xstrdup(address_format(&listen, text)));
+	}
+	c->socks5_listen = listen;
+	return 0;
+}
+
+/* A forward that no section names is called L1, L2 ... or R1, R2 ... */
+static int
+set_forward(struct forward_conf **v, size_t *n, char letter,
+    struct setting *s, struct error *e)
+{
+	char text[SPEC_TEXT_MAX];
+	struct forward_conf f;
+	size_t i, number = 1;
+
+	memset(&f, 0, sizeof(f));
+	if (forward_spec_parse(s->value, letter == 'R', &f.spec, e) == -1)
+		return -1;
+	if (s->label == NULL) {
+		for (i = 0; i < *n; i++)
+			number += (*v)[i].name[0] == letter;
+		s->label = xasprintf("%c%zu", letter, number);
+	}
+	strncpy(f.name, s->label, sizeof(f.name) - 1);
+	replace(&s->value, xstrdup(forward_spec_format(&f.spec, text)));
+	*v = xreallocarray(*v, *n + 1, sizeof(**v));
+	(*v)[(*n)++] = f;
+	return 0;
+}
+
+int
+set_local(struct config *c, struct setting *s, struct error *e)
+{
+	return set_forward(&c->local, &c->nlocal, 'L', s, e);
+}
+
+int
+set_remote(struct config *c, struct setting *s, struct error *e)
+{
+	return set_forward(&c->remote, &c->nremote, 'R', s, e);
+}
+
+int
+set_control(struct config *c, struct setting *s, struct error *e)
+{
+	char text[ADDRESS_TEXT_MAX];
+	struct address a;
+
+	if (address_parse(s->value, false, &a, e) == -1)
+		return -1;
+	if (!address_is_local(&a))
+		return error_set(e, EX_CONFIG, "\"%s\": the status socket must "
+		    "be a Unix socket or a loopback port", s->value);
+	c->control = a;
+	replace(&s->value, xstrdup(address_format(&a, text)));
+	return 0;
+}
+
+int
+set_level(struct config *c, struct setting *s, struct error *e)
+{
+	static const char *const words[] = { [LEVEL_ERROR] = "error",
+	    [LEVEL_WARN] = "warn", [LEVEL_INFO] = "info",
+	    [LEVEL_DEBUG] = "debug" };
+	int i;
+
+	for (i = LEVEL_ERROR; i <= LEVEL_DEBUG; i++) {
+		if (strcmp(s->value, words[i]) == 0) {
+			c->log_level = (enum log_level)i;
+			return 0;
+		}
+	}
+	return error_set(e, EX_CONFIG,
+	    "\"%s\": expected error, warn, info or debug", s->value);
+}
+
+int
+set_format(struct config *c, struct setting *s, struct error *e)
+{
+	bool json = strcmp(s->value, "json") == 0;
+
+	if (!json && strcmp(s->value, "text") != 0)
+		return error_set(e, EX_CONFIG, "\"%s\": expected text or json",
+		    s->value);
+	c->log_format = json ? LOG_JSON : LOG_TEXT;
+	return 0;
+}

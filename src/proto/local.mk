@@ -1,0 +1,6 @@
+# Sources of the pure parsers.
+liborthrus_a_SOURCES += \
+	src/proto/server.c \
+	src/proto/socks5.c \
+	src/proto/spec.c \
+	src/proto/wire.c

@@ -1,0 +1,4 @@
+# The relay: moves payload between two endpoints, knows no SSH.
+liborthrus_a_SOURCES += \
+	src/relay/relay.c \
+	src/relay/socket.c

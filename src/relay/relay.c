@@ -1,0 +1,223 @@
+/*
+ * Two half-streams between two endpoints.  Events change what is known,
+ * pump() moves what can be moved, settle() ends what has ended.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "orthrus/base/mem.h"
+#include "orthrus/relay/relay.h"
+
+enum half_state {
+	HALF_OPEN,
+	HALF_FINISHED,		/* the end of the input was passed on */
+	HALF_DEAD		/* bytes were lost, or may have been */
+};
+
+struct half {
+	struct endpoint *from, *to;
+	enum half_state state;
+	bool wait_to;		/* "to" has no room; else "from" has no input */
+	uint64_t bytes;
+};
+
+struct relay {
+	struct half half[2];	/* a to b, b to a */
+	relay_done *done;
+	void *arg;
+	unsigned depth;		/* calls under way: freed by the outermost */
+	bool ended;
+};
+
+static void
+watch(struct relay *r)
+{
+	struct half *ab = &r->half[0], *ba = &r->half[1];
+
+	ab->from->ops->watch(ab->from,
+	    ab->state == HALF_OPEN && !ab->wait_to,
+	    ba->state == HALF_OPEN && ba->wait_to);
+	ba->from->ops->watch(ba->from,
+	    ba->state == HALF_OPEN && !ba->wait_to,
+	    ab->state == HALF_OPEN && ab->wait_to);
+}
+
+/* Both directions are over: release the endpoints, tell the owner. */
+static void
+end(struct relay *r)
+{
+	struct endpoint *a = r->half[0].from, *b = r->half[0].to;
+
+	r->ended = true;
+	a->relay = b->relay = NULL;
+	a->ops->close(a, r->half[1].state != HALF_FINISHED);
+	b->ops->close(b, r->half[0].state != HALF_FINISHED);
+	if (r->done != NULL)
+		r->done(r->arg, r->half[0].bytes, r->half[1].bytes);
+}
+
+static void
+enter(struct relay *r)
+{
+	r->depth++;
+}
+
+static void
+leave(struct relay *r)
+{
+	if (r->depth == 1 && !r->ended) {
+		if (r->half[0].state != HALF_OPEN &&
+		    r->half[1].state != HALF_OPEN)
+			end(r);
+		else
+			watch(r);
+	}
+	if (--r->depth == 0 && r->ended)
+		free(r);
+}
+
+/* One turn for one direction: up to a quantum, so that others get theirs. */
+static void
+pump(struct relay *r, struct half *h)
+{
+	size_t left = RELAY_QUANTUM, room;
+	const uint8_t *p;
+	ssize_t n, w;
+
+	while (h->state == HALF_OPEN && left > 0) {
+		room = h->to->ops->room(h->to);
+		h->wait_to = room == 0;
+		if (h->wait_to)
+			return;
+		n = h->from->ops->peek(h->from, &p, room < left ? room : left);
+		if (n == -1 && errno == EAGAIN)
+			return;
+		if (n == -1) {
+			/* Broken, not ended: nobody is there to write to. */
+			r->half[0].state = r->half[1].state = HALF_DEAD;
+			return;
+		}
+		if (n == 0) {
+			h->state = h->to->ops->finish(h->to) == 0 ?
+			    HALF_FINISHED : HALF_DEAD;
+			return;
+		}
+		w = h->to->ops->write(h->to, p, (size_t)n);
+		if (w == -1 && errno == EAGAIN)
+			w = 0;
+		if (w == -1) {
+			h->state = HALF_DEAD;
+			return;
+		}
+		h->from->ops->consume(h->from, (size_t)w);
+		h->bytes += (uint64_t)w;
+		left -= (size_t)w;
+		if (w < n) {
+			h->wait_to = true;
+			return;
+		}
+	}
+}
+
+static struct half *
+half_from(struct relay *r, const struct endpoint *ep)
+{
+	return &r->half[r->half[0].from == ep ? 0 : 1];
+}
+
+static struct half *
+half_to(struct relay *r, const struct endpoint *ep)
+{
+	return &r->half[r->half[0].to == ep ? 0 : 1];
+}
+
+struct relay *
+relay_start(struct endpoint *a, struct endpoint *b, relay_done *done,
+    void *arg)
+{
+	struct relay *r = xcalloc(1, sizeof(*r));
+
+	r->half[0].from = r->half[1].to = a;
+	r->half[0].to = r->half[1].from = b;
+	a->relay = b->relay = r;
+	r->done = done;
+	r->arg = arg;
+	/* No byte moves yet: the owner has not got its handle. */
+	watch(r);
+	return r;
+}
+
+void
+relay_abort(struct relay *r)
+{
+	enter(r);
+	r->half[0].state = r->half[1].state = HALF_DEAD;
+	leave(r);
+}
+
+void
+relay_readable(struct endpoint *ep)
+{
+	struct relay *r = ep->relay;
+
+	enter(r);
+	pump(r, half_from(r, ep));
+	leave(r);
+}
+
+void
+relay_writable(struct endpoint *ep)
+{
+	struct relay *r = ep->relay;
+
+	enter(r);
+	pump(r, half_to(r, ep));
+	leave(r);
+}
+
+void
+relay_hangup(struct endpoint *ep)
+{
+	struct relay *r = ep->relay;
+	struct half *in = half_to(r, ep);
+
+	enter(r);
+	if (in->state == HALF_OPEN)
+		in->state = HALF_DEAD;
+	pump(r, half_from(r, ep));
+	leave(r);
+}
+
+size_t
+relay_offer(struct endpoint *ep, const uint8_t *p, size_t n)
+{
+	struct relay *r = ep->relay;
+	struct half *h = half_from(r, ep);
+	ssize_t w;
+
+	if (h->state != HALF_OPEN || h->wait_to)
+		return 0;
+	enter(r);
+	w = h->to->ops->write(h->to, p, n);
+	if (w == -1) {
+		w = 0;
+		if (errno != EAGAIN)
+			h->state = HALF_DEAD;
+	}
+	h->bytes += (uint64_t)w;
+	if ((size_t)w < n) {
+		h->wait_to = true;
+		leave(r);
+	} else if (--r->depth == 0 && r->ended)
+		free(r);
+	return (size_t)w;
+}
+
+void
+relay_counters(const struct relay *r, uint64_t *a_to_b, uint64_t *b_to_a)
+{
+	*a_to_b = r->half[0].bytes;
+	*b_to_a = r->half[1].bytes;
+}

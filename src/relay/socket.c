@@ -1,0 +1,199 @@
+/*
+ * A stream socket as an endpoint.  It reads into one scratch space that all
+ * share; only what the other side did not take is kept with the socket.
+ */
+#include "config.h"
+
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "orthrus/base/mem.h"
+#include "orthrus/relay/relay.h"
+#include "orthrus/relay/socket.h"
+
+struct socket_endpoint {
+	struct endpoint ep;	/* first */
+	int fd;
+	struct event *readable, *writable;
+	bool reading, writing;	/* the events are added */
+	bool drained;		/* the last read found less than it asked for */
+	size_t peeked;		/* bytes of scratch that are this socket's */
+	struct buffer in;	/* read before, not taken by the other side */
+};
+
+/* One thread, one loop: peek()ed bytes live until the next peek(). */
+static uint8_t scratch[RELAY_QUANTUM];
+
+static ssize_t
+sock_peek(struct endpoint *ep, const uint8_t **p, size_t max)
+{
+	struct socket_endpoint *s = (struct socket_endpoint *)ep;
+	ssize_t n;
+
+	if (s->in.len > 0) {
+		*p = buffer_head(&s->in);
+		return (ssize_t)(s->in.len < max ? s->in.len : max);
+	}
+	if (s->drained) {	/* spares a call that would say EAGAIN */
+		s->drained = false;
+		errno = EAGAIN;
+		return -1;
+	}
+	if (max > sizeof(scratch))
+		max = sizeof(scratch);
+	do
+		n = read(s->fd, scratch, max);
+	while (n == -1 && errno == EINTR);
+	if (n > 0) {
+		s->drained = (size_t)n < max;
+		s->peeked = (size_t)n;	/* until consume() says what went */
+		*p = scratch;
+	}
+	return n;
+}
+
+static void
+sock_consume(struct endpoint *ep, size_t n)
+{
+	struct socket_endpoint *s = (struct socket_endpoint *)ep;
+
+	if (s->peeked == 0) {
+		buffer_drop(&s->in, n);
+		return;
+	}
+	if (n < s->peeked)
+		buffer_put(&s->in, scratch + n, s->peeked - n);
+	s->peeked = 0;
+}
+
+/* The kernel does not say; write() does. */
+static size_t
+sock_room(struct endpoint *ep)
+{
+	(void)ep;
+	return SIZE_MAX;
+}
+
+static ssize_t
+sock_write(struct endpoint *ep, const uint8_t *p, size_t n)
+{
+	struct socket_endpoint *s = (struct socket_endpoint *)ep;
+	ssize_t w;
+
+	do
+		w = send(s->fd, p, n, MSG_NOSIGNAL);
+	while (w == -1 && errno == EINTR);
+	return w;
+}
+
+static int
+sock_finish(struct endpoint *ep)
+{
+	struct socket_endpoint *s = (struct socket_endpoint *)ep;
+
+	return shutdown(s->fd, SHUT_WR);
+}
+
+static void
+watch_one(struct event *ev, bool *is, bool wanted)
+{
+	if (*is == wanted)
+		return;
+	*is = wanted;
+	if (wanted)
+		event_add(ev, NULL);
+	else
+		event_del(ev);
+}
+
+static void
+sock_watch(struct endpoint *ep, bool readable, bool writable)
+{
+	struct socket_endpoint *s = (struct socket_endpoint *)ep;
+
+	watch_one(s->readable, &s->reading, readable);
+	watch_one(s->writable, &s->writing, writable);
+	/* What is at hand causes no event of the descriptor. */
+	if (readable && s->in.len > 0)
+		event_active(s->readable, EV_READ, 0);
+}
+
+static void
+sock_finalize(struct event *ev, void *arg)
+{
+	struct socket_endpoint *s = arg;
+
+	(void)ev;
+	event_free(s->writable);
+	buffer_clear(&s->in);
+	free(s);
+}
+
+static void
+sock_close(struct endpoint *ep, bool aborted)
+{
+	/* The peer must see a reset, not an orderly end (TCP only). */
+	static const struct linger reset = { 1, 0 };
+	struct socket_endpoint *s = (struct socket_endpoint *)ep;
+
+	event_del(s->readable);
+	event_del(s->writable);
+	if (aborted)
+		setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &reset,
+		    sizeof(reset));
+	close(s->fd);
+	s->fd = -1;
+	/* The memory goes when no callback of it can be under way. */
+	event_free_finalize(0, s->readable, sock_finalize);
+}
+
+static const struct endpoint_ops socket_ops = {
+	sock_peek, sock_consume, sock_room, sock_write, sock_finish,
+	sock_watch, sock_close
+};
+
+static void
+on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct socket_endpoint *s = arg;
+
+	(void)fd;
+	(void)what;
+	if (s->ep.relay != NULL)
+		relay_readable(&s->ep);
+}
+
+static void
+on_writable(evutil_socket_t fd, short what, void *arg)
+{
+	struct socket_endpoint *s = arg;
+
+	(void)fd;
+	(void)what;
+	if (s->ep.relay != NULL)
+		relay_writable(&s->ep);
+}
+
+struct endpoint *
+socket_endpoint_new(struct event_base *base, int fd, const uint8_t *early,
+    size_t n)
+{
+	struct socket_endpoint *s = xcalloc(1, sizeof(*s));
+
+	s->ep.ops = &socket_ops;
+	s->fd = fd;
+	s->readable = event_new(base, fd, EV_READ | EV_PERSIST, on_readable,
+	    s);
+	s->writable = event_new(base, fd, EV_WRITE | EV_PERSIST, on_writable,
+	    s);
+	buffer_init(&s->in, sizeof(scratch));
+	if (n > 0)
+		buffer_put(&s->in, early, n);
+	return &s->ep;
+}

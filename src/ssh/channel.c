@@ -1,0 +1,538 @@
+/*
+ * One channel of the connection protocol as an endpoint of the relay: its
+ * windows, what has arrived unread, and its two half-closes.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "orthrus/base/text.h"
+#include "orthrus/relay/relay.h"
+
+#include "mux_private.h"
+
+static const struct endpoint_ops channel_ops;
+
+/* --- life ------------------------------------------------------------- */
+
+static uint32_t
+new_id(struct mux *m)
+{
+	size_t i, n;
+
+	if (m->nfree == 0) {
+		n = m->nslots == 0 ? 16 : m->nslots * 2;
+		m->channels = xreallocarray(m->channels, n,
+		    sizeof(*m->channels));
+		m->free_ids = xreallocarray(m->free_ids, n,
+		    sizeof(*m->free_ids));
+		for (i = n; i > m->nslots; i--) {
+			m->channels[i - 1] = NULL;
+			m->free_ids[m->nfree++] = (uint32_t)(i - 1);
+		}
+		m->nslots = n;
+	}
+	return m->free_ids[--m->nfree];
+}
+
+struct channel *
+channel_create(struct mux *m, enum channel_state state)
+{
+	struct channel *ch = xcalloc(1, sizeof(*ch));
+
+	ch->ep.ops = &channel_ops;
+	ch->mux = m;
+	ch->state = state;
+	ch->id = new_id(m);
+	m->channels[ch->id] = ch;
+	m->nopen++;
+	ch->owned = true;
+	ch->kept_up = true;
+	ch->window_size = m->window_sum < WINDOW_BUDGET ? WINDOW_INITIAL :
+	    WINDOW_SMALLEST;
+	ch->window = ch->window_size;
+	m->window_sum += ch->window_size;
+	/* A peer that ignores its window is cut off before this is reached. */
+	buffer_init(&ch->in, WINDOW_LARGEST);
+	return ch;
+}
+
+void
+channel_destroy(struct channel *ch)
+{
+	struct mux *m = ch->mux;
+
+	if (m != NULL) {
+		if (ch->in_readers)
+			TAILQ_REMOVE(&m->readers, ch, readers);
+		if (ch->in_writers)
+			TAILQ_REMOVE(&m->writers, ch, writers);
+		if (ch->in_dead)
+			TAILQ_REMOVE(&m->dead, ch, dead);
+		m->window_sum -= ch->window_size;
+		m->channels[ch->id] = NULL;
+		m->free_ids[m->nfree++] = ch->id;
+		m->nopen--;
+	}
+	buffer_clear(&ch->in);
+	free(ch);
+}
+
+/*
+ * Frees the channel at the end of the turn if nobody needs it any more: the
+ * owner has let go, and the number may be used again because both sides have
+ * said CLOSE (RFC 4254 section 5.3) or the channel never opened.
+ */
+void
+channel_retire(struct channel *ch)
+{
+	if (ch->owned || ch->in_dead)
+		return;
+	if (ch->mux == NULL) {
+		channel_destroy(ch);
+		return;
+	}
+	if (ch->state != CHANNEL_REFUSED && !(ch->sent_close && ch->got_close))
+		return;
+	ch->in_dead = true;
+	TAILQ_INSERT_TAIL(&ch->mux->dead, ch, dead);
+	mux_soon(ch->mux);
+}
+
+static void
+send_close(struct channel *ch)
+{
+	if (ch->sent_close)
+		return;
+	ch->sent_close = true;
+	mux_send_to_peer(ch, MSG_CHANNEL_CLOSE);
+}
+
+/* The session is gone: whoever waits is told, what has arrived stays. */
+void
+channel_session_ended(struct channel *ch)
+{
+	struct mux *m = ch->mux;
+	channel_opened *opened = ch->opened;
+	void (*gone)(void *) = ch->gone;
+	void *arg = ch->arg;
+
+	if (ch->in_readers)
+		TAILQ_REMOVE(&m->readers, ch, readers);
+	if (ch->in_writers)
+		TAILQ_REMOVE(&m->writers, ch, writers);
+	if (ch->in_dead)
+		TAILQ_REMOVE(&m->dead, ch, dead);
+	ch->in_readers = ch->in_writers = ch->in_dead = false;
+	m->channels[ch->id] = NULL;
+	ch->mux = NULL;
+	ch->lost = true;
+	if (!ch->owned || ch->state != CHANNEL_OPEN) {
+		channel_destroy(ch);
+		if (opened != NULL)
+			opened(arg, OPEN_CONNECT_FAILED, "the session ended");
+		if (gone != NULL)
+			gone(arg);
+		return;
+	}
+	/*
+	 * What has arrived is still delivered; then, and at once for a stream
+	 * that waits, peek() says ECONNRESET.
+	 */
+	if (ch->ep.relay != NULL)
+		relay_hangup(&ch->ep);
+}
+
+void
+channel_cancel(struct channel *ch)
+{
+	ch->opened = NULL;
+	ch->owned = false;
+	/* Until the answer comes there is no number to send CLOSE to. */
+}
+
+struct endpoint *
+channel_endpoint(struct channel *ch)
+{
+	return &ch->ep;
+}
+
+/* --- what the relay asks ---------------------------------------------- */
+
+static void
+queue_reader(struct channel *ch)
+{
+	if (ch->in_readers || ch->mux == NULL)
+		return;
+	ch->in_readers = true;
+	ch->queued_in = ch->mux->turn_number;
+	TAILQ_INSERT_TAIL(&ch->mux->readers, ch, readers);
+	mux_soon(ch->mux);
+}
+
+static void
+queue_writer(struct channel *ch)
+{
+	if (ch->in_writers)
+		return;
+	ch->in_writers = true;
+	ch->queued_in = ch->mux->turn_number;
+	TAILQ_INSERT_TAIL(&ch->mux->writers, ch, writers);
+	/* While the session is congested, its next turn serves the queue. */
+	if (!mux_congested(ch->mux))
+		mux_soon(ch->mux);
+}
+
+static void
+send_adjust(struct channel *ch, uint32_t bytes)
+{
+	uint8_t b[9], *p = b;
+	struct iovec iov = { b, sizeof(b) };
+
+	*p++ = MSG_CHANNEL_WINDOW_ADJUST;
+	p = wire_put_u32(p, ch->peer);
+	wire_put_u32(p, bytes);
+	if (mux_send(ch->mux, &iov, 1) == 0)
+		ch->window += bytes;
+}
+
+/* Twice the window for a stream whose reader keeps up, within the budget. */
+static uint32_t
+grow(struct channel *ch)
+{
+	uint32_t more = ch->window_size;
+
+	if (!ch->kept_up || more > WINDOW_LARGEST - ch->window_size ||
+	    ch->mux->window_sum + more > WINDOW_BUDGET)
+		return 0;
+	ch->window_size += more;
+	ch->mux->window_sum += more;
+	return more;
+}
+
+/* n bytes have left for good: room for as many more is granted in bulk. */
+static void
+credit(struct channel *ch, size_t n)
+{
+	uint32_t bytes;
+
+	if (ch->mux == NULL || ch->got_eof || ch->sent_close)
+		return;
+	ch->credit += (uint32_t)n;
+	if (ch->credit < ch->window_size / 2)
+		return;
+	bytes = ch->credit;
+	ch->credit = 0;
+	bytes += grow(ch);
+	ch->kept_up = ch->in.len == 0;
+	send_adjust(ch, bytes);
+}
+
+static ssize_t
+ch_peek(struct endpoint *ep, const uint8_t **p, size_t max)
+{
+	struct channel *ch = (struct channel *)ep;
+
+	if (ch->in.len > 0) {
+		*p = buffer_head(&ch->in);
+		return (ssize_t)(ch->in.len < max ? ch->in.len : max);
+	}
+	if (ch->got_eof)
+		return 0;
+	errno = ch->lost || ch->got_close ? ECONNRESET : EAGAIN;
+	return -1;
+}
+
+static void
+ch_consume(struct endpoint *ep, size_t n)
+{
+	struct channel *ch = (struct channel *)ep;
+
+	buffer_drop(&ch->in, n);
+	credit(ch, n);
+}
+
+static bool
+cannot_send(const struct channel *ch)
+{
+	return ch->lost || ch->got_close || ch->sent_close || ch->sent_eof;
+}
+
+size_t
+channel_room(struct channel *ch)
+{
+	if (cannot_send(ch))
+		return SIZE_MAX;	/* let it try: write() says EPIPE */
+	return mux_congested(ch->mux) ? 0 : ch->send_window;
+}
+
+static size_t
+ch_room(struct endpoint *ep)
+{
+	return channel_room((struct channel *)ep);
+}
+
+static ssize_t
+ch_write(struct endpoint *ep, const uint8_t *p, size_t n)
+{
+	struct channel *ch = (struct channel *)ep;
+	uint8_t head[9], *h;
+	struct iovec iov[2];
+	size_t done = 0, len;
+
+	if (cannot_send(ch)) {
+		errno = EPIPE;
+		return -1;
+	}
+	while (done < n && ch->send_window > 0 && !mux_congested(ch->mux)) {
+		len = n - done;
+		if (len > ch->send_window)
+			len = ch->send_window;
+		if (len > ch->send_packet)
+			len = ch->send_packet;
+		if (len > PACKET_MAX)
+			len = PACKET_MAX;
+		h = head;
+		*h++ = MSG_CHANNEL_DATA;
+		h = wire_put_u32(h, ch->peer);
+		wire_put_u32(h, (uint32_t)len);
+		iov[0].iov_base = head;
+		iov[0].iov_len = sizeof(head);
+		iov[1].iov_base = (uint8_t *)(uintptr_t)p + done;
+		iov[1].iov_len = len;
+		if (mux_send(ch->mux, iov, 2) == -1) {
+			errno = EPIPE;
+			return -1;
+		}
+		ch->send_window -= (uint32_t)len;
+		ch->mux->out += len;
+		done += len;
+	}
+	if (done == 0) {
+		errno = EAGAIN;
+		return -1;
+	}
+	return (ssize_t)done;
+}
+
+static int
+ch_finish(struct endpoint *ep)
+{
+	struct channel *ch = (struct channel *)ep;
+
+	if (cannot_send(ch)) {
+		errno = EPIPE;
+		return -1;
+	}
+	ch->sent_eof = true;
+	return mux_send_to_peer(ch, MSG_CHANNEL_EOF);
+}
+
+static void
+ch_watch(struct endpoint *ep, bool readable, bool writable)
+{
+	struct channel *ch = (struct channel *)ep;
+
+	ch->want_read = readable;
+	ch->want_write = writable;
+	if (ch->mux == NULL)
+		return;
+	if (readable && (ch->in.len > 0 || ch->got_eof || ch->got_close))
+		queue_reader(ch);
+	/* Without window, WINDOW_ADJUST queues it. */
+	if (writable && (ch->send_window > 0 || cannot_send(ch)))
+		queue_writer(ch);
+}
+
+static void
+ch_close(struct endpoint *ep, bool aborted)
+{
+	struct channel *ch = (struct channel *)ep;
+
+	(void)aborted;		/* CLOSE without EOF is all that SSH can say */
+	ch->owned = false;
+	ch->want_read = ch->want_write = false;
+	buffer_clear(&ch->in);
+	if (ch->mux != NULL)
+		send_close(ch);
+	channel_retire(ch);
+}
+
+static const struct endpoint_ops channel_ops = {
+	ch_peek, ch_consume, ch_room, ch_write, ch_finish, ch_watch, ch_close
+};
+
+/* --- what the peer says ----------------------------------------------- */
+
+static void
+opened_or_failed(struct channel *ch, enum open_failure reason,
+    const char *text)
+{
+	channel_opened *opened = ch->opened;
+
+	ch->opened = NULL;
+	if (reason != OPEN_OK) {
+		ch->state = CHANNEL_REFUSED;
+		ch->owned = false;
+		channel_retire(ch);
+	}
+	if (opened != NULL)
+		opened(ch->arg, reason, text);
+}
+
+static void
+on_confirmation(struct channel *ch, struct wire *w)
+{
+	ch->peer = wire_u32(w);
+	ch->send_window = wire_u32(w);
+	ch->send_packet = wire_u32(w);
+	if (w->bad || ch->state != CHANNEL_OPENING) {
+		mux_violation(ch->mux, "unexpected channel confirmation");
+		return;
+	}
+	ch->state = CHANNEL_OPEN;
+	ch->mux->total++;
+	if (ch->send_packet >= PACKET_MIN && ch->opened != NULL) {
+		opened_or_failed(ch, OPEN_OK, "");
+		return;
+	}
+	send_close(ch);
+	if (ch->opened != NULL) {
+		ch->owned = false;
+		ch->opened(ch->arg, OPEN_CONNECT_FAILED,
+		    "the peer's maximum packet size is too small");
+		ch->opened = NULL;
+	}
+}
+
+static void
+on_failure(struct channel *ch, struct wire *w)
+{
+	char raw[160] = "", text[200];
+	uint32_t reason = wire_u32(w);
+	size_t len;
+	const uint8_t *s = wire_string(w, &len);
+
+	if (w->bad || ch->state != CHANNEL_OPENING) {
+		mux_violation(ch->mux, "unexpected channel open failure");
+		return;
+	}
+	memcpy(raw, s, len < sizeof(raw) ? len : sizeof(raw) - 1);
+	text_escape(text, sizeof(text), raw, TEXT_PLAIN);
+	if (reason < OPEN_PROHIBITED || reason > OPEN_RESOURCE_SHORTAGE)
+		reason = OPEN_CONNECT_FAILED;
+	opened_or_failed(ch, reason, text);
+}
+
+static void
+on_data(struct channel *ch, struct wire *w)
+{
+	size_t len, taken = 0;
+	const uint8_t *p = wire_string(w, &len);
+
+	if (w->bad || len > ch->window || len > PACKET_MAX || ch->got_eof) {
+		mux_violation(ch->mux, "channel data beyond its window or end");
+		return;
+	}
+	ch->window -= (uint32_t)len;
+	if (!ch->owned)
+		return;		/* closed here, CLOSE not yet seen there */
+	ch->mux->in += len;
+	if (ch->in.len == 0 && ch->want_read && ch->ep.relay != NULL)
+		taken = relay_offer(&ch->ep, p, len);
+	if (!ch->owned)
+		return;
+	if (taken < len) {
+		ch->kept_up = false;
+		if (buffer_put(&ch->in, p + taken, len - taken) == -1) {
+			mux_violation(ch->mux, "channel data over its limit");
+			return;
+		}
+		if (ch->want_read)
+			queue_reader(ch);
+	}
+	credit(ch, taken);
+}
+
+static void
+on_adjust(struct channel *ch, struct wire *w)
+{
+	uint32_t bytes = wire_u32(w);
+
+	if (w->bad || bytes > UINT32_MAX - ch->send_window) {
+		mux_violation(ch->mux, "window beyond 2^32-1");
+		return;
+	}
+	ch->send_window += bytes;
+	if (ch->want_write && bytes > 0)
+		queue_writer(ch);
+}
+
+static void
+on_close(struct channel *ch)
+{
+	ch->got_close = true;
+	if (!ch->owned)
+		send_close(ch);
+	else if (ch->ep.relay != NULL) {
+		if (ch->want_read)
+			queue_reader(ch);
+		relay_hangup(&ch->ep);
+	}
+	channel_retire(ch);
+}
+
+/* Nothing can be asked of a forwarded stream, RFC 4254 section 5.4. */
+static void
+on_request(struct channel *ch, struct wire *w)
+{
+	size_t len;
+
+	wire_string(w, &len);
+	if (wire_bool(w) && !w->bad && !ch->sent_close)
+		mux_send_to_peer(ch, MSG_CHANNEL_FAILURE);
+}
+
+void
+channel_message(struct channel *ch, uint8_t type, struct wire *w)
+{
+	if (type == MSG_CHANNEL_OPEN_CONFIRMATION) {
+		on_confirmation(ch, w);
+		return;
+	}
+	if (type == MSG_CHANNEL_OPEN_FAILURE) {
+		on_failure(ch, w);
+		return;
+	}
+	if (ch->state != CHANNEL_OPEN || ch->got_close) {
+		mux_violation(ch->mux, "message for a channel that is not open");
+		return;
+	}
+	switch (type) {
+	case MSG_CHANNEL_WINDOW_ADJUST:
+		on_adjust(ch, w);
+		break;
+	case MSG_CHANNEL_DATA:
+		on_data(ch, w);
+		break;
+	case MSG_CHANNEL_EXTENDED_DATA:
+		/* A forwarded stream has none; it is not passed on. */
+		mux_violation(ch->mux, "extended data on a forwarded stream");
+		break;
+	case MSG_CHANNEL_EOF:
+		ch->got_eof = true;
+		if (ch->want_read)
+			queue_reader(ch);
+		break;
+	case MSG_CHANNEL_CLOSE:
+		on_close(ch);
+		break;
+	case MSG_CHANNEL_REQUEST:
+		on_request(ch, w);
+		break;
+	default:		/* answers to requests; we make none */
+		mux_violation(ch->mux, "answer to a request that was not made");
+	}
+}

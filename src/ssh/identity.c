@@ -1,0 +1,328 @@
+/*
+ * The host's own key: read with every check that keeps it private, or made
+ * new, in OpenSSH's format.
+ */
+#include "orthrus/ssh/identity.h"
+
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <libssh/libssh.h>
+#include <sodium.h>
+
+#include "orthrus/base/file.h"
+#include "orthrus/base/mem.h"
+
+#define KEY_FILE_MAX (64 * 1024)
+#define CERT_TYPE "ssh-ed25519-cert-v01@openssh.com"
+#define ED25519_LEN 32
+
+struct identity {
+	ssh_key key;
+};
+
+static void
+wipe_free(char *s, size_t n)
+{
+	if (s != NULL)
+		sodium_memzero(s, n);
+	free(s);
+}
+
+/* libssh asks this only when the key is encrypted. */
+static int
+refuse_passphrase(const char *prompt, char *buf, size_t len, int echo,
+    int verify, void *asked)
+{
+	(void)prompt;
+	(void)buf;
+	(void)len;
+	(void)echo;
+	(void)verify;
+	*(bool *)asked = true;
+	return -1;
+}
+
+static int
+read_failed(const char *path, const struct stat *st, struct error *e)
+{
+	if (errno == ENOENT)
+		return error_set(e, EX_CONFIG, "there is no identity %s; make "
+		    "one with \"orthrus keygen -o %s\"", path, path);
+	if (st->st_mode != 0 && !S_ISREG(st->st_mode))
+		return error_set(e, EX_CONFIG, "identity %s: not a regular "
+		    "file", path);
+	return error_set(e, EX_CONFIG, "cannot read identity %s: %s", path,
+	    strerror(errno));
+}
+
+static int
+check_private(const char *path, const struct stat *st, const char *text,
+    struct error *e)
+{
+	if (strncmp(text, "ssh-", 4) == 0 || strncmp(text, "ecdsa-", 6) == 0)
+		return error_set(e, EX_CONFIG, "identity %s: this is a public "
+		    "key; give the private one (without .pub)", path);
+	if ((st->st_mode & 077) != 0)
+		return error_set(e, EX_CONFIG, "identity %s: others may use "
+		    "it (mode %04o); run \"chmod 600 %s\"", path,
+		    (unsigned)st->st_mode & 07777, path);
+	if (st->st_uid != geteuid() && st->st_uid != 0)
+		return error_set(e, EX_CONFIG, "identity %s: owned by user %u; "
+		    "it must belong to the user that runs orthrus, or root",
+		    path, (unsigned)st->st_uid);
+	return 0;
+}
+
+static int
+import_key(const char *path, const char *text, ssh_key *key, struct error *e)
+{
+	enum ssh_keytypes_e type;
+	bool encrypted = false;
+
+	if (ssh_pki_import_privkey_base64(text, NULL, refuse_passphrase,
+	    &encrypted, key) != SSH_OK) {
+		if (encrypted)
+			return error_set(e, EX_CONFIG, "identity %s: it has a "
+			    "passphrase, and nobody is there to type it; "
+			    "remove it with \"ssh-keygen -p -N '' -f %s\"",
+			    path, path);
+		return error_set(e, EX_CONFIG, "identity %s: not a private key "
+		    "in OpenSSH format; make one with \"orthrus keygen\"",
+		    path);
+	}
+	type = ssh_key_type(*key);
+	if (type != SSH_KEYTYPE_ED25519)
+		return error_set(e, EX_CONFIG, "identity %s: the key is %s; "
+		    "only ssh-ed25519 is accepted, make one with "
+		    "\"orthrus keygen\"", path, ssh_key_type_to_char(type));
+	return 0;
+}
+
+/* Takes the next SSH string off the blob: its length, or -1. */
+static ssize_t
+take_string(const uint8_t **p, size_t *n, const uint8_t **s)
+{
+	uint32_t len;
+
+	if (*n < 4)
+		return -1;
+	len = (uint32_t)(*p)[0] << 24 | (uint32_t)(*p)[1] << 16 |
+	    (uint32_t)(*p)[2] << 8 | (*p)[3];
+	if (len > *n - 4)
+		return -1;
+	*s = *p + 4;
+	*p += 4 + (size_t)len;
+	*n -= 4 + (size_t)len;
+	return (ssize_t)len;
+}
+
+/*
+ * The public key in the base64 blob of a key (its 2nd string) or of a
+ * certificate (its 3rd, after a nonce).  0 or -1.
+ */
+static int
+public_part(const char *base64, int nth, uint8_t out[ED25519_LEN])
+{
+	const uint8_t *p, *s = NULL;
+	size_t max = strlen(base64), n;
+	uint8_t *blob = xcalloc(max + 1, 1);
+	ssize_t len = -1;
+
+	p = blob;
+	if (sodium_base642bin(blob, max, base64, max, NULL, &n, NULL,
+	    sodium_base64_VARIANT_ORIGINAL) == 0)
+		do
+			len = take_string(&p, &n, &s);
+		while (--nth > 0 && len >= 0);
+	if (len == ED25519_LEN)
+		memcpy(out, s, ED25519_LEN);
+	free(blob);
+	return len == ED25519_LEN ? 0 : -1;
+}
+
+static bool
+cert_is_for(const char *cert, ssh_key key)
+{
+	uint8_t ours[ED25519_LEN], theirs[ED25519_LEN];
+	char *public = NULL;
+	bool same;
+
+	if (ssh_pki_export_pubkey_base64(key, &public) != SSH_OK)
+		return false;
+	same = public_part(public, 2, ours) == 0 &&
+	    public_part(cert, 3, theirs) == 0 &&
+	    memcmp(ours, theirs, sizeof(ours)) == 0;
+	ssh_string_free_char(public);
+	return same;
+}
+
+static int
+add_cert_text(const char *path, char *text, ssh_key key, struct error *e)
+{
+	char *save = NULL, *type, *blob;
+	ssh_key cert = NULL;
+	int r = 0;
+
+	type = strtok_r(text, " \t\r\n", &save);
+	blob = strtok_r(NULL, " \t\r\n", &save);
+	if (type == NULL || blob == NULL || strcmp(type, CERT_TYPE) != 0 ||
+	    ssh_pki_import_cert_base64(blob, SSH_KEYTYPE_ED25519_CERT01,
+	    &cert) != SSH_OK)
+		return error_set(e, EX_CONFIG, "certificate %s: not one of "
+		    "type %s; replace or remove it", path, CERT_TYPE);
+	if (!cert_is_for(blob, key))
+		r = error_set(e, EX_CONFIG, "certificate %s: it is for another "
+		    "key than the identity; replace or remove it", path);
+	else if (ssh_pki_copy_cert_to_privkey(cert, key) != SSH_OK)
+		r = error_set(e, EX_CONFIG, "certificate %s: cannot be used",
+		    path);
+	ssh_key_free(cert);
+	return r;
+}
+
+static int
+add_certificate(const char *identity, ssh_key key, struct error *e)
+{
+	char *path = xasprintf("%s-cert.pub", identity);
+	char *text = file_read(path, KEY_FILE_MAX, NULL, NULL);
+	int r = 0;
+
+	if (text != NULL)
+		r = add_cert_text(path, text, key, e);
+	else if (errno != ENOENT)
+		r = error_set(e, EX_CONFIG, "cannot read certificate %s: %s",
+		    path, strerror(errno));
+	free(text);
+	free(path);
+	return r;
+}
+
+struct identity *
+identity_load(const char *path, struct error *e)
+{
+	struct identity *id;
+	struct stat st;
+	ssh_key key = NULL;
+	char *text;
+	size_t len;
+	int r;
+
+	text = file_read(path, KEY_FILE_MAX, &len, &st);
+	if (text == NULL) {
+		read_failed(path, &st, e);
+		return NULL;
+	}
+	r = check_private(path, &st, text, e);
+	if (r == 0)
+		r = import_key(path, text, &key, e);
+	if (r == 0)
+		r = add_certificate(path, key, e);
+	wipe_free(text, len);
+	if (r == -1) {
+		ssh_key_free(key);
+		return NULL;
+	}
+	id = xcalloc(1, sizeof(*id));
+	id->key = key;
+	return id;
+}
+
+void
+identity_free(struct identity *id)
+{
+	if (id == NULL)
+		return;
+	ssh_key_free(id->key);
+	free(id);
+}
+
+struct ssh_key_struct *
+identity_key(const struct identity *id)
+{
+	return id->key;
+}
+
+/* Writes a file that was not there before, and leaves none when it fails. */
+static int
+write_new(const char *path, mode_t mode, const char *text, struct error *e)
+{
+	int fd, err;
+
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+	    mode);
+	if (fd == -1 && errno == EEXIST)
+		return error_set(e, EX_CANTCREAT, "%s exists and is never "
+		    "overwritten; remove it or choose another file", path);
+	if (fd == -1)
+		return error_set(e, EX_CANTCREAT, "cannot make %s: %s", path,
+		    strerror(errno));
+	if (file_write_all(fd, text, strlen(text)) == -1 || fsync(fd) == -1) {
+		err = errno;
+		close(fd);
+		unlink(path);
+		return error_set(e, EX_CANTCREAT, "cannot write %s: %s", path,
+		    strerror(err));
+	}
+	close(fd);
+	return 0;
+}
+
+static int
+write_pair(const char *path, const char *private, const char *public,
+    struct error *e)
+{
+	char *pub = xasprintf("%s.pub", path);
+	char *line = xasprintf("%s\n", public);
+	int r;
+
+	r = write_new(path, 0600, private, e);
+	if (r == 0 && (r = write_new(pub, 0644, line, e)) == -1)
+		unlink(path);
+	free(line);
+	free(pub);
+	return r;
+}
+
+char *
+identity_generate(const char *path, const char *comment, struct error *e)
+{
+	char *private = NULL, *blob = NULL, *public = NULL;
+	ssh_key key = NULL;
+	int r = -1;
+
+	if (comment == NULL)
+		comment = "";
+	if (strpbrk(comment, "\r\n") != NULL) {
+		error_set(e, EX_CANTCREAT, "a comment is one line");
+		return NULL;
+	}
+	if (file_make_parents(path, e) == -1)
+		return NULL;
+	if (ssh_pki_generate(SSH_KEYTYPE_ED25519, 0, &key) != SSH_OK ||
+	    ssh_pki_export_privkey_base64(key, NULL, NULL, NULL, &private) !=
+	    SSH_OK || ssh_pki_export_pubkey_base64(key, &blob) != SSH_OK)
+		error_set(e, EX_CANTCREAT, "libssh cannot make a key");
+	else {
+		public = xasprintf("ssh-ed25519 %s%s%s", blob,
+		    *comment != '\0' ? " " : "", comment);
+		r = write_pair(path, private, public, e);
+	}
+	if (private != NULL)
+		sodium_memzero(private, strlen(private));
+	ssh_string_free_char(private);
+	ssh_string_free_char(blob);
+	ssh_key_free(key);
+	if (r == -1) {
+		free(public);
+		public = NULL;
+	}
+	return public;
+}

@@ -1,0 +1,244 @@
+/*
+ * The pure half of host key checking: finds a host's key in the text of an
+ * OpenSSH known_hosts file, sshd(8).
+ */
+#include "orthrus/ssh/hostkey.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <sodium.h>
+
+#include "orthrus/base/address.h"
+
+#define SSH_PORT 22
+#define BLOB_MAX 4096		/* an RSA key of 16,384 bits has 2,071 bytes */
+#define SHA1_LEN 20
+
+struct span {
+	const char *p;
+	size_t n;
+};
+
+static bool
+is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r';
+}
+
+static bool
+span_is(struct span s, const char *text)
+{
+	return s.n == strlen(text) && memcmp(s.p, text, s.n) == 0;
+}
+
+/* Cuts the next word off *rest; empty at its end. */
+static struct span
+next_word(struct span *rest)
+{
+	struct span word;
+
+	while (rest->n > 0 && is_blank(*rest->p)) {
+		rest->p++;
+		rest->n--;
+	}
+	word.p = rest->p;
+	word.n = 0;
+	while (rest->n > 0 && !is_blank(*rest->p)) {
+		rest->p++;
+		rest->n--;
+		word.n++;
+	}
+	return word;
+}
+
+/* Cuts what stands before the next c (or all of it) off *rest. */
+static struct span
+next_part(struct span *rest, char c)
+{
+	struct span part = *rest;
+	const char *at = memchr(rest->p, c, rest->n);
+
+	if (at == NULL) {
+		rest->p += rest->n;
+		rest->n = 0;
+	} else {
+		part.n = (size_t)(at - rest->p);
+		rest->p = at + 1;
+		rest->n -= part.n + 1;
+	}
+	return part;
+}
+
+static size_t
+base64_decode(struct span text, uint8_t *out, size_t max)
+{
+	size_t n;
+
+	if (sodium_base642bin(out, max, text.p, text.n, NULL, &n, NULL,
+	    sodium_base64_VARIANT_ORIGINAL) != 0)
+		return 0;
+	return n;
+}
+
+/* '*' and '?', without regard to case; linear but for one step back. */
+static bool
+pattern_match(struct span pattern, const char *s)
+{
+	size_t p = 0, star = SIZE_MAX, i = 0, from = 0, len = strlen(s);
+	char c;
+
+	while (i < len) {
+		c = p < pattern.n ? pattern.p[p] : '\0';
+		if (p < pattern.n && c == '*') {
+			star = p++;
+			from = i;
+		} else if (p < pattern.n && (c == '?' ||
+		    strncasecmp(&c, s + i, 1) == 0)) {
+			p++;
+			i++;
+		} else if (star != SIZE_MAX) {
+			p = star + 1;
+			i = ++from;
+		} else
+			return false;
+	}
+	while (p < pattern.n && pattern.p[p] == '*')
+		p++;
+	return p == pattern.n;
+}
+
+/* "|1|salt|hash", both base64, hash being HMAC-SHA1(salt, name). */
+static bool
+hashed_match(struct span field, const char *name)
+{
+	uint8_t salt[SHA1_LEN], hash[SHA1_LEN], mac[EVP_MAX_MD_SIZE];
+	unsigned maclen = 0;
+	struct span magic, part;
+
+	next_part(&field, '|');		/* what stands before the first '|' */
+	magic = next_part(&field, '|');
+	if (!span_is(magic, "1"))
+		return false;
+	part = next_part(&field, '|');
+	if (base64_decode(part, salt, sizeof(salt)) != sizeof(salt) ||
+	    base64_decode(field, hash, sizeof(hash)) != sizeof(hash))
+		return false;
+	if (HMAC(EVP_sha1(), salt, (int)sizeof(salt), (const uint8_t *)name,
+	    strlen(name), mac, &maclen) == NULL || maclen != sizeof(hash))
+		return false;
+	return memcmp(mac, hash, sizeof(hash)) == 0;
+}
+
+/* Does the first field of a line speak of name? */
+static bool
+hosts_match(struct span hosts, const char *name)
+{
+	struct span pattern;
+	bool found = false, negated;
+
+	if (hosts.n > 0 && hosts.p[0] == '|')
+		return hashed_match(hosts, name);
+	while (hosts.n > 0) {
+		pattern = next_part(&hosts, ',');
+		negated = pattern.n > 0 && pattern.p[0] == '!';
+		if (negated) {
+			pattern.p++;
+			pattern.n--;
+		}
+		if (pattern.n > 0 && pattern_match(pattern, name)) {
+			if (negated)
+				return false;
+			found = true;
+		}
+	}
+	return found;
+}
+
+/* A key's blob starts with its type as an SSH string. */
+static bool
+blob_has_type(const uint8_t *blob, size_t n, struct span type)
+{
+	return type.n > 0 && type.n < 256 && n > 4 + type.n &&
+	    blob[0] == 0 && blob[1] == 0 && blob[2] == 0 &&
+	    blob[3] == type.n && memcmp(blob + 4, type.p, type.n) == 0;
+}
+
+static enum known_host
+check_line(struct span line, const char *name, const uint8_t *want,
+    size_t wantlen)
+{
+	uint8_t blob[BLOB_MAX];
+	struct span word, type;
+	bool revoked = false, same;
+	size_t n;
+
+	word = next_word(&line);
+	if (word.n == 0 || word.p[0] == '#')
+		return KNOWN_HOST_NONE;
+	if (word.p[0] == '@') {
+		if (!span_is(word, "@revoked"))
+			return KNOWN_HOST_NONE;
+		revoked = true;
+		word = next_word(&line);
+	}
+	if (!hosts_match(word, name))
+		return KNOWN_HOST_NONE;
+	type = next_word(&line);
+	n = base64_decode(next_word(&line), blob, sizeof(blob));
+	if (!blob_has_type(blob, n, type))
+		return KNOWN_HOST_NONE;
+	same = n == wantlen && memcmp(blob, want, n) == 0;
+	if (revoked)
+		return same ? KNOWN_HOST_REVOKED : KNOWN_HOST_NONE;
+	return same ? KNOWN_HOST_MATCH : KNOWN_HOST_CHANGED;
+}
+
+/* The name that stands in the file: lower case, "[host]:port" if not 22. */
+static void
+lookup_name(const char *host, uint16_t port, char *name, size_t size)
+{
+	if (port == SSH_PORT)
+		snprintf(name, size, "%s", host);
+	else
+		snprintf(name, size, "[%s]:%u", host, (unsigned)port);
+	for (; *name != '\0'; name++)
+		if (*name >= 'A' && *name <= 'Z')
+			*name = (char)(*name - 'A' + 'a');
+}
+
+enum known_host
+known_hosts_lookup(const char *text, size_t len, const char *host,
+    uint16_t port, const char *key, unsigned *line)
+{
+	struct span rest = { text, len }, wanted = { key, strlen(key) };
+	enum known_host found, best = KNOWN_HOST_NONE;
+	char name[HOST_MAX + 16];
+	uint8_t want[BLOB_MAX];
+	unsigned number = 0;
+	size_t wantlen;
+
+	*line = 0;
+	lookup_name(host, port, name, sizeof(name));
+	wantlen = base64_decode(wanted, want, sizeof(want));
+	while (rest.n > 0) {
+		number++;
+		found = check_line(next_part(&rest, '\n'), name, want,
+		    wantlen);
+		/* A revocation beats a match, which beats another key. */
+		if (found == KNOWN_HOST_REVOKED) {
+			*line = number;
+			return found;
+		}
+		if ((found == KNOWN_HOST_MATCH && best != found) ||
+		    (found == KNOWN_HOST_CHANGED &&
+		    best == KNOWN_HOST_NONE)) {
+			best = found;
+			*line = number;
+		}
+	}
+	return best;
+}

@@ -1,0 +1,237 @@
+/* Keeps a session alive: which server next, and when. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <event2/event.h>
+#include <sodium.h>
+
+#include "orthrus/base/log.h"
+#include "orthrus/base/mem.h"
+#include "orthrus/ssh/link.h"
+
+/* A session that lasted this long was a success: waiting starts small. */
+#define STABLE_SECONDS 2
+
+struct link {
+	struct event_base *base;
+	struct dialer *dialer;
+	struct link_config config;
+	struct link_events events;
+	void *arg;
+	struct session *session;
+	struct event *timer;
+	enum link_state state;
+	size_t next;			/* server to try */
+	size_t failed;			/* servers that failed in this round */
+	unsigned rounds;		/* rounds that failed in a row */
+	bool was_up;			/* once, ever */
+	struct error refusal;		/* of this round; code 0: none */
+	int64_t since;
+	uint64_t sessions;
+	struct timespec up_at;
+};
+
+static void try(struct link *l);
+
+uint64_t
+backoff_delay(unsigned n, uint64_t min, uint64_t max, uint32_t random)
+{
+	uint64_t delay = min;
+
+	while (n-- > 0 && delay < max)
+		delay *= 2;
+	if (delay > max)
+		delay = max;
+	return delay - delay / 4 * random / UINT32_MAX;
+}
+
+static void
+set_state(struct link *l, enum link_state state)
+{
+	if (l->state != state)
+		l->since = time(NULL);
+	l->state = state;
+}
+
+static void
+wait_ms(struct link *l, uint64_t ms)
+{
+	struct timeval tv = { (time_t)(ms / 1000),
+	    (suseconds_t)(ms % 1000 * 1000) };
+
+	set_state(l, LINK_BACKOFF);
+	evtimer_add(l->timer, &tv);
+}
+
+static const struct server *
+current(const struct link *l)
+{
+	return &l->config.servers[l->next];
+}
+
+static const char *
+server_text(const struct link *l)
+{
+	static char text[SERVER_TEXT_MAX];
+
+	return server_format(current(l), text);
+}
+
+static void
+on_up(void *arg)
+{
+	struct link *l = arg;
+	struct session_info info;
+
+	session_info(l->session, &info);
+	set_state(l, LINK_CONNECTED);
+	l->was_up = true;
+	l->failed = 0;
+	l->refusal.code = 0;
+	l->sessions++;
+	clock_gettime(CLOCK_MONOTONIC, &l->up_at);
+	log_info("connected to %s (%s, %s, host key %s)", server_text(l),
+	    info.kex, info.cipher, info.host_key);
+	l->events.up(l->arg, session_mux(l->session));
+}
+
+static void
+on_incoming(void *arg, struct channel *ch, const struct address *listen)
+{
+	struct link *l = arg;
+
+	l->events.incoming(l->arg, ch, listen);
+}
+
+static void
+round_failed(struct link *l, const struct error *why)
+{
+	uint64_t delay;
+
+	if (!l->config.reconnect || (!l->was_up && l->refusal.code != 0)) {
+		l->events.gave_up(l->arg, l->refusal.code != 0 ? &l->refusal :
+		    why);
+		return;
+	}
+	delay = l->refusal.code != 0 ? l->config.backoff_max :
+	    backoff_delay(l->rounds, l->config.backoff_min,
+	    l->config.backoff_max, randombytes_random());
+	l->rounds++;
+	l->failed = 0;
+	l->refusal.code = 0;
+	log_info("trying again in %.1f s", (double)delay / 1000);
+	wait_ms(l, delay);
+}
+
+/* A session that was up: the same server first, after the shortest wait. */
+static void
+session_lost(struct link *l, const struct error *why)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (now.tv_sec - l->up_at.tv_sec >= STABLE_SECONDS)
+		l->rounds = 0;
+	log_warn("%s: %s", server_text(l), why->text);
+	l->events.down(l->arg);
+	session_free(l->session);
+	l->session = NULL;
+	round_failed(l, why);
+}
+
+static void
+attempt_failed(struct link *l, const struct error *why)
+{
+	session_free(l->session);
+	l->session = NULL;
+	log_warn("%s: %s", server_text(l), why->text);
+	if (why->code != EX_UNAVAILABLE && l->refusal.code == 0) {
+		l->refusal = *why;
+		error_prefix(&l->refusal, "%s", server_text(l));
+	}
+	l->next = (l->next + 1) % l->config.nservers;
+	if (++l->failed < l->config.nservers)
+		try(l);
+	else
+		round_failed(l, why);
+}
+
+static void
+on_ended(void *arg, const struct error *why)
+{
+	struct link *l = arg;
+	struct error copy = *why;	/* the session's own memory */
+
+	if (l->state == LINK_CONNECTED)
+		session_lost(l, &copy);
+	else
+		attempt_failed(l, &copy);
+}
+
+static void
+try(struct link *l)
+{
+	static const struct session_events events = {
+		on_up, on_incoming, on_ended
+	};
+
+	set_state(l, LINK_CONNECTING);
+	log_debug("connecting to %s", server_text(l));
+	l->config.session.server = *current(l);
+	l->session = session_start(l->base, l->dialer, &l->config.session,
+	    &events, l);
+}
+
+static void
+on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	try(arg);
+}
+
+struct link *
+link_new(struct event_base *base, struct dialer *dialer,
+    const struct link_config *config, const struct link_events *events,
+    void *arg)
+{
+	struct link *l = xcalloc(1, sizeof(*l));
+
+	l->base = base;
+	l->dialer = dialer;
+	l->config = *config;
+	l->events = *events;
+	l->arg = arg;
+	l->timer = evtimer_new(base, on_timer, l);
+	l->state = LINK_BACKOFF;
+	try(l);
+	return l;
+}
+
+void
+link_free(struct link *l)
+{
+	if (l == NULL)
+		return;
+	if (l->state == LINK_CONNECTED)
+		l->events.down(l->arg);
+	session_free(l->session);
+	event_free(l->timer);
+	free(l);
+}
+
+void
+link_info(const struct link *l, struct link_info *info)
+{
+	memset(info, 0, sizeof(*info));
+	info->state = l->state;
+	info->server = current(l);
+	info->since = l->since;
+	info->reconnects = l->sessions > 0 ? l->sessions - 1 : 0;
+	info->session.rtt_ms = -1;
+	if (l->session != NULL)
+		session_info(l->session, &info->session);
+}

@@ -1,0 +1,118 @@
+/* What mux.c (the session's side) and channel.c (one stream's side) share. */
+#ifndef ORTHRUS_SSH_MUX_PRIVATE_H
+#define ORTHRUS_SSH_MUX_PRIVATE_H
+
+#include <sys/queue.h>
+
+#include <libssh/libssh.h>
+
+#include "orthrus/base/mem.h"
+#include "orthrus/proto/wire.h"
+#include "orthrus/ssh/mux.h"
+
+#include "packet.h"
+
+struct event;
+
+#define PACKET_MAX 32768	/* RFC 4253 section 6.1: everyone takes this */
+#define PACKET_MIN 256		/* a peer that takes less is refused */
+
+/*
+ * Windows that we grant.  A channel starts small and doubles each time its
+ * stream has used half of it without leaving anything unread; all that was
+ * granted beyond the smallest window stays under one budget for the session,
+ * so that readers who stop cannot make memory grow.
+ */
+#define WINDOW_SMALLEST (16 * 1024)
+#define WINDOW_INITIAL (64 * 1024)
+#define WINDOW_LARGEST (2 * 1024 * 1024)
+#define WINDOW_BUDGET (32 * 1024 * 1024)
+
+/* More than this unsent: streams wait, each woken in its turn. */
+#define BACKLOG_HIGH (128 * 1024)
+/* More than this unsent (answers nobody reads): input waits, too. */
+#define BACKLOG_FLOOD (2 * 1024 * 1024)
+
+enum channel_state {
+	CHANNEL_OPENING,	/* we asked, no answer yet */
+	CHANNEL_INCOMING,	/* they asked, we have not answered */
+	CHANNEL_OPEN,
+	CHANNEL_REFUSED		/* over before it began */
+};
+
+struct channel {
+	struct endpoint ep;		/* first: the relay's view of it */
+	struct mux *mux;		/* NULL once the session has ended */
+	enum channel_state state;
+	uint32_t id, peer;		/* our number, theirs */
+	uint32_t send_window, send_packet;
+	uint32_t window;		/* what they may still send */
+	uint32_t window_size;		/* what it is refilled to */
+	uint32_t credit;		/* consumed, not yet granted again */
+	struct buffer in;		/* arrived, not yet taken */
+
+	bool kept_up;			/* nothing was left unread lately */
+	bool got_eof, sent_eof;
+	bool got_close, sent_close;
+	bool lost;			/* the session ended under it */
+	bool owned;			/* someone still holds the endpoint */
+	bool want_read, want_write;	/* watch() */
+	bool in_readers, in_writers, in_dead;
+	unsigned queued_in;		/* the turn in which it was queued */
+	TAILQ_ENTRY(channel) readers, writers, dead;
+
+	channel_opened *opened;
+	void (*gone)(void *arg);
+	void *arg;
+};
+
+TAILQ_HEAD(channel_list, channel);
+
+struct request {		/* a global request that waits for its answer */
+	TAILQ_ENTRY(request) next;
+	mux_answered *answered;
+	void *arg;
+	uint16_t port;		/* asked for; 0: the answer holds it */
+	bool port_in_answer;
+};
+
+struct mux {
+	ssh_session session;
+	struct packet_tap *tap;
+	struct mux_events events;
+	void *arg;
+	struct event *turn;		/* runs mux_turn() soon */
+	bool broken;			/* nothing is sent or heard any more */
+	bool rekeying;			/* libssh queues what we send */
+
+	struct ssh_counter_struct wire, packets;	/* libssh fills them */
+	uint64_t handed, wire_base;	/* for the size of the backlog */
+
+	struct channel **channels;	/* by our number */
+	uint32_t *free_ids;
+	size_t nslots, nfree;
+	size_t window_sum;		/* of all channels' window_size */
+	struct channel_list readers, writers, dead;
+	unsigned turn_number;
+	TAILQ_HEAD(, request) requests;
+	size_t nopen;
+	uint64_t total, in, out;
+};
+
+/* mux.c */
+void mux_violation(struct mux *m, const char *what);
+int mux_send(struct mux *m, const struct iovec *iov, int n);
+int mux_send_to_peer(struct channel *ch, uint8_t type);
+bool mux_congested(struct mux *m);
+void mux_soon(struct mux *m);
+
+/* channel.c */
+struct channel *channel_create(struct mux *m, enum channel_state state);
+void channel_destroy(struct channel *ch);
+/* Packets for one channel; w stands behind the recipient's number. */
+void channel_message(struct channel *ch, uint8_t type, struct wire *w);
+void channel_session_ended(struct channel *ch);
+void channel_retire(struct channel *ch);
+size_t channel_room(struct channel *ch);
+
+#endif

@@ -1,0 +1,58 @@
+/*
+ * Packets of the connection protocol, received and sent whole, beside
+ * libssh's own channel layer.  packet.c is the one file that knows what
+ * libssh does not publish; it needs the static library.
+ */
+#ifndef ORTHRUS_SSH_PACKET_H
+#define ORTHRUS_SSH_PACKET_H
+
+#include <sys/uio.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct packet_tap;
+struct ssh_session_struct;
+
+/* Message numbers, RFC 4250 section 4.1.2. */
+enum {
+	MSG_NEWKEYS = 21,
+	MSG_GLOBAL_REQUEST = 80,
+	MSG_REQUEST_SUCCESS = 81,
+	MSG_REQUEST_FAILURE = 82,
+	MSG_CHANNEL_OPEN = 90,
+	MSG_CHANNEL_OPEN_CONFIRMATION = 91,
+	MSG_CHANNEL_OPEN_FAILURE = 92,
+	MSG_CHANNEL_WINDOW_ADJUST = 93,
+	MSG_CHANNEL_DATA = 94,
+	MSG_CHANNEL_EXTENDED_DATA = 95,
+	MSG_CHANNEL_EOF = 96,
+	MSG_CHANNEL_CLOSE = 97,
+	MSG_CHANNEL_REQUEST = 98,
+	MSG_CHANNEL_SUCCESS = 99,
+	MSG_CHANNEL_FAILURE = 100
+};
+
+/*
+ * Gets every packet of the connection protocol (80 to 100) that arrives, its
+ * payload without the type byte, valid during the call only; and hears of
+ * MSG_NEWKEYS with no payload.  Called from inside libssh: it must not free
+ * the session or the tap.
+ */
+typedef void packet_handler(void *arg, uint8_t type, const uint8_t *p,
+    size_t len);
+
+/* Attaches to a session right after ssh_new(). */
+struct packet_tap *packet_tap_new(struct ssh_session_struct *session,
+    packet_handler *handler, void *arg);
+/* Packets that still arrive are dropped.  The session must be freed first
+ * or never used again. */
+void packet_tap_free(struct packet_tap *tap);
+
+/*
+ * Hands one packet (type byte first) to libssh, which encrypts and queues it.
+ * Returns 0, or -1 when the session is broken.
+ */
+int packet_send(struct packet_tap *tap, const struct iovec *iov, int n);
+
+#endif

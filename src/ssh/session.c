@@ -1,0 +1,544 @@
+/*
+ * One SSH session: a table of steps, each given its turn when the descriptor
+ * is ready, and the turns of libssh once channels are carried.
+ */
+#include "config.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include <libssh/libssh.h>
+
+#include "orthrus/base/log.h"
+#include "orthrus/base/mem.h"
+#include "orthrus/base/text.h"
+#include "orthrus/ssh/selftest.h"
+#include "orthrus/ssh/session.h"
+#include "orthrus/transport/dial.h"
+
+/* What may be read in one go before local sockets get their turn. */
+#define TURN_BYTES (1024 * 1024)
+/* Keeps what waits in the kernel short, so that small writes are not late. */
+#define NOTSENT_LOWAT (128 * 1024)
+
+enum step {
+	STEP_DIAL, STEP_HANDSHAKE, STEP_LOGIN, STEP_PASSWORD, STEP_UP,
+	STEP_ENDED
+};
+
+/* What a step says: go on with the next, wait for the descriptor, or over. */
+enum verdict { GO_ON, WAIT, OVER };
+
+struct session {
+	struct event_base *base;
+	struct session_config config;
+	struct session_events events;
+	void *arg;
+	enum step step;
+	struct dial *dial;
+	ssh_session ssh;
+	ssh_event pump;
+	int fd;				/* ours, watched */
+	int lent;			/* libssh's copy until ssh_connect() */
+	struct mux *mux;
+	struct event *readable, *writable;
+	struct event *timer;		/* deadline of the login, then probes */
+	struct event *end;		/* tells the owner, outside of libssh */
+	struct error why;
+	char host_key[FINGERPRINT_MAX];
+	uint64_t received, heard_at;	/* ms of the monotonic clock */
+	uint64_t probed_at;		/* 0: no probe is under way */
+	int64_t rtt_ms;
+};
+
+static uint64_t
+now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+static void
+add_timer(struct event *ev, uint64_t ms)
+{
+	struct timeval tv = { (time_t)(ms / 1000),
+	    (suseconds_t)(ms % 1000 * 1000) };
+
+	evtimer_add(ev, &tv);
+}
+
+/* --- ending ----------------------------------------------------------- */
+
+static void
+fail(struct session *s, int code, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The first reason counts; the owner hears of it from the loop. */
+static void
+fail(struct session *s, int code, const char *fmt, ...)
+{
+	va_list ap;
+	char *text;
+
+	if (s->step == STEP_ENDED)
+		return;
+	s->step = STEP_ENDED;
+	va_start(ap, fmt);
+	if (vasprintf(&text, fmt, ap) == -1)
+		abort();
+	va_end(ap);
+	error_set(&s->why, code, "%s", text);
+	free(text);
+	if (s->readable != NULL)
+		event_del(s->readable);
+	if (s->writable != NULL)
+		event_del(s->writable);
+	event_del(s->timer);
+	add_timer(s->end, 0);
+}
+
+static void
+fail_libssh(struct session *s, const char *what)
+{
+	const char *text = ssh_get_error(s->ssh);
+
+	fail(s, EX_UNAVAILABLE, "%s: %s", what,
+	    text[0] != '\0' ? text : "connection closed");
+}
+
+static void
+on_end(evutil_socket_t fd, short what, void *arg)
+{
+	struct session *s = arg;
+
+	(void)fd;
+	(void)what;
+	s->events.ended(s->arg, &s->why);
+}
+
+/* --- the steps up to the login ---------------------------------------- */
+
+static enum verdict
+step_handshake(struct session *s)
+{
+	struct error e;
+	int rc = ssh_connect(s->ssh);
+
+	s->lent = -1;
+	if (rc == SSH_AGAIN)
+		return WAIT;
+	/* ssh_connect() makes the descriptor block again when it is done. */
+	fcntl(s->fd, F_SETFL, fcntl(s->fd, F_GETFL) | O_NONBLOCK);
+	if (rc != SSH_OK) {
+		fail_libssh(s, "SSH handshake failed");
+		return OVER;
+	}
+	/* Nothing about us is told before this is settled. */
+	if (hostkey_check(s->ssh, s->config.server.host, s->config.server.port,
+	    &s->config.policy, s->host_key, &e) == -1) {
+		fail(s, e.code, "%s", e.text);
+		return OVER;
+	}
+	s->step = STEP_LOGIN;
+	return GO_ON;
+}
+
+static enum verdict
+after_auth(struct session *s, int rc)
+{
+	const char *user = s->config.server.user;
+
+	switch (rc) {
+	case SSH_AUTH_AGAIN:
+		return WAIT;
+	case SSH_AUTH_SUCCESS:
+		s->step = STEP_UP;
+		return GO_ON;
+	case SSH_AUTH_ERROR:
+		fail_libssh(s, "login failed");
+		return OVER;
+	default:
+		if (s->step == STEP_LOGIN && s->config.password != NULL) {
+			s->step = STEP_PASSWORD;
+			return GO_ON;
+		}
+		fail(s, EX_NOPERM, "the server refused user \"%s\" with this "
+		    "%s%s", user, s->step == STEP_PASSWORD ? "password" :
+		    "key: its public half must be in that user's "
+		    "authorized_keys",
+		    rc == SSH_AUTH_PARTIAL ? " (it wants a second factor, "
+		    "which an agent cannot give)" : "");
+		return OVER;
+	}
+}
+
+static enum verdict
+step_login(struct session *s)
+{
+	if (s->config.identity == NULL) {
+		s->step = STEP_PASSWORD;
+		return GO_ON;
+	}
+	return after_auth(s, ssh_userauth_publickey(s->ssh, NULL,
+	    identity_key(s->config.identity)));
+}
+
+static enum verdict
+step_password(struct session *s)
+{
+	return after_auth(s, ssh_userauth_password(s->ssh, NULL,
+	    s->config.password));
+}
+
+/* --- being up --------------------------------------------------------- */
+
+/* Anything that arrives proves life; only silence is probed. */
+static void
+heard(struct session *s)
+{
+	struct mux_counters c;
+
+	mux_counters(s->mux, &c);
+	if (c.received == s->received)
+		return;
+	s->received = c.received;
+	s->heard_at = now_ms();
+}
+
+static void
+on_pong(void *arg, bool ok, uint16_t port)
+{
+	struct session *s = arg;
+
+	(void)ok;		/* a refusal is an answer */
+	(void)port;
+	if (s->step != STEP_UP)
+		return;
+	s->rtt_ms = (int64_t)(now_ms() - s->probed_at);
+	s->probed_at = 0;
+}
+
+static void
+probe(struct session *s)
+{
+	uint64_t silent;
+
+	heard(s);
+	silent = now_ms() - s->heard_at;
+	if (silent >= s->config.dead_ms) {
+		fail(s, EX_UNAVAILABLE, "no sign of life from the server for "
+		    "%llu s", (unsigned long long)silent / 1000);
+		return;
+	}
+	if (silent >= s->config.probe_ms && s->probed_at == 0) {
+		s->probed_at = now_ms();
+		mux_ping(s->mux, on_pong, s);
+	}
+	add_timer(s->timer, (s->probed_at != 0 ? s->config.dead_ms :
+	    s->config.probe_ms) - silent);
+}
+
+static enum verdict
+step_up(struct session *s)
+{
+	if (s->pump == NULL) {
+		if ((s->pump = ssh_event_new()) == NULL ||
+		    ssh_event_add_session(s->pump, s->ssh) != SSH_OK) {
+			fail_libssh(s, "cannot start the session");
+			return OVER;
+		}
+		s->heard_at = now_ms();
+		s->probed_at = s->heard_at;
+		mux_ping(s->mux, on_pong, s);	/* for the round-trip time */
+		add_timer(s->timer, s->config.dead_ms);
+		s->events.up(s->arg);
+	}
+	return WAIT;
+}
+
+/* Gives libssh its turn until there is nothing to read, within a budget. */
+static void
+turn(struct session *s)
+{
+	struct mux_counters c;
+	uint64_t start, before;
+
+	mux_counters(s->mux, &c);
+	start = c.received;
+	do {
+		before = c.received;
+		if (ssh_event_dopoll(s->pump, 0) == SSH_ERROR ||
+		    !ssh_is_connected(s->ssh)) {
+			fail_libssh(s, "session lost");
+			return;
+		}
+		mux_counters(s->mux, &c);
+	} while (s->step == STEP_UP && c.received != before &&
+	    c.received - start < TURN_BYTES && !mux_flooded(s->mux));
+	heard(s);
+	mux_turn(s->mux);
+}
+
+/* --- driving ---------------------------------------------------------- */
+
+static enum verdict (*const steps[])(struct session *) = {
+	[STEP_HANDSHAKE] = step_handshake,
+	[STEP_LOGIN] = step_login,
+	[STEP_PASSWORD] = step_password,
+	[STEP_UP] = step_up,
+};
+
+static void
+watch(struct session *s)
+{
+	bool pending = ssh_get_status(s->ssh) & SSH_WRITE_PENDING;
+
+	if (s->step == STEP_ENDED)
+		return;
+	if (pending)
+		event_add(s->writable, NULL);
+	else
+		event_del(s->writable);
+	if (s->step == STEP_UP && mux_flooded(s->mux))
+		event_del(s->readable);
+	else
+		event_add(s->readable, NULL);
+}
+
+static void
+drive(struct session *s)
+{
+	if (s->step == STEP_UP)
+		turn(s);
+	else
+		while (s->step != STEP_ENDED && steps[s->step](s) == GO_ON)
+			;
+	watch(s);
+}
+
+static void
+on_ready(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	drive(arg);
+}
+
+static void
+on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct session *s = arg;
+
+	(void)fd;
+	(void)what;
+	if (s->step == STEP_UP)
+		probe(s);
+	else
+		fail(s, EX_UNAVAILABLE, "no answer: the server took the "
+		    "connection but did not finish the SSH login within "
+		    "%llu s", (unsigned long long)s->config.login_ms / 1000);
+}
+
+static void
+on_output(void *arg)
+{
+	struct session *s = arg;
+
+	if (s->writable != NULL && s->step != STEP_ENDED)
+		event_add(s->writable, NULL);
+}
+
+static void
+on_violation(void *arg, const char *what)
+{
+	fail(arg, EX_UNAVAILABLE, "protocol error: %s", what);
+}
+
+static void
+on_incoming(void *arg, struct channel *ch, const struct address *listen)
+{
+	struct session *s = arg;
+
+	s->events.incoming(s->arg, ch, listen);
+}
+
+/* --- beginning -------------------------------------------------------- */
+
+/*
+ * Modern algorithms only: Ed25519 for both keys, X25519, authenticated
+ * encryption.  RSA host keys and old ciphers are not negotiable down to.
+ */
+static int
+set_options(struct session *s)
+{
+	const struct server *to = &s->config.server;
+	unsigned port = to->port;
+	int off = 0, verbosity = SSH_LOG_NOLOG;
+
+	return ssh_options_set(s->ssh, SSH_OPTIONS_PROCESS_CONFIG, &off) |
+	    ssh_options_set(s->ssh, SSH_OPTIONS_LOG_VERBOSITY, &verbosity) |
+	    ssh_options_set(s->ssh, SSH_OPTIONS_HOST, to->host) |
+	    ssh_options_set(s->ssh, SSH_OPTIONS_PORT, &port) |
+	    ssh_options_set(s->ssh, SSH_OPTIONS_USER, to->user) |
+	    ssh_options_set(s->ssh, SSH_OPTIONS_HOSTKEYS, "ssh-ed25519") |
+	    ssh_options_set(s->ssh, SSH_OPTIONS_PUBLICKEY_ACCEPTED_TYPES,
+	    "ssh-ed25519-cert-v01@openssh.com,ssh-ed25519") |
+	    ssh_options_set(s->ssh, SSH_OPTIONS_KEY_EXCHANGE,
+	    "curve25519-sha256,curve25519-sha256@libssh.org") |
+	    ssh_options_set(s->ssh, SSH_OPTIONS_CIPHERS_C_S,
+	    cipher_preference()) |
+	    ssh_options_set(s->ssh, SSH_OPTIONS_CIPHERS_S_C,
+	    cipher_preference()) |
+	    ssh_options_set(s->ssh, SSH_OPTIONS_HMAC_C_S,
+	    "hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com") |
+	    ssh_options_set(s->ssh, SSH_OPTIONS_HMAC_S_C,
+	    "hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com") |
+	    ssh_options_set(s->ssh, SSH_OPTIONS_COMPRESSION, "none") |
+	    ssh_options_set(s->ssh, SSH_OPTIONS_FD, &s->lent);
+}
+
+static void
+on_dialled(void *arg, int fd, int error)
+{
+	static const struct mux_events mux_events = {
+		on_incoming, on_output, on_violation
+	};
+	struct session *s = arg;
+	unsigned timeout = (unsigned)s->config.dead_ms;
+	int lowat = NOTSENT_LOWAT;
+
+	s->dial = NULL;
+	if (fd == -1) {
+		fail(s, EX_UNAVAILABLE, "cannot connect: %s",
+		    dial_strerror(error));
+		return;
+	}
+	s->fd = fd;
+	/*
+	 * libssh closes its descriptor whenever it meets an error, while the
+	 * loop still watches: it gets a copy, so that ours stays ours.
+	 */
+	if ((s->lent = fcntl(fd, F_DUPFD_CLOEXEC, 0)) == -1) {
+		fail(s, EX_UNAVAILABLE, "cannot connect: %s", strerror(errno));
+		return;
+	}
+	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout,
+	    sizeof(timeout));
+	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &lowat, sizeof(lowat));
+	s->readable = event_new(s->base, fd, EV_READ | EV_PERSIST, on_ready,
+	    s);
+	s->writable = event_new(s->base, fd, EV_WRITE | EV_PERSIST, on_ready,
+	    s);
+	if ((s->ssh = ssh_new()) == NULL || set_options(s) != 0) {
+		fail(s, EX_SOFTWARE, "libssh refuses our options%s%s",
+		    s->ssh != NULL ? ": " : "",
+		    s->ssh != NULL ? ssh_get_error(s->ssh) : "");
+		return;
+	}
+	s->mux = mux_new(s->base, s->ssh, &mux_events, s);
+	ssh_set_blocking(s->ssh, 0);
+	add_timer(s->timer, s->config.login_ms);
+	s->step = STEP_HANDSHAKE;
+	drive(s);
+}
+
+void
+session_library_init(void)
+{
+	ssh_init();	/* the static library has no constructor that runs */
+}
+
+struct session *
+session_start(struct event_base *base, struct dialer *dialer,
+    const struct session_config *config, const struct session_events *events,
+    void *arg)
+{
+	struct session *s = xcalloc(1, sizeof(*s));
+	struct address to;
+
+	s->base = base;
+	s->config = *config;
+	s->events = *events;
+	s->arg = arg;
+	s->fd = s->lent = -1;
+	s->rtt_ms = -1;
+	s->timer = evtimer_new(base, on_timer, s);
+	s->end = evtimer_new(base, on_end, s);
+	memset(&to, 0, sizeof(to));
+	to.kind = ADDRESS_TCP;
+	memcpy(to.host, config->server.host, sizeof(to.host));
+	to.port = config->server.port;
+	s->dial = dial_start(dialer, &to, config->connect_ms, on_dialled, s);
+	return s;
+}
+
+/* Says goodbye if it can, and closes libssh's copy of the descriptor. */
+static void
+free_libssh(struct session *s)
+{
+	int fd = ssh_get_fd(s->ssh);
+
+	if (s->pump != NULL) {
+		ssh_event_remove_session(s->pump, s->ssh);
+		ssh_event_free(s->pump);
+	}
+	/* Leaves a descriptor open that came through SSH_OPTIONS_FD. */
+	ssh_disconnect(s->ssh);
+	if (fd != -1)
+		close(fd);
+	ssh_free(s->ssh);
+}
+
+void
+session_free(struct session *s)
+{
+	if (s == NULL)
+		return;
+	if (s->dial != NULL)
+		dial_cancel(s->dial);
+	s->step = STEP_ENDED;
+	mux_free(s->mux);
+	if (s->ssh != NULL)
+		free_libssh(s);
+	if (s->readable != NULL)
+		event_free(s->readable);
+	if (s->writable != NULL)
+		event_free(s->writable);
+	event_free(s->timer);
+	event_free(s->end);
+	if (s->lent != -1)
+		close(s->lent);
+	if (s->fd != -1)
+		close(s->fd);
+	free(s);
+}
+
+struct mux *
+session_mux(struct session *s)
+{
+	return s->step == STEP_UP ? s->mux : NULL;
+}
+
+void
+session_info(const struct session *s, struct session_info *info)
+{
+	const char *kex, *cipher;
+
+	memset(info, 0, sizeof(*info));
+	kex = s->step == STEP_UP ? ssh_get_kex_algo(s->ssh) : NULL;
+	cipher = s->step == STEP_UP ? ssh_get_cipher_out(s->ssh) : NULL;
+	info->kex = kex != NULL ? kex : "";
+	info->cipher = cipher != NULL ? cipher : "";
+	memcpy(info->host_key, s->host_key, sizeof(info->host_key));
+	info->rtt_ms = s->rtt_ms;
+}

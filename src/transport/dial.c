@@ -1,0 +1,383 @@
+/*
+ * Connects to a host or a Unix socket: every address of a name gets its try,
+ * each with a head start of 250 ms before the next (RFC 8305), and the first
+ * that answers wins.
+ */
+#include "orthrus/transport/dial.h"
+
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "orthrus/base/mem.h"
+#include "resolve.h"
+
+#define HEAD_START_MS 250
+#define BACKLOG_RETRY_MS 50	/* a Unix socket whose queue is full */
+#define ATTEMPTS_MAX 16		/* a name may have hundreds of addresses */
+
+struct attempt {
+	struct dial *dial;
+	struct sockaddr_storage to;
+	socklen_t len;
+	int fd;			/* -1 when not under way */
+	struct event *event;
+};
+
+struct dial {
+	LIST_ENTRY(dial) link;
+	struct dialer *dialer;
+	struct lookup *lookup;		/* NULL when none is under way */
+	struct attempt attempts[ATTEMPTS_MAX];
+	unsigned nattempts, next, pending;
+	struct event *step;		/* time for the next attempt */
+	struct event *deadline;
+	int error;			/* the most telling one so far */
+	dial_done *done;
+	void *arg;
+};
+
+struct dialer {
+	struct event_base *base;
+	struct resolver *resolver;
+	LIST_HEAD(, dial) dials;
+};
+
+static struct timeval
+milliseconds(uint64_t ms)
+{
+	struct timeval tv = { .tv_sec = (time_t)(ms / 1000),
+	    .tv_usec = (suseconds_t)(ms % 1000) * 1000 };
+
+	return tv;
+}
+
+/* Errors that tell more come first; our own shortages above all. */
+static unsigned
+telling(int error)
+{
+	static const int order[] = { EMFILE, ENFILE, ENOBUFS, ENOMEM, EAGAIN,
+	    ECONNREFUSED, EACCES, EPERM, ECONNRESET, ENOENT, ETIMEDOUT,
+	    EHOSTUNREACH, ENETUNREACH };
+	const unsigned n = sizeof(order) / sizeof(order[0]);
+	unsigned i;
+
+	for (i = 0; i < n; i++)
+		if (order[i] == error)
+			break;
+	return error == 0 ? 0 : n + 1 - i;
+}
+
+static void
+note_error(struct dial *d, int error)
+{
+	/* That one means "name not found" to our callers. */
+	if (error == EADDRNOTAVAIL)
+		error = ENETUNREACH;
+	if (telling(error) > telling(d->error))
+		d->error = error;
+}
+
+/* Lets go of an attempt's descriptor: closed unless the caller took it. */
+static int
+attempt_end(struct attempt *a)
+{
+	int fd = a->fd;
+
+	if (a->event != NULL)
+		event_free(a->event);
+	a->event = NULL;
+	if (fd != -1)
+		a->dial->pending--;
+	a->fd = -1;
+	return fd;
+}
+
+static void
+dial_free(struct dial *d)
+{
+	unsigned i;
+	int fd;
+
+	LIST_REMOVE(d, link);
+	if (d->lookup != NULL)
+		lookup_cancel(d->lookup);
+	for (i = 0; i < d->nattempts; i++) {
+		fd = attempt_end(&d->attempts[i]);
+		if (fd != -1)
+			close(fd);
+	}
+	event_free(d->step);
+	event_free(d->deadline);
+	free(d);
+}
+
+/* The end of every dial that is not cancelled. */
+static void
+finish(struct dial *d, int fd, int error)
+{
+	dial_done *done = d->done;
+	void *arg = d->arg;
+
+	dial_free(d);
+	done(arg, fd, error);
+}
+
+static void
+schedule(struct dial *d, uint64_t ms)
+{
+	struct timeval tv = milliseconds(ms);
+
+	event_add(d->step, &tv);
+}
+
+static void
+on_connected(evutil_socket_t fd, short what, void *arg)
+{
+	struct attempt *a = arg;
+	struct dial *d = a->dial;
+	socklen_t len = sizeof(int);
+	int error = 0;
+
+	(void)what;
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1)
+		error = errno;
+	if (error == 0) {
+		finish(d, attempt_end(a), 0);
+		return;
+	}
+	note_error(d, error);
+	close(attempt_end(a));
+	schedule(d, 0);
+}
+
+/* 0 when connected or under way, else an errno value. */
+static int
+attempt_start(struct attempt *a, bool *connected)
+{
+	struct dial *d = a->dial;
+	int family = a->to.ss_family, one = 1, r;
+
+	a->fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (a->fd == -1)
+		return errno;
+	d->pending++;
+	if (family != AF_UNIX)
+		setsockopt(a->fd, IPPROTO_TCP, TCP_NODELAY, &one,
+		    sizeof(one));
+	r = connect(a->fd, (struct sockaddr *)&a->to, a->len);
+	*connected = r == 0;
+	if (r == 0)
+		return 0;
+	if (errno != EINPROGRESS && errno != EINTR)
+		return errno;
+	a->event = event_new(d->dialer->base, a->fd, EV_WRITE, on_connected,
+	    a);
+	if (a->event == NULL || event_add(a->event, NULL) == -1)
+		return ENOMEM;
+	return 0;
+}
+
+/* Starts attempts until one is under way or none is left. */
+static void
+on_step(evutil_socket_t unused, short what, void *arg)
+{
+	struct dial *d = arg;
+	struct attempt *a;
+	bool connected = false;
+	int error, fd;
+
+	(void)unused;
+	(void)what;
+	while (d->next < d->nattempts) {
+		a = &d->attempts[d->next];
+		error = attempt_start(a, &connected);
+		if (connected) {
+			finish(d, attempt_end(a), 0);
+			return;
+		}
+		if (error == 0) {
+			if (++d->next < d->nattempts)
+				schedule(d, HEAD_START_MS);
+			return;
+		}
+		fd = attempt_end(a);
+		if (fd != -1)
+			close(fd);
+		if (error == EAGAIN && a->to.ss_family == AF_UNIX) {
+			schedule(d, BACKLOG_RETRY_MS);
+			return;
+		}
+		note_error(d, error);
+		d->next++;
+	}
+	if (d->pending == 0)
+		finish(d, -1, d->error);
+}
+
+static void
+on_deadline(evutil_socket_t unused, short what, void *arg)
+{
+	struct dial *d = arg;
+
+	(void)unused;
+	(void)what;
+	note_error(d, ETIMEDOUT);
+	finish(d, -1, d->error);
+}
+
+static void
+add_attempt(struct dial *d, const struct sockaddr *to, socklen_t len)
+{
+	struct attempt *a;
+
+	if (d->nattempts == ATTEMPTS_MAX || len > sizeof(a->to))
+		return;
+	a = &d->attempts[d->nattempts++];
+	a->dial = d;
+	a->fd = -1;
+	a->len = len;
+	memcpy(&a->to, to, len);
+}
+
+/* The next address of the family (or not of it) from ai on. */
+static struct addrinfo *
+of_family(struct addrinfo *ai, int family, bool same)
+{
+	while (ai != NULL && (ai->ai_family == family) != same)
+		ai = ai->ai_next;
+	return ai;
+}
+
+/* In the resolver's order, but the families take turns. */
+static void
+interleave(struct dial *d, struct addrinfo *list)
+{
+	struct addrinfo *next[2];
+	const int family = list->ai_family;
+	unsigned turn = 0;
+
+	next[0] = list;
+	next[1] = of_family(list, family, false);
+	while (next[0] != NULL || next[1] != NULL) {
+		if (next[turn] != NULL) {
+			add_attempt(d, next[turn]->ai_addr,
+			    next[turn]->ai_addrlen);
+			next[turn] = of_family(next[turn]->ai_next, family,
+			    turn == 0);
+		}
+		turn = 1 - turn;
+	}
+}
+
+static void
+on_resolved(void *arg, struct addrinfo *list, int error)
+{
+	struct dial *d = arg;
+
+	d->lookup = NULL;
+	if (list == NULL) {
+		finish(d, -1, error);
+		return;
+	}
+	interleave(d, list);
+	freeaddrinfo(list);
+	schedule(d, 0);
+}
+
+static void
+start_unix(struct dial *d, const char *path)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+
+	snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", path);
+	add_attempt(d, (struct sockaddr *)&sun, sizeof(sun));
+	schedule(d, 0);
+}
+
+static void
+start_tcp(struct dial *d, const char *host, uint16_t port)
+{
+	struct addrinfo *literal = resolve_literal(host, port);
+
+	if (literal != NULL) {
+		interleave(d, literal);
+		freeaddrinfo(literal);
+		schedule(d, 0);
+		return;
+	}
+	d->lookup = resolver_ask(d->dialer->resolver, host, port, on_resolved,
+	    d);
+	if (d->lookup == NULL) {
+		d->error = errno;
+		schedule(d, 0);
+	}
+}
+
+struct dial *
+dial_start(struct dialer *dialer, const struct address *to,
+    uint64_t timeout_ms, dial_done *done, void *arg)
+{
+	struct dial *d = xcalloc(1, sizeof(*d));
+	struct timeval tv = milliseconds(timeout_ms);
+
+	d->dialer = dialer;
+	d->done = done;
+	d->arg = arg;
+	LIST_INSERT_HEAD(&dialer->dials, d, link);
+	d->step = evtimer_new(dialer->base, on_step, d);
+	d->deadline = evtimer_new(dialer->base, on_deadline, d);
+	if (d->step == NULL || d->deadline == NULL)
+		abort();	/* out of memory; xcalloc() would end here too */
+	event_add(d->deadline, &tv);
+	if (to->kind == ADDRESS_UNIX)
+		start_unix(d, to->path);
+	else
+		start_tcp(d, to->host, to->port);
+	return d;
+}
+
+void
+dial_cancel(struct dial *dial)
+{
+	dial_free(dial);
+}
+
+struct dialer *
+dialer_new(struct event_base *base)
+{
+	struct dialer *dialer = xcalloc(1, sizeof(*dialer));
+
+	dialer->base = base;
+	dialer->resolver = resolver_new(base);
+	LIST_INIT(&dialer->dials);
+	return dialer;
+}
+
+void
+dialer_free(struct dialer *dialer)
+{
+	if (dialer == NULL)
+		return;
+	while (!LIST_EMPTY(&dialer->dials))
+		dial_free(LIST_FIRST(&dialer->dials));
+	resolver_free(dialer->resolver);
+	free(dialer);
+}
+
+const char *
+dial_strerror(int error)
+{
+	return error == EADDRNOTAVAIL ? "name not found" : strerror(error);
+}

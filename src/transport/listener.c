@@ -1,0 +1,256 @@
+/*
+ * Listeners on libevent's own, with what it leaves to its user: several
+ * addresses for one listener, socket files, and running out of descriptors.
+ */
+#include "config.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+#include <event2/listener.h>
+
+#include "orthrus/base/log.h"
+#include "orthrus/base/mem.h"
+#include "orthrus/transport/listener.h"
+
+#define SOCKETS_MAX 4		/* "localhost" and "*" give two */
+#define BACKLOG 1024
+
+struct listener {
+	struct event_base *base;
+	struct evconnlistener *socket[SOCKETS_MAX];
+	size_t n;
+	struct event *retry;
+	listener_accept *accept;
+	void *arg;
+	char path[UNIX_PATH_MAX_LEN];	/* of a Unix socket, else empty */
+	dev_t dev;
+	ino_t ino;
+};
+
+static void
+on_accept(struct evconnlistener *socket, evutil_socket_t fd,
+    struct sockaddr *from, int len, void *arg)
+{
+	struct listener *l = arg;
+	int on = 1;
+
+	(void)socket;
+	(void)len;
+	if (from->sa_family != AF_UNIX)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	l->accept(l->arg, fd);
+}
+
+/* Level-triggered readiness would spin while no descriptor can be had. */
+static void
+on_accept_error(struct evconnlistener *socket, void *arg)
+{
+	static const struct timeval pause = { 1, 0 };
+	struct listener *l = arg;
+	int error = errno;
+	size_t i;
+
+	(void)socket;
+	if (evtimer_pending(l->retry, NULL))
+		return;
+	log_warn("cannot accept connections: %s; trying again in 1 s",
+	    strerror(error));
+	for (i = 0; i < l->n; i++)
+		evconnlistener_disable(l->socket[i]);
+	evtimer_add(l->retry, &pause);
+}
+
+static void
+on_retry(evutil_socket_t fd, short what, void *arg)
+{
+	struct listener *l = arg;
+	size_t i;
+
+	(void)fd;
+	(void)what;
+	for (i = 0; i < l->n; i++)
+		evconnlistener_enable(l->socket[i]);
+}
+
+static int
+add(struct listener *l, int fd)
+{
+	struct evconnlistener *socket;
+
+	socket = evconnlistener_new(l->base, on_accept, l,
+	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, BACKLOG, fd);
+	if (socket == NULL) {
+		close(fd);
+		return -1;
+	}
+	evconnlistener_set_error_cb(socket, on_accept_error);
+	l->socket[l->n++] = socket;
+	return 0;
+}
+
+/* --- TCP -------------------------------------------------------------- */
+
+static int
+listen_one(struct listener *l, const struct addrinfo *ai)
+{
+	int on = 1, error;
+	int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK |
+	    SOCK_CLOEXEC, 0);
+
+	if (fd == -1)
+		return -1;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (ai->ai_family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+	if (bind(fd, ai->ai_addr, ai->ai_addrlen) == -1 ||
+	    listen(fd, BACKLOG) == -1) {
+		error = errno;
+		close(fd);
+		errno = error;
+		return -1;
+	}
+	return add(l, fd);
+}
+
+static int
+listen_tcp(struct listener *l, const struct address *at, struct error *e)
+{
+	static const char *const loopback[] = { "127.0.0.1", "::1" };
+	static const char *const any[] = { "0.0.0.0", "::" };
+	const char *one[1] = { at->host };
+	const char *const *hosts = one;
+	struct addrinfo hints = { .ai_flags = AI_PASSIVE | AI_NUMERICSERV,
+	    .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
+	struct addrinfo *list, *ai;
+	char port[8];
+	size_t i, nhosts = 1;
+	int rc, error = 0;
+
+	if (strcmp(at->host, "localhost") == 0 || strcmp(at->host, "*") == 0) {
+		hosts = at->host[0] == '*' ? any : loopback;
+		nhosts = 2;
+	}
+	snprintf(port, sizeof(port), "%u", at->port);
+	for (i = 0; i < nhosts; i++) {
+		/* Only a configured bind address can be a name to resolve. */
+		if ((rc = getaddrinfo(hosts[i], port, &hints, &list)) != 0)
+			return error_set(e, EX_UNAVAILABLE, "%s",
+			    gai_strerror(rc));
+		for (ai = list; ai != NULL && l->n < SOCKETS_MAX;
+		    ai = ai->ai_next) {
+			if (listen_one(l, ai) == 0)
+				continue;
+			/* A host without IPv6 still has the other one. */
+			if (errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL)
+				error = errno;
+			else if (error == 0 && nhosts == 1)
+				error = errno;
+		}
+		freeaddrinfo(list);
+	}
+	if (error == 0 && l->n > 0)
+		return 0;
+	return error_set(e, EX_UNAVAILABLE, "%s",
+	    strerror(error != 0 ? error : EADDRNOTAVAIL));
+}
+
+/* --- Unix ------------------------------------------------------------- */
+
+/* True when path is a socket that refuses connections: its owner is dead. */
+static bool
+stale(const struct sockaddr_un *sun)
+{
+	struct stat st;
+	bool refused;
+	int fd;
+
+	if (lstat(sun->sun_path, &st) == -1 || !S_ISSOCK(st.st_mode))
+		return false;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return false;
+	refused = connect(fd, (const struct sockaddr *)sun, sizeof(*sun)) ==
+	    -1 && errno == ECONNREFUSED;
+	close(fd);
+	return refused;
+}
+
+static int
+listen_unix(struct listener *l, const struct address *at, struct error *e)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	struct stat st;
+	mode_t mask;
+	int fd, rc;
+
+	memcpy(sun.sun_path, at->path, sizeof(sun.sun_path));
+	if (stale(&sun))
+		unlink(at->path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return error_set(e, EX_UNAVAILABLE, "%s", strerror(errno));
+	mask = umask(0177);
+	rc = bind(fd, (const struct sockaddr *)&sun, sizeof(sun));
+	umask(mask);
+	if (rc == -1 || lstat(at->path, &st) == -1 ||
+	    listen(fd, BACKLOG) == -1) {
+		error_set(e, EX_UNAVAILABLE, "%s", strerror(errno));
+		close(fd);
+		return -1;
+	}
+	memcpy(l->path, at->path, sizeof(l->path));
+	l->dev = st.st_dev;
+	l->ino = st.st_ino;
+	return add(l, fd);
+}
+
+/* --- life ------------------------------------------------------------- */
+
+struct listener *
+listener_new(struct event_base *base, const struct address *at,
+    listener_accept *accept_fn, void *arg, struct error *e)
+{
+	struct listener *l = xcalloc(1, sizeof(*l));
+	char text[ADDRESS_TEXT_MAX];
+	int rc;
+
+	l->base = base;
+	l->accept = accept_fn;
+	l->arg = arg;
+	l->retry = evtimer_new(base, on_retry, l);
+	rc = at->kind == ADDRESS_UNIX ? listen_unix(l, at, e) :
+	    listen_tcp(l, at, e);
+	if (rc == 0)
+		return l;
+	error_prefix(e, "cannot listen on %s", address_format(at, text));
+	listener_free(l);
+	return NULL;
+}
+
+void
+listener_free(struct listener *l)
+{
+	struct stat st;
+	size_t i;
+
+	if (l == NULL)
+		return;
+	for (i = 0; i < l->n; i++)
+		evconnlistener_free(l->socket[i]);
+	if (l->path[0] != '\0' && lstat(l->path, &st) == 0 &&
+	    S_ISSOCK(st.st_mode) && st.st_dev == l->dev && st.st_ino == l->ino)
+		unlink(l->path);
+	event_free(l->retry);
+	free(l);
+}

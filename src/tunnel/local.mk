@@ -1,0 +1,7 @@
+# Tunnels: what is forwarded, and each forwarded stream.
+liborthrus_a_SOURCES += \
+	include/orthrus/tunnel/tunnel.h \
+	src/tunnel/private.h \
+	src/tunnel/remote.c \
+	src/tunnel/stream.c \
+	src/tunnel/tunnel.c

@@ -1,0 +1,72 @@
+/* What the files of this folder share: tunnels, and their streams. */
+#ifndef ORTHRUS_TUNNEL_PRIVATE_H
+#define ORTHRUS_TUNNEL_PRIVATE_H
+
+#include <sys/queue.h>
+
+#include "orthrus/ssh/mux.h"
+#include "orthrus/tunnel/tunnel.h"
+
+#define HANDSHAKE_SECONDS 10	/* SOCKS5, from accept to request */
+#define HANDSHAKES_MAX 1024	/* more: the oldest is dropped */
+#define OUTAGE_SECONDS 5	/* how long a new connection waits */
+#define DIAL_MS 10000		/* to the target of a remote forward */
+#define RETRY_SECONDS 2		/* a remote listener that was refused */
+
+struct event;
+struct listener;
+struct stream;
+
+struct tunnel {
+	TAILQ_ENTRY(tunnel) next;
+	struct tunnels *set;
+	struct tunnel_config config;
+	char *username, *password;
+	enum tunnel_state state;
+	char error[ERROR_TEXT_MAX];
+	struct listener *listener;	/* local kinds */
+	struct event *retry;		/* remote kind */
+	uint16_t port;			/* remote TCP: bound there, 0: not */
+	bool asked;			/* remote: an answer is due */
+	bool removed;			/* lives on for its streams */
+	size_t open;
+	uint64_t total;
+};
+
+TAILQ_HEAD(tunnel_list, tunnel);
+TAILQ_HEAD(stream_list, stream);
+
+struct tunnels {
+	struct event_base *base;
+	struct dialer *dialer;
+	struct mux *mux;		/* NULL while there is no session */
+	bool stopped;
+	struct tunnel_list list;
+	struct tunnel_list removed;
+	struct stream_list streams;
+	struct stream_list handshakes;	/* oldest first */
+	size_t nhandshakes, nstreams;
+	void (*changed)(void *arg);
+	void *changed_arg;
+};
+
+/* tunnel.c */
+void tunnel_set_state(struct tunnel *t, enum tunnel_state state,
+    const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void tunnel_release(struct tunnel *t);	/* a stream of it has ended */
+const char *tunnel_label(const struct tunnel *t);
+
+/* remote.c */
+void remote_arm(struct tunnel *t);	/* asks the far end to listen */
+void remote_session_ended(struct tunnel *t);
+void remote_remove(struct tunnel *t);
+struct tunnel *remote_find(struct tunnels *set, const struct address *listen);
+int remote_init(struct tunnel *t);
+
+/* stream.c */
+void stream_accept(void *tunnel, int fd);	/* a listener_accept */
+void stream_incoming(struct tunnel *t, struct channel *ch);
+void stream_session_up(struct tunnels *set);
+void streams_free(struct tunnels *set);
+
+#endif

@@ -1,0 +1,164 @@
+/*
+ * Remote forwards: a listener at the far end for each, asked for with every
+ * new session, and again while the far end refuses (a dead session may still
+ * hold the address).
+ */
+#include "config.h"
+
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "orthrus/base/log.h"
+
+#include "private.h"
+
+static void
+on_retry(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	remote_arm(arg);
+}
+
+int
+remote_init(struct tunnel *t)
+{
+	t->retry = evtimer_new(t->set->base, on_retry, t);
+	return 0;
+}
+
+/* What to look at, besides patience, when the far end says no. */
+static const char *
+hint(const struct tunnel *t)
+{
+	return t->config.spec.listen.kind == ADDRESS_UNIX ?
+	    "it may still be there from a dead session (sshd_config: "
+	    "StreamLocalBindUnlink yes), or not be allowed (sshd_config: "
+	    "AllowStreamLocalForwarding)" :
+	    "it may still be held by a dead session, be in use, or not be "
+	    "allowed (sshd_config: AllowTcpForwarding, PermitListen)";
+}
+
+static void
+refused(struct tunnel *t)
+{
+	static const struct timeval wait = { RETRY_SECONDS, 0 };
+	char text[ADDRESS_TEXT_MAX];
+	bool first = t->state != TUNNEL_RETRYING;
+
+	tunnel_set_state(t, TUNNEL_RETRYING, "the server refused to listen "
+	    "on %s: %s", address_format(&t->config.spec.listen, text),
+	    hint(t));
+	if (first)
+		log_warn("%s: %s; asking again every %d s", tunnel_label(t),
+		    t->error, RETRY_SECONDS);
+	evtimer_add(t->retry, &wait);
+}
+
+static void
+on_answer(void *arg, bool ok, uint16_t port)
+{
+	struct tunnel *t = arg;
+	struct address at = t->config.spec.listen;
+	char text[ADDRESS_TEXT_MAX];
+
+	t->asked = false;
+	if (t->set->mux == NULL)	/* the session ended instead */
+		return;
+	if (!ok) {
+		refused(t);
+		return;
+	}
+	t->port = at.port = port;
+	log_info("%s: the server listens on %s", tunnel_label(t),
+	    address_format(&at, text));
+	tunnel_set_state(t, TUNNEL_UP, "%s", "");
+}
+
+void
+remote_arm(struct tunnel *t)
+{
+	if (t->set->mux == NULL || t->asked)
+		return;
+	if (t->config.spec.listen.kind == ADDRESS_UNIX &&
+	    !mux_can_listen_unix()) {
+		tunnel_set_state(t, TUNNEL_DOWN, "this build cannot have Unix "
+		    "sockets at the far end (it is linked with the shared "
+		    "libssh); use a port, or build with the static libssh");
+		log_error("%s: %s", tunnel_label(t), t->error);
+		return;
+	}
+	t->asked = true;
+	mux_listen(t->set->mux, &t->config.spec.listen, on_answer, t);
+}
+
+void
+remote_session_ended(struct tunnel *t)
+{
+	t->port = 0;
+	event_del(t->retry);
+	if (t->state != TUNNEL_DOWN)
+		tunnel_set_state(t, TUNNEL_PENDING, "%s", "not connected");
+}
+
+void
+remote_remove(struct tunnel *t)
+{
+	struct address at = t->config.spec.listen;
+
+	event_del(t->retry);
+	if (t->set->mux == NULL)
+		return;
+	mux_forget(t->set->mux, t);
+	/* An answer that is still due may grant it: cancelled all the same. */
+	if (at.kind == ADDRESS_TCP && t->port != 0)
+		at.port = t->port;
+	if ((t->state == TUNNEL_UP || t->asked) &&
+	    (at.kind == ADDRESS_UNIX || at.port != 0))
+		mux_unlisten(t->set->mux, &at, NULL, NULL);
+}
+
+/*
+ * The far end names the listener as we asked for it; a server may also give
+ * the address that the name stood for.
+ */
+static bool
+same_host(const char *asked, const char *given)
+{
+	static const char *const any[] = { "", "0.0.0.0", "::", "*" };
+	static const char *const loopback[] = { "127.0.0.1", "::1" };
+	size_t i;
+
+	if (strcmp(asked, given) == 0)
+		return true;
+	if (strcmp(asked, "*") == 0)
+		for (i = 0; i < sizeof(any) / sizeof(any[0]); i++)
+			if (strcmp(given, any[i]) == 0)
+				return true;
+	if (strcmp(asked, "localhost") == 0)
+		for (i = 0; i < sizeof(loopback) / sizeof(loopback[0]); i++)
+			if (strcmp(given, loopback[i]) == 0)
+				return true;
+	return false;
+}
+
+struct tunnel *
+remote_find(struct tunnels *set, const struct address *listen)
+{
+	const struct address *at;
+	struct tunnel *t;
+
+	TAILQ_FOREACH(t, &set->list, next) {
+		at = &t->config.spec.listen;
+		if (t->config.kind != TUNNEL_REMOTE || t->state != TUNNEL_UP ||
+		    at->kind != listen->kind)
+			continue;
+		if (at->kind == ADDRESS_UNIX ?
+		    strcmp(at->path, listen->path) == 0 :
+		    t->port == listen->port &&
+		    same_host(at->host, listen->host))
+			return t;
+	}
+	return NULL;
+}

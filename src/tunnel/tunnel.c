@@ -1,0 +1,374 @@
+/* The list of tunnels: what is wanted, what is there, and the difference. */
+#include "config.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+#include <sodium.h>
+
+#include "orthrus/base/log.h"
+#include "orthrus/base/mem.h"
+#include "orthrus/transport/listener.h"
+
+#include "private.h"
+
+void
+tunnel_set_state(struct tunnel *t, enum tunnel_state state, const char *fmt,
+    ...)
+{
+	va_list ap;
+
+	t->state = state;
+	va_start(ap, fmt);
+	vsnprintf(t->error, sizeof(t->error), fmt, ap);
+	va_end(ap);
+	if (t->set->changed != NULL)
+		t->set->changed(t->set->changed_arg);
+}
+
+const char *
+tunnel_label(const struct tunnel *t)
+{
+	static const char *const kind[] = {
+		[TUNNEL_LOCAL] = "local forward",
+		[TUNNEL_SOCKS5] = "SOCKS5",
+		[TUNNEL_REMOTE] = "remote forward"
+	};
+	static char text[NAME_MAX_LEN + 32];
+
+	snprintf(text, sizeof(text), "%s%s%s", kind[t->config.kind],
+	    t->config.kind == TUNNEL_SOCKS5 ? "" : " ",
+	    t->config.kind == TUNNEL_SOCKS5 ? "" : t->config.name);
+	return text;
+}
+
+/* --- life ------------------------------------------------------------- */
+
+static void
+free_secret(char *s)
+{
+	if (s != NULL)
+		sodium_memzero(s, strlen(s));
+	free(s);
+}
+
+static void
+tunnel_free(struct tunnel *t)
+{
+	listener_free(t->listener);
+	if (t->retry != NULL)
+		event_free(t->retry);
+	free_secret(t->username);
+	free_secret(t->password);
+	free(t);
+}
+
+void
+tunnel_release(struct tunnel *t)
+{
+	t->open--;
+	if (!t->removed || t->open > 0)
+		return;
+	TAILQ_REMOVE(&t->set->removed, t, next);
+	tunnel_free(t);
+}
+
+static struct tunnel *
+tunnel_new(struct tunnels *set, const struct tunnel_config *config)
+{
+	struct tunnel *t = xcalloc(1, sizeof(*t));
+
+	t->set = set;
+	t->config = *config;
+	if (config->username != NULL)
+		t->username = xstrdup(config->username);
+	if (config->password != NULL)
+		t->password = xstrdup(config->password);
+	t->config.username = t->username;
+	t->config.password = t->password;
+	t->state = TUNNEL_PENDING;
+	return t;
+}
+
+/* Binds a local listener; a remote forward waits for the session. */
+static int
+tunnel_setup(struct tunnel *t, struct error *e)
+{
+	char text[ADDRESS_TEXT_MAX];
+
+	if (t->config.kind == TUNNEL_REMOTE)
+		return remote_init(t);
+	t->listener = listener_new(t->set->base, &t->config.spec.listen,
+	    stream_accept, t, e);
+	if (t->listener != NULL) {
+		t->state = TUNNEL_UP;
+		log_info("%s listening on %s", tunnel_label(t),
+		    address_format(&t->config.spec.listen, text));
+		return 0;
+	}
+	error_prefix(e, "%s", tunnel_label(t));
+	if (!t->config.optional)
+		return -1;
+	t->state = TUNNEL_DOWN;
+	snprintf(t->error, sizeof(t->error), "%s", e->text);
+	log_warn("%s; going on without it (--socks5 chooses another address, "
+	    "--socks5 off none)", e->text);
+	return 0;
+}
+
+static void
+tunnel_remove(struct tunnel *t)
+{
+	listener_free(t->listener);
+	t->listener = NULL;
+	if (t->config.kind == TUNNEL_REMOTE)
+		remote_remove(t);
+	t->removed = true;
+	if (t->open > 0)
+		TAILQ_INSERT_TAIL(&t->set->removed, t, next);
+	else
+		tunnel_free(t);
+}
+
+/* --- applying a configuration ----------------------------------------- */
+
+static bool
+same_text(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+static bool
+same(const struct tunnel *t, const struct tunnel_config *c)
+{
+	return t->config.kind == c->kind &&
+	    (c->kind == TUNNEL_SOCKS5 ?
+	    address_equal(&t->config.spec.listen, &c->spec.listen) :
+	    forward_spec_equal(&t->config.spec, &c->spec)) &&
+	    same_text(t->username, c->username) &&
+	    same_text(t->password, c->password);
+}
+
+/* Takes the tunnel that serves c already out of the list, if there is one. */
+static struct tunnel *
+take(struct tunnel_list *list, const struct tunnel_config *c)
+{
+	struct tunnel *t;
+
+	TAILQ_FOREACH(t, list, next)
+		if (same(t, c)) {
+			TAILQ_REMOVE(list, t, next);
+			return t;
+		}
+	return NULL;
+}
+
+/* What leaves stops listening first: its address may be wanted anew. */
+static void
+close_listeners(struct tunnel_list *list)
+{
+	struct tunnel *t;
+
+	TAILQ_FOREACH(t, list, next) {
+		listener_free(t->listener);
+		t->listener = NULL;
+	}
+}
+
+static void
+reopen_listeners(struct tunnel_list *list)
+{
+	struct error e;
+	struct tunnel *t;
+
+	TAILQ_FOREACH(t, list, next)
+		if (t->config.kind != TUNNEL_REMOTE && t->state == TUNNEL_UP &&
+		    tunnel_setup(t, &e) == -1) {
+			log_error("%s", e.text);
+			tunnel_set_state(t, TUNNEL_DOWN, "%s", e.text);
+		}
+}
+
+int
+tunnels_apply(struct tunnels *set, const struct tunnel_config *config,
+    size_t n, struct error *e)
+{
+	struct tunnel_list old = TAILQ_HEAD_INITIALIZER(old);
+	struct tunnel_list fresh = TAILQ_HEAD_INITIALIZER(fresh);
+	struct tunnel **kept = xcalloc(n + 1, sizeof(*kept));
+	struct tunnel *t;
+	size_t i;
+	int rc = 0;
+
+	TAILQ_CONCAT(&old, &set->list, next);
+	for (i = 0; i < n; i++)
+		if ((kept[i] = take(&old, &config[i])) != NULL)
+			TAILQ_INSERT_TAIL(&set->list, kept[i], next);
+	close_listeners(&old);
+	for (i = 0; i < n && rc == 0; i++) {
+		if (kept[i] != NULL)
+			continue;
+		t = kept[i] = tunnel_new(set, &config[i]);
+		TAILQ_INSERT_TAIL(&fresh, t, next);
+		rc = tunnel_setup(t, e);
+	}
+	if (rc == -1) {
+		while ((t = TAILQ_FIRST(&fresh)) != NULL) {
+			TAILQ_REMOVE(&fresh, t, next);
+			tunnel_free(t);
+		}
+		reopen_listeners(&old);
+		TAILQ_CONCAT(&set->list, &old, next);
+		goto out;
+	}
+	while ((t = TAILQ_FIRST(&old)) != NULL) {
+		TAILQ_REMOVE(&old, t, next);
+		tunnel_remove(t);
+	}
+	TAILQ_FOREACH(t, &fresh, next)
+		if (t->config.kind == TUNNEL_REMOTE && set->mux != NULL)
+			remote_arm(t);
+	/* In the order of the configuration, under its names. */
+	TAILQ_INIT(&set->list);
+	for (i = 0; i < n; i++) {
+		memcpy(kept[i]->config.name, config[i].name,
+		    sizeof(config[i].name));
+		TAILQ_INSERT_TAIL(&set->list, kept[i], next);
+	}
+out:
+	free(kept);
+	return rc;
+}
+
+/* --- the session comes and goes --------------------------------------- */
+
+void
+tunnels_up(struct tunnels *set, struct mux *mux)
+{
+	struct tunnel *t;
+
+	set->mux = mux;
+	/* Listeners before anything else: they are what others wait for. */
+	TAILQ_FOREACH(t, &set->list, next)
+		if (t->config.kind == TUNNEL_REMOTE)
+			remote_arm(t);
+	stream_session_up(set);
+	if (set->changed != NULL)
+		set->changed(set->changed_arg);
+}
+
+void
+tunnels_down(struct tunnels *set)
+{
+	struct tunnel *t;
+
+	set->mux = NULL;
+	TAILQ_FOREACH(t, &set->list, next)
+		if (t->config.kind == TUNNEL_REMOTE)
+			remote_session_ended(t);
+}
+
+void
+tunnels_incoming(struct tunnels *set, struct channel *ch,
+    const struct address *listen)
+{
+	struct tunnel *t = remote_find(set, listen);
+
+	if (t == NULL) {
+		log_warn("refused a channel for a listener that was not "
+		    "asked for");
+		channel_refuse(ch, OPEN_PROHIBITED,
+		    "no such listener was asked for");
+	} else if (set->stopped)
+		channel_refuse(ch, OPEN_PROHIBITED, "shutting down");
+	else
+		stream_incoming(t, ch);
+}
+
+/* --- the set ---------------------------------------------------------- */
+
+struct tunnels *
+tunnels_new(struct event_base *base, struct dialer *dialer)
+{
+	struct tunnels *set = xcalloc(1, sizeof(*set));
+
+	set->base = base;
+	set->dialer = dialer;
+	TAILQ_INIT(&set->list);
+	TAILQ_INIT(&set->removed);
+	TAILQ_INIT(&set->streams);
+	TAILQ_INIT(&set->handshakes);
+	return set;
+}
+
+void
+tunnels_free(struct tunnels *set)
+{
+	struct tunnel *t;
+
+	if (set == NULL)
+		return;
+	set->changed = NULL;
+	streams_free(set);
+	while ((t = TAILQ_FIRST(&set->list)) != NULL) {
+		TAILQ_REMOVE(&set->list, t, next);
+		tunnel_remove(t);
+	}
+	free(set);
+}
+
+void
+tunnels_stop(struct tunnels *set)
+{
+	set->stopped = true;
+	close_listeners(&set->list);
+}
+
+size_t
+tunnels_open(const struct tunnels *set)
+{
+	return set->nstreams;
+}
+
+bool
+tunnels_ready(const struct tunnels *set)
+{
+	const struct tunnel *t;
+
+	TAILQ_FOREACH(t, &set->list, next)
+		if (t->state != TUNNEL_UP && !t->config.optional)
+			return false;
+	return true;
+}
+
+void
+tunnels_on_change(struct tunnels *set, void (*changed)(void *arg), void *arg)
+{
+	set->changed = changed;
+	set->changed_arg = arg;
+}
+
+void
+tunnels_each(const struct tunnels *set,
+    void (*each)(void *arg, const struct tunnel_info *info), void *arg)
+{
+	const struct tunnel *t;
+	struct tunnel_info info;
+
+	TAILQ_FOREACH(t, &set->list, next) {
+		info.kind = t->config.kind;
+		info.name = t->config.name;
+		info.spec = &t->config.spec;
+		info.listen = t->config.spec.listen;
+		if (t->port != 0)
+			info.listen.port = t->port;
+		info.state = t->state;
+		info.error = t->error;
+		info.open = t->open;
+		info.total = t->total;
+		each(arg, &info);
+	}
+}

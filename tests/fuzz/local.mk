@@ -1,0 +1,30 @@
+# Fuzzers.  With --enable-fuzzers each is a libFuzzer program, which never ends
+# and so is no test; else each replays its corpus in "make check".
+fuzzers =
+if FUZZERS
+noinst_PROGRAMS += $(fuzzers)
+fuzz_main =
+fuzz_ldflags = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
+else
+check_PROGRAMS += $(fuzzers)
+fuzz_main = tests/fuzz/replay.c
+fuzz_ldflags = $(AM_LDFLAGS)
+TESTS += tests/fuzz/replay.sh
+endif
+dist_check_SCRIPTS += tests/fuzz/replay.sh
+
+fuzzers += tests/fuzz/fuzz_server
+tests_fuzz_fuzz_server_SOURCES = tests/fuzz/fuzz_server.c $(fuzz_main)
+tests_fuzz_fuzz_server_LDFLAGS = $(fuzz_ldflags)
+
+fuzzers += tests/fuzz/fuzz_socks5
+tests_fuzz_fuzz_socks5_SOURCES = tests/fuzz/fuzz_socks5.c $(fuzz_main)
+tests_fuzz_fuzz_socks5_LDFLAGS = $(fuzz_ldflags)
+
+fuzzers += tests/fuzz/fuzz_spec
+tests_fuzz_fuzz_spec_SOURCES = tests/fuzz/fuzz_spec.c $(fuzz_main)
+tests_fuzz_fuzz_spec_LDFLAGS = $(fuzz_ldflags)
+
+fuzzers += tests/fuzz/fuzz_ini
+tests_fuzz_fuzz_ini_SOURCES = tests/fuzz/fuzz_ini.c $(fuzz_main)
+tests_fuzz_fuzz_ini_LDFLAGS = $(fuzz_ldflags)

@@ -1,0 +1,76 @@
+"""Fixtures of the integration tests: keys, the laboratory, quiet times."""
+
+import sys
+
+sys.dont_write_bytecode = True
+
+import ctypes
+import fcntl
+import os
+import pathlib
+import resource
+import shutil
+import tempfile
+
+import pytest
+
+import harness
+import system
+
+PR_SET_CHILD_SUBREAPER = 36
+
+
+def pytest_configure(config):
+    if not os.access(harness.ORTHRUS, os.X_OK):
+        raise pytest.UsageError(f"no program {harness.ORTHRUS}: set ORTHRUS")
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def pytest_collection_modifyitems(items):
+    if os.geteuid() != 0:
+        for item in items:
+            item.add_marker(pytest.mark.skip("sshd needs root here"))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = (yield).get_result()
+    if report.when == "call" and report.failed and "lab" in item.funcargs:
+        report.sections.extend(item.funcargs["lab"].logs())
+
+
+@pytest.fixture(scope="session")
+def keys():
+    """One user key and one host key for all tests of this worker."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="orthrus-k-", dir="/tmp"))
+    system.keygen(folder / "user")
+    system.keygen(folder / "host")
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(autouse=True)
+def quiet(request):
+    """Heavy tests run alone; timed ones beside anything but those."""
+    heavy = request.node.get_closest_marker("heavy")
+    if not heavy and not request.node.get_closest_marker("timed"):
+        yield
+        return
+    fd = os.open(os.path.dirname(__file__), os.O_RDONLY | os.O_CLOEXEC)
+    fcntl.flock(fd, fcntl.LOCK_EX if heavy else fcntl.LOCK_SH)
+    yield
+    os.close(fd)
+
+
+@pytest.fixture
+def lab(keys, quiet):
+    lab = harness.Lab(keys)
+    yield lab
+    lab.close()
+
+
+@pytest.fixture
+def sshd(lab):
+    return lab.sshd()

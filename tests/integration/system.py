@@ -1,0 +1,109 @@
+"""Ports, processes and keys of the machine that the tests run on."""
+
+import contextlib
+import os
+import pathlib
+import random
+import socket
+import subprocess
+import time
+
+# The process dies with the test runner, however that one ends.
+DIES_WITH_US = ["setpriv", "--pdeathsig", "KILL"]
+
+_given_ports = set()
+
+
+def free_port():
+    """A port below the ephemeral range, so that no client can grab it."""
+    while True:
+        port = random.randrange(10000, 32000)
+        if port in _given_ports:
+            continue
+        with contextlib.ExitStack() as stack:
+            try:
+                for family, host in ((socket.AF_INET, "0.0.0.0"),
+                                     (socket.AF_INET6, "::")):
+                    if family == socket.AF_INET6 and not has_ipv6():
+                        continue
+                    s = stack.enter_context(socket.socket(family))
+                    if family == socket.AF_INET6:
+                        s.setsockopt(socket.IPPROTO_IPV6,
+                                     socket.IPV6_V6ONLY, 1)
+                    s.bind((host, port))
+            except OSError:
+                continue
+        _given_ports.add(port)
+        return port
+
+
+def has_ipv6():
+    try:
+        with socket.socket(socket.AF_INET6) as s:
+            s.bind(("::1", 0))
+        return True
+    except OSError:
+        return False
+
+
+def until(what, seconds, check, every=0.05):
+    """Polls check() until it is true, and returns its value."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = check()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds} s: {what}")
+        time.sleep(every)
+
+
+def children(pid):
+    """All living descendants of a process, nearest first."""
+    kids = {}
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit():
+            continue
+        with contextlib.suppress(OSError, IndexError):
+            stat = pathlib.Path("/proc", entry, "stat").read_text()
+            state, parent = stat.rpartition(")")[2].split()[:2]
+            if state != "Z":
+                kids.setdefault(int(parent), []).append(int(entry))
+    found, queue = [], [pid]
+    while queue:
+        more = kids.get(queue.pop(0), [])
+        found += more
+        queue += more
+    return found
+
+
+def alive(pid):
+    try:
+        stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] not in "ZX"
+
+
+def send_signal(pids, sig):
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, sig)
+
+
+def descriptors(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def keygen(path, *options, kind="ed25519", passphrase=""):
+    """Makes a key pair with ssh-keygen and returns the private key's path."""
+    subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-C",
+                    "test", "-f", path, *options], check=True,
+                   stdin=subprocess.DEVNULL)
+    return str(path)
+
+
+def fingerprint(path):
+    out = subprocess.run(["ssh-keygen", "-l", "-f", path], check=True,
+                         capture_output=True, text=True).stdout
+    return out.split()[1]

@@ -1,0 +1,207 @@
+"""What "orthrus status" and the command line say."""
+
+import json
+import re
+import time
+
+import pytest
+
+import socks
+from system import free_port, until
+from targets import echo, payload, read_exactly
+
+TOP = {"name", "state", "server", "since", "reconnects", "rtt_ms",
+       "transport", "kex", "cipher", "host_key", "socks5", "forwards",
+       "channels", "bytes", "backlog_bytes"}
+FORWARD = {"kind", "spec", "listen", "to", "state", "error", "open", "total"}
+
+
+@pytest.fixture
+def busy(lab, sshd):
+    """An agent with a forward of each kind and a target behind them."""
+    target = lab.serve(echo)
+    there, here = free_port(), free_port()
+    agent = lab.orthrus(sshd, "--name", "test-agent-7",
+                        "-L", f"{there}:{target.spec}",
+                        "-R", f"{here}:{target.spec}")
+    agent.there, agent.here, agent.target = there, here, target
+    return agent
+
+
+def test_json(lab, sshd, busy):
+    status = busy.status()
+    assert TOP <= status.keys(), TOP - status.keys()
+    assert status["name"] == "test-agent-7"
+    assert status["state"] == "connected"
+    assert f":{sshd.port}" in status["server"]
+    assert status["since"]
+    assert status["reconnects"] == 0
+    assert status["transport"] == "tcp"
+    assert status["kex"] and status["cipher"]
+    assert status["host_key"] == sshd.fingerprint
+    assert str(busy.socks5[1]) in str(status["socks5"]["listen"])
+    assert {"open", "total"} <= status["channels"].keys()
+    assert {"in", "out"} <= status["bytes"].keys()
+    assert status["backlog_bytes"] == 0
+    assert len(status["forwards"]) == 2
+    for forward in status["forwards"]:
+        assert FORWARD <= forward.keys(), FORWARD - forward.keys()
+        assert forward["state"] == "up" and not forward["error"]
+        assert str(busy.target.port) in forward["to"]
+    local, = busy.forwards("local")
+    remote, = busy.forwards("remote")
+    assert str(busy.there) in local["listen"]
+    assert str(busy.here) in remote["listen"]
+    assert str(busy.there) in local["spec"]
+    until("a round trip is measured", 15,
+          lambda: isinstance(busy.status()["rtt_ms"], (int, float)) and
+          0 <= busy.status()["rtt_ms"] < 5000)
+
+
+def test_counters(lab, busy):
+    size = 1 << 20
+    before = busy.status()
+    conns = [lab.connect(("127.0.0.1", busy.there)),
+             lab.connect(("127.0.0.1", busy.there)),
+             lab.connect(("127.0.0.1", busy.here)),
+             socks.open_through(lab, busy, "localhost", busy.target.port)]
+    for conn in conns:
+        conn.sendall(payload("x", 1000))
+        assert read_exactly(conn, 1000)
+    for _ in range(16):
+        conns[0].sendall(payload("count", size // 16))
+        read_exactly(conns[0], size // 16)
+    status = busy.status()
+    assert status["channels"]["open"] == 4
+    assert status["channels"]["total"] == before["channels"]["total"] + 4
+    assert busy.forwards("local")[0]["open"] == 2
+    assert busy.forwards("remote")[0]["open"] == 1
+    for way in ("in", "out"):
+        moved = status["bytes"][way] - before["bytes"][way]
+        assert size <= moved < 2 * size
+    for conn in conns:
+        conn.close()
+    until("all are closed", 10,
+          lambda: busy.status()["channels"]["open"] == 0)
+    assert busy.forwards("local")[0]["open"] == 0
+    assert busy.forwards("local")[0]["total"] == 2
+
+
+def test_reconnects_are_counted(sshd, busy):
+    for n in (1, 2):
+        sshd.kill_sessions()
+        until("counted", 20, lambda: busy.status()["reconnects"] == n)
+        busy.wait_ready()
+
+
+def test_text(lab, sshd, busy):
+    done = lab.run("status", "--control", busy.control)
+    assert done.returncode == 0
+    for part in ("test-agent-7", "connected", str(sshd.port), "up",
+                 str(busy.socks5[1]), str(busy.there), str(busy.here)):
+        assert part in done.stdout, f"{part} is not in:\n{done.stdout}"
+    with pytest.raises(ValueError):
+        json.loads(done.stdout)
+
+
+def test_control_on_a_port(lab, sshd):
+    agent = lab.orthrus(sshd, control=f"127.0.0.1:{free_port()}")
+    assert agent.state() == "connected"
+
+
+def test_default_control_socket(lab, sshd):
+    """Two agents on one host are told apart by their names."""
+    for name in ("one", "two"):
+        lab.orthrus(sshd, "--name", name, socks5="off",
+                    control=lab.path(f"run/{name}.sock"))
+    for name in ("one", "two"):
+        done = lab.run("status", "--json",
+                       env={"ORTHRUS_CONTROL": lab.path(f"run/{name}.sock")})
+        assert done.returncode == 0, done.text
+        assert json.loads(done.stdout)["name"] == name
+
+
+def test_second_of_the_same_name(lab, sshd, busy):
+    """The socket of a running agent is not taken from it."""
+    done = lab.refused(sshd, "--no-reconnect")
+    assert done.returncode not in (0, 64), done.text
+    assert busy.state() == "connected"
+
+
+@pytest.mark.timed
+def test_wait(lab, sshd):
+    """0 once all is up; 75 when that takes longer."""
+    sshd.stop()
+    port = free_port()
+    agent = lab.orthrus(sshd, "-R", f"127.0.0.1:{port}:127.0.0.1:9",
+                        wait=0)
+    until("it runs", 10, lambda: lab.run(
+        "status", "--control", agent.control).returncode == 0)
+    started = time.monotonic()
+    done = lab.run("status", "--wait", "1s", "--control", agent.control)
+    took = time.monotonic() - started
+    assert done.returncode == 75, done.text
+    assert 0.9 <= took < 4, took
+    holder = lab.serve(echo, port=port)
+    sshd.start()
+    until("connected", 20, lambda: agent.state() == "connected")
+    done = lab.run("status", "--wait", "1500ms", "--control", agent.control)
+    assert done.returncode == 75, "a forward is not up: " + done.text
+    holder.close()
+    done = lab.run("status", "--wait", "20s", "--control", agent.control)
+    assert done.returncode == 0, done.text
+
+
+def test_nothing_runs(lab):
+    for options in ([], ["--json"]):
+        done = lab.run("status", *options, "--control",
+                       lab.path("nobody.sock"))
+        assert done.returncode == 69, done.text
+        assert done.stderr.strip(), "it says so"
+        assert not done.stdout.strip()
+
+
+def test_after_the_end(lab, busy):
+    assert busy.stop() == 0
+    done = lab.run("status", "--control", busy.control)
+    assert done.returncode == 69, done.text
+
+
+@pytest.mark.parametrize("command", [
+    [], ["connect"], ["check"], ["keygen"], ["status"]])
+def test_help(lab, command):
+    done = lab.run(*command, "--help")
+    assert done.returncode == 0, done.text
+    assert len(done.stdout) > 100 and not done.stderr
+    if not command:
+        for name in ("connect", "check", "keygen", "status"):
+            assert name in done.stdout
+    if command == ["connect"]:
+        for option in ("config", "name", "server", "user", "identity",
+                       "known-hosts", "host-key", "accept-new",
+                       "password-file", "socks5", "forward",
+                       "remote-forward", "backoff-min", "backoff-max",
+                       "no-reconnect", "control", "log-level", "log-format"):
+            assert "--" + option in done.stdout
+    if command == ["status"]:
+        for option in ("json", "wait", "control"):
+            assert "--" + option in done.stdout
+
+
+def test_version(lab):
+    done = lab.run("--version")
+    assert done.returncode == 0
+    assert re.search(r"orthrus.*\d+\.\d+", done.stdout)
+
+
+@pytest.mark.parametrize("arguments", [
+    [], ["no-such-command"], ["--no-such-option"],
+    ["connect", "--no-such-option"], ["status", "--no-such-option"],
+    ["check", "--no-such-option"], ["keygen", "--no-such-option"],
+    ["connect", "--server"], ["status", "--wait", "soon"],
+    ["status", "surplus"], ["connect", "--server", "h", "surplus"]],
+    ids=lambda a: " ".join(a) or "nothing")
+def test_bad_usage(lab, arguments):
+    done = lab.run(*arguments)
+    assert done.returncode == 64, done.text
+    assert done.stderr.strip() and not done.stdout

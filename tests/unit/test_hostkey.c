@@ -1,0 +1,213 @@
+/* known_hosts: the pure lookup, and fingerprints. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "orthrus/base/mem.h"
+#include "orthrus/ssh/hostkey.h"
+
+/* Made by ssh-keygen; the hashed names below too (ssh-keygen -H). */
+#define KEY1 \
+    "AAAAC3NzaC1lZDI1NTE5AAAAIOY7/61fO+CLsyGUL/SB/K6/leoRxjzkJ9lo" \
+    "Gr5orWhT"
+#define KEY2 \
+    "AAAAC3NzaC1lZDI1NTE5AAAAIOJVZQDfNMDgCtr5/VOmiOpKQDWWxB9sWznp" \
+    "Mzs/giAk"
+#define ECDSA \
+    "AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBNnZtUxE" \
+    "lZJAQlgzr9m1y5cOvgnX1Hk6G9A/A2c1GTqCfTPhqQyGNrwsrtMuC2YOwxmU" \
+    "mEFwz8UU1s5x8vRy/O4="
+#define HASHED \
+    "|1|/9RdD3f/P9SDKsU2O1RozoYTxAs=|HHiYFIxjc1Hy5HRB7pj65km3Pws="
+#define HASHED_PORT \
+    "|1|3ycjTSi0VY/zHa8giM6SgqecZb4=|zj5rOMo3110jaHC8svTC5ppr4h8="
+#define ED " ssh-ed25519 "
+
+static enum known_host
+look(const char *text, const char *host, uint16_t port, unsigned *line)
+{
+	/* An exact copy, so that a sanitizer sees a read past the end. */
+	size_t len = strlen(text);
+	char *copy = xcalloc(len + (len == 0), 1);
+	enum known_host r;
+
+	memcpy(copy, text, len);
+	r = known_hosts_lookup(copy, len, host, port, KEY1, line);
+	free(copy);
+	return r;
+}
+
+static void
+expect(const char *text, const char *host, uint16_t port,
+    enum known_host wanted, unsigned wanted_line)
+{
+	unsigned line = 99;
+
+	assert_int_equal(look(text, host, port, &line), wanted);
+	assert_int_equal(line, wanted_line);
+}
+
+static void
+test_plain(void **state)
+{
+	(void)state;
+	expect("", "a", 22, KNOWN_HOST_NONE, 0);
+	expect("a" ED KEY1 "\n", "a", 22, KNOWN_HOST_MATCH, 1);
+	expect("a" ED KEY1, "a", 22, KNOWN_HOST_MATCH, 1);
+	expect("a" ED KEY1 " a comment\n", "a", 22, KNOWN_HOST_MATCH, 1);
+	expect("  a\tssh-ed25519\t" KEY1 "\n", "a", 22, KNOWN_HOST_MATCH, 1);
+	expect("a" ED KEY1 "\n", "b", 22, KNOWN_HOST_NONE, 0);
+	expect("a" ED KEY2 "\n", "a", 22, KNOWN_HOST_CHANGED, 1);
+	expect("b,a,c" ED KEY1 "\n", "a", 22, KNOWN_HOST_MATCH, 1);
+	expect("A.Example" ED KEY1 "\n", "a.eXample", 22, KNOWN_HOST_MATCH, 1);
+	expect("::1" ED KEY1 "\n", "::1", 22, KNOWN_HOST_MATCH, 1);
+}
+
+static void
+test_ports(void **state)
+{
+	(void)state;
+	expect("[a]:2222" ED KEY1 "\n", "a", 2222, KNOWN_HOST_MATCH, 1);
+	expect("[a]:2222" ED KEY1 "\n", "a", 2223, KNOWN_HOST_NONE, 0);
+	expect("[a]:2222" ED KEY1 "\n", "a", 22, KNOWN_HOST_NONE, 0);
+	expect("a" ED KEY1 "\n", "a", 2222, KNOWN_HOST_NONE, 0);
+	expect("[::1]:2222" ED KEY1 "\n", "::1", 2222, KNOWN_HOST_MATCH, 1);
+	expect("[a]:*" ED KEY1 "\n", "a", 2222, KNOWN_HOST_MATCH, 1);
+}
+
+static void
+test_patterns(void **state)
+{
+	(void)state;
+	expect("*.example.com" ED KEY1, "a.example.com", 22,
+	    KNOWN_HOST_MATCH, 1);
+	expect("*.example.com" ED KEY1, "example.com", 22,
+	    KNOWN_HOST_NONE, 0);
+	expect("h?st" ED KEY1, "host", 22, KNOWN_HOST_MATCH, 1);
+	expect("h?st" ED KEY1, "hst", 22, KNOWN_HOST_NONE, 0);
+	expect("*a*b*" ED KEY1, "xxaxxabx", 22, KNOWN_HOST_MATCH, 1);
+	expect("*a*b*" ED KEY1, "bbbbbba", 22, KNOWN_HOST_NONE, 0);
+	expect("*,!bad" ED KEY1, "good", 22, KNOWN_HOST_MATCH, 1);
+	expect("*,!bad" ED KEY1, "bad", 22, KNOWN_HOST_NONE, 0);
+	expect("!bad,*" ED KEY1, "bad", 22, KNOWN_HOST_NONE, 0);
+	expect("!bad" ED KEY1, "good", 22, KNOWN_HOST_NONE, 0);
+	expect(",,!,a" ED KEY1, "a", 22, KNOWN_HOST_MATCH, 1);
+}
+
+static void
+test_hashed(void **state)
+{
+	(void)state;
+	expect(HASHED ED KEY1, "host.example", 22, KNOWN_HOST_MATCH, 1);
+	expect(HASHED ED KEY1, "HOST.example", 22, KNOWN_HOST_MATCH, 1);
+	expect(HASHED ED KEY2, "host.example", 22, KNOWN_HOST_CHANGED, 1);
+	expect(HASHED ED KEY1, "other.example", 22, KNOWN_HOST_NONE, 0);
+	expect(HASHED_PORT ED KEY1, "host.example", 2222,
+	    KNOWN_HOST_MATCH, 1);
+	expect(HASHED_PORT ED KEY1, "host.example", 22, KNOWN_HOST_NONE, 0);
+	expect("|1|" ED KEY1, "host.example", 22, KNOWN_HOST_NONE, 0);
+	expect("|2|AAAA|AAAA" ED KEY1, "host.example", 22,
+	    KNOWN_HOST_NONE, 0);
+	expect("|1|AAAA|AAAA" ED KEY1, "host.example", 22,
+	    KNOWN_HOST_NONE, 0);
+}
+
+static void
+test_markers(void **state)
+{
+	(void)state;
+	expect("a" ED KEY1 "\n@revoked *" ED KEY1 "\n", "a", 22,
+	    KNOWN_HOST_REVOKED, 2);
+	expect("@revoked *" ED KEY1 "\na" ED KEY1 "\n", "a", 22,
+	    KNOWN_HOST_REVOKED, 1);
+	expect("@revoked *" ED KEY2 "\na" ED KEY1 "\n", "a", 22,
+	    KNOWN_HOST_MATCH, 2);
+	expect("@revoked b" ED KEY1 "\na" ED KEY1 "\n", "a", 22,
+	    KNOWN_HOST_MATCH, 2);
+	expect("@cert-authority *" ED KEY1 "\n", "a", 22,
+	    KNOWN_HOST_NONE, 0);
+	expect("@unknown a" ED KEY1 "\n", "a", 22, KNOWN_HOST_NONE, 0);
+	expect("@revoked", "a", 22, KNOWN_HOST_NONE, 0);
+}
+
+static void
+test_several_keys(void **state)
+{
+	(void)state;
+	expect("a" ED KEY2 "\na" ED KEY1 "\n", "a", 22, KNOWN_HOST_MATCH, 2);
+	expect("a" ED KEY1 "\na" ED KEY2 "\n", "a", 22, KNOWN_HOST_MATCH, 1);
+	expect("\na" ED KEY2 "\na" ED KEY2 "\n", "a", 22,
+	    KNOWN_HOST_CHANGED, 2);
+	/* As OpenSSH: a key of another type is another key. */
+	expect("a ecdsa-sha2-nistp256 " ECDSA "\n", "a", 22,
+	    KNOWN_HOST_CHANGED, 1);
+	expect("a ecdsa-sha2-nistp256 " ECDSA "\na" ED KEY1 "\n", "a", 22,
+	    KNOWN_HOST_MATCH, 2);
+}
+
+static void
+test_garbage(void **state)
+{
+	(void)state;
+	expect("# a" ED KEY1 "\n", "a", 22, KNOWN_HOST_NONE, 0);
+	expect("a" ED KEY1 "\r\nb" ED KEY2 "\r\n", "b", 22,
+	    KNOWN_HOST_CHANGED, 2);
+	expect("\r\n\r\na" ED KEY1 "\r\n", "a", 22, KNOWN_HOST_MATCH, 3);
+	expect("a\na ssh-ed25519\na ssh-ed25519 \n\n \t \n"
+	    "a ssh-ed25519 !!!!\na ssh-ed25519 AAAA\na 1024 35 1234567\n"
+	    "a ssh-rsa " KEY2 "\n", "a", 22, KNOWN_HOST_NONE, 0);
+	expect("<<<<<<< HEAD\na" ED KEY1 "\n", "a", 22, KNOWN_HOST_MATCH, 2);
+}
+
+static void
+test_nul_bytes(void **state)
+{
+	static const char text[] = "a\0b" ED KEY1 "\n\0\n\0a" ED KEY1;
+	unsigned line;
+
+	(void)state;
+	assert_int_equal(known_hosts_lookup(text, sizeof(text) - 1, "a", 22,
+	    KEY1, &line), KNOWN_HOST_NONE);
+}
+
+static void
+test_fingerprints(void **state)
+{
+	char fp[FINGERPRINT_MAX] =
+	    "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU";
+
+	(void)state;
+	assert_true(fingerprint_valid(fp));
+	assert_false(fingerprint_valid(""));
+	assert_false(fingerprint_valid("SHA256:"));
+	assert_false(fingerprint_valid(fp + 1));
+	assert_false(fingerprint_valid(
+	    "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="));
+	assert_false(fingerprint_valid(
+	    "MD5:d4:1d:8c:d9:8f:00:b2:04:e9:80:09:98:ec:f8:42:7e"));
+	fp[20] = '-';
+	assert_false(fingerprint_valid(fp));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_plain),
+		cmocka_unit_test(test_ports),
+		cmocka_unit_test(test_patterns),
+		cmocka_unit_test(test_hashed),
+		cmocka_unit_test(test_markers),
+		cmocka_unit_test(test_several_keys),
+		cmocka_unit_test(test_garbage),
+		cmocka_unit_test(test_nul_bytes),
+		cmocka_unit_test(test_fingerprints),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

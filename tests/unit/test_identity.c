@@ -1,0 +1,255 @@
+/* The host's key, with real keys made by ssh-keygen. */
+#include <sys/stat.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <libssh/libssh.h>
+
+#include "orthrus/base/file.h"
+#include "orthrus/base/mem.h"
+#include "orthrus/ssh/identity.h"
+
+static char dir[] = "/tmp/orthrus-identity.XXXXXX";
+
+/* Runs a shell command in the directory of the test. */
+static int
+run(const char *command)
+{
+	char *line = xasprintf("cd %s && { %s; } >/dev/null 2>&1", dir,
+	    command);
+	int r = system(line);
+
+	free(line);
+	return r;
+}
+
+static char *
+in_dir(const char *name)
+{
+	return xasprintf("%s/%s", dir, name);
+}
+
+static void
+expect_refused(const char *name, const char *text)
+{
+	struct error e = { 0 };
+	char *path = in_dir(name);
+
+	assert_null(identity_load(path, &e));
+	assert_int_equal(e.code, EX_CONFIG);
+	if (strstr(e.text, text) == NULL)
+		fail_msg("\"%s\" lacks \"%s\"", e.text, text);
+	free(path);
+}
+
+static void
+expect_loaded(const char *name)
+{
+	struct error e = { 0 };
+	char *path = in_dir(name);
+	struct identity *id = identity_load(path, &e);
+
+	if (id == NULL)
+		fail_msg("%s", e.text);
+	assert_non_null(identity_key(id));
+	identity_free(id);
+	free(path);
+}
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	if (mkdtemp(dir) == NULL || run(
+	    "ssh-keygen -q -t ed25519 -N '' -f good -C here &&"
+	    "ssh-keygen -q -t ed25519 -N '' -f other &&"
+	    "ssh-keygen -q -t ed25519 -N secret -f locked &&"
+	    "ssh-keygen -q -t rsa -b 2048 -N '' -f rsa &&"
+	    "ssh-keygen -q -t rsa -b 2048 -m PEM -N '' -f rsapem &&"
+	    "ssh-keygen -q -t rsa -b 2048 -m PEM -N secret -f lockedpem &&"
+	    "ssh-keygen -q -t ecdsa -N '' -f ecdsa &&"
+	    "ssh-keygen -q -t ed25519 -N '' -f ca") != 0)
+		return -1;
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	run("rm -rf \"$PWD\"");
+	return 0;
+}
+
+static void
+test_load(void **state)
+{
+	(void)state;
+	expect_loaded("good");
+	assert_int_equal(run("chmod 400 good"), 0);
+	expect_loaded("good");
+	assert_int_equal(run("ln -s good link"), 0);
+	expect_loaded("link");
+	identity_free(NULL);
+}
+
+static void
+test_file_refused(void **state)
+{
+	(void)state;
+	expect_refused("missing", "orthrus keygen");
+	expect_refused(".", "not a regular file");
+	assert_int_equal(run("mkfifo fifo && chmod 600 fifo"), 0);
+	expect_refused("fifo", "not a regular file");
+	assert_int_equal(run("cp other open && chmod 640 open"), 0);
+	expect_refused("open", "chmod 600");
+	assert_int_equal(run("chmod 601 open"), 0);
+	expect_refused("open", "chmod 600");
+	expect_refused("other.pub", "public key");
+	if (geteuid() == 0) {
+		assert_int_equal(run("chmod 600 open && chown 65534 open"),
+		    0);
+		expect_refused("open", "owned by user 65534");
+	}
+}
+
+static void
+test_content_refused(void **state)
+{
+	(void)state;
+	expect_refused("locked", "ssh-keygen -p");
+	expect_refused("lockedpem", "ssh-keygen -p");
+	expect_refused("rsa", "ssh-rsa");
+	expect_refused("rsapem", "ssh-rsa");
+	expect_refused("ecdsa", "ecdsa-sha2-nistp256");
+	assert_int_equal(run("umask 077; : >empty; echo hello >text;"
+	    "head -c 200 other >cut; head -c 100000 /dev/zero >big;"
+	    "sed s/b3Bl/AAAA/ other >magic"), 0);
+	expect_refused("empty", "not a private key");
+	expect_refused("text", "not a private key");
+	expect_refused("cut", "not a private key");
+	expect_refused("magic", "not a private key");
+	expect_refused("big", "too large");
+}
+
+static void
+test_certificate(void **state)
+{
+	(void)state;
+	assert_int_equal(run("cp other cert && cp other.pub cert.pub && "
+	    "ssh-keygen -q -s ca -I id -n user cert.pub"), 0);
+	expect_loaded("cert");
+	assert_int_equal(run("cp good cert && chmod 600 cert"), 0);
+	expect_refused("cert", "another key");
+	assert_int_equal(run("cp good.pub cert-cert.pub"), 0);
+	expect_refused("cert", "not one of type");
+	assert_int_equal(run(": >cert-cert.pub"), 0);
+	expect_refused("cert", "not one of type");
+	assert_int_equal(run("ssh-keygen -q -s ca -I id -h -n user rsa.pub &&"
+	    "cp rsa-cert.pub cert-cert.pub"), 0);
+	expect_refused("cert", "not one of type");
+}
+
+/* libssh refuses to put a second certificate on a key. */
+static void
+test_certificate_is_on_the_key(void **state)
+{
+	char *path = in_dir("used"), *cert_path = in_dir("used-cert.pub");
+	struct identity *id;
+	struct error e;
+	ssh_key cert = NULL;
+
+	(void)state;
+	assert_int_equal(run("ssh-keygen -q -t ed25519 -N '' -f used && "
+	    "ssh-keygen -q -s ca -I id -n user used.pub"), 0);
+	id = identity_load(path, &e);
+	assert_non_null(id);
+	assert_int_equal(ssh_pki_import_cert_file(cert_path, &cert), SSH_OK);
+	assert_int_equal(ssh_pki_copy_cert_to_privkey(cert, identity_key(id)),
+	    SSH_ERROR);
+	ssh_key_free(cert);
+	identity_free(id);
+	free(cert_path);
+	free(path);
+}
+
+static void
+test_generate(void **state)
+{
+	struct error e = { 0 };
+	struct stat st;
+	char *path = in_dir("a/b/new"), *pub = in_dir("a/b/new.pub");
+	char *line, *text;
+
+	(void)state;
+	umask(0);
+	line = identity_generate(path, "me@here", &e);
+	umask(022);
+	assert_non_null(line);
+	assert_int_equal(strncmp(line, "ssh-ed25519 AAAA", 16), 0);
+	assert_non_null(strstr(line, " me@here"));
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	expect_loaded("a/b/new");
+	text = file_read(pub, 4096, NULL, NULL);
+	assert_non_null(text);
+	assert_int_equal(strncmp(text, line, strlen(line)), 0);
+	assert_string_equal(text + strlen(line), "\n");
+	/* OpenSSH reads both and finds them to be a pair. */
+	assert_int_equal(run("ssh-keygen -y -f a/b/new | cut -d' ' -f1,2 >y &&"
+	    "cut -d' ' -f1,2 a/b/new.pub | cmp - y && "
+	    "ssh-keygen -l -f a/b/new && test $(stat -c %a a/b) = 700"), 0);
+	free(text);
+	free(line);
+
+	assert_null(identity_generate(path, "again", &e));
+	assert_int_equal(e.code, EX_CANTCREAT);
+	assert_non_null(strstr(e.text, "exists"));
+	free(pub);
+	free(path);
+}
+
+static void
+test_generate_leaves_no_half(void **state)
+{
+	struct error e = { 0 };
+	char *path = in_dir("half");
+
+	(void)state;
+	assert_int_equal(run("echo kept >half.pub"), 0);
+	assert_null(identity_generate(path, "", &e));
+	assert_int_equal(e.code, EX_CANTCREAT);
+	assert_int_equal(run("test ! -e half && grep -q kept half.pub"), 0);
+	assert_int_equal(run("rm half.pub && ln -s nowhere half"), 0);
+	assert_null(identity_generate(path, NULL, &e));
+	assert_int_equal(run("test ! -e half.pub && test ! -e nowhere"), 0);
+	assert_null(identity_generate(path, "two\nlines", &e));
+	free(path);
+	path = in_dir("good/below");
+	assert_null(identity_generate(path, NULL, &e));
+	assert_int_equal(e.code, EX_CANTCREAT);
+	free(path);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_load),
+		cmocka_unit_test(test_file_refused),
+		cmocka_unit_test(test_content_refused),
+		cmocka_unit_test(test_certificate),
+		cmocka_unit_test(test_certificate_is_on_the_key),
+		cmocka_unit_test(test_generate),
+		cmocka_unit_test(test_generate_leaves_no_half),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}

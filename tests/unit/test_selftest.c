@@ -1,0 +1,103 @@
+/* The cipher self-test: passes here, and can tell a pass from a failure. */
+#include <dirent.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../../src/ssh/selftest_run.h"
+#include "orthrus/ssh/selftest.h"
+
+static const char *const ciphers[] = {
+	"aes256-gcm@openssh.com",
+	"aes128-gcm@openssh.com",
+	"chacha20-poly1305@openssh.com"
+};
+#define NCIPHERS (sizeof(ciphers) / sizeof(ciphers[0]))
+
+static unsigned
+open_descriptors(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	unsigned n = 0;
+
+	if (d == NULL)
+		return 0;
+	while (readdir(d) != NULL)
+		n++;
+	closedir(d);
+	return n;
+}
+
+static void
+test_forgery_is_rejected(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < NCIPHERS; i++)
+		assert_true(selftest_rejects_forgery(ciphers[i]));
+}
+
+/* What a library without the check would look like. */
+static void
+test_untouched_packet_passes(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < NCIPHERS; i++)
+		assert_int_equal(selftest_run(ciphers[i], false),
+		    SELFTEST_PASSED);
+}
+
+static void
+test_unknown_cipher_does_not_run(void **state)
+{
+	(void)state;
+	assert_int_equal(selftest_run("rot13@example.com", true),
+	    SELFTEST_NOT_RUN);
+	assert_false(selftest_rejects_forgery("rot13@example.com"));
+}
+
+static void
+test_leaves_nothing_open(void **state)
+{
+	unsigned before = open_descriptors();
+	int i;
+
+	(void)state;
+	for (i = 0; i < 20; i++)
+		selftest_run(i % 2 == 0 ? ciphers[0] : "no-such-cipher",
+		    i % 4 == 0);
+	assert_int_equal(open_descriptors(), before);
+}
+
+static void
+test_preference(void **state)
+{
+	const char *list = cipher_preference();
+	const char *first = cpu_has_aes() ? "aes256-gcm@openssh.com,aes128-" :
+	    "chacha20-poly1305@openssh.com,aes256-";
+
+	(void)state;
+	assert_int_equal(strncmp(list, first, strlen(first)), 0);
+	assert_ptr_equal(list, cipher_preference());
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_forgery_is_rejected),
+		cmocka_unit_test(test_untouched_packet_passes),
+		cmocka_unit_test(test_unknown_cipher_does_not_run),
+		cmocka_unit_test(test_leaves_nothing_open),
+		cmocka_unit_test(test_preference),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
