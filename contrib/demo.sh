@@ -135,7 +135,8 @@ step "Starting a web server and a throw-away sshd, with keys of their own"
 start web /usr/bin/python3 -m http.server --bind 127.0.0.1 \
     --directory "$dir/www" "$web_port"
 ssh-keygen -q -t ed25519 -N '' -C demo-host -f "$dir/host"
-"$ORTHRUS" keygen -o "$dir/id_ed25519" >"$dir/authorized_keys"
+"$ORTHRUS" keygen -o "$dir/id_ed25519" >"$dir/authorized_keys" \
+    2>"$dir/keygen.log" || die "no key"
 cat >"$dir/sshd_config" <<END
 ListenAddress 127.0.0.1:$ssh_port
 HostKey $dir/host

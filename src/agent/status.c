@@ -11,6 +11,7 @@
 #include "orthrus/base/address.h"
 
 #define POLL_MS 100
+#define ANSWER_MS 5000
 
 struct options {
 	struct status_target target;
@@ -97,11 +98,14 @@ static json_t *
 wait_until_ready(const struct options *o, bool *ready, struct error *e)
 {
 	const struct timespec pause = { 0, POLL_MS * 1000000L };
-	uint64_t end = now_ms() + o->wait_ms;
+	uint64_t now = now_ms(), end = now + o->wait_ms, left;
 	json_t *status;
 
-	for (;;) {
-		status = status_ask(&o->target, e);
+	for (;; now = now_ms()) {
+		/* At the end there is time for one last look. */
+		left = end > now + POLL_MS ? end - now : POLL_MS;
+		status = status_ask(&o->target,
+		    left < ANSWER_MS ? left : ANSWER_MS, e);
 		*ready = status != NULL && status_ready(status);
 		if (*ready || now_ms() >= end ||
 		    (status == NULL && e->code != EX_UNAVAILABLE))
@@ -143,7 +147,7 @@ cmd_status(int argc, char **argv)
 		return 0;
 	}
 	status = o.wait_ms > 0 ? wait_until_ready(&o, &ready, &e) :
-	    status_ask(&o.target, &e);
+	    status_ask(&o.target, ANSWER_MS, &e);
 	if (status == NULL) {
 		fprintf(stderr, "orthrus status: %s\n", e.text);
 		return o.wait_ms > 0 && e.code == EX_UNAVAILABLE ?

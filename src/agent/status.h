@@ -3,6 +3,7 @@
 #define ORTHRUS_AGENT_STATUS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <jansson.h>
 
@@ -15,9 +16,10 @@ struct status_target {
 
 /*
  * The status document of the running process, or NULL with *e
- * (EX_UNAVAILABLE when none runs).  Takes 5 s at the most.
+ * (EX_UNAVAILABLE when none runs, or it does not answer within the limit).
  */
-json_t *status_ask(const struct status_target *target, struct error *e);
+json_t *status_ask(const struct status_target *target, uint64_t limit_ms,
+    struct error *e);
 
 /* Connected, and every forward is up. */
 bool status_ready(const json_t *status);

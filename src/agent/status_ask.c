@@ -18,7 +18,6 @@
 #include "orthrus/transport/dial.h"
 
 #define ANSWER_MAX (4 * 1024 * 1024)
-#define TIME_LIMIT_MS 5000
 
 /* --- where ------------------------------------------------------------ */
 
@@ -122,7 +121,7 @@ on_done(void *arg, int fd, int error)
 }
 
 static struct outcome
-connect_to(const struct address *at)
+connect_to(const struct address *at, uint64_t limit_ms)
 {
 	struct event_base *base = event_base_new();
 	struct outcome o = { -1, ENOMEM };
@@ -132,7 +131,7 @@ connect_to(const struct address *at)
 		return o;
 	dialer = dialer_new(base);
 	o.error = 0;
-	dial_start(dialer, at, TIME_LIMIT_MS, on_done, &o);
+	dial_start(dialer, at, limit_ms, on_done, &o);
 	while (o.fd == -1 && o.error == 0 &&
 	    event_base_loop(base, EVLOOP_ONCE) == 0)
 		;
@@ -150,11 +149,11 @@ now_ms(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-/* Everything until end of file, within the time: 0, or an errno value. */
+/* Everything until end of file, before end: 0, or an errno value. */
 static int
-read_answer(int fd, struct buffer *answer)
+read_answer(int fd, int64_t end, struct buffer *answer)
 {
-	int64_t left, end = now_ms() + TIME_LIMIT_MS;
+	int64_t left;
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	char buf[16384];
 	ssize_t n;
@@ -174,10 +173,12 @@ read_answer(int fd, struct buffer *answer)
 }
 
 static json_t *
-ask(const struct address *at, int *connect_error, struct error *e)
+ask(const struct address *at, uint64_t limit_ms, int *connect_error,
+    struct error *e)
 {
+	int64_t end = now_ms() + (int64_t)limit_ms;
+	struct outcome o = connect_to(at, limit_ms);
 	char text[ADDRESS_TEXT_MAX];
-	struct outcome o = connect_to(at);
 	struct buffer answer;
 	json_t *status = NULL;
 	int err;
@@ -190,7 +191,7 @@ ask(const struct address *at, int *connect_error, struct error *e)
 		return NULL;
 	}
 	buffer_init(&answer, ANSWER_MAX);
-	err = read_answer(o.fd, &answer);
+	err = read_answer(o.fd, end, &answer);
 	close(o.fd);
 	if (err == 0 && answer.len > 0)
 		status = json_loadb((const char *)buffer_head(&answer),
@@ -209,7 +210,8 @@ ask(const struct address *at, int *connect_error, struct error *e)
 }
 
 json_t *
-status_ask(const struct status_target *target, struct error *e)
+status_ask(const struct status_target *target, uint64_t limit_ms,
+    struct error *e)
 {
 	struct address at, other;
 	json_t *status;
@@ -221,12 +223,12 @@ status_ask(const struct status_target *target, struct error *e)
 		r = named_address(target->name, &at, e);
 	else
 		r = configured_address(target->config, &at, e);
-	if (r == 0 && (status = ask(&at, &err, e)) != NULL)
+	if (r == 0 && (status = ask(&at, limit_ms, &err, e)) != NULL)
 		return status;
 	/* Nobody said which one: the only one it is. */
 	if (target->control == NULL && target->name == NULL &&
 	    target->config == NULL && err != 0 && only_socket(&other) == 0 &&
 	    (r == -1 || !address_equal(&at, &other)))
-		return ask(&other, &err, e);
+		return ask(&other, limit_ms, &err, e);
 	return NULL;
 }

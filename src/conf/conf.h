@@ -99,6 +99,7 @@ struct loader {
 	struct problem *problems;
 	size_t nproblems;
 	bool *given;		/* by keyword: a value is there, right or not */
+	bool misused;		/* an option is wrong by itself */
 	bool unclear;		/* a faulty line may have meant the server */
 	unsigned server_line;	/* of the file's [server], or 0 */
 };

@@ -225,7 +225,6 @@ report_problems(struct loader *l, void (*report)(void *, const char *),
     void *arg)
 {
 	struct problem **sorted = xcalloc(l->nproblems, sizeof(*sorted));
-	int code = EX_CONFIG;
 	size_t i;
 
 	for (i = 0; i < l->nproblems; i++)
@@ -235,11 +234,9 @@ report_problems(struct loader *l, void (*report)(void *, const char *),
 		report(arg, sorted[i]->text);
 		free(sorted[i]->text);
 	}
-	if (l->nproblems > 0 && sorted[0]->origin == FROM_OPTION)
-		code = EX_USAGE;
 	free(sorted);
 	free(l->problems);
-	return code;
+	return l->misused ? EX_USAGE : EX_CONFIG;
 }
 
 struct config *
@@ -253,6 +250,7 @@ config_load(int argc, char **argv, void (*report)(void *arg, const char *line),
 	l.hidden = xcalloc(1, sizeof(*l.hidden));
 	l.given = xcalloc(nkeywords, sizeof(*l.given));
 	load_options(&l, argc, argv);
+	l.misused = l.nproblems > 0;
 	load_environment(&l);
 	load_default(&l, &keywords[0]);		/* which file to read */
 	if (l.c->file != NULL)

@@ -136,6 +136,7 @@ session_lost(struct link *l, const struct error *why)
 	if (now.tv_sec - l->up_at.tv_sec >= STABLE_SECONDS)
 		l->rounds = 0;
 	log_warn("%s: %s", server_text(l), why->text);
+	set_state(l, LINK_BACKOFF);
 	l->events.down(l->arg);
 	session_free(l->session);
 	l->session = NULL;

@@ -339,7 +339,7 @@ dial_start(struct dialer *dialer, const struct address *to,
 	d->step = evtimer_new(dialer->base, on_step, d);
 	d->deadline = evtimer_new(dialer->base, on_deadline, d);
 	if (d->step == NULL || d->deadline == NULL)
-		abort();	/* out of memory; xcalloc() would end here too */
+		abort();	/* out of memory, as in xcalloc() */
 	event_add(d->deadline, &tv);
 	if (to->kind == ADDRESS_UNIX)
 		start_unix(d, to->path);

@@ -90,6 +90,8 @@ remote_arm(struct tunnel *t)
 		return;
 	}
 	t->asked = true;
+	if (t->state == TUNNEL_PENDING)
+		tunnel_set_state(t, TUNNEL_PENDING, "%s", "");
 	mux_listen(t->set->mux, &t->config.spec.listen, on_answer, t);
 }
 

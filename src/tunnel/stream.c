@@ -195,7 +195,9 @@ reply_code(enum open_failure reason, const char *text)
 	static const char *const unreachable[] = {
 		"unreachable", "No route", "timed out", "not known",
 		"resolution", "resolve", "No address", "unknown host",
-		"Network is down", "Host is down"
+		"Network is down", "Host is down",
+		/* sshd, when connect(2) itself fails: no route, mostly. */
+		"open failed"
 	};
 	size_t i;
 

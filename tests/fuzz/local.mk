@@ -28,3 +28,7 @@ tests_fuzz_fuzz_spec_LDFLAGS = $(fuzz_ldflags)
 fuzzers += tests/fuzz/fuzz_ini
 tests_fuzz_fuzz_ini_SOURCES = tests/fuzz/fuzz_ini.c $(fuzz_main)
 tests_fuzz_fuzz_ini_LDFLAGS = $(fuzz_ldflags)
+
+fuzzers += tests/fuzz/fuzz_known_hosts
+tests_fuzz_fuzz_known_hosts_SOURCES = tests/fuzz/fuzz_known_hosts.c $(fuzz_main)
+tests_fuzz_fuzz_known_hosts_LDFLAGS = $(fuzz_ldflags)

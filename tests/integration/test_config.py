@@ -243,7 +243,7 @@ def test_default_socks5_gives_way(home):
     found = settings(check(home, "-c", path, "-L", "1080:h:80"))
     assert found["socks5.listen"] == [("off", "default")]
     run = check(home, "-c", path, "-L", "1080:h:80", "-D", "1080")
-    assert run.returncode == 64
+    assert run.returncode == 78
     assert "listened on by the forward L1 too" in run.stderr
 
 
@@ -352,10 +352,6 @@ def test_file_itself(home):
     (["--server", "joe:hunter2@h"], "option --server: "),
     (["--server", "tls://h"], "no TLS transport"),
     (["--server", "a,b"], "option --server: "),
-    (["--backoff-min", "1m", "--backoff-max", "2s"],
-     "option --backoff-max: 2s is less than"),
-    (["--socks5", "0.0.0.0:1080"], "option --socks5: \"0.0.0.0:1080\" is "
-     "beyond loopback"),
     (["stray"], "unexpected argument \"stray\""),
 ])
 def test_bad_option(home, args, text):
@@ -365,6 +361,21 @@ def test_bad_option(home, args, text):
     assert run.stdout == ""
     assert text in run.stderr
     assert "hunter2" not in run.stderr
+
+
+@pytest.mark.parametrize("args, text", [
+    (["--backoff-min", "1m", "--backoff-max", "2s"],
+     "option --backoff-max: 2s is less than"),
+    (["--socks5", "0.0.0.0:1080"], "option --socks5: \"0.0.0.0:1080\" is "
+     "beyond loopback"),
+])
+def test_options_that_cannot_be_together(home, args, text):
+    """Each is well written; together they are a bad configuration."""
+    path, _ = write(home, "")
+    run = check(home, "-c", path, *args)
+    assert run.returncode == 78
+    assert run.stdout == ""
+    assert text in run.stderr
 
 
 def test_all_origins_are_reported(home):

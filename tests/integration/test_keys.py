@@ -414,8 +414,9 @@ def test_no_password_unless_told(lab, with_password):
 
 def test_password_that_others_can_read(lab, watched):
     file = lab.write("password", "correct horse\n", 0o644)
-    done = lab.refused(watched, "--password-file", file)
+    ini = lab.write("password.ini", f"[server]\npassword_file = {file}\n")
+    done = lab.refused(watched, "--config", ini)
     assert done.returncode == CONFIG, done.text
-    assert file in done.text
+    assert file in done.text and f"{ini}:2: " in done.text
     assert "correct horse" not in done.text
     assert logins(watched) == 0

@@ -133,14 +133,16 @@ def test_reconnects(lab, sshd):
                         "--backoff-min", "50ms", "--backoff-max", "100ms")
 
     def lose():
-        for port in (there, here):
-            lab.connect(("127.0.0.1", port))
+        cut = [lab.connect(("127.0.0.1", port)) for port in (there, here)]
         lost = agent.status()["reconnects"]
         sshd.kill_sessions()
         until("a new session", 20,
               lambda: agent.status()["reconnects"] > lost)
         agent.wait_ready()
-        assert read_all(lab.connect(("127.0.0.1", here))) == b"hello"
+        for conn in cut:
+            conn.close()
+        with lab.connect(("127.0.0.1", here)) as conn:
+            assert read_all(conn) == b"hello"
 
     def quiet():
         until("all channels are closed", 10,

@@ -367,8 +367,11 @@ def test_password_is_required(lab, with_password):
 
 
 def test_open_listener_needs_a_password(lab, sshd):
-    done = lab.refused(sshd, socks5=f"0.0.0.0:{free_port()}")
+    ini = lab.write("open.ini",
+                    f"[socks5]\nlisten = 0.0.0.0:{free_port()}\n")
+    done = lab.refused(sshd, "--config", ini, socks5=None)
     assert done.returncode == 78, done.text
+    assert f"{ini}:2: " in done.text
     assert "username" in done.text and "password_file" in done.text
 
 

@@ -62,7 +62,8 @@ struct config {
  * reported through report (arg passed on), one line each, in the order of
  * option, environment, file; a line of the file starts "FILE:LINE: ".
  * Returns a config to free with config_free(), or NULL with *code set to
- * EX_USAGE (a faulty option) or EX_CONFIG (environment or file).
+ * EX_USAGE (an option that is wrong by itself) or EX_CONFIG (environment, file,
+ * or values that cannot be together).
  */
 struct config *config_load(int argc, char **argv,
     void (*report)(void *arg, const char *line), void *arg, int *code);
