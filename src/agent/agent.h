@@ -34,6 +34,24 @@ struct agent {
 	int code;			/* to exit with */
 };
 
+/*
+ * Reads the key, and the password where one is configured, into *id and
+ * *password for the caller to free.  0, or -1 with *e (EX_CONFIG).
+ */
+int agent_load_credentials(const struct config *c, struct identity **id,
+    char **password, struct error *e);
+void agent_forget_credentials(struct agent *a);
+
+/* Makes the tunnels what c says; see tunnels_apply(). */
+int agent_apply_tunnels(struct agent *a, const struct config *c,
+    struct error *e);
+
+/* Starts to connect as a->config says. */
+void agent_start_link(struct agent *a);
+
+/* Reads the configuration again.  A faulty one is told and changes nothing. */
+void agent_reload(struct agent *a);
+
 /* The document of "orthrus status --json"; the caller frees it. */
 char *agent_snapshot(void *agent);
 

@@ -14,19 +14,6 @@ report(void *arg, const char *line)
 	fprintf(stderr, "%s\n", line);
 }
 
-static bool
-wants_help(int argc, char **argv)
-{
-	int i;
-
-	for (i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
-		if (strcmp(argv[i], "--help") == 0 ||
-		    strcmp(argv[i], "-h") == 0)
-			return true;
-	}
-	return false;
-}
-
 static void
 usage(void)
 {

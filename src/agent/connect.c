@@ -36,60 +36,6 @@ report_plain(void *arg, const char *line)
 	fprintf(stderr, "%s\n", line);
 }
 
-static void
-report_log(void *arg, const char *line)
-{
-	(void)arg;
-	log_error("%s", line);
-}
-
-/* --- tunnels from the configuration ----------------------------------- */
-
-static struct tunnel_config *
-add(struct tunnel_config *list, size_t *n, enum tunnel_kind kind,
-    const struct forward_conf *from)
-{
-	struct tunnel_config *t;
-
-	list = xreallocarray(list, *n + 1, sizeof(*list));
-	t = &list[(*n)++];
-	memset(t, 0, sizeof(*t));
-	t->kind = kind;
-	if (from != NULL) {
-		memcpy(t->name, from->name, sizeof(t->name));
-		t->spec = from->spec;
-	}
-	return list;
-}
-
-static int
-apply_tunnels(struct agent *a, const struct config *c, struct error *e)
-{
-	struct tunnel_config *list = NULL;
-	char *password = NULL;
-	size_t i, n = 0;
-	int rc;
-
-	if (c->socks5) {
-		if (c->socks5_password_file != NULL && (password =
-		    secret_load(c->socks5_password_file, e)) == NULL)
-			return -1;
-		list = add(list, &n, TUNNEL_SOCKS5, NULL);
-		list[n - 1].spec.listen = c->socks5_listen;
-		list[n - 1].optional = c->socks5_default;
-		list[n - 1].username = c->socks5_username;
-		list[n - 1].password = password;
-	}
-	for (i = 0; i < c->nlocal; i++)
-		list = add(list, &n, TUNNEL_LOCAL, &c->local[i]);
-	for (i = 0; i < c->nremote; i++)
-		list = add(list, &n, TUNNEL_REMOTE, &c->remote[i]);
-	rc = tunnels_apply(a->tunnels, list, n, e);
-	free(list);
-	secret_free(password);
-	return rc;
-}
-
 /* --- what the link says ----------------------------------------------- */
 
 static void
@@ -155,8 +101,8 @@ on_gave_up(void *arg, const struct error *why)
 	stop_loop(arg, why->code);
 }
 
-static void
-start_link(struct agent *a)
+void
+agent_start_link(struct agent *a)
 {
 	static const struct link_events events = {
 		on_up, on_down, on_incoming, on_gave_up
@@ -226,156 +172,6 @@ on_stop(evutil_socket_t sig, short what, void *arg)
 	on_drain(-1, 0, a);
 }
 
-static bool
-same_list(char *const *a, size_t na, char *const *b, size_t nb)
-{
-	size_t i;
-
-	if (na != nb)
-		return false;
-	for (i = 0; i < na; i++)
-		if (strcmp(a[i], b[i]) != 0)
-			return false;
-	return true;
-}
-
-static bool
-same_text(const char *a, const char *b)
-{
-	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
-}
-
-/* True when the session that is there is the one that new asks for. */
-static bool
-same_session(const struct config *a, const struct config *b)
-{
-	char one[SERVER_TEXT_MAX], other[SERVER_TEXT_MAX];
-	size_t i;
-
-	if (a->nservers != b->nservers)
-		return false;
-	for (i = 0; i < a->nservers; i++)
-		if (strcmp(server_format(&a->servers[i], one),
-		    server_format(&b->servers[i], other)) != 0)
-			return false;
-	return same_list(a->host_keys, a->nhost_keys, b->host_keys,
-	    b->nhost_keys) && same_list(a->known_hosts, a->nknown_hosts,
-	    b->known_hosts, b->nknown_hosts) &&
-	    same_text(a->identity, b->identity) &&
-	    same_text(a->password_file, b->password_file) &&
-	    a->accept_new == b->accept_new &&
-	    a->backoff_min == b->backoff_min &&
-	    a->backoff_max == b->backoff_max && a->reconnect == b->reconnect;
-}
-
-#define SWAP(a, b) do { \
-	__typeof__(a) t_ = (a); (a) = (b); (b) = t_; \
-} while (0)
-
-/* The link points into the old configuration: equal lists change owner. */
-static void
-keep_session_lists(struct config *a, struct config *b)
-{
-	SWAP(a->servers, b->servers);
-	SWAP(a->host_keys, b->host_keys);
-	SWAP(a->known_hosts, b->known_hosts);
-}
-
-/* Reads the key, and the password where one is configured. */
-static int
-load_credentials(const struct config *c, struct identity **id,
-    char **password, struct error *e)
-{
-	*id = NULL;
-	*password = NULL;
-	if (c->password_file != NULL) {
-		if ((*password = secret_load(c->password_file, e)) == NULL)
-			return -1;
-		log_warn("logging in with a password: a key is safer "
-		    "(orthrus keygen)");
-		if (access(c->identity, F_OK) == -1)
-			return 0;
-	}
-	if ((*id = identity_load(c->identity, e)) != NULL)
-		return 0;
-	secret_free(*password);
-	*password = NULL;
-	return -1;
-}
-
-static void
-forget_credentials(struct agent *a)
-{
-	identity_free(a->identity);
-	secret_free(a->password);
-	a->identity = NULL;
-	a->password = NULL;
-}
-
-static int
-reload_control(struct agent *a, const struct config *c, struct error *e)
-{
-	struct control *fresh;
-
-	if (address_equal(&a->config->control, &c->control))
-		return 0;
-	fresh = control_new(a->base, &c->control, agent_snapshot, a, e);
-	if (fresh == NULL)
-		return -1;
-	control_free(a->control);
-	a->control = fresh;
-	return 0;
-}
-
-/* All of it is taken over, or nothing is. */
-static void
-reload(struct agent *a)
-{
-	struct config *c, *old = a->config;
-	struct identity *id;
-	struct error e;
-	char *password;
-	int code;
-
-	if ((c = config_load(a->argc, a->argv, report_log, NULL,
-	    &code)) == NULL) {
-		log_error("not reloaded: the configuration has errors");
-		return;
-	}
-	if (load_credentials(c, &id, &password, &e) == -1)
-		goto refused;
-	if (apply_tunnels(a, c, &e) == -1)
-		goto refused_late;
-	if (reload_control(a, c, &e) == -1) {
-		struct error ignored;
-
-		apply_tunnels(a, old, &ignored);
-		goto refused_late;
-	}
-	log_setup(c->log_level, c->log_format);
-	a->config = c;
-	if (same_session(old, c)) {
-		identity_free(id);
-		secret_free(password);
-		keep_session_lists(c, old);
-	} else {
-		link_free(a->link);
-		forget_credentials(a);
-		a->identity = id;
-		a->password = password;
-		start_link(a);
-	}
-	config_free(old);
-	log_info("configuration reloaded");
-	return;
-refused_late:
-	identity_free(id);
-	secret_free(password);
-refused:
-	config_free(c);
-	log_error("not reloaded: %s", e.text);
-}
-
 static void
 on_hup(evutil_socket_t sig, short what, void *arg)
 {
@@ -386,7 +182,7 @@ on_hup(evutil_socket_t sig, short what, void *arg)
 	if (a->stopping)
 		return;
 	notify_reloading();
-	reload(a);
+	agent_reload(a);
 	notify_send("READY=1");
 }
 
@@ -426,7 +222,7 @@ start(struct agent *a, struct error *e)
 {
 	if ((a->base = event_base_new()) == NULL)
 		return error_set(e, EX_OSERR, "cannot make an event loop");
-	if (load_credentials(a->config, &a->identity, &a->password, e) == -1)
+	if (agent_load_credentials(a->config, &a->identity, &a->password, e) == -1)
 		return -1;
 	watch_signals(a);
 	a->dialer = dialer_new(a->base);
@@ -434,9 +230,9 @@ start(struct agent *a, struct error *e)
 	tunnels_on_change(a->tunnels, on_change, a);
 	a->control = control_new(a->base, &a->config->control, agent_snapshot,
 	    a, e);
-	if (a->control == NULL || apply_tunnels(a, a->config, e) == -1)
+	if (a->control == NULL || agent_apply_tunnels(a, a->config, e) == -1)
 		return -1;
-	start_link(a);
+	agent_start_link(a);
 	return 0;
 }
 
@@ -459,20 +255,8 @@ finish(struct agent *a)
 			event_free(events[i]);
 	if (a->base != NULL)
 		event_base_free(a->base);
-	forget_credentials(a);
+	agent_forget_credentials(a);
 	config_free(a->config);
-}
-
-static bool
-wants_help(int argc, char **argv)
-{
-	int i;
-
-	for (i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
-		if (strcmp(argv[i], "--help") == 0 ||
-		    strcmp(argv[i], "-h") == 0)
-			return true;
-	return false;
 }
 
 static void

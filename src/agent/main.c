@@ -8,6 +8,7 @@
 #include <sodium.h>
 
 #include "orthrus/agent/commands.h"
+#include "orthrus/ssh/session.h"
 
 static const struct command {
 	const char *name;
@@ -55,7 +56,8 @@ main(int argc, char **argv)
 		return 0;
 	}
 	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
-		printf("orthrus %s\n", PACKAGE_VERSION);
+		printf("orthrus %s\n%s\n", PACKAGE_VERSION,
+		    session_library_text());
 		return 0;
 	}
 	for (i = 0; i < NCOMMANDS; i++)

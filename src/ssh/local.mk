@@ -8,10 +8,21 @@ liborthrus_a_SOURCES += \
 	src/ssh/known_hosts.c \
 	src/ssh/selftest.c \
 	src/ssh/selftest_run.h \
-	src/ssh/channel.c \
 	src/ssh/link.c \
+	src/ssh/session.c
+
+# The channel manager: our own over whole packets, or over libssh's channels.
+if LIBSSH_STATIC
+liborthrus_a_SOURCES += \
+	src/ssh/channel.c \
 	src/ssh/mux.c \
 	src/ssh/mux_private.h \
+	src/ssh/output.c \
 	src/ssh/packet.c \
-	src/ssh/packet.h \
-	src/ssh/session.c
+	src/ssh/packet.h
+else
+liborthrus_a_SOURCES += \
+	src/ssh/channel_public.c \
+	src/ssh/mux_public.c \
+	src/ssh/mux_public.h
+endif

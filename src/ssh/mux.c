@@ -1,6 +1,6 @@
 /*
  * The session's side of the channel manager: dispatch of what arrives, the
- * queue of global requests, and whose turn it is to send.
+ * queue of global requests, opening, and whose turn it is to send.
  */
 #include "config.h"
 
@@ -17,79 +17,6 @@ bool
 mux_can_listen_unix(void)
 {
 	return true;
-}
-
-void
-mux_violation(struct mux *m, const char *what)
-{
-	if (m->broken)
-		return;
-	m->broken = true;
-	m->events.violation(m->arg, what);
-}
-
-/* --- sending ---------------------------------------------------------- */
-
-static size_t
-backlog(struct mux *m)
-{
-	uint64_t gone;
-
-	if ((ssh_get_status(m->session) & SSH_WRITE_PENDING) == 0) {
-		m->handed = 0;
-		m->wire_base = m->wire.out_bytes;
-		return 0;
-	}
-	gone = m->wire.out_bytes - m->wire_base;
-	return m->handed > gone ? (size_t)(m->handed - gone) : 1;
-}
-
-bool
-mux_congested(struct mux *m)
-{
-	return m->rekeying || m->broken || backlog(m) >= BACKLOG_HIGH;
-}
-
-bool
-mux_flooded(const struct mux *m)
-{
-	/* backlog() only brings its own bookkeeping up to date. */
-	return backlog((struct mux *)m) >= BACKLOG_FLOOD;
-}
-
-int
-mux_send(struct mux *m, const struct iovec *iov, int n)
-{
-	uint64_t packets = m->packets.out_packets;
-	int i;
-
-	if (m->broken)
-		return -1;
-	for (i = 0; i < n; i++)
-		m->handed += iov[i].iov_len;
-	m->handed += 32;	/* header, padding and tag, about */
-	if (packet_send(m->tap, iov, n) == -1) {
-		mux_violation(m, "cannot send");
-		return -1;
-	}
-	/* Not counted as sent: libssh keeps it until new keys are there. */
-	if (m->packets.out_packets == packets)
-		m->rekeying = true;
-	if (ssh_get_status(m->session) & SSH_WRITE_PENDING)
-		m->events.output(m->arg);
-	return 0;
-}
-
-/* A packet that is only a type and the recipient's channel number. */
-int
-mux_send_to_peer(struct channel *ch, uint8_t type)
-{
-	uint8_t b[5];
-	struct iovec iov = { b, sizeof(b) };
-
-	b[0] = type;
-	wire_put_u32(b + 1, ch->peer);
-	return mux_send(ch->mux, &iov, 1);
 }
 
 /* --- global requests -------------------------------------------------- */
@@ -457,16 +384,6 @@ on_turn(evutil_socket_t fd, short what, void *arg)
 	mux_turn(arg);
 }
 
-/* A timer, not event_active(): descriptors get their turn in between. */
-void
-mux_soon(struct mux *m)
-{
-	static const struct timeval now = { 0, 0 };
-
-	if (!evtimer_pending(m->turn, NULL))
-		evtimer_add(m->turn, &now);
-}
-
 struct mux *
 mux_new(struct event_base *base, ssh_session session,
     const struct mux_events *events, void *arg)
@@ -522,6 +439,12 @@ mux_counters(const struct mux *m, struct mux_counters *out)
 	out->total = m->total;
 	out->in = m->in;
 	out->out = m->out;
-	out->backlog = backlog((struct mux *)m);
+	out->backlog = mux_backlog((struct mux *)m);
 	out->received = m->wire.in_bytes;
+}
+
+bool
+mux_flooded(const struct mux *m)
+{
+	return mux_backlog((struct mux *)m) >= BACKLOG_FLOOD;
 }

@@ -1,4 +1,7 @@
-/* What mux.c (the session's side) and channel.c (one stream's side) share. */
+/*
+ * What the channel manager's files share: output.c (the way out), channel.c
+ * (one stream) and mux.c (the session), each using those before it.
+ */
 #ifndef ORTHRUS_SSH_MUX_PRIVATE_H
 #define ORTHRUS_SSH_MUX_PRIVATE_H
 
@@ -99,11 +102,18 @@ struct mux {
 	uint64_t total, in, out;
 };
 
-/* mux.c */
+/* output.c */
+/* Nothing more is sent or heard; the owner ends the session. */
 void mux_violation(struct mux *m, const char *what);
+/* One packet: 0, or -1 when the session is broken. */
 int mux_send(struct mux *m, const struct iovec *iov, int n);
+/* A packet that is only a type and the recipient's channel number. */
 int mux_send_to_peer(struct channel *ch, uint8_t type);
+/* Bytes that libssh holds, about; brings its own bookkeeping up to date. */
+size_t mux_backlog(struct mux *m);
+/* True while streams must wait with what they have to send. */
 bool mux_congested(struct mux *m);
+/* Has mux_turn() called by the loop, after descriptors had their turn. */
 void mux_soon(struct mux *m);
 
 /* channel.c */

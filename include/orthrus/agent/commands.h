@@ -5,9 +5,14 @@
 #ifndef ORTHRUS_AGENT_COMMANDS_H
 #define ORTHRUS_AGENT_COMMANDS_H
 
+#include <stdbool.h>
+
 int cmd_connect(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_keygen(int argc, char **argv);
 int cmd_status(int argc, char **argv);
+
+/* True when --help or -h is among the options (before "--"). */
+bool wants_help(int argc, char **argv);
 
 #endif

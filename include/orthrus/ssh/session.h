@@ -52,6 +52,8 @@ struct session_events {
 
 /* Once, before the first session. */
 void session_library_init(void);
+/* "libssh VERSION (static)" or "(shared: no remote Unix sockets)". */
+const char *session_library_text(void);
 
 /*
  * Starts to connect.  What config points to must outlive the session; config

@@ -1,0 +1,88 @@
+/* From the configuration to what runs: keys, and the list of tunnels. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "orthrus/base/log.h"
+#include "orthrus/base/mem.h"
+#include "orthrus/ssh/identity.h"
+
+#include "agent.h"
+
+int
+agent_load_credentials(const struct config *c, struct identity **id,
+    char **password, struct error *e)
+{
+	*id = NULL;
+	*password = NULL;
+	if (c->password_file != NULL) {
+		if ((*password = secret_load(c->password_file, e)) == NULL)
+			return -1;
+		log_warn("logging in with a password: a key is safer "
+		    "(orthrus keygen)");
+		if (access(c->identity, F_OK) == -1)
+			return 0;
+	}
+	if ((*id = identity_load(c->identity, e)) != NULL)
+		return 0;
+	config_blame(c, "server", "identity", e);
+	secret_free(*password);
+	*password = NULL;
+	return -1;
+}
+
+void
+agent_forget_credentials(struct agent *a)
+{
+	identity_free(a->identity);
+	secret_free(a->password);
+	a->identity = NULL;
+	a->password = NULL;
+}
+
+static struct tunnel_config *
+add(struct tunnel_config *list, size_t *n, enum tunnel_kind kind,
+    const struct forward_conf *from)
+{
+	struct tunnel_config *t;
+
+	list = xreallocarray(list, *n + 1, sizeof(*list));
+	t = &list[(*n)++];
+	memset(t, 0, sizeof(*t));
+	t->kind = kind;
+	if (from != NULL) {
+		memcpy(t->name, from->name, sizeof(t->name));
+		t->spec = from->spec;
+	}
+	return list;
+}
+
+int
+agent_apply_tunnels(struct agent *a, const struct config *c, struct error *e)
+{
+	struct tunnel_config *list = NULL;
+	char *password = NULL;
+	size_t i, n = 0;
+	int rc;
+
+	if (c->socks5) {
+		if (c->socks5_password_file != NULL && (password =
+		    secret_load(c->socks5_password_file, e)) == NULL)
+			return -1;
+		list = add(list, &n, TUNNEL_SOCKS5, NULL);
+		list[n - 1].spec.listen = c->socks5_listen;
+		list[n - 1].optional = c->socks5_default;
+		list[n - 1].username = c->socks5_username;
+		list[n - 1].password = password;
+	}
+	for (i = 0; i < c->nlocal; i++)
+		list = add(list, &n, TUNNEL_LOCAL, &c->local[i]);
+	for (i = 0; i < c->nremote; i++)
+		list = add(list, &n, TUNNEL_REMOTE, &c->remote[i]);
+	rc = tunnels_apply(a->tunnels, list, n, e);
+	free(list);
+	secret_free(password);
+	return rc;
+}

@@ -1,0 +1,18 @@
+/* What the commands have in common. */
+#include "config.h"
+
+#include <string.h>
+
+#include "orthrus/agent/commands.h"
+
+bool
+wants_help(int argc, char **argv)
+{
+	int i;
+
+	for (i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], "--help") == 0 ||
+		    strcmp(argv[i], "-h") == 0)
+			return true;
+	return false;
+}
