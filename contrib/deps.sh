@@ -11,8 +11,8 @@ build="autoconf automake gcc libc6-dev make pkg-config libevent-dev
     libinih-dev libjansson-dev libkrb5-dev libsodium-dev libssh-dev
     libssl-dev zlib1g-dev"
 demo="curl openssh-client openssh-server python3"
-check="clang libclang-rt-14-dev libcmocka-dev mandoc python3-pytest
-    python3-pytest-xdist shellcheck"
+check="clang libclang-rt-14-dev libcmocka-dev mandoc openssl python3-pytest
+    python3-pytest-xdist shellcheck strace"
 
 case ${1:-build} in
 build)	wanted=$build ;;
@@ -31,6 +31,13 @@ for package in $wanted; do
 	[ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" \
 	    = installed ] || missing="$missing $package"
 done
+
+# Where not even the file is there, as after debootstrap, localhost is unknown.
+if [ "${1:-build}" != build ] && [ ! -e /etc/hosts ] && [ -w /etc ]; then
+	echo "making /etc/hosts, which is missing"
+	printf '127.0.0.1\tlocalhost\n::1\tlocalhost\n' >/etc/hosts
+	chmod 644 /etc/hosts
+fi
 [ -n "$missing" ] || exit 0
 
 [ "$(id -u)" -eq 0 ] || {

@@ -30,7 +30,7 @@ struct agent {
 	struct event *drain;		/* looks whether streams are left */
 	struct event *watchdog;
 	unsigned drain_ticks;
-	bool stopping, ready;
+	bool stopping, ready, was_up;
 	int code;			/* to exit with */
 };
 

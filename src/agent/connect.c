@@ -4,6 +4,8 @@
  */
 #include "config.h"
 
+#include <sys/resource.h>
+
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +18,7 @@
 #include "orthrus/agent/control.h"
 #include "orthrus/agent/notify.h"
 #include "orthrus/base/mem.h"
+#include "orthrus/relay/socket.h"
 #include "orthrus/ssh/identity.h"
 #include "orthrus/transport/dial.h"
 
@@ -67,6 +70,7 @@ on_up(void *arg, struct mux *mux)
 	struct agent *a = arg;
 
 	a->mux = mux;
+	a->was_up = true;
 	tunnels_up(a->tunnels, mux);
 }
 
@@ -97,8 +101,11 @@ on_incoming(void *arg, struct channel *ch, const struct address *listen)
 static void
 on_gave_up(void *arg, const struct error *why)
 {
-	log_error("%s", why->text);
-	stop_loop(arg, why->code);
+	struct agent *a = arg;
+
+	if (!a->stopping)
+		log_error("%s", why->text);
+	stop_loop(a, a->stopping ? 0 : why->code);
 }
 
 void
@@ -124,7 +131,8 @@ agent_start_link(struct agent *a)
 		},
 		.servers = c->servers, .nservers = c->nservers,
 		.backoff_min = c->backoff_min, .backoff_max = c->backoff_max,
-		.reconnect = c->reconnect
+		.reconnect = c->reconnect,
+		.was_up = a->was_up
 	};
 
 	a->link = link_new(a->base, a->dialer, &lc, &events, a);
@@ -145,10 +153,14 @@ static void
 on_drain(evutil_socket_t fd, short what, void *arg)
 {
 	struct agent *a = arg;
+	struct mux_counters c = { 0 };
 
 	(void)fd;
 	(void)what;
-	if (tunnels_open(a->tunnels) == 0 || ++a->drain_ticks > DRAIN_TICKS)
+	if (a->mux != NULL)
+		mux_counters(a->mux, &c);
+	if ((tunnels_open(a->tunnels) == 0 && c.backlog == 0) ||
+	    ++a->drain_ticks > DRAIN_TICKS)
 		stop_loop(a, 0);
 	else
 		add_timer_ms(a->drain, DRAIN_TICK_MS);
@@ -217,6 +229,18 @@ watch_signals(struct agent *a)
 
 /* --- life ------------------------------------------------------------- */
 
+/* Each stream takes a descriptor: as many as we may have. */
+static void
+raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
 static int
 start(struct agent *a, struct error *e)
 {
@@ -224,6 +248,7 @@ start(struct agent *a, struct error *e)
 		return error_set(e, EX_OSERR, "cannot make an event loop");
 	if (agent_load_credentials(a->config, &a->identity, &a->password, e) == -1)
 		return -1;
+	raise_descriptor_limit();
 	watch_signals(a);
 	a->dialer = dialer_new(a->base);
 	a->tunnels = tunnels_new(a->base, a->dialer);
@@ -250,6 +275,7 @@ finish(struct agent *a)
 	link_free(a->link);
 	if (a->dialer != NULL)
 		dialer_free(a->dialer);
+	socket_endpoints_end();
 	for (i = 0; i < sizeof(events) / sizeof(events[0]); i++)
 		if (events[i] != NULL)
 			event_free(events[i]);

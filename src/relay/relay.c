@@ -20,6 +20,7 @@ struct half {
 	struct endpoint *from, *to;
 	enum half_state state;
 	bool wait_to;		/* "to" has no room; else "from" has no input */
+	bool last;		/* "from" has hung up: nothing will wake us */
 	uint64_t bytes;
 };
 
@@ -78,11 +79,15 @@ leave(struct relay *r)
 		free(r);
 }
 
-/* One turn for one direction: up to a quantum, so that others get theirs. */
+/*
+ * One turn for one direction: up to a quantum, so that others get theirs.
+ * What is left behind by an endpoint that hung up (a window at most) goes in
+ * one turn, since that endpoint has no turns of its own any more.
+ */
 static void
 pump(struct relay *r, struct half *h)
 {
-	size_t left = RELAY_QUANTUM, room;
+	size_t left = h->last ? SIZE_MAX : RELAY_QUANTUM, room;
 	const uint8_t *p;
 	ssize_t n, w;
 
@@ -186,6 +191,7 @@ relay_hangup(struct endpoint *ep)
 	enter(r);
 	if (in->state == HALF_OPEN)
 		in->state = HALF_DEAD;
+	half_from(r, ep)->last = true;
 	pump(r, half_from(r, ep));
 	leave(r);
 }

@@ -4,7 +4,11 @@
  */
 #include "config.h"
 
+#include <sys/ioctl.h>
+#include <sys/queue.h>
 #include <sys/socket.h>
+
+#include <linux/sockios.h>
 
 #include <errno.h>
 #include <stdlib.h>
@@ -17,6 +21,9 @@
 #include "orthrus/relay/relay.h"
 #include "orthrus/relay/socket.h"
 
+#define LINGER_TICK_US 100000
+#define LINGER_TICKS 100	/* 10 s without a byte taken */
+
 struct socket_endpoint {
 	struct endpoint ep;	/* first */
 	int fd;
@@ -25,7 +32,16 @@ struct socket_endpoint {
 	bool drained;		/* the last read found less than it asked for */
 	size_t peeked;		/* bytes of scratch that are this socket's */
 	struct buffer in;	/* read before, not taken by the other side */
+	bool ended;		/* read() said so: the peer sends no more */
+
+	TAILQ_ENTRY(socket_endpoint) next;
+	struct event *tick;	/* while it lingers after its close */
+	bool lingers, aborted;
+	int left, idle_ticks;
 };
+
+static TAILQ_HEAD(, socket_endpoint) lingering =
+    TAILQ_HEAD_INITIALIZER(lingering);
 
 /* One thread, one loop: peek()ed bytes live until the next peek(). */
 static uint8_t scratch[RELAY_QUANTUM];
@@ -55,6 +71,8 @@ sock_peek(struct endpoint *ep, const uint8_t **p, size_t max)
 		s->peeked = (size_t)n;	/* until consume() says what went */
 		*p = scratch;
 	}
+	if (n == 0)
+		s->ended = true;
 	return n;
 }
 
@@ -131,26 +149,98 @@ sock_finalize(struct event *ev, void *arg)
 
 	(void)ev;
 	event_free(s->writable);
+	if (s->tick != NULL)
+		event_free(s->tick);
 	buffer_clear(&s->in);
 	free(s);
 }
 
+/* Closes the descriptor; with a reset where bytes were lost before. */
 static void
-sock_close(struct endpoint *ep, bool aborted)
+sock_release(struct socket_endpoint *s)
 {
-	/* The peer must see a reset, not an orderly end (TCP only). */
 	static const struct linger reset = { 1, 0 };
-	struct socket_endpoint *s = (struct socket_endpoint *)ep;
 
+	if (s->lingers)
+		TAILQ_REMOVE(&lingering, s, next);
 	event_del(s->readable);
 	event_del(s->writable);
-	if (aborted)
+	if (s->tick != NULL)
+		event_del(s->tick);
+	if (s->aborted)
 		setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &reset,
 		    sizeof(reset));
 	close(s->fd);
 	s->fd = -1;
 	/* The memory goes when no callback of it can be under way. */
 	event_free_finalize(0, s->readable, sock_finalize);
+}
+
+static int
+unsent(const struct socket_endpoint *s)
+{
+	int n;
+
+	return ioctl(s->fd, SIOCOUTQ, &n) == 0 ? n : 0;
+}
+
+/* Ends the lingering when all was taken, or nothing for some time. */
+static void
+on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct socket_endpoint *s = arg;
+	int left = unsent(s);
+
+	(void)fd;
+	(void)what;
+	if (left < s->left)
+		s->idle_ticks = 0;
+	s->left = left;
+	if (left == 0 || ++s->idle_ticks >= LINGER_TICKS)
+		sock_release(s);
+}
+
+/*
+ * TCP throws away what the peer has not acknowledged when a connection is
+ * reset, and close(2) itself resets it when input is unread.  So while the
+ * peer still has bytes to take, the descriptor stays, and what the peer goes
+ * on sending is read and dropped.
+ */
+static void
+sock_linger(struct socket_endpoint *s)
+{
+	static const struct timeval tick = { 0, LINGER_TICK_US };
+
+	s->lingers = true;
+	TAILQ_INSERT_TAIL(&lingering, s, next);
+	s->left = unsent(s);
+	s->tick = event_new(event_get_base(s->readable), -1, EV_PERSIST,
+	    on_tick, s);
+	event_add(s->tick, &tick);
+	watch_one(s->writable, &s->writing, false);
+	watch_one(s->readable, &s->reading, !s->aborted && !s->ended);
+}
+
+static void
+sock_close(struct endpoint *ep, bool aborted)
+{
+	struct socket_endpoint *s = (struct socket_endpoint *)ep;
+
+	s->aborted = aborted;
+	buffer_clear(&s->in);
+	if (unsent(s) > 0 && (aborted || !s->ended))
+		sock_linger(s);
+	else
+		sock_release(s);
+}
+
+void
+socket_endpoints_end(void)
+{
+	struct socket_endpoint *s;
+
+	while ((s = TAILQ_FIRST(&lingering)) != NULL)
+		sock_release(s);
 }
 
 static const struct endpoint_ops socket_ops = {
@@ -162,11 +252,18 @@ static void
 on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct socket_endpoint *s = arg;
+	ssize_t n;
 
-	(void)fd;
 	(void)what;
 	if (s->ep.relay != NULL)
 		relay_readable(&s->ep);
+	else if (s->lingers) {
+		n = read(fd, scratch, sizeof(scratch));
+		if (n == 0)
+			watch_one(s->readable, &s->reading, false);
+		else if (n == -1 && errno != EAGAIN && errno != EINTR)
+			sock_release(s);
+	}
 }
 
 static void

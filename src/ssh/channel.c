@@ -167,7 +167,7 @@ queue_reader(struct channel *ch)
 	if (ch->in_readers || ch->mux == NULL)
 		return;
 	ch->in_readers = true;
-	ch->queued_in = ch->mux->turn_number;
+	ch->read_turn = ch->mux->turn_number;
 	TAILQ_INSERT_TAIL(&ch->mux->readers, ch, readers);
 	mux_soon(ch->mux);
 }
@@ -178,7 +178,7 @@ queue_writer(struct channel *ch)
 	if (ch->in_writers)
 		return;
 	ch->in_writers = true;
-	ch->queued_in = ch->mux->turn_number;
+	ch->write_turn = ch->mux->turn_number;
 	TAILQ_INSERT_TAIL(&ch->mux->writers, ch, writers);
 	/* While the session is congested, its next turn serves the queue. */
 	if (!mux_congested(ch->mux))
@@ -212,22 +212,43 @@ grow(struct channel *ch)
 	return more;
 }
 
+/*
+ * When the budget is spent, a channel that has grown gives back half of its
+ * window at a time, by being granted less than it has used.
+ */
+static uint32_t
+shrink(struct channel *ch, uint32_t bytes)
+{
+	uint32_t less = ch->window_size / 2;
+
+	if (ch->window_size <= WINDOW_INITIAL ||
+	    ch->mux->window_sum + WINDOW_INITIAL <= WINDOW_BUDGET)
+		return 0;
+	if (less > bytes)
+		less = bytes;
+	ch->window_size -= less;
+	ch->mux->window_sum -= less;
+	return less;
+}
+
 /* n bytes have left for good: room for as many more is granted in bulk. */
 static void
 credit(struct channel *ch, size_t n)
 {
 	uint32_t bytes;
 
-	if (ch->mux == NULL || ch->got_eof || ch->sent_close)
+	if (ch->mux == NULL || ch->got_eof || ch->got_close || ch->sent_close)
 		return;
 	ch->credit += (uint32_t)n;
 	if (ch->credit < ch->window_size / 2)
 		return;
 	bytes = ch->credit;
 	ch->credit = 0;
+	bytes -= shrink(ch, bytes);
 	bytes += grow(ch);
 	ch->kept_up = ch->in.len == 0;
-	send_adjust(ch, bytes);
+	if (bytes > 0)
+		send_adjust(ch, bytes);
 }
 
 static ssize_t
@@ -437,7 +458,7 @@ on_data(struct channel *ch, struct wire *w)
 		return;
 	}
 	ch->window -= (uint32_t)len;
-	if (!ch->owned)
+	if (!ch->owned || len == 0)
 		return;		/* closed here, CLOSE not yet seen there */
 	ch->mux->in += len;
 	if (ch->in.len == 0 && ch->want_read && ch->ep.relay != NULL)

@@ -206,6 +206,7 @@ link_new(struct event_base *base, struct dialer *dialer,
 	l->config = *config;
 	l->events = *events;
 	l->arg = arg;
+	l->was_up = config->was_up;
 	l->timer = evtimer_new(base, on_timer, l);
 	l->state = LINK_BACKOFF;
 	try(l);

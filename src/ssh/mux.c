@@ -338,7 +338,7 @@ wake_readers(struct mux *m)
 	struct channel *ch;
 
 	while ((ch = TAILQ_FIRST(&m->readers)) != NULL &&
-	    ch->queued_in != m->turn_number) {
+	    ch->read_turn != m->turn_number) {
 		TAILQ_REMOVE(&m->readers, ch, readers);
 		ch->in_readers = false;
 		if (ch->want_read && ch->ep.relay != NULL)
@@ -352,7 +352,7 @@ wake_writers(struct mux *m)
 	struct channel *ch;
 
 	while ((ch = TAILQ_FIRST(&m->writers)) != NULL &&
-	    ch->queued_in != m->turn_number && !mux_congested(m)) {
+	    ch->write_turn != m->turn_number && !mux_congested(m)) {
 		TAILQ_REMOVE(&m->writers, ch, writers);
 		ch->in_writers = false;
 		if (ch->want_write && ch->ep.relay != NULL &&

@@ -61,7 +61,7 @@ struct channel {
 	bool owned;			/* someone still holds the endpoint */
 	bool want_read, want_write;	/* watch() */
 	bool in_readers, in_writers, in_dead;
-	unsigned queued_in;		/* the turn in which it was queued */
+	unsigned read_turn, write_turn;	/* in which it was queued */
 	TAILQ_ENTRY(channel) readers, writers, dead;
 
 	channel_opened *opened;

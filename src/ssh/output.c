@@ -47,7 +47,11 @@ mux_send(struct mux *m, const struct iovec *iov, int n)
 		return -1;
 	for (i = 0; i < n; i++)
 		m->handed += iov[i].iov_len;
-	m->handed += 32;	/* header, padding and tag, about */
+	/*
+	 * Header, padding and tag are at most this.  Too much corrects itself
+	 * when libssh has sent everything; too little would add up unseen.
+	 */
+	m->handed += 48;
 	if (packet_send(m->tap, iov, n) == -1) {
 		mux_violation(m, "cannot send");
 		return -1;

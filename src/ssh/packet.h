@@ -45,8 +45,7 @@ typedef void packet_handler(void *arg, uint8_t type, const uint8_t *p,
 /* Attaches to a session right after ssh_new(). */
 struct packet_tap *packet_tap_new(struct ssh_session_struct *session,
     packet_handler *handler, void *arg);
-/* Packets that still arrive are dropped.  The session must be freed first
- * or never used again. */
+/* The session must not be given another turn: its packets come here. */
 void packet_tap_free(struct packet_tap *tap);
 
 /*

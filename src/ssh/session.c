@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -153,6 +154,18 @@ step_handshake(struct session *s)
 	return GO_ON;
 }
 
+/* The connection ended while we logged in. */
+static enum verdict
+login_lost(struct session *s)
+{
+	if (strstr(ssh_get_error(s->ssh), "uthentication failures") != NULL)
+		fail(s, EX_NOPERM, "the server refused user \"%s\": too many "
+		    "authentication failures", s->config.server.user);
+	else
+		fail_libssh(s, "login failed");
+	return OVER;
+}
+
 static enum verdict
 after_auth(struct session *s, int rc)
 {
@@ -160,13 +173,13 @@ after_auth(struct session *s, int rc)
 
 	switch (rc) {
 	case SSH_AUTH_AGAIN:
-		return WAIT;
+		/* libssh says so for ever when the connection has ended. */
+		return ssh_is_connected(s->ssh) ? WAIT : login_lost(s);
 	case SSH_AUTH_SUCCESS:
 		s->step = STEP_UP;
 		return GO_ON;
 	case SSH_AUTH_ERROR:
-		fail_libssh(s, "login failed");
-		return OVER;
+		return login_lost(s);
 	default:
 		if (s->step == STEP_LOGIN && s->config.password != NULL) {
 			s->step = STEP_PASSWORD;
@@ -226,44 +239,7 @@ on_pong(void *arg, bool ok, uint16_t port)
 		return;
 	s->rtt_ms = (int64_t)(now_ms() - s->probed_at);
 	s->probed_at = 0;
-}
-
-static void
-probe(struct session *s)
-{
-	uint64_t silent;
-
-	heard(s);
-	silent = now_ms() - s->heard_at;
-	if (silent >= s->config.dead_ms) {
-		fail(s, EX_UNAVAILABLE, "no sign of life from the server for "
-		    "%llu s", (unsigned long long)silent / 1000);
-		return;
-	}
-	if (silent >= s->config.probe_ms && s->probed_at == 0) {
-		s->probed_at = now_ms();
-		mux_ping(s->mux, on_pong, s);
-	}
-	add_timer(s->timer, (s->probed_at != 0 ? s->config.dead_ms :
-	    s->config.probe_ms) - silent);
-}
-
-static enum verdict
-step_up(struct session *s)
-{
-	if (s->pump == NULL) {
-		if ((s->pump = ssh_event_new()) == NULL ||
-		    ssh_event_add_session(s->pump, s->ssh) != SSH_OK) {
-			fail_libssh(s, "cannot start the session");
-			return OVER;
-		}
-		s->heard_at = now_ms();
-		s->probed_at = s->heard_at;
-		mux_ping(s->mux, on_pong, s);	/* for the round-trip time */
-		add_timer(s->timer, s->config.dead_ms);
-		s->events.up(s->arg);
-	}
-	return WAIT;
+	add_timer(s->timer, s->config.probe_ms);
 }
 
 /* Gives libssh its turn until there is nothing to read, within a budget. */
@@ -287,6 +263,66 @@ turn(struct session *s)
 	    c.received - start < TURN_BYTES && !mux_flooded(s->mux));
 	heard(s);
 	mux_turn(s->mux);
+}
+
+/*
+ * The peer is dead when it has been silent for dead_ms and a probe had its
+ * time to be answered.  Silence alone proves nothing: it may have been this
+ * process that did not run.
+ */
+static bool
+is_dead(const struct session *s, uint64_t now)
+{
+	return s->probed_at != 0 && now - s->heard_at >= s->config.dead_ms &&
+	    now - s->probed_at >= s->config.dead_ms - s->config.probe_ms;
+}
+
+static void
+probe(struct session *s)
+{
+	uint64_t now = now_ms(), silent;
+
+	heard(s);
+	if (is_dead(s, now)) {
+		turn(s);	/* it may have arrived just now */
+		if (s->step != STEP_UP)
+			return;
+		if (is_dead(s, now)) {
+			fail(s, EX_UNAVAILABLE, "no sign of life from the "
+			    "server for %llu s",
+			    (unsigned long long)(now - s->heard_at) / 1000);
+			return;
+		}
+	}
+	silent = now > s->heard_at ? now - s->heard_at : 0;
+	if (silent >= s->config.probe_ms && s->probed_at == 0) {
+		s->probed_at = now;
+		mux_ping(s->mux, on_pong, s);
+	}
+	if (s->probed_at == 0)
+		add_timer(s->timer, s->config.probe_ms - silent);
+	else
+		add_timer(s->timer, s->probed_at + s->config.dead_ms -
+		    s->config.probe_ms > now ? s->probed_at +
+		    s->config.dead_ms - s->config.probe_ms - now : 100);
+}
+
+static enum verdict
+step_up(struct session *s)
+{
+	if (s->pump == NULL) {
+		if ((s->pump = ssh_event_new()) == NULL ||
+		    ssh_event_add_session(s->pump, s->ssh) != SSH_OK) {
+			fail_libssh(s, "cannot start the session");
+			return OVER;
+		}
+		s->heard_at = now_ms();
+		s->probed_at = s->heard_at;
+		mux_ping(s->mux, on_pong, s);	/* for the round-trip time */
+		add_timer(s->timer, s->config.probe_ms);
+		s->events.up(s->arg);
+	}
+	return WAIT;
 }
 
 /* --- driving ---------------------------------------------------------- */
@@ -456,6 +492,18 @@ void
 session_library_init(void)
 {
 	ssh_init();	/* the static library has no constructor that runs */
+}
+
+const char *
+session_library_text(void)
+{
+	static char text[80];
+	const char *version = ssh_version(0);	/* 0.10.6/openssl/zlib */
+
+	snprintf(text, sizeof(text), "libssh %.*s (%s)",
+	    (int)strcspn(version, "/"), version, mux_can_listen_unix() ?
+	    "static" : "shared: no remote Unix sockets");
+	return text;
 }
 
 struct session *

@@ -47,8 +47,10 @@ on_accept(struct evconnlistener *socket, evutil_socket_t fd,
 
 	(void)socket;
 	(void)len;
-	if (from->sa_family != AF_UNIX)
+	if (from->sa_family != AF_UNIX) {
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+		setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	}
 	l->accept(l->arg, fd);
 }
 
@@ -154,8 +156,6 @@ listen_tcp(struct listener *l, const struct address *at, struct error *e)
 			/* A host without IPv6 still has the other one. */
 			if (errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL)
 				error = errno;
-			else if (error == 0 && nhosts == 1)
-				error = errno;
 		}
 		freeaddrinfo(list);
 	}
@@ -206,6 +206,8 @@ listen_unix(struct listener *l, const struct address *at, struct error *e)
 	if (rc == -1 || lstat(at->path, &st) == -1 ||
 	    listen(fd, BACKLOG) == -1) {
 		error_set(e, EX_UNAVAILABLE, "%s", strerror(errno));
+		if (rc == 0)
+			unlink(at->path);
 		close(fd);
 		return -1;
 	}

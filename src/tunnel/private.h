@@ -10,6 +10,7 @@
 #define HANDSHAKE_SECONDS 10	/* SOCKS5, from accept to request */
 #define HANDSHAKES_MAX 1024	/* more: the oldest is dropped */
 #define OUTAGE_SECONDS 5	/* how long a new connection waits */
+#define OPEN_SECONDS 150	/* the far end's own connect gives up before */
 #define DIAL_MS 10000		/* to the target of a remote forward */
 #define RETRY_SECONDS 2		/* a remote listener that was refused */
 

@@ -256,6 +256,7 @@ on_opened(void *arg, enum open_failure reason, const char *text)
 		return;
 	}
 	s->channel = NULL;
+	event_del(s->timer);
 	/* Nothing has been sent yet: the next session serves as well. */
 	if (s->set->mux == NULL)
 		wait_for_session(s);
@@ -270,8 +271,8 @@ open_channel(struct stream *s)
 		wait_for_session(s);
 		return;
 	}
-	event_del(s->timer);
 	s->stage = STAGE_OPENING;
+	set_timer(s, OPEN_SECONDS);
 	s->channel = mux_open(s->set->mux, &s->to, on_opened, s);
 	if (s->channel == NULL)
 		give_up(s, OPEN_RESOURCE_SHORTAGE, "");
@@ -357,7 +358,11 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (s->stage == STAGE_WAITING)
 		give_up(s, OPEN_RESOURCE_SHORTAGE, "");
-	else
+	else if (s->stage == STAGE_OPENING) {
+		channel_cancel(s->channel);
+		s->channel = NULL;
+		give_up(s, OPEN_CONNECT_FAILED, "timed out");
+	} else
 		stream_end(s);
 }
 

@@ -144,6 +144,9 @@ same_text(const char *a, const char *b)
 static bool
 same(const struct tunnel *t, const struct tunnel_config *c)
 {
+	/* A listener that could not be had is tried again. */
+	if (t->config.kind != TUNNEL_REMOTE && t->state == TUNNEL_DOWN)
+		return false;
 	return t->config.kind == c->kind &&
 	    (c->kind == TUNNEL_SOCKS5 ?
 	    address_equal(&t->config.spec.listen, &c->spec.listen) :
@@ -236,8 +239,11 @@ tunnels_apply(struct tunnels *set, const struct tunnel_config *config,
 	for (i = 0; i < n; i++) {
 		memcpy(kept[i]->config.name, config[i].name,
 		    sizeof(config[i].name));
+		kept[i]->config.optional = config[i].optional;
 		TAILQ_INSERT_TAIL(&set->list, kept[i], next);
 	}
+	if (set->changed != NULL)
+		set->changed(set->changed_arg);
 out:
 	free(kept);
 	return rc;

@@ -57,6 +57,42 @@ def test_killed_session_is_back_within_2_s(lab, sshd):
     assert ended < 2 and socks_took <= 2 and local_took <= 2
 
 
+@pytest.mark.parametrize("option", ["socks5", "-R"])
+@pytest.mark.parametrize("reader", ["client", "target"])
+def test_stuck_stream_ends_with_the_session(lab, sshd, option, reader):
+    """A stream that moves nothing when the session dies ends as well."""
+    size = 48 << 20
+    target = lab.serve(says(payload("much", size)) if reader == "client"
+                       else does_not_read)
+    if option == "socks5":
+        agent = lab.orthrus(sshd)
+        conn = socks.open_through(lab, agent, "127.0.0.1", target.port)
+    else:
+        port = free_port()
+        agent = lab.orthrus(sshd, "-R", f"{port}:{target.spec}")
+        conn = lab.connect(("127.0.0.1", port))
+    if reader == "client":
+        conn.recv(1)
+    else:
+        conn.settimeout(1)
+        with contextlib.suppress(socket.timeout):
+            while True:
+                conn.send(b"x" * 65536)
+    moved = -1
+    while moved != (now := sum(agent.status()["bytes"].values())):
+        moved = now
+        time.sleep(0.3)		# until the pipe is full
+    sshd.kill_sessions()
+    agent.wait_ready()
+    target.go.set()
+    conn.settimeout(10)
+    assert socks.closed(conn)
+    if reader == "target":
+        assert target.reports.get(timeout=10)
+    until("it is counted out", 10,
+          lambda: agent.status()["channels"]["open"] == 0)
+
+
 @pytest.mark.timed
 def test_frozen_server_is_noticed_within_15_s(lab, sshd):
     target = lab.serve(echo)

@@ -57,8 +57,12 @@ mem_write(struct endpoint *ep, const uint8_t *p, size_t n)
 {
 	struct memory *m = open_one(ep);
 
-	if (m->finished > 0 || n == 0)
+	if (m->finished > 0)
 		abort();
+	if (n == 0) {		/* endpoint.h: n > 0 */
+		m->empty_writes++;
+		return 0;
+	}
 	if (m->out_errno != 0 || m->room == 0) {
 		errno = m->out_errno != 0 ? m->out_errno : EAGAIN;
 		return -1;

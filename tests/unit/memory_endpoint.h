@@ -27,7 +27,7 @@ struct memory {
 	int out_errno, finish_errno;
 
 	bool want_read, want_write;
-	unsigned finished, closed;
+	unsigned finished, closed, empty_writes;
 	bool aborted;
 };
 

@@ -14,4 +14,11 @@ struct event_base;
 struct endpoint *socket_endpoint_new(struct event_base *base, int fd,
     const uint8_t *early, size_t n);
 
+/*
+ * A closed endpoint whose peer has not yet taken all that was written stays
+ * for as long as that makes progress (10 s without any at most).  This ends
+ * all such at once, for the end of the process.
+ */
+void socket_endpoints_end(void);
+
 #endif

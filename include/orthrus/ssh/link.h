@@ -21,6 +21,8 @@ struct link_config {
 	size_t nservers;
 	uint64_t backoff_min, backoff_max;	/* milliseconds */
 	bool reconnect;
+	bool was_up;		/* a login has succeeded before: a refusal is
+				   no reason to give up */
 };
 
 struct link_events {

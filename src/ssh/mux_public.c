@@ -1,0 +1,463 @@
+/*
+ * The session's side of the channel manager over libssh's published
+ * functions: the queue of global requests, what the peer opens, and the turn
+ * in which all that happens which libssh's callbacks must not do.
+ */
+#include "config.h"
+
+#include <event2/event.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "orthrus/base/text.h"
+
+#include "mux_public.h"
+
+/* A forward that nobody has: any answer to its cancelling is a pong. */
+#define PING_HOST "orthrus-keepalive"
+#define PING_PORT 1
+
+#define REFUSAL_MAX 200
+
+bool
+mux_can_listen_unix(void)
+{
+	return false;
+}
+
+void
+mux_violation(struct mux *m, const char *what)
+{
+	if (m->broken)
+		return;
+	m->broken = true;
+	m->events.violation(m->arg, what);
+}
+
+bool
+mux_dead(struct mux *m)
+{
+	return !ssh_is_connected(m->session) ||
+	    (ssh_get_status(m->session) & SSH_CLOSED_ERROR) != 0;
+}
+
+/* --- sending ---------------------------------------------------------- */
+
+/* What libssh was given to encrypt, less what the kernel has taken. */
+static size_t
+backlog(struct mux *m)
+{
+	uint64_t handed, gone;
+
+	if ((ssh_get_status(m->session) & SSH_WRITE_PENDING) == 0) {
+		m->wire_base = m->wire;
+		m->packets_base = m->packets;
+		return 0;
+	}
+	gone = m->wire.out_bytes - m->wire_base.out_bytes;
+	/* Header, padding and tag come to about 32 bytes each. */
+	handed = m->packets.out_bytes - m->packets_base.out_bytes +
+	    (m->packets.out_packets - m->packets_base.out_packets) * 32;
+	return handed > gone ? (size_t)(handed - gone) : 1;
+}
+
+bool
+mux_flooded(const struct mux *m)
+{
+	/* backlog() only brings its own bookkeeping up to date. */
+	return m->held >= HELD_MAX || backlog((struct mux *)m) >= BACKLOG_FLOOD;
+}
+
+/* Every write lets libssh read as well: while input waits, so does output. */
+bool
+mux_congested(struct mux *m)
+{
+	return m->rekeying || m->broken || m->held >= HELD_MAX ||
+	    backlog(m) >= BACKLOG_HIGH;
+}
+
+/* A timer, not event_active(): descriptors get their turn in between. */
+void
+mux_soon(struct mux *m)
+{
+	static const struct timeval now = { 0, 0 };
+
+	if (!evtimer_pending(m->turn, NULL))
+		evtimer_add(m->turn, &now);
+}
+
+void
+mux_settle(struct mux *m)
+{
+	if (ssh_get_status(m->session) & SSH_WRITE_PENDING)
+		m->events.output(m->arg);
+	/* Windows and answers come without a callback: the turn looks. */
+	if (m->wire.in_bytes != m->seen)
+		mux_soon(m);
+}
+
+/* --- global requests -------------------------------------------------- */
+
+static void
+ask(struct mux *m, enum request_kind kind, const struct address *at,
+    mux_answered *answered, void *arg)
+{
+	struct request *r = xcalloc(1, sizeof(*r));
+
+	r->kind = kind;
+	if (at != NULL)
+		r->at = *at;
+	r->answered = answered;
+	r->arg = arg;
+	TAILQ_INSERT_TAIL(&m->requests, r, next);
+	mux_soon(m);
+}
+
+void
+mux_listen(struct mux *m, const struct address *at, mux_answered *answered,
+    void *arg)
+{
+	ask(m, REQUEST_LISTEN, at, answered, arg);
+}
+
+void
+mux_unlisten(struct mux *m, const struct address *at, mux_answered *answered,
+    void *arg)
+{
+	ask(m, REQUEST_UNLISTEN, at, answered, arg);
+}
+
+void
+mux_ping(struct mux *m, mux_answered *answered, void *arg)
+{
+	ask(m, REQUEST_PING, NULL, answered, arg);
+}
+
+void
+mux_forget(struct mux *m, void *arg)
+{
+	struct request *r;
+
+	TAILQ_FOREACH(r, &m->requests, next)
+		if (r->arg == arg)
+			r->answered = NULL;
+}
+
+/* Sends it, or looks for its answer: the same call does both. */
+static int
+request_step(struct mux *m, struct request *r)
+{
+	/* RFC 4254 section 7.1: the empty address is every interface. */
+	const char *host = strcmp(r->at.host, "*") == 0 ? "" : r->at.host;
+
+	r->sent = true;
+	if (r->kind == REQUEST_PING)
+		return ssh_channel_cancel_forward(m->session, PING_HOST,
+		    PING_PORT);
+	if (r->at.kind == ADDRESS_UNIX)
+		return SSH_ERROR;
+	if (r->kind == REQUEST_UNLISTEN)
+		return ssh_channel_cancel_forward(m->session, host,
+		    r->at.port);
+	return ssh_channel_listen_forward(m->session, host, r->at.port,
+	    &r->bound);
+}
+
+/*
+ * libssh has one place for an answer, so the next request is sent when the
+ * last one was answered.
+ */
+static void
+step_requests(struct mux *m, bool news)
+{
+	struct request *r;
+	bool ok;
+	int port;
+
+	while ((r = TAILQ_FIRST(&m->requests)) != NULL && (news || !r->sent)) {
+		ok = false;
+		switch (request_step(m, r)) {
+		case SSH_AGAIN:
+			return;
+		case SSH_OK:
+			ok = true;
+		}
+		TAILQ_REMOVE(&m->requests, r, next);
+		port = r->at.port;
+		if (ok && r->kind == REQUEST_LISTEN && port == 0) {
+			port = r->bound;
+			ok = port > 0 && port <= 65535;
+		}
+		if (r->answered != NULL)
+			r->answered(r->arg, ok, (uint16_t)port);
+		free(r);
+	}
+}
+
+/*
+ * libssh reads the port that the far end has chosen from the last packet that
+ * came, whatever that is: the fewer streams there are, the better.
+ */
+static bool
+port_is_due(const struct mux *m)
+{
+	const struct request *r;
+
+	TAILQ_FOREACH(r, &m->requests, next)
+		if (r->kind == REQUEST_LISTEN && r->at.port == 0)
+			return true;
+	return false;
+}
+
+/* --- opening ---------------------------------------------------------- */
+
+struct channel *
+mux_open(struct mux *m, const struct address *to, channel_opened *opened,
+    void *arg)
+{
+	struct channel *ch;
+
+	if (m->broken || m->nopen >= MUX_CHANNELS_MAX)
+		return NULL;
+	ch = channel_create(m, CHANNEL_OPENING);
+	ch->to = *to;
+	ch->opened = opened;
+	ch->arg = arg;
+	mux_soon(m);
+	return ch;
+}
+
+/* libssh's text about a refused open, from its log or as its last error. */
+static void
+note_refusal(struct mux *m, const char *s)
+{
+	struct channel *ch;
+	unsigned number, reason;
+	char words[REFUSAL_MAX];
+	int at = 0;
+
+	s = strstr(s, "Channel opening failure:");
+	if (s == NULL || sscanf(s, "Channel opening failure: channel %u "
+	    "error (%u) %n", &number, &reason, &at) != 2 || at == 0)
+		return;
+	TAILQ_FOREACH(ch, &m->channels, next)
+		if (ch->state == CHANNEL_OPENING && ch->number == number)
+			break;
+	if (ch == NULL)
+		return;
+	if (reason >= OPEN_PROHIBITED && reason <= OPEN_RESOURCE_SHORTAGE)
+		ch->reason = reason;
+	text_escape(words, sizeof(words), s + at, TEXT_PLAIN);
+	free(ch->words);
+	ch->words = xstrdup(words);
+}
+
+/*
+ * The last error is all that libssh publishes about a refusal, and it may hold
+ * several at once; 0.10 logs each.  None of its log is ours to show.
+ */
+static void
+on_log(int priority, const char *function, const char *text, void *arg)
+{
+	(void)priority;
+	(void)function;
+	if (arg != NULL)
+		note_refusal(arg, text);
+}
+
+static void
+step_opens(struct mux *m, bool news)
+{
+	bool wait = port_is_due(m);
+	struct channel *ch;
+
+	TAILQ_FOREACH(ch, &m->channels, next)
+		if (ch->state == CHANNEL_OPENING &&
+		    (ch->ssh == NULL ? !wait : news))
+			channel_ask(ch);
+	note_refusal(m, ssh_get_error(m->session));
+	TAILQ_FOREACH(ch, &m->channels, next)
+		if (ch->state == CHANNEL_OPENING && ch->answer != SSH_AGAIN)
+			channel_answered(ch);
+}
+
+/* --- what the peer asks ----------------------------------------------- */
+
+/* Is it forwarded-tcpip, and which listener was connected to? */
+static bool
+is_forwarded(ssh_message msg, struct address *listen)
+{
+	const char *host;
+	int port;
+
+	if (ssh_message_type(msg) != SSH_REQUEST_CHANNEL_OPEN ||
+	    ssh_message_subtype(msg) != SSH_CHANNEL_FORWARDED_TCPIP)
+		return false;
+	host = ssh_message_channel_request_open_destination(msg);
+	port = ssh_message_channel_request_open_destination_port(msg);
+	if (host == NULL || strlen(host) >= sizeof(listen->host) ||
+	    port <= 0 || port > 65535)
+		return false;
+	memset(listen, 0, sizeof(*listen));
+	listen->kind = ADDRESS_TCP;
+	memcpy(listen->host, host, strlen(host) + 1);
+	listen->port = (uint16_t)port;
+	return true;
+}
+
+static void
+on_message(struct mux *m, ssh_message msg)
+{
+	struct address listen;
+	struct channel *ch;
+
+	if (m->nopen >= MUX_CHANNELS_MAX || !is_forwarded(msg, &listen)) {
+		ssh_message_reply_default(msg);
+		ssh_message_free(msg);
+		return;
+	}
+	ch = channel_create(m, CHANNEL_INCOMING);
+	ch->question = msg;
+	m->events.incoming(m->arg, ch, &listen);
+}
+
+/* libssh would queue them for ever; false when there may be more. */
+static bool
+take_messages(struct mux *m)
+{
+	ssh_message msg;
+	int i;
+
+	for (i = 0; i < MESSAGES_PER_TURN; i++) {
+		if ((msg = ssh_message_get(m->session)) == NULL)
+			return true;
+		on_message(m, msg);
+	}
+	mux_soon(m);
+	return false;
+}
+
+/* --- turns ------------------------------------------------------------ */
+
+/* Each once; who was served goes to the end of the line. */
+static void
+serve(struct mux *m)
+{
+	struct channel *ch, *after, *last;
+
+	last = TAILQ_LAST(&m->channels, channel_list);
+	for (ch = TAILQ_FIRST(&m->channels); ch != NULL; ch = after) {
+		after = ch == last ? NULL : TAILQ_NEXT(ch, next);
+		if (!channel_serve(ch))
+			continue;
+		TAILQ_REMOVE(&m->channels, ch, next);
+		TAILQ_INSERT_TAIL(&m->channels, ch, next);
+	}
+}
+
+static void
+reap(struct mux *m)
+{
+	struct channel *ch, *after;
+
+	for (ch = TAILQ_FIRST(&m->channels); ch != NULL; ch = after) {
+		after = TAILQ_NEXT(ch, next);
+		if (channel_is_over(ch))
+			channel_destroy(ch);
+	}
+}
+
+void
+mux_turn(struct mux *m)
+{
+	bool news = m->wire.in_bytes != m->seen;
+
+	if (m->broken)
+		return;
+	if (mux_dead(m)) {
+		if (ssh_is_connected(m->session))
+			mux_violation(m, ssh_get_error(m->session));
+		else		/* makes the session look */
+			m->events.output(m->arg);
+		return;
+	}
+	m->seen = m->wire.in_bytes;
+	if (news)
+		m->rekeying = false;
+	/* First: whatever comes next may change libssh's last error. */
+	if (!mux_flooded(m))
+		step_opens(m, news);
+	serve(m);
+	if (!mux_flooded(m)) {
+		step_requests(m, news);
+		/* A message refers to its channel: none may be left. */
+		if (take_messages(m))
+			reap(m);
+	}
+	mux_settle(m);
+}
+
+static void
+on_turn(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	mux_turn(arg);
+}
+
+struct mux *
+mux_new(struct event_base *base, ssh_session session,
+    const struct mux_events *events, void *arg)
+{
+	struct mux *m = xcalloc(1, sizeof(*m));
+
+	m->session = session;
+	m->events = *events;
+	m->arg = arg;
+	m->turn = evtimer_new(base, on_turn, m);
+	TAILQ_INIT(&m->channels);
+	TAILQ_INIT(&m->requests);
+	m->number = NUMBER_FIRST;
+	ssh_set_counters(session, &m->wire, &m->packets);
+	ssh_set_log_userdata(m);
+	ssh_set_log_callback(on_log);
+	ssh_set_log_level(SSH_LOG_WARN);
+	return m;
+}
+
+void
+mux_free(struct mux *m)
+{
+	struct channel *ch;
+	struct request *r;
+
+	if (m == NULL)
+		return;
+	m->broken = true;
+	while ((r = TAILQ_FIRST(&m->requests)) != NULL) {
+		TAILQ_REMOVE(&m->requests, r, next);
+		if (r->answered != NULL)
+			r->answered(r->arg, false, r->at.port);
+		free(r);
+	}
+	/* libssh's own channels go with its session. */
+	while ((ch = TAILQ_FIRST(&m->channels)) != NULL)
+		channel_session_ended(ch);
+	ssh_set_counters(m->session, NULL, NULL);
+	ssh_set_log_userdata(NULL);
+	event_free(m->turn);
+	free(m);
+}
+
+void
+mux_counters(const struct mux *m, struct mux_counters *out)
+{
+	out->open = m->nopen;
+	out->total = m->total;
+	out->in = m->in;
+	out->out = m->out;
+	out->backlog = backlog((struct mux *)m);
+	out->received = m->wire.in_bytes;
+}
