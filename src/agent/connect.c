@@ -27,7 +27,7 @@
 #define CONNECT_MS 10000	/* to one server, all its addresses */
 #define LOGIN_MS 10000		/* key exchange and login */
 #define PROBE_MS 5000		/* contract: a probe every 5 s ... */
-#define DEAD_MS 14000		/* ... and a dead peer noticed within 15 s */
+#define DEAD_MS 13000		/* ... and a dead peer noticed within 15 s */
 #define DRAIN_TICK_MS 50
 #define DRAIN_TICKS 40		/* 2 s */
 

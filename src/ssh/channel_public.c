@@ -16,8 +16,8 @@
 static const struct endpoint_ops channel_ops;
 
 /* Keeps the session's sum of unread bytes; below its limit, input goes on. */
-static void
-count(struct channel *ch)
+void
+channel_count(struct channel *ch)
 {
 	struct mux *m = ch->mux;
 	size_t now = ch->owned ? ch->in.len + ch->unread : 0;
@@ -59,7 +59,7 @@ on_data(ssh_session session, ssh_channel ssh, void *data, uint32_t len,
 	if (!ch->owned)			/* the relay has closed it */
 		return (int)taken;
 	ch->unread -= taken;
-	count(ch);
+	channel_count(ch);
 	if (ch->unread > 0 && ch->want_read)
 		mux_soon(ch->mux);
 	return (int)taken;
@@ -87,8 +87,8 @@ on_close(ssh_session session, ssh_channel ssh, void *arg)
 	mux_soon(ch->mux);
 }
 
-static void
-listen_to(struct channel *ch)
+void
+channel_listen(struct channel *ch)
 {
 	ch->callbacks.userdata = ch;
 	ch->callbacks.channel_data_function = on_data;
@@ -161,104 +161,6 @@ channel_is_over(const struct channel *ch)
 	    (ch->sent_close && ch->got_close));
 }
 
-void
-channel_ask(struct channel *ch)
-{
-	const struct address *to = &ch->to;
-	struct mux *m = ch->mux;
-
-	if (ch->ssh == NULL) {
-		/* libssh asks only OpenSSH for Unix sockets. */
-		if ((to->kind == ADDRESS_UNIX &&
-		    ssh_get_openssh_version(m->session) == 0) ||
-		    (ch->ssh = ssh_channel_new(m->session)) == NULL) {
-			ch->answer = SSH_ERROR;
-			return;
-		}
-		ch->number = m->number++;
-		listen_to(ch);
-	}
-	if (to->kind == ADDRESS_UNIX)
-		ch->answer = ssh_channel_open_forward_unix(ch->ssh, to->path,
-		    "", 0);
-	else			/* who connected stays here */
-		ch->answer = ssh_channel_open_forward(ch->ssh, to->host,
-		    to->port, "127.0.0.1", 0);
-	/* If the session is over, mux_free() says so. */
-	if (ch->answer == SSH_ERROR && mux_dead(m))
-		ch->answer = SSH_AGAIN;
-}
-
-void
-channel_answered(struct channel *ch)
-{
-	channel_opened *opened = ch->opened;
-
-	ch->opened = NULL;
-	if (ch->answer == SSH_OK) {
-		ch->state = CHANNEL_OPEN;
-		ch->mux->total++;
-	} else {
-		ch->state = CHANNEL_REFUSED;
-		ch->owned = false;
-		count(ch);
-	}
-	if (opened != NULL)
-		opened(ch->arg, ch->answer == SSH_OK ? OPEN_OK : ch->reason,
-		    ch->words != NULL ? ch->words : "");
-}
-
-void
-channel_cancel(struct channel *ch)
-{
-	ch->opened = NULL;
-	ch->owned = false;
-	if (ch->ssh == NULL)
-		ch->state = CHANNEL_REFUSED;
-	count(ch);
-	mux_soon(ch->mux);
-}
-
-void
-channel_accept(struct channel *ch)
-{
-	ch->ssh = ssh_message_channel_request_open_reply_accept(ch->question);
-	ssh_message_free(ch->question);
-	ch->question = NULL;
-	ch->state = CHANNEL_OPEN;
-	ch->gone = NULL;
-	ch->mux->total++;
-	ch->mux->number++;
-	if (ch->ssh != NULL)
-		listen_to(ch);
-	else			/* the session is breaking */
-		ch->got_close = ch->sent_close = true;
-	mux_settle(ch->mux);
-}
-
-/* libssh has one reason, "prohibited", and no text. */
-void
-channel_refuse(struct channel *ch, enum open_failure reason, const char *text)
-{
-	(void)reason;
-	(void)text;
-	ssh_message_reply_default(ch->question);
-	ssh_message_free(ch->question);
-	ch->question = NULL;
-	ch->state = CHANNEL_REFUSED;
-	ch->gone = NULL;
-	ch->owned = false;
-	mux_soon(ch->mux);
-	mux_settle(ch->mux);
-}
-
-void
-channel_on_gone(struct channel *ch, void (*gone)(void *arg), void *arg)
-{
-	ch->gone = gone;
-	ch->arg = arg;
-}
-
 struct endpoint *
 channel_endpoint(struct channel *ch)
 {
@@ -286,7 +188,7 @@ refill(struct channel *ch)
 	}
 	ch->unread = 0;
 	free(p);
-	count(ch);
+	channel_count(ch);
 }
 
 static bool
@@ -321,7 +223,7 @@ ch_consume(struct endpoint *ep, size_t n)
 	struct channel *ch = (struct channel *)ep;
 
 	buffer_drop(&ch->in, n);
-	count(ch);
+	channel_count(ch);
 }
 
 static bool
@@ -414,7 +316,7 @@ ch_close(struct endpoint *ep, bool aborted)
 		release(ch);
 		return;
 	}
-	count(ch);
+	channel_count(ch);
 	mux_soon(ch->mux);
 }
 

@@ -126,7 +126,7 @@ round_failed(struct link *l, const struct error *why)
 	wait_ms(l, delay);
 }
 
-/* A session that was up: the same server first, after the shortest wait. */
+/* A session that was up: another server next, where there is one. */
 static void
 session_lost(struct link *l, const struct error *why)
 {
@@ -140,6 +140,7 @@ session_lost(struct link *l, const struct error *why)
 	l->events.down(l->arg);
 	session_free(l->session);
 	l->session = NULL;
+	l->next = (l->next + 1) % l->config.nservers;
 	round_failed(l, why);
 }
 

@@ -7,19 +7,14 @@
 
 #include <event2/event.h>
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "orthrus/base/text.h"
 
 #include "mux_public.h"
 
 /* A forward that nobody has: any answer to its cancelling is a pong. */
 #define PING_HOST "orthrus-keepalive"
 #define PING_PORT 1
-
-#define REFUSAL_MAX 200
 
 bool
 mux_can_listen_unix(void)
@@ -194,149 +189,6 @@ step_requests(struct mux *m, bool news)
 			r->answered(r->arg, ok, (uint16_t)port);
 		free(r);
 	}
-}
-
-/*
- * libssh reads the port that the far end has chosen from the last packet that
- * came, whatever that is: the fewer streams there are, the better.
- */
-static bool
-port_is_due(const struct mux *m)
-{
-	const struct request *r;
-
-	TAILQ_FOREACH(r, &m->requests, next)
-		if (r->kind == REQUEST_LISTEN && r->at.port == 0)
-			return true;
-	return false;
-}
-
-/* --- opening ---------------------------------------------------------- */
-
-struct channel *
-mux_open(struct mux *m, const struct address *to, channel_opened *opened,
-    void *arg)
-{
-	struct channel *ch;
-
-	if (m->broken || m->nopen >= MUX_CHANNELS_MAX)
-		return NULL;
-	ch = channel_create(m, CHANNEL_OPENING);
-	ch->to = *to;
-	ch->opened = opened;
-	ch->arg = arg;
-	mux_soon(m);
-	return ch;
-}
-
-/* libssh's text about a refused open, from its log or as its last error. */
-static void
-note_refusal(struct mux *m, const char *s)
-{
-	struct channel *ch;
-	unsigned number, reason;
-	char words[REFUSAL_MAX];
-	int at = 0;
-
-	s = strstr(s, "Channel opening failure:");
-	if (s == NULL || sscanf(s, "Channel opening failure: channel %u "
-	    "error (%u) %n", &number, &reason, &at) != 2 || at == 0)
-		return;
-	TAILQ_FOREACH(ch, &m->channels, next)
-		if (ch->state == CHANNEL_OPENING && ch->number == number)
-			break;
-	if (ch == NULL)
-		return;
-	if (reason >= OPEN_PROHIBITED && reason <= OPEN_RESOURCE_SHORTAGE)
-		ch->reason = reason;
-	text_escape(words, sizeof(words), s + at, TEXT_PLAIN);
-	free(ch->words);
-	ch->words = xstrdup(words);
-}
-
-/*
- * The last error is all that libssh publishes about a refusal, and it may hold
- * several at once; 0.10 logs each.  None of its log is ours to show.
- */
-static void
-on_log(int priority, const char *function, const char *text, void *arg)
-{
-	(void)priority;
-	(void)function;
-	if (arg != NULL)
-		note_refusal(arg, text);
-}
-
-static void
-step_opens(struct mux *m, bool news)
-{
-	bool wait = port_is_due(m);
-	struct channel *ch;
-
-	TAILQ_FOREACH(ch, &m->channels, next)
-		if (ch->state == CHANNEL_OPENING &&
-		    (ch->ssh == NULL ? !wait : news))
-			channel_ask(ch);
-	note_refusal(m, ssh_get_error(m->session));
-	TAILQ_FOREACH(ch, &m->channels, next)
-		if (ch->state == CHANNEL_OPENING && ch->answer != SSH_AGAIN)
-			channel_answered(ch);
-}
-
-/* --- what the peer asks ----------------------------------------------- */
-
-/* Is it forwarded-tcpip, and which listener was connected to? */
-static bool
-is_forwarded(ssh_message msg, struct address *listen)
-{
-	const char *host;
-	int port;
-
-	if (ssh_message_type(msg) != SSH_REQUEST_CHANNEL_OPEN ||
-	    ssh_message_subtype(msg) != SSH_CHANNEL_FORWARDED_TCPIP)
-		return false;
-	host = ssh_message_channel_request_open_destination(msg);
-	port = ssh_message_channel_request_open_destination_port(msg);
-	if (host == NULL || strlen(host) >= sizeof(listen->host) ||
-	    port <= 0 || port > 65535)
-		return false;
-	memset(listen, 0, sizeof(*listen));
-	listen->kind = ADDRESS_TCP;
-	memcpy(listen->host, host, strlen(host) + 1);
-	listen->port = (uint16_t)port;
-	return true;
-}
-
-static void
-on_message(struct mux *m, ssh_message msg)
-{
-	struct address listen;
-	struct channel *ch;
-
-	if (m->nopen >= MUX_CHANNELS_MAX || !is_forwarded(msg, &listen)) {
-		ssh_message_reply_default(msg);
-		ssh_message_free(msg);
-		return;
-	}
-	ch = channel_create(m, CHANNEL_INCOMING);
-	ch->question = msg;
-	m->events.incoming(m->arg, ch, &listen);
-}
-
-/* libssh would queue them for ever; false when there may be more. */
-static bool
-take_messages(struct mux *m)
-{
-	ssh_message msg;
-	int i;
-
-	for (i = 0; i < MESSAGES_PER_TURN; i++) {
-		if ((msg = ssh_message_get(m->session)) == NULL)
-			return true;
-		on_message(m, msg);
-	}
-	mux_soon(m);
-	return false;
 }
 
 /* --- turns ------------------------------------------------------------ */

@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import time
 
 import pytest
 
@@ -420,3 +421,15 @@ def test_password_that_others_can_read(lab, watched):
     assert file in done.text and f"{ini}:2: " in done.text
     assert "correct horse" not in done.text
     assert logins(watched) == 0
+
+
+def test_server_that_ends_the_login(lab):
+    """A connection cut on the first wrong key is a refusal, and told soon."""
+    sshd = lab.sshd(MaxAuthTries=1, LogLevel="DEBUG1")
+    other = lab.path("other")
+    keygen(other)
+    started = time.monotonic()
+    done = lab.refused(sshd, "--identity", other)
+    assert done.returncode == NOPERM, done.text
+    assert "refused" in done.text
+    assert time.monotonic() - started < 5

@@ -220,3 +220,23 @@ def test_many_at_once_from_both_sides(lab, sshd):
         s.conn.close()
     until("all channels are closed", 20,
           lambda: agent.status()["channels"]["open"] == 0)
+
+
+@pytest.mark.heavy
+def test_new_keys_under_load(lab):
+    """Eight streams both ways while the server changes keys all the time."""
+    sshd = lab.sshd(RekeyLimit="256K", LogLevel="DEBUG1")
+    agent = lab.orthrus(sshd)
+    program = lab.own(EchoProgram())
+    streams = [Stream(socks.open_through(lab, agent, "127.0.0.1",
+                                         program.port), payload(n, 3 * MB))
+               for n in range(8)]
+    pump = Pump(streams)
+    pump.until(lambda: not pump.left, 90)
+    assert all(s.intact() for s in streams)
+    changes = sshd.log().count("rekey in progress") + \
+        sshd.log().count("rekeying in progress") + \
+        sshd.log().count("SSH2_MSG_NEWKEYS received")
+    print(f"keys changed {changes} times")
+    assert changes >= 10
+    assert agent.status()["reconnects"] == 0

@@ -32,14 +32,21 @@ open_descriptors(void)
 	return n;
 }
 
+/*
+ * Debian's libssh before 0.10.6-0+deb12u3 takes forged AES-GCM tags
+ * (CVE-2026-59847), so the library of this machine may be such a one; what
+ * counts is that the verdict is a verdict, and that it is heeded.
+ */
 static void
-test_forgery_is_rejected(void **state)
+test_forgery_is_judged(void **state)
 {
-	size_t i;
-
 	(void)state;
-	for (i = 0; i < NCIPHERS; i++)
-		assert_true(selftest_rejects_forgery(ciphers[i]));
+	assert_true(selftest_rejects_forgery(ciphers[2]));
+	assert_int_not_equal(selftest_run(ciphers[0], true), SELFTEST_NOT_RUN);
+	assert_int_equal(selftest_run(ciphers[0], true),
+	    selftest_run(ciphers[1], true));
+	if (!selftest_rejects_forgery(ciphers[0]))
+		print_message("this libssh takes forged AES-GCM tags\n");
 }
 
 /* What a library without the check would look like. */
@@ -80,11 +87,15 @@ static void
 test_preference(void **state)
 {
 	const char *list = cipher_preference();
-	const char *first = cpu_has_aes() ? "aes256-gcm@openssh.com,aes128-" :
+	const char *first = !selftest_rejects_forgery(ciphers[0]) ?
+	    "chacha20-poly1305@openssh.com" : cpu_has_aes() ?
+	    "aes256-gcm@openssh.com,aes128-" :
 	    "chacha20-poly1305@openssh.com,aes256-";
 
 	(void)state;
 	assert_int_equal(strncmp(list, first, strlen(first)), 0);
+	if (!selftest_rejects_forgery(ciphers[0]))
+		assert_null(strstr(list, "gcm"));
 	assert_ptr_equal(list, cipher_preference());
 }
 
@@ -92,7 +103,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_forgery_is_rejected),
+		cmocka_unit_test(test_forgery_is_judged),
 		cmocka_unit_test(test_untouched_packet_passes),
 		cmocka_unit_test(test_unknown_cipher_does_not_run),
 		cmocka_unit_test(test_leaves_nothing_open),
