@@ -242,6 +242,19 @@ on_pong(void *arg, bool ok, uint16_t port)
 	add_timer(s->timer, s->config.probe_ms);
 }
 
+/*
+ * sshd leaves Nagle's algorithm on for forwarded traffic: it keeps a small
+ * answer back until we acknowledge the one before, which Linux puts off for
+ * 40 ms.  The kernel forgets this wish, so it is told after each turn.
+ */
+static void
+acknowledge(struct session *s)
+{
+	int on = 1;
+
+	setsockopt(s->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
+}
+
 /* Gives libssh its turn until there is nothing to read, within a budget. */
 static void
 turn(struct session *s)
@@ -262,6 +275,7 @@ turn(struct session *s)
 	} while (s->step == STEP_UP && c.received != before &&
 	    c.received - start < TURN_BYTES && !mux_flooded(s->mux));
 	heard(s);
+	acknowledge(s);
 	mux_turn(s->mux);
 }
 
