@@ -45,7 +45,8 @@ backoff_delay(unsigned n, uint64_t min, uint64_t max, uint32_t random)
 		delay *= 2;
 	if (delay > max)
 		delay = max;
-	return delay - delay / 4 * random / UINT32_MAX;
+	/* 8 bits of chance do, and cannot overflow with a delay of a year. */
+	return delay - delay / 4 * (random >> 24) / 255;
 }
 
 static void

@@ -285,8 +285,10 @@ turn(struct session *s)
  * process that did not run.
  */
 static bool
-is_dead(const struct session *s, uint64_t now)
+is_dead(const struct session *s)
 {
+	uint64_t now = now_ms();
+
 	return s->probed_at != 0 && now - s->heard_at >= s->config.dead_ms &&
 	    now - s->probed_at >= s->config.dead_ms - s->config.probe_ms;
 }
@@ -294,21 +296,22 @@ is_dead(const struct session *s, uint64_t now)
 static void
 probe(struct session *s)
 {
-	uint64_t now = now_ms(), silent;
+	uint64_t now, silent;
 
 	heard(s);
-	if (is_dead(s, now)) {
+	if (is_dead(s)) {
 		turn(s);	/* it may have arrived just now */
 		if (s->step != STEP_UP)
 			return;
-		if (is_dead(s, now)) {
+		if (is_dead(s)) {
 			fail(s, EX_UNAVAILABLE, "no sign of life from the "
-			    "server for %llu s",
-			    (unsigned long long)(now - s->heard_at) / 1000);
+			    "server for %llu s", (unsigned long long)
+			    (now_ms() - s->heard_at) / 1000);
 			return;
 		}
 	}
-	silent = now > s->heard_at ? now - s->heard_at : 0;
+	now = now_ms();
+	silent = now - s->heard_at;
 	if (silent >= s->config.probe_ms && s->probed_at == 0) {
 		s->probed_at = now;
 		mux_ping(s->mux, on_pong, s);
