@@ -190,6 +190,9 @@ stream_data(struct stream *s, size_t offset, size_t n)
 void
 stream_release(struct stream *s)
 {
+	/* Without a session it still holds what nobody took. */
+	if (s->relay != NULL)
+		relay_abort(s->relay);
 	memory_free(&s->local);
 }
 

@@ -46,7 +46,8 @@ void stream_confirm(struct stream *s, uint32_t window, uint32_t packet);
 void stream_open(struct stream *s, uint32_t peer);
 /* Feeds n bytes of the pattern from offset, in packets. */
 void stream_data(struct stream *s, size_t offset, size_t n);
-void stream_release(struct stream *s);	/* frees s->local */
+/* Ends it and frees s->local; after mux_teardown(). */
+void stream_release(struct stream *s);
 
 uint8_t pattern_at(size_t offset);
 const uint8_t *pattern_from(size_t offset);	/* 8 MiB from there on */

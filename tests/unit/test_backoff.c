@@ -37,8 +37,8 @@ test_random_takes_up_to_a_quarter(void **state)
 		half = backoff_delay(n, MIN, MAX, UINT32_MAX / 2);
 		least = backoff_delay(n, MIN, MAX, UINT32_MAX);
 		assert_int_equal(least, full - full / 4);
-		assert_in_range(half, full - full / 8 - 1,
-		    full - full / 8 + 1);
+		assert_in_range(half, full - full / 8 - full / 100,
+		    full - full / 8 + full / 100);
 	}
 }
 
