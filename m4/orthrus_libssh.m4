@@ -20,12 +20,13 @@ AC_DEFUN([ORTHRUS_LIBSSH], [
 	AS_IF([test "$with_libssh" != shared], [
 		PKG_CHECK_VAR([LIBSSH_LIBDIR], [libssh], [libdir], [:], [:])
 		orthrus_archive=$LIBSSH_LIBDIR/libssh.a
+		orthrus_wrap="-Wl,--wrap=_ssh_buffer_pack -Wl,--wrap=ssh_socket_write"
 		orthrus_private="-lcrypto -lz -lgssapi_krb5 -lpthread"
 		AC_MSG_CHECKING([whether the static libssh gives what Unix-socket listeners need])
 		orthrus_save_CFLAGS=$CFLAGS
 		orthrus_save_LIBS=$LIBS
 		CFLAGS="$CFLAGS $LIBSSH_CFLAGS $LIBCRYPTO_CFLAGS"
-		LIBS="-Wl,--wrap=_ssh_buffer_pack $orthrus_archive $orthrus_private $LIBS"
+		LIBS="$orthrus_wrap $orthrus_archive $orthrus_private $LIBS"
 		AC_LINK_IFELSE([AC_LANG_PROGRAM([[
 #include <stdarg.h>
 #include <stddef.h>
@@ -34,7 +35,16 @@ AC_DEFUN([ORTHRUS_LIBSSH], [
 #include <libssh/callbacks.h>
 void ssh_packet_set_callbacks(ssh_session, ssh_packet_callbacks);
 int ssh_packet_send_unimplemented(ssh_session, uint32_t);
+int ssh_packet_socket_callback(const void *, size_t, void *);
 int ssh_buffer_pack_va(ssh_buffer, const char *, size_t, va_list);
+struct ssh_socket_struct;
+int __real_ssh_socket_write(struct ssh_socket_struct *, const void *, uint32_t);
+int __wrap_ssh_socket_write(struct ssh_socket_struct *, const void *, uint32_t);
+int
+__wrap_ssh_socket_write(struct ssh_socket_struct *s, const void *p, uint32_t n)
+{
+	return __real_ssh_socket_write(s, p, n);
+}
 int __real__ssh_buffer_pack(ssh_buffer, const char *, size_t, ...);
 int __wrap__ssh_buffer_pack(ssh_buffer, const char *, size_t, ...);
 int
@@ -54,6 +64,7 @@ __wrap__ssh_buffer_pack(ssh_buffer b, const char *format, size_t n, ...)
 	ssh_session s = ssh_new();
 
 	ssh_packet_set_callbacks(s, NULL);
+	ssh_packet_socket_callback("", 0, s);
 	return ssh_packet_send_unimplemented(s, 0) != ssh_connect(s);
 			]])],
 		    [orthrus_libssh=static],
@@ -72,7 +83,7 @@ __wrap__ssh_buffer_pack(ssh_buffer b, const char *format, size_t n, ...)
 	# Our archive wraps a function of libssh's, and calls it: each needs
 	# the other, so the linker looks through both until it is content.
 	AS_IF([test $orthrus_libssh = static], [
-		LIBSSH_LIBS="-Wl,--wrap=_ssh_buffer_pack -Wl,--start-group liborthrus.a $orthrus_archive -Wl,--end-group $orthrus_private"
+		LIBSSH_LIBS="$orthrus_wrap -Wl,--start-group liborthrus.a $orthrus_archive -Wl,--end-group $orthrus_private"
 		AC_DEFINE([HAVE_LIBSSH_STATIC], [1],
 		    [Define to 1 if the static libssh is linked, which remote Unix-socket listeners need.])
 	])

@@ -159,7 +159,9 @@ on_drain(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (a->mux != NULL)
 		mux_counters(a->mux, &c);
-	if ((tunnels_open(a->tunnels) == 0 && c.backlog == 0) ||
+	/* The peer's CLOSE for each channel says that it has got everything. */
+	if ((tunnels_open(a->tunnels) == 0 && c.open == 0 &&
+	    !socket_endpoints_linger()) ||
 	    ++a->drain_ticks > DRAIN_TICKS)
 		stop_loop(a, 0);
 	else

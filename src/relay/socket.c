@@ -234,6 +234,12 @@ sock_close(struct endpoint *ep, bool aborted)
 		sock_release(s);
 }
 
+bool
+socket_endpoints_linger(void)
+{
+	return !TAILQ_EMPTY(&lingering);
+}
+
 void
 socket_endpoints_end(void)
 {

@@ -235,7 +235,7 @@ shrink(struct channel *ch, uint32_t bytes)
 static void
 credit(struct channel *ch, size_t n)
 {
-	uint32_t bytes;
+	uint32_t bytes, less;
 
 	if (ch->mux == NULL || ch->got_eof || ch->got_close || ch->sent_close)
 		return;
@@ -244,8 +244,8 @@ credit(struct channel *ch, size_t n)
 		return;
 	bytes = ch->credit;
 	ch->credit = 0;
-	bytes -= shrink(ch, bytes);
-	bytes += grow(ch);
+	less = shrink(ch, bytes);
+	bytes = less > 0 ? bytes - less : bytes + grow(ch);
 	ch->kept_up = ch->in.len == 0;
 	if (bytes > 0)
 		send_adjust(ch, bytes);

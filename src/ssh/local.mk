@@ -24,5 +24,6 @@ else
 liborthrus_a_SOURCES += \
 	src/ssh/channel_public.c \
 	src/ssh/mux_public.c \
-	src/ssh/mux_public.h
+	src/ssh/mux_public.h \
+	src/ssh/open_public.c
 endif

@@ -361,8 +361,9 @@ wake_writers(struct mux *m)
 	}
 }
 
-void
-mux_turn(struct mux *m)
+/* What was put off while packets were handled. */
+static void
+turn(struct mux *m)
 {
 	struct channel *ch;
 
@@ -381,7 +382,39 @@ on_turn(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	mux_turn(arg);
+	turn(arg);
+}
+
+void
+mux_start(struct mux *m, int fd)
+{
+	packet_take_over(m->tap, fd);
+}
+
+int
+mux_input(struct mux *m, size_t budget)
+{
+	int rc = packet_input(m->tap, budget);
+
+	if (rc != -1)
+		turn(m);
+	return rc;
+}
+
+int
+mux_output(struct mux *m)
+{
+	int rc = packet_output(m->tap);
+
+	if (rc != -1)
+		turn(m);
+	return rc;
+}
+
+void
+mux_disconnect(struct mux *m)
+{
+	packet_disconnect(m->tap);
 }
 
 struct mux *
@@ -399,7 +432,6 @@ mux_new(struct event_base *base, ssh_session session,
 	TAILQ_INIT(&m->dead);
 	TAILQ_INIT(&m->requests);
 	m->tap = packet_tap_new(session, on_packet, m);
-	ssh_set_counters(session, &m->wire, &m->packets);
 	return m;
 }
 
@@ -424,7 +456,6 @@ mux_free(struct mux *m)
 			channel_session_ended(m->channels[i]);
 	while ((ch = TAILQ_FIRST(&m->dead)) != NULL)
 		channel_destroy(ch);
-	ssh_set_counters(m->session, NULL, NULL);
 	packet_tap_free(m->tap);
 	event_free(m->turn);
 	free(m->channels);
@@ -439,12 +470,12 @@ mux_counters(const struct mux *m, struct mux_counters *out)
 	out->total = m->total;
 	out->in = m->in;
 	out->out = m->out;
-	out->backlog = mux_backlog((struct mux *)m);
-	out->received = m->wire.in_bytes;
+	out->backlog = packet_backlog(m->tap);
+	out->received = packet_received(m->tap);
 }
 
 bool
 mux_flooded(const struct mux *m)
 {
-	return mux_backlog((struct mux *)m) >= BACKLOG_FLOOD;
+	return packet_backlog(m->tap) >= BACKLOG_FLOOD;
 }

@@ -88,9 +88,6 @@ struct mux {
 	bool broken;			/* nothing is sent or heard any more */
 	bool rekeying;			/* libssh queues what we send */
 
-	struct ssh_counter_struct wire, packets;	/* libssh fills them */
-	uint64_t handed, wire_base;	/* for the size of the backlog */
-
 	struct channel **channels;	/* by our number */
 	uint32_t *free_ids;
 	size_t nslots, nfree;
@@ -109,11 +106,9 @@ void mux_violation(struct mux *m, const char *what);
 int mux_send(struct mux *m, const struct iovec *iov, int n);
 /* A packet that is only a type and the recipient's channel number. */
 int mux_send_to_peer(struct channel *ch, uint8_t type);
-/* Bytes that libssh holds, about; brings its own bookkeeping up to date. */
-size_t mux_backlog(struct mux *m);
 /* True while streams must wait with what they have to send. */
 bool mux_congested(struct mux *m);
-/* Has mux_turn() called by the loop, after descriptors had their turn. */
+/* Has what was put off done by the loop, after descriptors had their turn. */
 void mux_soon(struct mux *m);
 
 /* channel.c */

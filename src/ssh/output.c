@@ -17,49 +17,33 @@ mux_violation(struct mux *m, const char *what)
 	m->events.violation(m->arg, what);
 }
 
-size_t
-mux_backlog(struct mux *m)
-{
-	uint64_t gone;
-
-	if ((ssh_get_status(m->session) & SSH_WRITE_PENDING) == 0) {
-		m->handed = 0;
-		m->wire_base = m->wire.out_bytes;
-		return 0;
-	}
-	gone = m->wire.out_bytes - m->wire_base;
-	return m->handed > gone ? (size_t)(m->handed - gone) : 1;
-}
-
+/* Sends at once what a turn has gathered, before it says that it is full. */
 bool
 mux_congested(struct mux *m)
 {
-	return m->rekeying || m->broken || mux_backlog(m) >= BACKLOG_HIGH;
+	if (m->rekeying || m->broken)
+		return true;
+	if (packet_backlog(m->tap) < BACKLOG_HIGH)
+		return false;
+	packet_output(m->tap);
+	return packet_backlog(m->tap) >= BACKLOG_HIGH;
 }
 
 int
 mux_send(struct mux *m, const struct iovec *iov, int n)
 {
-	uint64_t packets = m->packets.out_packets;
-	int i;
+	int rc;
 
 	if (m->broken)
 		return -1;
-	for (i = 0; i < n; i++)
-		m->handed += iov[i].iov_len;
-	/*
-	 * Header, padding and tag are at most this.  Too much corrects itself
-	 * when libssh has sent everything; too little would add up unseen.
-	 */
-	m->handed += 48;
-	if (packet_send(m->tap, iov, n) == -1) {
+	rc = packet_send(m->tap, iov, n);
+	if (rc == -1) {
 		mux_violation(m, "cannot send");
 		return -1;
 	}
-	/* Not counted as sent: libssh keeps it until new keys are there. */
-	if (m->packets.out_packets == packets)
+	if (rc == 1)
 		m->rekeying = true;
-	if (ssh_get_status(m->session) & SSH_WRITE_PENDING)
+	else
 		m->events.output(m->arg);
 	return 0;
 }

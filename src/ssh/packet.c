@@ -1,18 +1,26 @@
 /*
- * Whole packets in and out of libssh, through two internal functions that
- * Debian's static library keeps global and that have had the same prototypes
- * since 0.8: a handler in front of libssh's own, and the shortest function
- * that builds and sends a packet, whose building step the linker (--wrap)
- * routes through here.  configure proves by linking that both exist.
+ * Whole packets in and out of libssh, through internal functions that Debian's
+ * static library keeps global and that have had the same prototypes since
+ * 0.8; configure proves by linking that they exist.
+ *
+ * In: a handler in front of libssh's own, and what arrives is fed to the
+ * function that libssh's socket layer would call.
+ * Out: the shortest function that builds and sends a packet; the linker
+ * (--wrap) routes its building step and its last step, the write, through
+ * here.
  */
 #include "config.h"
 
 #include <libssh/libssh.h>
 #include <libssh/callbacks.h>
 
+#include <sys/socket.h>
+
+#include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "orthrus/base/mem.h"
 
@@ -27,6 +35,12 @@ void ssh_packet_set_callbacks(ssh_session session,
 int ssh_packet_send_unimplemented(ssh_session session, uint32_t seqnum);
 int ssh_buffer_pack_va(struct ssh_buffer_struct *buffer, const char *format,
     size_t argc, va_list ap);
+struct ssh_socket_struct;
+int ssh_packet_socket_callback(const void *data, size_t len, void *session);
+int __real_ssh_socket_write(struct ssh_socket_struct *socket,
+    const void *data, uint32_t len);
+int __wrap_ssh_socket_write(struct ssh_socket_struct *socket,
+    const void *data, uint32_t len);
 int __wrap__ssh_buffer_pack(struct ssh_buffer_struct *buffer,
     const char *format, size_t argc, ...);
 
@@ -37,9 +51,35 @@ struct packet_tap {
 	struct ssh_packet_callbacks_struct messages, newkeys;
 	ssh_packet_callback table[LAST - FIRST + 1];
 	ssh_packet_callback newkeys_table[1];
+
+	int fd;
+	bool ours_in, ours_out;		/* taken over from libssh's socket */
+	bool wrote;			/* libssh gave us bytes to send */
+	struct buffer rest;		/* of a packet that is not complete */
+	/*
+	 * Encrypted, not yet sent: out[out_off .. out_len).  Ciphertext needs
+	 * no wiping, and this is the hot path: not a struct buffer.
+	 */
+	uint8_t *out;
+	size_t out_off, out_len, out_size;
+	uint64_t received;
 };
 
-/* The packet that packet_send() is handing over; everything is one thread. */
+/*
+ * What one recv(2) may bring, for all sessions.  libssh handles the packets of
+ * one call by recursion, so they are fed to it in slices: a slice of the
+ * smallest packets is some 1,800 levels of a small frame.
+ */
+#define INPUT_SIZE (256 * 1024)
+#define SLICE (64 * 1024)
+static uint8_t input[INPUT_SIZE];
+
+
+/*
+ * Whose turn it is, and the packet that packet_send() is handing over;
+ * everything is one thread.
+ */
+static struct packet_tap *current;
 static const struct iovec *outgoing;
 static int outgoing_n;
 
@@ -63,6 +103,33 @@ __wrap__ssh_buffer_pack(struct ssh_buffer_struct *buffer, const char *format,
 	/* Sending may make libssh build packets of its own (a re-keying). */
 	outgoing = NULL;
 	return rc;
+}
+
+static void
+queue(struct packet_tap *tap, const void *data, size_t len)
+{
+	if (tap->out_len + len > tap->out_size && tap->out_off > 0) {
+		tap->out_len -= tap->out_off;
+		memmove(tap->out, tap->out + tap->out_off, tap->out_len);
+		tap->out_off = 0;
+	}
+	if (tap->out_len + len > tap->out_size) {
+		tap->out_size = (tap->out_len + len) * 2;
+		tap->out = xreallocarray(tap->out, tap->out_size, 1);
+	}
+	memcpy(tap->out + tap->out_len, data, len);
+	tap->out_len += len;
+}
+
+int
+__wrap_ssh_socket_write(struct ssh_socket_struct *socket, const void *data,
+    uint32_t len)
+{
+	if (current == NULL || !current->ours_out)
+		return __real_ssh_socket_write(socket, data, len);
+	current->wrote = true;
+	queue(current, data, len);
+	return SSH_OK;
 }
 
 static int
@@ -98,6 +165,8 @@ packet_tap_new(ssh_session session, packet_handler *handler, void *arg)
 	tap->session = session;
 	tap->handler = handler;
 	tap->arg = arg;
+	tap->fd = -1;
+	buffer_init(&tap->rest, INPUT_SIZE);
 	for (i = 0; i < sizeof(tap->table) / sizeof(tap->table[0]); i++)
 		tap->table[i] = on_message;
 	tap->newkeys_table[0] = on_newkeys;
@@ -117,20 +186,170 @@ packet_tap_new(ssh_session session, packet_handler *handler, void *arg)
 void
 packet_tap_free(struct packet_tap *tap)
 {
+	buffer_clear(&tap->rest);
+	free(tap->out);
 	free(tap);
 }
 
 int
 packet_send(struct packet_tap *tap, const struct iovec *iov, int n)
 {
+	struct packet_tap *before = current;
 	int rc;
 
+	current = tap;
 	outgoing = iov;
 	outgoing_n = n;
+	tap->wrote = !tap->ours_out;
 	rc = ssh_packet_send_unimplemented(tap->session, 0);
+	current = before;
 	if (outgoing != NULL) {		/* the step we route was not taken */
 		outgoing = NULL;
 		return -1;
 	}
-	return rc == SSH_OK ? 0 : -1;
+	return rc != SSH_OK ? -1 : tap->wrote ? 0 : 1;
+}
+
+void
+packet_take_over(struct packet_tap *tap, int fd)
+{
+	tap->fd = fd;
+}
+
+/*
+ * libssh's socket may still hold a part of a packet, or bytes to send: it
+ * goes on until it is empty-handed.  Returns -1 when the session is over.
+ */
+static int
+hand_over(struct packet_tap *tap)
+{
+	ssh_event event = ssh_event_new();
+	int rc, status;
+
+	rc = ssh_event_add_session(event, tap->session);
+	if (rc == SSH_OK)
+		rc = ssh_event_dopoll(event, 0);
+	ssh_event_remove_session(event, tap->session);
+	ssh_event_free(event);
+	if (rc == SSH_ERROR || !ssh_is_connected(tap->session))
+		return -1;
+	status = ssh_get_status(tap->session);
+	tap->ours_in = (status & SSH_READ_PENDING) == 0;
+	tap->ours_out = (status & SSH_WRITE_PENDING) == 0;
+	return 0;
+}
+
+/* Feeds n bytes to libssh; the incomplete end is kept.  -1: it is over. */
+static int
+feed(struct packet_tap *tap, const uint8_t *p, size_t n)
+{
+	size_t slice = n < SLICE ? n : SLICE;
+	int used;
+
+	while (n > 0 && ssh_is_connected(tap->session)) {
+		used = ssh_packet_socket_callback(p, slice, tap->session);
+		if (used <= 0 && slice == n)
+			break;
+		if (used > 0) {
+			p += used;
+			n -= (size_t)used;
+		}
+		slice = used <= 0 || n < SLICE ? n : SLICE;
+	}
+	if (!ssh_is_connected(tap->session) ||
+	    (ssh_get_status(tap->session) & SSH_CLOSED_ERROR))
+		return -1;
+	return n == 0 ? 0 : buffer_put(&tap->rest, p, n);
+}
+
+static int
+read_some(struct packet_tap *tap, size_t *got)
+{
+	size_t kept = tap->rest.len;
+	ssize_t n;
+
+	*got = 0;
+	do
+		n = recv(tap->fd, input + kept, sizeof(input) - kept, 0);
+	while (n == -1 && errno == EINTR);
+	if (n == -1 && errno == EAGAIN)
+		return 0;
+	if (n == 0)
+		errno = ECONNRESET;	/* SSH ends with a message, not so */
+	if (n <= 0)
+		return -1;
+	if (kept > 0)
+		memcpy(input, buffer_head(&tap->rest), kept);
+	buffer_clear(&tap->rest);
+	tap->received += (uint64_t)n;
+	*got = (size_t)n;
+	if (feed(tap, input, kept + (size_t)n) == -1)
+		return -1;
+	return kept + (size_t)n == sizeof(input);
+}
+
+int
+packet_input(struct packet_tap *tap, size_t budget)
+{
+	struct packet_tap *before = current;
+	size_t total = 0, got;
+	int rc = 0;
+
+	current = tap;
+	errno = 0;
+	if (!tap->ours_in || !tap->ours_out)
+		rc = hand_over(tap);
+	if (rc == 0 && tap->ours_in)
+		do {
+			rc = read_some(tap, &got);
+			total += got;
+		} while (rc == 1 && total < budget);
+	current = before;
+	return rc;
+}
+
+int
+packet_output(struct packet_tap *tap)
+{
+	ssize_t n;
+
+	if (!tap->ours_out)
+		return ssh_get_status(tap->session) & SSH_WRITE_PENDING ? 1 : 0;
+	while (tap->out_len > tap->out_off) {
+		n = send(tap->fd, tap->out + tap->out_off,
+		    tap->out_len - tap->out_off, MSG_NOSIGNAL);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return errno == EAGAIN ? 1 : -1;
+		tap->out_off += (size_t)n;
+	}
+	/* An idle session keeps nothing. */
+	free(tap->out);
+	tap->out = NULL;
+	tap->out_off = tap->out_len = tap->out_size = 0;
+	return 0;
+}
+
+void
+packet_disconnect(struct packet_tap *tap)
+{
+	struct packet_tap *before = current;
+
+	current = tap;
+	ssh_disconnect(tap->session);
+	current = before;
+	packet_output(tap);
+}
+
+size_t
+packet_backlog(const struct packet_tap *tap)
+{
+	return tap->out_len - tap->out_off;
+}
+
+uint64_t
+packet_received(const struct packet_tap *tap)
+{
+	return tap->received;
 }

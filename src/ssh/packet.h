@@ -49,9 +49,37 @@ struct packet_tap *packet_tap_new(struct ssh_session_struct *session,
 void packet_tap_free(struct packet_tap *tap);
 
 /*
- * Hands one packet (type byte first) to libssh, which encrypts and queues it.
- * Returns 0, or -1 when the session is broken.
+ * Hands one packet (type byte first) to libssh, which encrypts it.  Returns 0,
+ * 1 when libssh keeps it until new keys are there, or -1 when the session is
+ * broken.
  */
 int packet_send(struct packet_tap *tap, const struct iovec *iov, int n);
+
+/*
+ * From the login on the descriptor's traffic goes past libssh's socket layer,
+ * which reads 4 KiB at a time with a poll(2) for each and sends each packet
+ * by itself.  fd stays the caller's.
+ */
+void packet_take_over(struct packet_tap *tap, int fd);
+
+/*
+ * Reads and has libssh decrypt up to budget bytes, about; the handler hears of
+ * the packets.  Returns 1 when there may be more, 0 when not, or -1 when the
+ * session is over: ssh_get_error() says why, errno if that is empty.
+ */
+int packet_input(struct packet_tap *tap, size_t budget);
+
+/*
+ * Sends what is queued: 0 when all is gone, 1 when the kernel takes no more
+ * now, or -1 with errno.
+ */
+int packet_output(struct packet_tap *tap);
+
+/* Tells the peer goodbye as far as that is possible at once. */
+void packet_disconnect(struct packet_tap *tap);
+
+/* Bytes that wait to be sent; bytes that have arrived so far. */
+size_t packet_backlog(const struct packet_tap *tap);
+uint64_t packet_received(const struct packet_tap *tap);
 
 #endif

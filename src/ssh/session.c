@@ -44,13 +44,14 @@ struct session {
 	struct session_events events;
 	void *arg;
 	enum step step;
+	bool started;			/* the mux has the traffic */
 	struct dial *dial;
 	ssh_session ssh;
-	ssh_event pump;
 	int fd;				/* ours, watched */
 	int lent;			/* libssh's copy until ssh_connect() */
 	struct mux *mux;
 	struct event *readable, *writable;
+	struct event *flush;		/* sends what a turn has gathered */
 	struct event *timer;		/* deadline of the login, then probes */
 	struct event *end;		/* tells the owner, outside of libssh */
 	struct error why;
@@ -255,28 +256,28 @@ acknowledge(struct session *s)
 	setsockopt(s->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
 }
 
-/* Gives libssh its turn until there is nothing to read, within a budget. */
+/* The session's end, as libssh or else the kernel tells it. */
+static void
+lost(struct session *s)
+{
+	int error = errno;
+	const char *text = ssh_get_error(s->ssh);
+
+	fail(s, EX_UNAVAILABLE, "session lost: %s", text[0] != '\0' ? text :
+	    strerror(error));
+}
+
 static void
 turn(struct session *s)
 {
-	struct mux_counters c;
-	uint64_t start, before;
+	bool was_flooded = mux_flooded(s->mux);
 
-	mux_counters(s->mux, &c);
-	start = c.received;
-	do {
-		before = c.received;
-		if (ssh_event_dopoll(s->pump, 0) == SSH_ERROR ||
-		    !ssh_is_connected(s->ssh)) {
-			fail_libssh(s, "session lost");
-			return;
-		}
-		mux_counters(s->mux, &c);
-	} while (s->step == STEP_UP && c.received != before &&
-	    c.received - start < TURN_BYTES && !mux_flooded(s->mux));
+	if (!was_flooded && mux_input(s->mux, TURN_BYTES) == -1) {
+		lost(s);
+		return;
+	}
 	heard(s);
 	acknowledge(s);
-	mux_turn(s->mux);
 }
 
 /*
@@ -327,12 +328,9 @@ probe(struct session *s)
 static enum verdict
 step_up(struct session *s)
 {
-	if (s->pump == NULL) {
-		if ((s->pump = ssh_event_new()) == NULL ||
-		    ssh_event_add_session(s->pump, s->ssh) != SSH_OK) {
-			fail_libssh(s, "cannot start the session");
-			return OVER;
-		}
+	if (!s->started) {
+		s->started = true;
+		mux_start(s->mux, s->fd);
 		s->heard_at = now_ms();
 		s->probed_at = s->heard_at;
 		mux_ping(s->mux, on_pong, s);	/* for the round-trip time */
@@ -362,7 +360,25 @@ watch(struct session *s)
 		event_add(s->writable, NULL);
 	else
 		event_del(s->writable);
-	if (s->step == STEP_UP && mux_flooded(s->mux))
+	event_add(s->readable, NULL);
+}
+
+/* Sends; what the kernel does not take waits for the descriptor. */
+static void
+flush(struct session *s)
+{
+	int rc = mux_output(s->mux);
+
+	if (rc == -1)
+		lost(s);
+	if (s->step != STEP_UP)
+		return;
+	if (rc == 1)
+		event_add(s->writable, NULL);
+	else
+		event_del(s->writable);
+	/* Input waits while answers to it are not taken. */
+	if (mux_flooded(s->mux))
 		event_del(s->readable);
 	else
 		event_add(s->readable, NULL);
@@ -371,12 +387,26 @@ watch(struct session *s)
 static void
 drive(struct session *s)
 {
-	if (s->step == STEP_UP)
+	if (s->step == STEP_UP) {
 		turn(s);
-	else
-		while (s->step != STEP_ENDED && steps[s->step](s) == GO_ON)
-			;
+		if (s->step == STEP_UP)
+			flush(s);
+		return;
+	}
+	while (s->step != STEP_ENDED && steps[s->step](s) == GO_ON)
+		;
 	watch(s);
+}
+
+static void
+on_flush(evutil_socket_t fd, short what, void *arg)
+{
+	struct session *s = arg;
+
+	(void)fd;
+	(void)what;
+	if (s->step == STEP_UP)
+		flush(s);
 }
 
 static void
@@ -407,8 +437,10 @@ on_output(void *arg)
 {
 	struct session *s = arg;
 
-	if (s->writable != NULL && s->step != STEP_ENDED)
-		event_add(s->writable, NULL);
+	/* Behind the other events of this turn: one send for all of them. */
+	if (s->step != STEP_ENDED && !event_pending(s->writable, EV_WRITE,
+	    NULL))
+		event_active(s->flush, EV_TIMEOUT, 0);
 }
 
 static void
@@ -539,6 +571,7 @@ session_start(struct event_base *base, struct dialer *dialer,
 	s->rtt_ms = -1;
 	s->timer = evtimer_new(base, on_timer, s);
 	s->end = evtimer_new(base, on_end, s);
+	s->flush = evtimer_new(base, on_flush, s);
 	memset(&to, 0, sizeof(to));
 	to.kind = ADDRESS_TCP;
 	memcpy(to.host, config->server.host, sizeof(to.host));
@@ -547,40 +580,33 @@ session_start(struct event_base *base, struct dialer *dialer,
 	return s;
 }
 
-/* Says goodbye if it can, and closes libssh's copy of the descriptor. */
-static void
-free_libssh(struct session *s)
-{
-	int fd = ssh_get_fd(s->ssh);
-
-	if (s->pump != NULL) {
-		ssh_event_remove_session(s->pump, s->ssh);
-		ssh_event_free(s->pump);
-	}
-	/* Leaves a descriptor open that came through SSH_OPTIONS_FD. */
-	ssh_disconnect(s->ssh);
-	if (fd != -1)
-		close(fd);
-	ssh_free(s->ssh);
-}
-
 void
 session_free(struct session *s)
 {
+	int copy;
+
 	if (s == NULL)
 		return;
 	if (s->dial != NULL)
 		dial_cancel(s->dial);
 	s->step = STEP_ENDED;
-	mux_free(s->mux);
-	if (s->ssh != NULL)
-		free_libssh(s);
+	if (s->ssh != NULL) {
+		/* libssh leaves open what came through SSH_OPTIONS_FD. */
+		copy = ssh_get_fd(s->ssh);
+		if (s->mux != NULL)
+			mux_disconnect(s->mux);
+		mux_free(s->mux);
+		if (copy != -1)
+			close(copy);
+		ssh_free(s->ssh);
+	}
 	if (s->readable != NULL)
 		event_free(s->readable);
 	if (s->writable != NULL)
 		event_free(s->writable);
 	event_free(s->timer);
 	event_free(s->end);
+	event_free(s->flush);
 	if (s->lent != -1)
 		close(s->lent);
 	if (s->fd != -1)

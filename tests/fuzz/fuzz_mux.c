@@ -125,7 +125,7 @@ amount(void)
 static void
 turn(void)
 {
-	mux_turn(mux);
+	mux_input(mux, 0);
 	event_base_loop(base, EVLOOP_NONBLOCK);
 	event_base_loop(base, EVLOOP_NONBLOCK);
 }

@@ -1,8 +1,6 @@
 /*
  * The far end of the channel manager in memory: stands in for
- * src/ssh/packet.c and for what mux asks of libssh, keeps what is sent and
- * feeds what the test says.  Link with -Wl,--wrap=ssh_get_status and
- * -Wl,--wrap=ssh_set_counters.
+ * src/ssh/packet.c, keeps what is sent and feeds what the test says.
  */
 #ifndef ORTHRUS_TESTS_FAKE_PEER_H
 #define ORTHRUS_TESTS_FAKE_PEER_H

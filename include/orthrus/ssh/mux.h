@@ -38,7 +38,7 @@ struct mux_events {
 	 */
 	void (*incoming)(void *arg, struct channel *ch,
 	    const struct address *listen);
-	/* There is something to send: libssh wants its turn. */
+	/* There is something to send: mux_output() should be called soon. */
 	void (*output)(void *arg);
 	/* The peer broke the protocol; the session cannot go on. */
 	void (*violation)(void *arg, const char *what);
@@ -59,10 +59,27 @@ struct mux *mux_new(struct event_base *base, struct ssh_session_struct *session,
 void mux_free(struct mux *m);
 
 /*
- * Runs what was put off while libssh had its turn: hands out free window,
- * wakes streams in order, frees closed channels.  Call after each turn.
+ * Logged in: from here on the mux reads and writes the session's traffic,
+ * which arrives at fd (still the caller's).
  */
-void mux_turn(struct mux *m);
+void mux_start(struct mux *m, int fd);
+
+/*
+ * Reads and handles about budget bytes, then wakes the streams that wait, in
+ * order, and frees what was closed.  Returns 1 when more may have arrived, 0
+ * when not, or -1 when the session is over and ssh_get_error(), or else errno,
+ * says why.
+ */
+int mux_input(struct mux *m, size_t budget);
+
+/*
+ * Sends what is queued and wakes the streams that waited for that.  Returns 0
+ * when all is gone, 1 when the kernel takes no more now, or -1 with errno.
+ */
+int mux_output(struct mux *m);
+
+/* Says goodbye to the peer as far as that is possible at once. */
+void mux_disconnect(struct mux *m);
 
 /*
  * Opens a channel to a TCP address (direct-tcpip; the name is resolved at the
