@@ -30,7 +30,8 @@ struct agent {
 	struct event *drain;		/* looks whether streams are left */
 	struct event *watchdog;
 	unsigned drain_ticks;
-	bool stopping, ready, was_up;
+	struct error trouble;		/* why it is not connected; code 0 */
+	bool stopping, ready, told_ready;
 	int code;			/* to exit with */
 };
 
@@ -46,8 +47,8 @@ void agent_forget_credentials(struct agent *a);
 int agent_apply_tunnels(struct agent *a, const struct config *c,
     struct error *e);
 
-/* Starts to connect as a->config says. */
-void agent_start_link(struct agent *a);
+/* What the link is to know of a's configuration; points into a. */
+void agent_link_config(const struct agent *a, struct link_config *lc);
 
 /* Reads the configuration again.  A faulty one is told and changes nothing. */
 void agent_reload(struct agent *a);

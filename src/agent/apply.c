@@ -5,7 +5,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/ssh/identity.h"
 
@@ -20,8 +19,6 @@ agent_load_credentials(const struct config *c, struct identity **id,
 	if (c->password_file != NULL) {
 		if ((*password = secret_load(c->password_file, e)) == NULL)
 			return -1;
-		log_warn("logging in with a password: a key is safer "
-		    "(orthrus keygen)");
 		if (access(c->identity, F_OK) == -1)
 			return 0;
 	}

@@ -58,8 +58,10 @@ on_change(void *arg)
 	if (a->stopping || ready == a->ready)
 		return;
 	a->ready = ready;
-	if (ready)
+	if (ready) {
+		a->told_ready = true;
 		log_info("ready: every forward is up");
+	}
 	notify_send(ready ? "READY=1\nSTATUS=connected, every forward is up" :
 	    "STATUS=not connected, or not every forward is up");
 }
@@ -70,7 +72,7 @@ on_up(void *arg, struct mux *mux)
 	struct agent *a = arg;
 
 	a->mux = mux;
-	a->was_up = true;
+	a->trouble.code = 0;
 	tunnels_up(a->tunnels, mux);
 }
 
@@ -98,6 +100,18 @@ on_incoming(void *arg, struct channel *ch, const struct address *listen)
 	tunnels_incoming(a->tunnels, ch, listen);
 }
 
+/* For "status", and for systemd's; the link has logged it. */
+static void
+on_trouble(void *arg, const struct error *why)
+{
+	struct agent *a = arg;
+	char text[ERROR_TEXT_MAX + 32];
+
+	a->trouble = *why;
+	snprintf(text, sizeof(text), "STATUS=not connected: %s", why->text);
+	notify_send(text);
+}
+
 static void
 on_gave_up(void *arg, const struct error *why)
 {
@@ -108,14 +122,13 @@ on_gave_up(void *arg, const struct error *why)
 	stop_loop(a, a->stopping ? 0 : why->code);
 }
 
+/* What the link is to know; it points into the agent. */
 void
-agent_start_link(struct agent *a)
+agent_link_config(const struct agent *a, struct link_config *lc)
 {
-	static const struct link_events events = {
-		on_up, on_down, on_incoming, on_gave_up
-	};
 	const struct config *c = a->config;
-	struct link_config lc = {
+
+	*lc = (struct link_config) {
 		.session = {
 			.policy = {
 				.pins = c->host_keys,
@@ -131,10 +144,19 @@ agent_start_link(struct agent *a)
 		},
 		.servers = c->servers, .nservers = c->nservers,
 		.backoff_min = c->backoff_min, .backoff_max = c->backoff_max,
-		.reconnect = c->reconnect,
-		.was_up = a->was_up
+		.reconnect = c->reconnect
 	};
+}
 
+static void
+start_link(struct agent *a)
+{
+	static const struct link_events events = {
+		on_up, on_down, on_incoming, on_trouble, on_gave_up
+	};
+	struct link_config lc;
+
+	agent_link_config(a, &lc);
 	a->link = link_new(a->base, a->dialer, &lc, &events, a);
 }
 
@@ -195,9 +217,12 @@ on_hup(evutil_socket_t sig, short what, void *arg)
 	(void)what;
 	if (a->stopping)
 		return;
-	notify_reloading();
+	/* While systemd still waits for the first READY, this is not it. */
+	if (a->told_ready)
+		notify_reloading();
 	agent_reload(a);
-	notify_send("READY=1");
+	if (a->told_ready)
+		notify_send("READY=1");
 }
 
 static void
@@ -259,7 +284,7 @@ start(struct agent *a, struct error *e)
 	    a, e);
 	if (a->control == NULL || agent_apply_tunnels(a, a->config, e) == -1)
 		return -1;
-	agent_start_link(a);
+	start_link(a);
 	return 0;
 }
 

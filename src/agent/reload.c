@@ -18,61 +18,6 @@ report_log(void *arg, const char *line)
 	log_error("%s", line);
 }
 
-static bool
-same_list(char *const *a, size_t na, char *const *b, size_t nb)
-{
-	size_t i;
-
-	if (na != nb)
-		return false;
-	for (i = 0; i < na; i++)
-		if (strcmp(a[i], b[i]) != 0)
-			return false;
-	return true;
-}
-
-static bool
-same_text(const char *a, const char *b)
-{
-	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
-}
-
-/* True when the session that is there is the one that new asks for. */
-static bool
-same_session(const struct config *a, const struct config *b)
-{
-	char one[SERVER_TEXT_MAX], other[SERVER_TEXT_MAX];
-	size_t i;
-
-	if (a->nservers != b->nservers)
-		return false;
-	for (i = 0; i < a->nservers; i++)
-		if (strcmp(server_format(&a->servers[i], one),
-		    server_format(&b->servers[i], other)) != 0)
-			return false;
-	return same_list(a->host_keys, a->nhost_keys, b->host_keys,
-	    b->nhost_keys) && same_list(a->known_hosts, a->nknown_hosts,
-	    b->known_hosts, b->nknown_hosts) &&
-	    same_text(a->identity, b->identity) &&
-	    same_text(a->password_file, b->password_file) &&
-	    a->accept_new == b->accept_new &&
-	    a->backoff_min == b->backoff_min &&
-	    a->backoff_max == b->backoff_max && a->reconnect == b->reconnect;
-}
-
-#define SWAP(a, b) do { \
-	__typeof__(a) t_ = (a); (a) = (b); (b) = t_; \
-} while (0)
-
-/* The link points into the old configuration: equal lists change owner. */
-static void
-keep_session_lists(struct config *a, struct config *b)
-{
-	SWAP(a->servers, b->servers);
-	SWAP(a->host_keys, b->host_keys);
-	SWAP(a->known_hosts, b->known_hosts);
-}
-
 static int
 reload_control(struct agent *a, const struct config *c, struct error *e)
 {
@@ -93,9 +38,10 @@ void
 agent_reload(struct agent *a)
 {
 	struct config *c, *old = a->config;
-	struct identity *id;
+	struct identity *id, *old_id;
+	struct link_config lc;
 	struct error e;
-	char *password;
+	char *password, *old_password;
 	int code;
 
 	if ((c = config_load(a->argc, a->argv, report_log, NULL,
@@ -114,18 +60,15 @@ agent_reload(struct agent *a)
 		goto refused_late;
 	}
 	log_setup(c->log_level, c->log_format);
+	old_id = a->identity;
+	old_password = a->password;
 	a->config = c;
-	if (same_session(old, c)) {
-		identity_free(id);
-		secret_free(password);
-		keep_session_lists(c, old);
-	} else {
-		link_free(a->link);
-		agent_forget_credentials(a);
-		a->identity = id;
-		a->password = password;
-		agent_start_link(a);
-	}
+	a->identity = id;
+	a->password = password;
+	agent_link_config(a, &lc);
+	link_update(a->link, &lc);
+	identity_free(old_id);
+	secret_free(old_password);
 	config_free(old);
 	log_info("configuration reloaded");
 	return;

@@ -100,6 +100,8 @@ agent_snapshot(void *arg)
 	    "rtt_ms", info.session.rtt_ms < 0 ? json_null() :
 	    json_integer(info.session.rtt_ms),
 	    "transport", "tcp");
+	json_object_set_new(o, "error", a->trouble.code != 0 ?
+	    json_string(a->trouble.text) : json_null());
 	json_object_set_new(o, "kex", json_string(info.session.kex));
 	json_object_set_new(o, "cipher", json_string(info.session.cipher));
 	json_object_set_new(o, "host_key",

@@ -52,7 +52,8 @@ backoff_delay(unsigned n, uint64_t min, uint64_t max, uint32_t random)
 static void
 set_state(struct link *l, enum link_state state)
 {
-	if (l->state != state)
+	/* While it tries again and again, it counts as one outage. */
+	if ((l->state == LINK_CONNECTED) != (state == LINK_CONNECTED))
 		l->since = time(NULL);
 	l->state = state;
 }
@@ -107,12 +108,19 @@ on_incoming(void *arg, struct channel *ch, const struct address *listen)
 	l->events.incoming(l->arg, ch, listen);
 }
 
+/* True when there is no point in another round. */
+static bool
+hopeless(const struct link *l)
+{
+	return !l->config.reconnect || (!l->was_up && l->refusal.code != 0);
+}
+
 static void
 round_failed(struct link *l, const struct error *why)
 {
 	uint64_t delay;
 
-	if (!l->config.reconnect || (!l->was_up && l->refusal.code != 0)) {
+	if (hopeless(l)) {
 		l->events.gave_up(l->arg, l->refusal.code != 0 ? &l->refusal :
 		    why);
 		return;
@@ -136,27 +144,31 @@ session_lost(struct link *l, const struct error *why)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	if (now.tv_sec - l->up_at.tv_sec >= STABLE_SECONDS)
 		l->rounds = 0;
-	log_warn("%s: %s", server_text(l), why->text);
+	if (!hopeless(l))
+		log_warn("%s", why->text);
 	set_state(l, LINK_BACKOFF);
 	l->events.down(l->arg);
 	session_free(l->session);
 	l->session = NULL;
 	l->next = (l->next + 1) % l->config.nservers;
+	l->events.trouble(l->arg, why);
 	round_failed(l, why);
 }
 
 static void
 attempt_failed(struct link *l, const struct error *why)
 {
+	bool last = ++l->failed == l->config.nservers;
+
 	session_free(l->session);
 	l->session = NULL;
-	log_warn("%s: %s", server_text(l), why->text);
-	if (why->code != EX_UNAVAILABLE && l->refusal.code == 0) {
+	if (why->code != EX_UNAVAILABLE && l->refusal.code == 0)
 		l->refusal = *why;
-		error_prefix(&l->refusal, "%s", server_text(l));
-	}
+	if (!last || !hopeless(l))	/* else it is told as the end */
+		log_warn("%s", why->text);
 	l->next = (l->next + 1) % l->config.nservers;
-	if (++l->failed < l->config.nservers)
+	l->events.trouble(l->arg, why);
+	if (!last)
 		try(l);
 	else
 		round_failed(l, why);
@@ -168,6 +180,7 @@ on_ended(void *arg, const struct error *why)
 	struct link *l = arg;
 	struct error copy = *why;	/* the session's own memory */
 
+	error_prefix(&copy, "%s", server_text(l));
 	if (l->state == LINK_CONNECTED)
 		session_lost(l, &copy);
 	else
@@ -208,11 +221,59 @@ link_new(struct event_base *base, struct dialer *dialer,
 	l->config = *config;
 	l->events = *events;
 	l->arg = arg;
-	l->was_up = config->was_up;
 	l->timer = evtimer_new(base, on_timer, l);
 	l->state = LINK_BACKOFF;
+	l->since = time(NULL);
 	try(l);
 	return l;
+}
+
+/* Where the session that is up is in the new list, or nservers. */
+static size_t
+still_wanted(const struct link *l, const struct link_config *config)
+{
+	char now[SERVER_TEXT_MAX], text[SERVER_TEXT_MAX];
+	const struct hostkey_policy *policy = &config->session.policy;
+	struct session_info info;
+	size_t i;
+
+	session_info(l->session, &info);
+	for (i = 0; i < policy->npins; i++)
+		if (strcmp(policy->pins[i], info.host_key) == 0)
+			break;
+	if (policy->npins > 0 && i == policy->npins)
+		return config->nservers;
+	server_format(current(l), now);
+	for (i = 0; i < config->nservers; i++)
+		if (strcmp(server_format(&config->servers[i], text), now) == 0)
+			break;
+	return i;
+}
+
+void
+link_update(struct link *l, const struct link_config *config)
+{
+	size_t at = config->nservers;
+
+	if (l->state == LINK_CONNECTED &&
+	    (at = still_wanted(l, config)) == config->nservers)
+		log_info("the server in use, or its key, is not configured "
+		    "any more: connecting anew");
+	if (at == config->nservers && l->state == LINK_CONNECTED) {
+		set_state(l, LINK_BACKOFF);
+		l->events.down(l->arg);
+	}
+	l->config = *config;
+	if (at < config->nservers) {
+		l->next = at;
+		return;
+	}
+	session_free(l->session);
+	l->session = NULL;
+	evtimer_del(l->timer);
+	l->next = l->failed = 0;
+	l->refusal.code = 0;
+	try(l);
 }
 
 void

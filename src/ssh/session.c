@@ -45,6 +45,7 @@ struct session {
 	void *arg;
 	enum step step;
 	bool started;			/* the mux has the traffic */
+	bool password_told;
 	struct dial *dial;
 	ssh_session ssh;
 	int fd;				/* ours, watched */
@@ -109,10 +110,24 @@ fail(struct session *s, int code, const char *fmt, ...)
 	add_timer(s->end, 0);
 }
 
+/* libssh's own words, and what they mean where they do not say it. */
 static void
 fail_libssh(struct session *s, const char *what)
 {
 	const char *text = ssh_get_error(s->ssh);
+
+	if (strstr(text, "server host key algo") != NULL) {
+		fail(s, EX_UNAVAILABLE, "%s: the server has no Ed25519 host key "
+		    "(ssh-keygen -A makes one there; sshd_config: HostKey)",
+		    what);
+		return;
+	}
+	if (s->step == STEP_HANDSHAKE && ssh_get_serverbanner(s->ssh) ==
+	    NULL) {
+		fail(s, EX_UNAVAILABLE, "%s: no SSH server answers there (%s)",
+		    what, text[0] != '\0' ? text : "connection closed");
+		return;
+	}
 
 	fail(s, EX_UNAVAILABLE, "%s: %s", what,
 	    text[0] != '\0' ? text : "connection closed");
@@ -210,6 +225,10 @@ step_login(struct session *s)
 static enum verdict
 step_password(struct session *s)
 {
+	if (!s->password_told)
+		log_warn("logging in with a password: a key is safer (orthrus "
+		    "keygen)");
+	s->password_told = true;
 	return after_auth(s, ssh_userauth_password(s->ssh, NULL,
 	    s->config.password));
 }

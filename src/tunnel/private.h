@@ -32,6 +32,7 @@ struct tunnel {
 	bool removed;			/* lives on for its streams */
 	size_t open;
 	uint64_t total;
+	time_t told_at;			/* the last failure that was logged */
 };
 
 TAILQ_HEAD(tunnel_list, tunnel);

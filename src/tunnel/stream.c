@@ -8,8 +8,10 @@
 #include <sys/socket.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -213,15 +215,40 @@ reply_code(enum open_failure reason, const char *text)
 	return SOCKS5_FAILURE;
 }
 
+/*
+ * Neither the destination nor the server's text, which may name it.  A
+ * failure once a second at most is told; the tunnel shows the last one.
+ */
+static void
+tell_failure(struct tunnel *t, enum stage stage, enum open_failure reason)
+{
+	static const char *const words[] = {
+		[OPEN_PROHIBITED] = "the server does not allow it "
+		    "(sshd_config: AllowTcpForwarding, PermitOpen)",
+		[OPEN_CONNECT_FAILED] = "the server could not connect to it",
+		[OPEN_UNKNOWN_TYPE] = "the server does not know this kind of "
+		    "forward",
+		[OPEN_RESOURCE_SHORTAGE] = "too many channels"
+	};
+	const char *why = stage == STAGE_WAITING ? "no session within 5 s" :
+	    words[reason];
+	time_t now = time(NULL);
+
+	snprintf(t->error, sizeof(t->error), "last connection failed: %s",
+	    why);
+	if (now == t->told_at)
+		return;
+	t->told_at = now;
+	log_info("%s: a connection failed: %s", tunnel_label(t), why);
+}
+
 /* The connection cannot be had. */
 static void
 give_up(struct stream *s, enum open_failure reason, const char *text)
 {
 	uint8_t out[SOCKS5_OUT_MAX];
 
-	/* Neither the destination nor the server's text, which may name it. */
-	log_debug("%s: a connection failed (reason %d)",
-	    tunnel_label(s->tunnel), (int)reason);
+	tell_failure(s->tunnel, s->stage, reason);
 	if (!is_socks(s)) {
 		stream_end(s);
 		return;
@@ -247,6 +274,7 @@ on_opened(void *arg, enum open_failure reason, const char *text)
 	uint8_t out[SOCKS5_OUT_MAX];
 
 	if (reason == OPEN_OK) {
+		s->tunnel->error[0] = '\0';
 		if (is_socks(s) &&
 		    !say(s, out, socks5_reply(SOCKS5_SUCCEEDED, out))) {
 			/* The relay finds out that the client has gone. */

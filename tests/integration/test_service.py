@@ -98,6 +98,47 @@ def test_bad_file_changes_nothing(lab, sshd):
           lambda: local_at(("127.0.0.1", other)))
 
 
+def test_reload_of_what_does_not_touch_the_session(lab, sshd):
+    """Waits, pins that hold, further servers: the session goes on."""
+    target = lab.serve(echo)
+    ini = lab.path("agent.ini")
+    lab.write("agent.ini", "[socks5]\nlisten = off\n")
+    agent = lab.orthrus(
+        sshd, "--config", ini, "-L", f"{free_port()}:{target.spec}",
+        socks5=None)
+    stream = lab.connect(("127.0.0.1", int(
+        agent.forwards("local")[0]["listen"].rsplit(":", 1)[1])))
+    assert echoes(stream)
+    for n, text in enumerate([
+            "[reconnect]\nmax = 20s\n",
+            f"[server]\naccept_new = yes\n[reconnect]\nmin = {2}s\n"], 1):
+        lab.write("agent.ini", "[socks5]\nlisten = off\n" + text)
+        agent.signal(signal.SIGHUP)
+        until("it is reloaded", 10, lambda: agent.log().count(
+            "configuration reloaded") == n)
+        assert echoes(stream)
+    assert agent.status()["reconnects"] == 0
+
+
+def test_reload_with_another_server(lab, sshd):
+    """The server in use is not configured any more: the other one is."""
+    other = lab.sshd()
+    keys = f"host_key = {sshd.fingerprint}, {other.fingerprint}\n"
+    lab.write("agent.ini", f"[server]\naddress = {sshd.address}\n{keys}")
+    agent = lab.orthrus([], "--config", lab.path("agent.ini"))
+    assert str(sshd.port) in agent.status()["server"]
+    lab.write("agent.ini", f"[server]\naddress = {other.address}, "
+              f"{sshd.address}\n{keys}")
+    agent.signal(signal.SIGHUP)
+    until("it is reloaded", 10, lambda: "configuration reloaded" in
+          agent.log())
+    assert str(sshd.port) in agent.status()["server"], "it is still wanted"
+    lab.write("agent.ini", f"[server]\naddress = {other.address}\n{keys}")
+    agent.signal(signal.SIGHUP)
+    until("the other is used", 10, lambda: agent.state() == "connected" and
+          str(other.port) in agent.status()["server"])
+
+
 # systemd
 
 class Notify:

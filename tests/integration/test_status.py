@@ -11,7 +11,7 @@ from system import free_port, until
 from targets import echo, payload, read_exactly
 
 TOP = {"name", "state", "server", "since", "reconnects", "rtt_ms",
-       "transport", "kex", "cipher", "host_key", "socks5", "forwards",
+       "transport", "error", "kex", "cipher", "host_key", "socks5", "forwards",
        "channels", "bytes", "backlog_bytes"}
 FORWARD = {"kind", "spec", "listen", "to", "state", "error", "open", "total"}
 
@@ -205,3 +205,30 @@ def test_bad_usage(lab, arguments):
     done = lab.run(*arguments)
     assert done.returncode == 64, done.text
     assert done.stderr.strip() and not done.stdout
+
+
+def test_why_it_is_not_connected(lab):
+    """The reason of an outage, and one that lasts counts as one."""
+    port = free_port()
+    agent = lab.orthrus(f"127.0.0.1:{port}", "--backoff-max", "1s",
+                        host_key=False, wait=0)
+    until("it has tried", 10, lambda: agent.log().count("trying again") > 1)
+    status = agent.status()
+    assert status["state"] in ("connecting", "backoff")
+    assert "refused" in status["error"] and str(port) in status["error"]
+    tries = agent.log().count("trying again")
+    until("it has tried more", 10,
+          lambda: agent.log().count("trying again") > tries)
+    assert agent.status()["since"] == status["since"]
+
+
+def test_why_a_connection_failed(lab, sshd):
+    """A local forward whose target is down: told in words, without it."""
+    target, port = free_port(), free_port()
+    agent = lab.orthrus(sshd, "-L", f"{port}:127.0.0.1:{target}")
+    assert socks.closed(lab.connect(("127.0.0.1", port)))
+    until("the status shows it", 5, lambda: agent.forwards("local")[0]["error"])
+    error = agent.forwards("local")[0]["error"]
+    assert "could not connect" in error and str(target) not in error
+    assert "could not connect" in agent.log()
+    assert str(target) not in agent.log()

@@ -21,8 +21,6 @@ struct link_config {
 	size_t nservers;
 	uint64_t backoff_min, backoff_max;	/* milliseconds */
 	bool reconnect;
-	bool was_up;		/* a login has succeeded before: a refusal is
-				   no reason to give up */
 };
 
 struct link_events {
@@ -31,6 +29,8 @@ struct link_events {
 	void (*down)(void *arg);
 	void (*incoming)(void *arg, struct channel *ch,
 	    const struct address *listen);
+	/* An attempt failed or a session ended, and why; it has been logged. */
+	void (*trouble)(void *arg, const struct error *why);
 	/*
 	 * It will not try again: EX_NOPERM when every server that could be
 	 * reached refused us before the first success, EX_UNAVAILABLE without
@@ -46,10 +46,19 @@ struct link *link_new(struct event_base *base, struct dialer *dialer,
 /* Ends the session, if any, calling down() first. */
 void link_free(struct link *l);
 
+/*
+ * Takes over another configuration.  A session that is up stays if its server
+ * and user are among the new ones and its host key is one of the new pins
+ * (where there are any); everything else applies from the next attempt on.
+ * Otherwise down() is called and a new attempt begins.  What the old
+ * configuration pointed to is not needed any more afterwards.
+ */
+void link_update(struct link *l, const struct link_config *config);
+
 struct link_info {
 	enum link_state state;
 	const struct server *server;	/* tried or connected */
-	int64_t since;			/* UNIX time of the last change of state */
+	int64_t since;			/* UNIX time: (not) connected since then */
 	uint64_t reconnects;		/* sessions after the first */
 	struct session_info session;
 };
