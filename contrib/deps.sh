@@ -5,6 +5,7 @@
 #   deps.sh build	compile and install the program
 #   deps.sh demo	contrib/demo.sh as well
 #   deps.sh check	contrib/check.sh as well
+#   deps.sh bench	bench/run --peers and bench/plot
 set -eu
 
 build="autoconf automake gcc libc6-dev make pkg-config libevent-dev
@@ -13,12 +14,14 @@ build="autoconf automake gcc libc6-dev make pkg-config libevent-dev
 demo="curl openssh-client openssh-server python3"
 check="clang libclang-rt-14-dev libcmocka-dev mandoc openssl python3-pytest
     python3-pytest-xdist shellcheck strace"
+bench="autossh dropbear-bin gnuplot-nox openssl util-linux"
 
 case ${1:-build} in
 build)	wanted=$build ;;
 demo)	wanted="$build $demo" ;;
 check)	wanted="$build $demo $check" ;;
-*)	sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
+bench)	wanted="$build $demo $bench" ;;
+*)	sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
 esac
 
 # shellcheck disable=SC2086 # lists of words

@@ -26,21 +26,25 @@ usage(void)
 
 /* With a password to log in with, there need not be a key. */
 static int
-check_identity(const struct config *c)
+check_identity(const struct config *c, struct error *e)
 {
 	struct identity *id;
-	struct error e;
 
 	if (c->password_file != NULL && access(c->identity, F_OK) == -1)
 		return 0;
-	id = identity_load(c->identity, &e);
-	if (id == NULL) {
-		config_blame(c, "server", "identity", &e);
-		report(NULL, e.text);
-		return EX_CONFIG;
-	}
+	if ((id = identity_load(c->identity, e)) == NULL)
+		return -1;
 	identity_free(id);
 	return 0;
+}
+
+/* What is right, but may not be what was meant. */
+static void
+print_notes(const struct config *c)
+{
+	if (!c->socks5 && c->socks5_default)
+		report(NULL, "note: no SOCKS5 server, for a forward listens "
+		    "on its default address; --socks5 chooses another");
 }
 
 int
@@ -53,12 +57,12 @@ cmd_check(int argc, char **argv)
 		usage();
 		return 0;
 	}
-	c = config_load(argc, argv, report, NULL, &code);
+	c = config_check(argc, argv, check_identity, report, NULL, &code);
 	if (c == NULL)
 		return code;
 	config_print(c, stdout);
 	fflush(stdout);
-	code = check_identity(c);
+	print_notes(c);
 	config_free(c);
-	return code;
+	return 0;
 }

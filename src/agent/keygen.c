@@ -1,4 +1,6 @@
 /* "orthrus keygen": a new identity. */
+#include <sys/stat.h>
+
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,6 +51,7 @@ generate(const char *path, const char *comment)
 	struct error e;
 	char *line = identity_generate(path, comment, &e);
 	char shown[1024];
+	struct stat st;
 
 	if (line == NULL) {
 		fprintf(stderr, "orthrus keygen: %s\n", e.text);
@@ -59,8 +62,30 @@ generate(const char *path, const char *comment)
 	fflush(stdout);
 	fprintf(stderr, "The private key is %s; the line above belongs into "
 	    "authorized_keys\non the server.\n", shown);
+	if (stat(path, &st) == 0 && st.st_uid != geteuid())
+		fprintf(stderr, "It belongs to user %u, as its directory "
+		    "does.\n", (unsigned)st.st_uid);
 	free(line);
 	return 0;
+}
+
+/* What is wrong although every option is known: true after saying it. */
+static bool
+is_misused(int argc, char **argv, const char *path)
+{
+	char shown[256];
+
+	if (optind < argc) {
+		text_escape(shown, sizeof(shown), argv[optind], TEXT_PLAIN);
+		fprintf(stderr, "orthrus keygen: unexpected argument \"%s\"; "
+		    "-o names the file\n", shown);
+		return true;
+	}
+	if (path == NULL || *path != '\0')
+		return false;
+	fprintf(stderr, "orthrus keygen: -o: an empty value; write the path "
+	    "of the private key\n");
+	return true;
 }
 
 int
@@ -72,9 +97,11 @@ cmd_keygen(int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 }
 	};
+	static char program[] = "orthrus keygen";
 	char *path = NULL, *comment = NULL;
 	int c, code = 0;
 
+	argv[0] = program;	/* for what getopt_long() complains about */
 	optind = 1;
 	while (code == 0 && (c = getopt_long(argc, argv, "o:C:h", options,
 	    NULL)) != -1) {
@@ -94,7 +121,7 @@ cmd_keygen(int argc, char **argv)
 			code = EX_USAGE;
 		}
 	}
-	if (optind < argc || (path != NULL && *path == '\0'))
+	if (code == 0 && is_misused(argc, argv, path))
 		code = EX_USAGE;
 	if (code != 0) {
 		usage(stderr);

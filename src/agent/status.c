@@ -9,6 +9,7 @@
 
 #include "orthrus/agent/commands.h"
 #include "orthrus/base/address.h"
+#include "orthrus/base/text.h"
 
 #define POLL_MS 100
 #define ANSWER_MS 5000
@@ -24,7 +25,8 @@ usage(FILE *f)
 {
 	fprintf(f, "usage: orthrus status [options]\n\n"
 	    "Shows what the running \"orthrus connect\" does.  Exits 0, 69 "
-	    "when none runs, or 75\nwhen it was waited for in vain.\n\n"
+	    "when none runs, 75\nwhen it was waited for in vain, or 77 when "
+	    "it may not be asked.\n\n"
 	    "      --json             the whole status as JSON\n"
 	    "      --wait DURATION    until connected with every forward up\n"
 	    "      --control ADDRESS  its control socket "
@@ -47,9 +49,12 @@ parse_options(int argc, char **argv, struct options *o)
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 }
 	};
+	static char program[] = "orthrus status";
+	char shown[256];
 	struct error e;
 	int c;
 
+	argv[0] = program;	/* for what getopt_long() complains about */
 	optind = 1;
 	while ((c = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
 		switch (c) {
@@ -80,7 +85,9 @@ parse_options(int argc, char **argv, struct options *o)
 	}
 	if (optind == argc)
 		return 0;
-	fprintf(stderr, "orthrus status: takes no arguments, only options\n");
+	text_escape(shown, sizeof(shown), argv[optind], TEXT_PLAIN);
+	fprintf(stderr, "orthrus status: unexpected argument \"%s\"; it takes "
+	    "options only\n", shown);
 	return -1;
 }
 

@@ -16,7 +16,8 @@ struct status_target {
 
 /*
  * The status document of the running process, or NULL with *e
- * (EX_UNAVAILABLE when none runs, or it does not answer within the limit).
+ * (EX_UNAVAILABLE when none runs, or it does not answer within the limit,
+ * EX_NOPERM when we may not ask it).
  */
 json_t *status_ask(const struct status_target *target, uint64_t limit_ms,
     struct error *e);

@@ -185,6 +185,12 @@ ask(const struct address *at, uint64_t limit_ms, int *connect_error,
 
 	*connect_error = o.error;
 	address_format(at, text);
+	if (o.fd == -1 && (o.error == EACCES || o.error == EPERM)) {
+		error_set(e, EX_NOPERM, "you may not ask on %s (%s): only the "
+		    "user that runs orthrus, and root, may", text,
+		    dial_strerror(o.error));
+		return NULL;
+	}
 	if (o.fd == -1) {
 		error_set(e, EX_UNAVAILABLE, "orthrus is not running: nobody "
 		    "answers on %s (%s)", text, dial_strerror(o.error));
@@ -209,6 +215,22 @@ ask(const struct address *at, uint64_t limit_ms, int *connect_error,
 	return status;
 }
 
+/* Was it left to us which one to ask? */
+static bool
+any_will_do(const struct status_target *target)
+{
+	static const char *const env[] = { "ORTHRUS_CONTROL", "ORTHRUS_NAME",
+	    "ORTHRUS_CONFIG" };
+	const char *value;
+	size_t i;
+
+	for (i = 0; i < sizeof(env) / sizeof(env[0]); i++)
+		if ((value = getenv(env[i])) != NULL && *value != '\0')
+			return false;
+	return target->control == NULL && target->name == NULL &&
+	    target->config == NULL;
+}
+
 json_t *
 status_ask(const struct status_target *target, uint64_t limit_ms,
     struct error *e)
@@ -225,9 +247,7 @@ status_ask(const struct status_target *target, uint64_t limit_ms,
 		r = configured_address(target->config, &at, e);
 	if (r == 0 && (status = ask(&at, limit_ms, &err, e)) != NULL)
 		return status;
-	/* Nobody said which one: the only one it is. */
-	if (target->control == NULL && target->name == NULL &&
-	    target->config == NULL && err != 0 && only_socket(&other) == 0 &&
+	if (any_will_do(target) && err != 0 && only_socket(&other) == 0 &&
 	    (r == -1 || !address_equal(&at, &other)))
 		return ask(&other, limit_ms, &err, e);
 	return NULL;

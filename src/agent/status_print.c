@@ -112,6 +112,9 @@ print_session(const json_t *s)
 	printf("%s: ", field(s, "name", a));
 	printf("%s, server %s", field(s, "state", a), field(s, "server", b));
 	printf(", since %s\n", field(s, "since", a));
+	if (!is_text(s, "state", "connected") &&
+	    json_is_string(json_object_get(s, "error")))
+		printf("last error: %s\n", field(s, "error", a));
 	printf("reconnects %s, round trip %s ms, transport %s\n",
 	    field(s, "reconnects", a), field(s, "rtt_ms", b),
 	    field(s, "transport", c));
@@ -142,11 +145,12 @@ print_socks5(const json_t *socks5)
 		printf("SOCKS5 off\n");
 		return;
 	}
-	printf("SOCKS5 on %s", field(socks5, "listen", a));
-	if (json_is_string(json_object_get(socks5, "state")) &&
-	    !is_text(socks5, "state", "up"))
-		printf(": %s (%s)", field(socks5, "state", a),
-		    field(socks5, "error", b));
+	printf("SOCKS5 on %s: %s", field(socks5, "listen", a),
+	    field(socks5, "state", b));
+	printf(", %s open, %s in total", field(socks5, "open", a),
+	    field(socks5, "total", b));
+	if (json_is_string(json_object_get(socks5, "error")))
+		printf(" (%s)", field(socks5, "error", a));
 	printf("\n");
 }
 

@@ -78,6 +78,16 @@ file_read(const char *path, size_t max, size_t *len, struct stat *st)
 	return data;
 }
 
+bool
+file_is_credential(const char *path, const struct stat *st)
+{
+	const char *dir = getenv("CREDENTIALS_DIRECTORY");
+	size_t len = dir == NULL ? 0 : strlen(dir);
+
+	return len > 0 && st->st_uid == 0 && strncmp(path, dir, len) == 0 &&
+	    path[len] == '/' && strstr(path, "/../") == NULL;
+}
+
 int
 file_make_parents(const char *path, struct error *e)
 {

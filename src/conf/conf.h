@@ -98,9 +98,9 @@ struct loader {
 	struct config *hidden;	/* where values go that others override */
 	struct problem *problems;
 	size_t nproblems;
-	bool *given;		/* by keyword: a value is there, right or not */
+	bool *given;		/* by keyword: a value was meant, right or not */
 	bool misused;		/* an option is wrong by itself */
-	bool unclear;		/* a faulty line may have meant the server */
+	bool unclear;		/* a faulty line may have meant it */
 	unsigned server_line;	/* of the file's [server], or 0 */
 };
 
@@ -115,6 +115,8 @@ void loader_fail(struct loader *l, enum origin origin, unsigned line,
     const char *text);
 /* The same for something that is wrong with a setting. */
 void loader_blame(struct loader *l, const struct setting *s, struct error *e);
+/* May what is missing be in a file, or on a line, that cannot be read? */
+bool loader_unclear(const struct loader *l);
 bool loader_given(const struct loader *l, const char *section,
     const char *key);
 

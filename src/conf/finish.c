@@ -12,7 +12,7 @@ check_server(struct loader *l)
 {
 	struct error e;
 
-	if (loader_given(l, "server", "address") || l->unclear)
+	if (loader_given(l, "server", "address") || loader_unclear(l))
 		return;
 	if (l->c->file == NULL) {
 		error_set(&e, EX_CONFIG, "no server to dial: give --server "

@@ -50,6 +50,12 @@ loader_given(const struct loader *l, const char *section, const char *key)
 	return l->given[row(keyword_by_key(section, key))];
 }
 
+bool
+loader_unclear(const struct loader *l)
+{
+	return l->unclear || (l->c->file == NULL && l->given[0]);
+}
+
 void
 loader_fail(struct loader *l, enum origin origin, unsigned line,
     const char *text)
@@ -67,6 +73,12 @@ loader_fail(struct loader *l, enum origin origin, unsigned line,
 		p->text = xasprintf("%s: %s", l->c->file, text);
 	else
 		p->text = xstrdup(text);
+	/* Two empty items of a list are one mistake. */
+	if (l->nproblems > 1 && p[-1].origin == origin && p[-1].line == line &&
+	    strcmp(p[-1].text, p->text) == 0) {
+		free(p->text);
+		l->nproblems--;
+	}
 }
 
 /* The last of several options counts; a list grows. */
@@ -111,6 +123,8 @@ loader_blame(struct loader *l, const struct setting *s, struct error *e)
 		error_prefix(e, "environment %s", s->from->env);
 	else if (s->origin == FROM_FILE)
 		error_prefix(e, "%s", s->from->key);
+	else if (s->origin == FROM_DEFAULT)
+		error_prefix(e, "%s", s->kw->key);
 	else if (s->from->option != NULL)
 		error_prefix(e, "option --%s", s->from->option);
 	loader_fail(l, s->origin, s->line, e->text);
@@ -239,9 +253,30 @@ report_problems(struct loader *l, void (*report)(void *, const char *),
 	return l->misused ? EX_USAGE : EX_CONFIG;
 }
 
+static void
+look_closer(struct loader *l, int (*look)(const struct config *,
+    struct error *))
+{
+	const struct setting *s = setting_find(l->c, "server", "identity");
+	struct error e;
+
+	if (s == NULL || (s->origin == FROM_DEFAULT && loader_unclear(l)))
+		return;
+	if (look(l->c, &e) == -1)
+		loader_blame(l, s, &e);
+}
+
 struct config *
 config_load(int argc, char **argv, void (*report)(void *arg, const char *line),
     void *arg, int *code)
+{
+	return config_check(argc, argv, NULL, report, arg, code);
+}
+
+struct config *
+config_check(int argc, char **argv, int (*look)(const struct config *,
+    struct error *), void (*report)(void *, const char *), void *arg,
+    int *code)
 {
 	struct loader l = { .c = xcalloc(1, sizeof(*l.c)) };
 	bool failed;
@@ -258,6 +293,8 @@ config_load(int argc, char **argv, void (*report)(void *arg, const char *line),
 	for (i = 1; i < nkeywords; i++)
 		load_default(&l, &keywords[i]);
 	load_finish(&l);
+	if (look != NULL)
+		look_closer(&l, look);
 
 	failed = l.nproblems > 0;
 	if (failed)

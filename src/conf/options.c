@@ -93,6 +93,8 @@ fail_option(struct loader *l, int code, const char *text)
 		fail_unknown(l, optopt == 0 ? text : letter);
 		return;
 	}
+	if (code == ':')	/* so that nothing else asks for it */
+		l->given[kw - keywords] = true;
 	if (optopt >= LONG_BASE)
 		error_set(&e, EX_USAGE, code == ':' ?
 		    "option --%s needs a value: --%s %s" :

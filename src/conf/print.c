@@ -121,6 +121,7 @@ config_usage(FILE *f)
 		if (kw->help != NULL)
 			usage_option(kw, f);
 	}
+	fprintf(f, "  %-*s  this text\n", OPTION_WIDTH, "-h, --help");
 	fprintf(f, "\nThe same by environment and by file, the option going "
 	    "first and the file last:\n");
 	for (kw = keywords; kw < keywords + nkeywords; kw++) {

@@ -12,21 +12,11 @@
 
 #define SECRET_FILE_MAX 4096
 
-/* systemd gives a user its credentials by an ACL, which looks like a group. */
-static bool
-is_credential(const char *path, const struct stat *st)
-{
-	const char *dir = getenv("CREDENTIALS_DIRECTORY");
-	size_t len = dir == NULL ? 0 : strlen(dir);
-
-	return len > 0 && st->st_uid == 0 && strncmp(path, dir, len) == 0 &&
-	    path[len] == '/' && strstr(path, "/../") == NULL;
-}
-
 static int
 check_access(const char *path, const struct stat *st, struct error *e)
 {
-	mode_t others = is_credential(path, st) ? S_IRWXO : S_IRWXG | S_IRWXO;
+	mode_t others = file_is_credential(path, st) ? S_IRWXO :
+	    S_IRWXG | S_IRWXO;
 
 	if (st->st_uid != 0 && st->st_uid != geteuid())
 		return error_set(e, EX_CONFIG, "%s belongs to another user; a "

@@ -5,7 +5,7 @@
 
 #include "orthrus/proto/server.h"
 
-#define FORM "expected [ssh://|tls://][user@]HOST[:PORT]"
+#define FORM "expected [ssh://][user@]HOST[:PORT]"
 
 static const struct {
 	const char *prefix;

@@ -447,20 +447,23 @@ on_failure(struct channel *ch, struct wire *w)
 	opened_or_failed(ch, reason, text);
 }
 
-static void
-on_data(struct channel *ch, struct wire *w)
-{
-	size_t len, taken = 0;
-	const uint8_t *p = wire_string(w, &len);
+/*
+ * Data of one channel that came in a row lands here, and goes to its socket
+ * with one write(2) instead of one for each packet.  For all sessions: it is
+ * empty whenever the loop runs.
+ */
+static struct {
+	struct channel *ch;		/* NULL: empty */
+	size_t len;
+	uint8_t data[LANDING_SIZE];
+} landing;
 
-	if (w->bad || len > ch->window || len > PACKET_MAX || ch->got_eof) {
-		mux_violation(ch->mux, "channel data beyond its window or end");
-		return;
-	}
-	ch->window -= (uint32_t)len;
-	if (!ch->owned || len == 0)
-		return;		/* closed here, CLOSE not yet seen there */
-	ch->mux->in += len;
+/* Hands on what has arrived; what is not taken stays with the channel. */
+static void
+take_in(struct channel *ch, const uint8_t *p, size_t len)
+{
+	size_t taken = 0;
+
 	if (ch->in.len == 0 && ch->want_read && ch->ep.relay != NULL)
 		taken = relay_offer(&ch->ep, p, len);
 	if (!ch->owned)
@@ -475,6 +478,41 @@ on_data(struct channel *ch, struct wire *w)
 			queue_reader(ch);
 	}
 	credit(ch, taken);
+}
+
+void
+channel_deliver(void)
+{
+	struct channel *ch = landing.ch;
+
+	if (ch == NULL)
+		return;
+	landing.ch = NULL;
+	if (ch->owned)
+		take_in(ch, landing.data, landing.len);
+}
+
+static void
+on_data(struct channel *ch, struct wire *w)
+{
+	size_t len;
+	const uint8_t *p = wire_string(w, &len);
+
+	if (w->bad || len > ch->window || len > PACKET_MAX || ch->got_eof) {
+		mux_violation(ch->mux, "channel data beyond its window or end");
+		return;
+	}
+	ch->window -= (uint32_t)len;
+	if (!ch->owned || len == 0)
+		return;		/* closed here, CLOSE not yet seen there */
+	ch->mux->in += len;
+	if (landing.ch != ch || landing.len + len > sizeof(landing.data)) {
+		channel_deliver();
+		landing.ch = ch;
+		landing.len = 0;
+	}
+	memcpy(landing.data + landing.len, p, len);
+	landing.len += len;
 }
 
 static void
@@ -531,6 +569,9 @@ channel_message(struct channel *ch, uint8_t type, struct wire *w)
 		mux_violation(ch->mux, "message for a channel that is not open");
 		return;
 	}
+	/* An end comes behind the data before it. */
+	if (type != MSG_CHANNEL_DATA)
+		channel_deliver();
 	switch (type) {
 	case MSG_CHANNEL_WINDOW_ADJUST:
 		on_adjust(ch, w);

@@ -15,7 +15,6 @@
 
 static const struct endpoint_ops channel_ops;
 
-/* Keeps the session's sum of unread bytes; below its limit, input goes on. */
 void
 channel_count(struct channel *ch)
 {
@@ -29,7 +28,9 @@ channel_count(struct channel *ch)
 	m->held += now - ch->held;
 	ch->held = now;
 	if (waited && m->held < HELD_MAX)
-		m->events.output(m->arg);	/* makes the session look */
+		mux_resume(m);
+	else if (!waited && m->held >= HELD_MAX)
+		mux_pause(m);
 }
 
 /* --- what libssh tells ------------------------------------------------ */
@@ -117,35 +118,27 @@ channel_create(struct mux *m, enum channel_state state)
 	return ch;
 }
 
-/* Of what refers to it in libssh: not while that has a callback running. */
-static void
-detach(struct channel *ch)
-{
-	if (ch->ssh != NULL)
-		ssh_remove_channel_callbacks(ch->ssh, &ch->callbacks);
-	if (ch->question != NULL)
-		ssh_message_free(ch->question);
-	ch->question = NULL;
-	TAILQ_REMOVE(&ch->mux->channels, ch, next);
-	ch->mux->nopen--;
-	ch->mux->held -= ch->held;
-	ch->mux = NULL;
-}
-
 static void
 release(struct channel *ch)
 {
+	if (ch->mux != NULL) {
+		TAILQ_REMOVE(&ch->mux->channels, ch, next);
+		ch->mux->nopen--;
+		ch->mux->held -= ch->held;
+	}
 	buffer_clear(&ch->in);
 	free(ch->words);
 	free(ch);
 }
 
+/* Closed by both sides, or never open: to free it sends nothing. */
 void
 channel_destroy(struct channel *ch)
 {
-	detach(ch);
-	/* Closed by both sides, or never open: this sends nothing. */
-	ssh_channel_free(ch->ssh);
+	ssh_channel ssh = ch->ssh;
+
+	channel_detach(ch);
+	ssh_channel_free(ssh);
 	release(ch);
 }
 
@@ -223,6 +216,8 @@ ch_consume(struct endpoint *ep, size_t n)
 	struct channel *ch = (struct channel *)ep;
 
 	buffer_drop(&ch->in, n);
+	if (ch->mux != NULL)
+		ch->moved_in = ch->mux->pauses;
 	channel_count(ch);
 }
 
@@ -367,18 +362,28 @@ channel_serve(struct channel *ch)
 	return true;
 }
 
+void
+channel_detach(struct channel *ch)
+{
+	if (ch->owned && ch->state == CHANNEL_OPEN && ch->unread > 0)
+		refill(ch);
+	if (ch->ssh != NULL)
+		ssh_remove_channel_callbacks(ch->ssh, &ch->callbacks);
+	ch->ssh = NULL;
+	if (ch->question != NULL)
+		ssh_message_free(ch->question);
+	ch->question = NULL;
+}
+
 /* The session is gone: whoever waits is told, what has arrived stays. */
 void
 channel_session_ended(struct channel *ch)
 {
+	struct mux *m = ch->mux;
 	channel_opened *opened = ch->opened;
 	void (*gone)(void *) = ch->gone;
 	void *arg = ch->arg;
 
-	if (ch->owned && ch->state == CHANNEL_OPEN && ch->unread > 0)
-		refill(ch);
-	detach(ch);
-	ch->lost = true;
 	if (!ch->owned || ch->state != CHANNEL_OPEN) {
 		release(ch);
 		if (opened != NULL)
@@ -387,6 +392,11 @@ channel_session_ended(struct channel *ch)
 			gone(arg);
 		return;
 	}
+	ch->lost = true;
+	ch->mux = NULL;
+	TAILQ_REMOVE(&m->channels, ch, next);
+	m->nopen--;
+	m->held -= ch->held;
 	if (ch->ep.relay != NULL)
 		relay_hangup(&ch->ep);
 }

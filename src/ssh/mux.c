@@ -396,6 +396,7 @@ mux_input(struct mux *m, size_t budget)
 {
 	int rc = packet_input(m->tap, budget);
 
+	channel_deliver();
 	if (rc != -1)
 		turn(m);
 	return rc;

@@ -31,6 +31,9 @@ struct event;
 #define WINDOW_LARGEST (2 * 1024 * 1024)
 #define WINDOW_BUDGET (32 * 1024 * 1024)
 
+/* Data in a row for one channel: one write to its socket. */
+#define LANDING_SIZE (256 * 1024)
+
 /* More than this unsent: streams wait, each woken in its turn. */
 #define BACKLOG_HIGH (128 * 1024)
 /* More than this unsent (answers nobody reads): input waits, too. */
@@ -114,6 +117,8 @@ void mux_soon(struct mux *m);
 /* channel.c */
 struct channel *channel_create(struct mux *m, enum channel_state state);
 void channel_destroy(struct channel *ch);
+/* Delivers what has landed for a channel; before anything else is done. */
+void channel_deliver(void);
 /* Packets for one channel; w stands behind the recipient's number. */
 void channel_message(struct channel *ch, uint8_t type, struct wire *w);
 void channel_session_ended(struct channel *ch);

@@ -7,8 +7,11 @@
 
 #include <event2/event.h>
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "orthrus/relay/relay.h"
 
 #include "mux_public.h"
 
@@ -71,6 +74,39 @@ mux_congested(struct mux *m)
 {
 	return m->rekeying || m->broken || m->held >= HELD_MAX ||
 	    backlog(m) >= BACKLOG_HIGH;
+}
+
+/* Nobody else gets on while these hold what they do not take. */
+static void
+on_patience(evutil_socket_t fd, short what, void *arg)
+{
+	struct mux *m = arg;
+	struct channel *ch;
+
+	(void)fd;
+	(void)what;
+	TAILQ_FOREACH(ch, &m->channels, next)
+		if (ch->held > 0 && ch->moved_in != m->pauses &&
+		    ch->ep.relay != NULL)
+			relay_abort(ch->ep.relay);
+	if (m->held >= HELD_MAX)
+		mux_pause(m);
+}
+
+void
+mux_pause(struct mux *m)
+{
+	static const struct timeval patience = { PATIENCE_SECONDS, 0 };
+
+	m->pauses++;
+	evtimer_add(m->patience, &patience);
+}
+
+void
+mux_resume(struct mux *m)
+{
+	evtimer_del(m->patience);
+	m->events.output(m->arg);	/* makes the session read again */
 }
 
 /* A timer, not event_active(): descriptors get their turn in between. */
@@ -191,6 +227,21 @@ step_requests(struct mux *m, bool news)
 	}
 }
 
+/*
+ * libssh reads the port that the far end has chosen from the last packet that
+ * came, whatever that is: the fewer streams there are, the better.
+ */
+bool
+mux_port_is_due(const struct mux *m)
+{
+	const struct request *r;
+
+	TAILQ_FOREACH(r, &m->requests, next)
+		if (r->kind == REQUEST_LISTEN && r->at.port == 0)
+			return true;
+	return false;
+}
+
 /* --- turns ------------------------------------------------------------ */
 
 /* Each once; who was served goes to the end of the line. */
@@ -221,8 +272,8 @@ reap(struct mux *m)
 	}
 }
 
-void
-mux_turn(struct mux *m)
+static void
+turn(struct mux *m)
 {
 	bool news = m->wire.in_bytes != m->seen;
 
@@ -231,7 +282,7 @@ mux_turn(struct mux *m)
 	if (mux_dead(m)) {
 		if (ssh_is_connected(m->session))
 			mux_violation(m, ssh_get_error(m->session));
-		else		/* makes the session look */
+		else		/* which says so */
 			m->events.output(m->arg);
 		return;
 	}
@@ -240,12 +291,12 @@ mux_turn(struct mux *m)
 		m->rekeying = false;
 	/* First: whatever comes next may change libssh's last error. */
 	if (!mux_flooded(m))
-		step_opens(m, news);
+		mux_step_opens(m, news);
 	serve(m);
 	if (!mux_flooded(m)) {
 		step_requests(m, news);
 		/* A message refers to its channel: none may be left. */
-		if (take_messages(m))
+		if (mux_take_messages(m))
 			reap(m);
 	}
 	mux_settle(m);
@@ -256,7 +307,76 @@ on_turn(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	mux_turn(arg);
+	turn(arg);
+}
+
+/* fd is not needed: libssh reads and writes its copy. */
+void
+mux_start(struct mux *m, int fd)
+{
+	(void)fd;
+	m->pump = ssh_event_new();
+	if (m->pump != NULL)
+		ssh_event_add_session(m->pump, m->session);
+}
+
+/* One read of 4 KiB by libssh, and one write of what waits. */
+static int
+pump(struct mux *m)
+{
+	errno = 0;
+	if (m->pump == NULL || ssh_event_dopoll(m->pump, 0) == SSH_ERROR ||
+	    !ssh_is_connected(m->session))
+		return -1;
+	return 0;
+}
+
+int
+mux_input(struct mux *m, size_t budget)
+{
+	uint64_t start = m->wire.in_bytes, before;
+
+	do {
+		before = m->wire.in_bytes;
+		if (pump(m) == -1)
+			return -1;
+	} while (m->wire.in_bytes != before && !m->broken &&
+	    m->wire.in_bytes - start < budget && !mux_flooded(m));
+	turn(m);
+	return m->wire.in_bytes != before;
+}
+
+int
+mux_output(struct mux *m)
+{
+	if ((ssh_get_status(m->session) & SSH_WRITE_PENDING ||
+	    mux_dead(m)) && pump(m) == -1)
+		return -1;
+	turn(m);
+	return (ssh_get_status(m->session) & SSH_WRITE_PENDING) != 0;
+}
+
+/* From here on libssh may free its channels. */
+static void
+let_go(struct mux *m)
+{
+	struct channel *ch;
+
+	m->broken = true;
+	TAILQ_FOREACH(ch, &m->channels, next)
+		channel_detach(ch);
+	if (m->pump != NULL) {
+		ssh_event_remove_session(m->pump, m->session);
+		ssh_event_free(m->pump);
+	}
+	m->pump = NULL;
+}
+
+void
+mux_disconnect(struct mux *m)
+{
+	let_go(m);
+	ssh_disconnect(m->session);
 }
 
 struct mux *
@@ -269,12 +389,14 @@ mux_new(struct event_base *base, ssh_session session,
 	m->events = *events;
 	m->arg = arg;
 	m->turn = evtimer_new(base, on_turn, m);
+	m->patience = evtimer_new(base, on_patience, m);
+	m->pauses = 1;
 	TAILQ_INIT(&m->channels);
 	TAILQ_INIT(&m->requests);
 	m->number = NUMBER_FIRST;
 	ssh_set_counters(session, &m->wire, &m->packets);
 	ssh_set_log_userdata(m);
-	ssh_set_log_callback(on_log);
+	ssh_set_log_callback(mux_on_log);
 	ssh_set_log_level(SSH_LOG_WARN);
 	return m;
 }
@@ -287,19 +409,19 @@ mux_free(struct mux *m)
 
 	if (m == NULL)
 		return;
-	m->broken = true;
+	let_go(m);
 	while ((r = TAILQ_FIRST(&m->requests)) != NULL) {
 		TAILQ_REMOVE(&m->requests, r, next);
 		if (r->answered != NULL)
 			r->answered(r->arg, false, r->at.port);
 		free(r);
 	}
-	/* libssh's own channels go with its session. */
 	while ((ch = TAILQ_FIRST(&m->channels)) != NULL)
 		channel_session_ended(ch);
 	ssh_set_counters(m->session, NULL, NULL);
 	ssh_set_log_userdata(NULL);
 	event_free(m->turn);
+	event_free(m->patience);
 	free(m);
 }
 

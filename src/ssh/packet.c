@@ -35,6 +35,7 @@ void ssh_packet_set_callbacks(ssh_session session,
 int ssh_packet_send_unimplemented(ssh_session session, uint32_t seqnum);
 int ssh_buffer_pack_va(struct ssh_buffer_struct *buffer, const char *format,
     size_t argc, va_list ap);
+uint32_t ssh_buffer_pass_bytes(struct ssh_buffer_struct *buffer, uint32_t len);
 struct ssh_socket_struct;
 int ssh_packet_socket_callback(const void *data, size_t len, void *session);
 int __real_ssh_socket_write(struct ssh_socket_struct *socket,
@@ -87,6 +88,7 @@ int
 __wrap__ssh_buffer_pack(struct ssh_buffer_struct *buffer, const char *format,
     size_t argc, ...)
 {
+	static const uint8_t header[5];
 	va_list ap;
 	int i, rc = SSH_OK;
 
@@ -96,10 +98,13 @@ __wrap__ssh_buffer_pack(struct ssh_buffer_struct *buffer, const char *format,
 		va_end(ap);
 		return rc;
 	}
+	/* Room for the header, which else moves the whole packet along. */
+	ssh_buffer_add_data(buffer, header, sizeof(header));
 	for (i = 0; i < outgoing_n && rc == SSH_OK; i++)
 		if (ssh_buffer_add_data(buffer, outgoing[i].iov_base,
 		    (uint32_t)outgoing[i].iov_len) != 0)
 			rc = SSH_ERROR;
+	ssh_buffer_pass_bytes(buffer, sizeof(header));
 	/* Sending may make libssh build packets of its own (a re-keying). */
 	outgoing = NULL;
 	return rc;

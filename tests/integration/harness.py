@@ -15,6 +15,8 @@ import subprocess
 import tempfile
 import time
 
+import pytest
+
 from system import (DIES_WITH_US, alive, children, descriptors, fingerprint,
                     free_port, send_signal, until)
 from targets import Target
@@ -23,6 +25,16 @@ ORTHRUS = os.path.abspath(os.environ.get("ORTHRUS", "./orthrus"))
 SSHD = "/usr/sbin/sshd"
 SANITIZERS = ("AddressSanitizer", "LeakSanitizer", "runtime error:",
               "MemorySanitizer", "ThreadSanitizer", "==ERROR")
+
+
+def needs_remote_unix(options):
+    """Skips a test with -R on a Unix socket where the build has none."""
+    if any(option == "-R" and str(spec).startswith("/")
+           for option, spec in zip(options, options[1:])):
+        said = subprocess.run([ORTHRUS, "--version"], capture_output=True,
+                              text=True).stdout
+        if "no remote Unix sockets" in said:
+            pytest.skip("this build has no remote Unix sockets")
 
 
 class Sshd:
@@ -297,6 +309,7 @@ class Lab:
     def orthrus(self, servers, *options, socks5=True, wait=20, env=None,
                 control=None, **how):
         """Starts "connect" and waits until it is ready (wait=0: does not)."""
+        needs_remote_unix(options)
         if socks5 is True:
             socks5 = f"127.0.0.1:{free_port()}"
         control = control or self.path("control.sock")

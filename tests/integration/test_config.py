@@ -39,12 +39,16 @@ def settings(run):
     return found
 
 
+def make_key(path):
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "",
+                    "-f", path], check=True)
+
+
 @pytest.fixture
 def home(tmp_path):
     """A folder with keys key0 ... key3 and secrets secret0 ... secret3."""
     for i in range(4):
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C",
-                        "", "-f", tmp_path / f"key{i}"], check=True)
+        make_key(tmp_path / f"key{i}")
         (tmp_path / f"secret{i}").write_text(f"swordfish{i}\n")
         (tmp_path / f"secret{i}").chmod(0o600)
     return tmp_path
@@ -240,8 +244,12 @@ def test_socks5_login(home):
 
 def test_default_socks5_gives_way(home):
     path, _ = write(home, "")
-    found = settings(check(home, "-c", path, "-L", "1080:h:80"))
-    assert found["socks5.listen"] == [("off", "default")]
+    run = check(home, "-c", path, "-L", "1080:h:80")
+    assert run.returncode == 0
+    assert "\nsocks5.listen = off  # default\n" in run.stdout
+    assert run.stderr.startswith("note: no SOCKS5 server, ")
+    assert check(home, "-c", path, "-L", "1080:h:80", "-D",
+                 "off").stderr == ""
     run = check(home, "-c", path, "-L", "1080:h:80", "-D", "1080")
     assert run.returncode == 78
     assert "listened on by the forward L1 too" in run.stderr
@@ -284,7 +292,8 @@ def test_bad_file(path, tmp_path):
     shutil.copyfile(path, tmp_path / "a.ini")
     path, expect = tmp_path / "a.ini", path.with_suffix(".expect")
     path.chmod(0o600)
-    run = check(tmp_path, "--config", path)
+    make_key(tmp_path / "id_ed25519")
+    run = check(tmp_path, "--config", path, STATE_DIRECTORY=str(tmp_path))
     assert run.returncode == 78
     assert run.stdout == ""
     lines = run.stderr.splitlines()
@@ -399,6 +408,9 @@ def test_bad_environment(home):
     run = check(home, "-c", path, ORTHRUS_FORWARD="80:h:80,,81")
     assert run.returncode == 78
     assert run.stderr.count("environment ORTHRUS_FORWARD: ") == 2
+    run = check(home, "-c", path, ORTHRUS_HOST_KEY=",")
+    assert run.returncode == 78
+    assert len(run.stderr.splitlines()) == 1, run.stderr
 
 
 def test_no_server(home):
@@ -407,6 +419,39 @@ def test_no_server(home):
     run = check(home, "-c", empty)
     assert run.returncode == 78
     assert run.stderr.startswith(f"{empty}:1: no server to dial: write ")
+
+
+@pytest.mark.parametrize("args, error", [
+    (["-c"], "option -c needs a value: -c FILE"),
+    (["-ikey0", "--server"], "option --server needs a value: --server SERVER"),
+    (["--config", ""], "option --config: an empty value; write one, or "
+     "leave it out")])
+def test_no_server_for_another_reason(home, args, error):
+    """What was to bring the server is at fault; it is told alone."""
+    run = check(home, *args)
+    assert run.returncode == 64
+    assert run.stderr == error + "\n"
+
+
+def test_sample(home):
+    """Good once a server is set, and with all that is commented out."""
+    sample = (BAD.parent.parent / "contrib/orthrus.ini").read_text()
+    path = home / "a.ini"
+    path.write_text(sample)
+    run = check(home, "-c", path, "-i", home / "key0")
+    assert run.returncode == 78
+    assert run.stderr.startswith(f"{path}:") and \
+        "no server to dial: write " in run.stderr
+    assert len(run.stderr.splitlines()) == 1
+    for settable in ("address =", r"\[|[a-z]"):
+        path.write_text(re.sub(f"(?m)^#(?={settable})", "", sample))
+        found = settings(check(home, "-c", path, "-i", home / "key0"))
+        assert found["server.address"][0][0] == \
+            "ssh://tunnel@host.example.com:22"
+    assert found["forward postgres.spec"][0][0] == \
+        "localhost:5432:db.internal:5432"
+    assert found["remote web.spec"][0][0] == \
+        "localhost:8080:127.0.0.1:80"
 
 
 def test_crlf_is_accepted(home):
@@ -424,6 +469,15 @@ def test_identity_is_checked(home):
     where = line[f"identity = {home}/none"]
     assert run.stderr.startswith(f"{path}:{where}: identity: ")
     assert "orthrus keygen" in run.stderr
+    path.write_text(path.read_text() + "[log]\nlevel = loud\n")
+    run = check(home, "-c", path)
+    assert run.returncode == 78
+    assert ["identity: there is no" in line for line in
+            run.stderr.splitlines()] == [True, False], "both in one run"
+    path.write_text("[server]\naddress = h\n")
+    run = check(home, "-c", path, STATE_DIRECTORY=str(home))
+    assert run.returncode == 78
+    assert run.stderr.startswith("identity: there is no identity ")
     (home / "key1").chmod(0o644)
     run = check(home, "-c", path, "-i", home / "key1")
     assert run.returncode == 78

@@ -1,12 +1,16 @@
 """What "orthrus status" and the command line say."""
 
 import json
+import os
 import re
+import shutil
+import subprocess
 import time
 
 import pytest
 
 import socks
+from harness import ORTHRUS
 from system import free_port, until
 from targets import echo, payload, read_exactly
 
@@ -161,10 +165,52 @@ def test_nothing_runs(lab):
         assert not done.stdout.strip()
 
 
+def test_asks_nobody_else(lab, busy):
+    """The only socket there is will do, but not if another was named."""
+    env = {"RUNTIME_DIRECTORY": lab.path("only")}
+    os.mkdir(lab.path("only"))
+    os.symlink(busy.control, lab.path("only/x.sock"))
+    done = lab.run("status", env=env)
+    assert done.returncode == 0, done.text
+    lab.write("other.ini", "[agent]\nname = other\n")
+    for name, value in (("ORTHRUS_NAME", "other"),
+                        ("ORTHRUS_CONTROL", lab.path("none.sock")),
+                        ("ORTHRUS_CONFIG", lab.path("other.ini"))):
+        done = lab.run("status", env={**env, name: value})
+        assert done.returncode == 69, done.text
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_not_permitted(lab, busy):
+    """Another user hears so, not that nothing runs."""
+    program = lab.path("orthrus")
+    shutil.copy(ORTHRUS, program)
+    os.chmod(lab.dir, 0o755)
+    os.chmod(os.path.dirname(busy.control), 0o755)
+    done = subprocess.run([program, "status", "--control", busy.control],
+                          user=65534, group=65534, extra_groups=[],
+                          capture_output=True, text=True)
+    assert done.returncode == 77, done.stderr
+    assert "may not" in done.stderr and "not running" not in done.stderr
+
+
 def test_after_the_end(lab, busy):
     assert busy.stop() == 0
     done = lab.run("status", "--control", busy.control)
     assert done.returncode == 69, done.text
+
+
+def test_text_of_socks5(lab, sshd, busy):
+    """Its counters; and once the session is gone, why."""
+    conn = socks.open_through(lab, busy, "localhost", busy.target.port)
+    done = lab.run("status", "--control", busy.control)
+    assert re.search(r"^SOCKS5 on .*: up, 1 open, 1 in total$", done.stdout,
+                     re.MULTILINE), done.stdout
+    assert "last error" not in done.stdout
+    sshd.stop()
+    until("it says why", 20, lambda: "\nlast error: " in lab.run(
+        "status", "--control", busy.control).stdout)
+    conn.close()
 
 
 @pytest.mark.parametrize("command", [
@@ -198,6 +244,7 @@ def test_version(lab):
     [], ["no-such-command"], ["--no-such-option"],
     ["connect", "--no-such-option"], ["status", "--no-such-option"],
     ["check", "--no-such-option"], ["keygen", "--no-such-option"],
+    ["keygen", "-x"], ["keygen", "surplus"], ["keygen", "-o"],
     ["connect", "--server"], ["status", "--wait", "soon"],
     ["status", "surplus"], ["connect", "--server", "h", "surplus"]],
     ids=lambda a: " ".join(a) or "nothing")
@@ -205,6 +252,9 @@ def test_bad_usage(lab, arguments):
     done = lab.run(*arguments)
     assert done.returncode == 64, done.text
     assert done.stderr.strip() and not done.stdout
+    if arguments and arguments[0] in ("keygen", "status"):
+        assert done.stderr.startswith(f"orthrus {arguments[0]}: ")
+        assert arguments[-1].lstrip("-") in done.stderr.splitlines()[0]
 
 
 def test_why_it_is_not_connected(lab):

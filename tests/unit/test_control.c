@@ -232,8 +232,10 @@ test_status(void **state)
 	assert_int_equal(STATUS(&out, ARG("--control"), a.path), 0);
 	assert_int_equal(STATUS(&out, ARG("--json")), 0);
 	assert_non_null(strstr(out, "\"rtt_ms\": 3"));
-	/* Nobody says which: there is only one. */
 	setenv("ORTHRUS_NAME", "other", 1);
+	assert_int_equal(STATUS(&out), EX_UNAVAILABLE);
+	/* Nobody says which: there is only one. */
+	unsetenv("ORTHRUS_NAME");
 	assert_int_equal(STATUS(&out), 0);
 	setenv("ORTHRUS_NAME", "a", 1);
 	document = "not JSON";

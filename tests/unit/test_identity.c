@@ -117,6 +117,14 @@ test_file_refused(void **state)
 		assert_int_equal(run("chmod 600 open && chown 65534 open"),
 		    0);
 		expect_refused("open", "owned by user 65534");
+		/* systemd's credentials have an ACL that shows as 0440. */
+		assert_int_equal(run("cp other cred && chmod 440 cred"), 0);
+		expect_refused("cred", "chmod 600");
+		setenv("CREDENTIALS_DIRECTORY", dir, 1);
+		expect_loaded("cred");
+		assert_int_equal(run("chmod 444 cred"), 0);
+		expect_refused("cred", "chmod 600");
+		unsetenv("CREDENTIALS_DIRECTORY");
 	}
 }
 
@@ -217,6 +225,25 @@ test_generate(void **state)
 }
 
 static void
+test_generate_for_a_service(void **state)
+{
+	struct error e = { 0 };
+	char *path = in_dir("service/new"), *line;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(run("mkdir service && chown 65534:65533 service"),
+	    0);
+	line = identity_generate(path, NULL, &e);
+	assert_non_null(line);
+	assert_int_equal(run("test \"$(stat -c %u:%g service/new "
+	    "service/new.pub | sort -u)\" = 65534:65533"), 0);
+	free(line);
+	free(path);
+}
+
+static void
 test_generate_leaves_no_half(void **state)
 {
 	struct error e = { 0 };
@@ -248,6 +275,7 @@ main(void)
 		cmocka_unit_test(test_certificate),
 		cmocka_unit_test(test_certificate_is_on_the_key),
 		cmocka_unit_test(test_generate),
+		cmocka_unit_test(test_generate_for_a_service),
 		cmocka_unit_test(test_generate_leaves_no_half),
 	};
 

@@ -4,6 +4,7 @@
 
 #include <sys/stat.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "orthrus/base/error.h"
@@ -16,6 +17,12 @@
  * EFBIG when over max.  Never blocks on a FIFO.
  */
 char *file_read(const char *path, size_t max, size_t *len, struct stat *st);
+
+/*
+ * True for a file in $CREDENTIALS_DIRECTORY: systemd lets a service's user
+ * read it by an ACL, which looks as if the group could.
+ */
+bool file_is_credential(const char *path, const struct stat *st);
 
 /*
  * Makes the directories above path that are missing, with mode 0700.

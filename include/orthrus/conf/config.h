@@ -68,6 +68,15 @@ struct config {
 struct config *config_load(int argc, char **argv,
     void (*report)(void *arg, const char *line), void *arg, int *code);
 
+/*
+ * As config_load(), but look() is shown what there is when all values have
+ * been read, right or wrong; an error that it finds (-1 with *e) is one of
+ * server.identity and is reported with the others.
+ */
+struct config *config_check(int argc, char **argv,
+    int (*look)(const struct config *c, struct error *e),
+    void (*report)(void *arg, const char *line), void *arg, int *code);
+
 void config_free(struct config *c);
 
 /*

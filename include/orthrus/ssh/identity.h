@@ -26,7 +26,7 @@ struct ssh_key_struct *identity_key(const struct identity *id);
 /*
  * Makes a new key and writes it to path with mode 0600, its directory being
  * created with 0700 when missing, and its public half to "PATH.pub"; never
- * overwrites.  The public key line ("ssh-ed25519 AAAA... comment") is
+ * overwrites.  What root makes belongs to the owner of its directory.  The public key line ("ssh-ed25519 AAAA... comment") is
  * returned for the caller to free; NULL with *e (EX_CANTCREAT).
  */
 char *identity_generate(const char *path, const char *comment,

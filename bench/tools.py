@@ -1,0 +1,140 @@
+"""What bench/run measures with: the load generator, the delaying link, the
+laboratory of the integration tests, and the numbers of this machine."""
+
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+
+SOURCE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(SOURCE.parent / "tests/integration"))
+
+GCM = "aes256-gcm@openssh.com"
+CHACHA = "chacha20-poly1305@openssh.com"
+
+
+class NotMeasured(Exception):
+    """Why a number cannot be had; the table says so and the run goes on."""
+
+
+def brief(error):
+    """One line of an error; of a long one the end, where the cause is."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 160 else "..." + text[-157:]
+
+
+def compile_tools(folder):
+    """Builds load and delay, so that any orthrus can be measured without
+    configuring this tree."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, sources in (("load", sorted(SOURCE.glob("load*.c"))),
+                          ("delay", [SOURCE / "delay.c"])):
+        subprocess.run(
+            [os.environ.get("CC", "cc"), "-O2", "-std=gnu11", "-D_GNU_SOURCE",
+             "-Wall", "-pthread", "-o", str(folder / name),
+             *map(str, sources)], check=True)
+
+
+class Tools:
+    """Runs the programs that compile_tools() made."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def load(self, test, tunnel=None, seconds=2.0, warmup=0.5, count=1,
+             signals=(), target=None, limit=120):
+        """One measurement of bench/load through a tunnel, or without one."""
+        from system import DIES_WITH_US, free_port
+        target = target or (tunnel.target if tunnel else free_port())
+        argv = [str(self.folder / "load"), "-t", f"127.0.0.1:{target}",
+                "-s", str(seconds), "-w", str(warmup), "-n", str(count)]
+        if tunnel:
+            argv += ["-c", f"127.0.0.1:{tunnel.via}"]
+            argv += ["-x"] if tunnel.socks else []
+            for pid in tunnel.pids():
+                argv += ["-p", str(pid)]
+        for sig, pid in signals:
+            argv += ["-k", f"{int(sig)}:{pid}"]
+        done = subprocess.Popen(
+            [*DIES_WITH_US, *argv, test], stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        try:
+            out, said = done.communicate(timeout=limit)
+        except subprocess.TimeoutExpired:
+            raise NotMeasured(f"{test}: not done in {limit} s") from None
+        finally:
+            done.kill()
+            done.wait()
+        if done.returncode != 0:
+            raise NotMeasured(f"{test}: {said.strip() or done.returncode}")
+        return json.loads(out)
+
+    def link(self, lab, server_port, milliseconds):
+        """A delaying link to that port."""
+        from system import DIES_WITH_US, free_port
+        return lab.own(Process(
+            [*DIES_WITH_US, str(self.folder / "delay"), str(free_port()),
+             str(server_port), str(milliseconds)]))
+
+
+class Process:
+    """A process that a Lab can own."""
+
+    def __init__(self, argv, log=subprocess.DEVNULL, **how):
+        self.port = int(argv[-3]) if argv[-3].isdigit() else None
+        self.process = subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            start_new_session=True, **how)
+        self.pid = self.process.pid
+
+    def running(self):
+        return self.process.poll() is None
+
+    def close(self):
+        if self.running():
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(5)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+        self.process.wait()
+
+
+def said_by(*argv):
+    """The first line that a program says, on whatever stream."""
+    try:
+        done = subprocess.run(argv, capture_output=True, text=True,
+                              errors="replace", timeout=20,
+                              stdin=subprocess.DEVNULL)
+    except OSError:
+        return "not installed"
+    return (done.stdout + done.stderr).strip().partition("\n")[0]
+
+
+def cpu_model():
+    for line in open("/proc/cpuinfo"):
+        if line.startswith("model name"):
+            return re.sub(r"\s+", " ", line.partition(":")[2].strip())
+    return os.uname().machine
+
+
+def cipher_speed(name):
+    """Megabytes per second of one core in packets of 32 KiB, by openssl."""
+    done = subprocess.run(
+        ["openssl", "speed", "-mr", "-elapsed", "-seconds", "1", "-bytes",
+         "32768", "-evp", name], capture_output=True, text=True)
+    found = re.search(r"^\+F:\d+:[^:]+:([\d.]+)", done.stdout, re.M)
+    return round(float(found[1]) / 1e6, 1) if found else None
+
+
+def limits(tools):
+    """What nothing here can exceed: loopback and one core's ciphers."""
+    found = {"loopback_mbit_s": tools.load("down", seconds=1)["mbit_s"],
+             "loopback_connects_s": tools.load("connects", seconds=1, count=64)
+             ["per_second"]}
+    for name in ("aes-256-gcm", "chacha20-poly1305"):
+        found[f"{name}_mb_s"] = cipher_speed(name)
+    return found
