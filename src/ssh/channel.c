@@ -198,13 +198,21 @@ send_adjust(struct channel *ch, uint32_t bytes)
 		ch->window += bytes;
 }
 
-/* Twice the window for a stream whose reader keeps up, within the budget. */
+/*
+ * Twice the window for a stream whose reader keeps up and whose sender used
+ * half of it faster than our grants reach him, within the budget.
+ */
 static uint32_t
 grow(struct channel *ch)
 {
 	uint32_t more = ch->window_size;
+	uint64_t now = mux_now(), took = now - ch->granted_at;
+	uint64_t round_trip = ch->mux->round_trip;
 
-	if (!ch->kept_up || more > WINDOW_LARGEST - ch->window_size ||
+	ch->granted_at = now;
+	if (round_trip < ROUND_TRIP_LEAST)
+		round_trip = ROUND_TRIP_LEAST;
+	if (took > 2 * round_trip || !ch->kept_up || more > WINDOW_LARGEST - ch->window_size ||
 	    ch->mux->window_sum + more > WINDOW_BUDGET)
 		return 0;
 	ch->window_size += more;

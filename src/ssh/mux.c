@@ -47,6 +47,8 @@ answer(struct mux *m, bool ok, struct wire *w)
 		return;
 	}
 	TAILQ_REMOVE(&m->requests, r, next);
+	if (r->sent_at != 0)
+		m->round_trip = mux_now() - r->sent_at;
 	if (ok && r->port_in_answer) {
 		port = wire_u32(w);
 		if (w->bad || port == 0 || port > 65535)
@@ -115,6 +117,7 @@ mux_ping(struct mux *m, mux_answered *answered, void *arg)
 	iov.iov_base = b;
 	iov.iov_len = (size_t)(p - b);
 	ask(m, &iov, 0, false, answered, arg);
+	TAILQ_LAST(&m->requests, request_list)->sent_at = mux_now();
 }
 
 void

@@ -21,14 +21,16 @@ struct event;
 #define PACKET_MIN 256		/* a peer that takes less is refused */
 
 /*
- * Windows that we grant.  A channel starts small and doubles each time its
- * stream has used half of it without leaving anything unread; all that was
- * granted beyond the smallest window stays under one budget for the session,
- * so that readers who stop cannot make memory grow.
+ * Windows that we grant.  A channel starts small and doubles when half of it
+ * was used within two round trips without leaving anything unread, that is,
+ * when the window is what holds it back; so it follows the bandwidth-delay
+ * product.  All that was granted beyond the smallest window stays under one
+ * budget for the session, so that readers who stop cannot make memory grow.
  */
 #define WINDOW_SMALLEST (16 * 1024)
 #define WINDOW_INITIAL (64 * 1024)
-#define WINDOW_LARGEST (2 * 1024 * 1024)
+#define WINDOW_LARGEST (16 * 1024 * 1024)	/* 1.3 Gbit/s at 100 ms */
+#define ROUND_TRIP_LEAST 1000	/* us; less is only the scheduler's luck */
 #define WINDOW_BUDGET (32 * 1024 * 1024)
 
 /* Data in a row for one channel: one write to its socket. */
@@ -55,6 +57,7 @@ struct channel {
 	uint32_t window;		/* what they may still send */
 	uint32_t window_size;		/* what it is refilled to */
 	uint32_t credit;		/* consumed, not yet granted again */
+	uint64_t granted_at;		/* us; when it was last refilled */
 	struct buffer in;		/* arrived, not yet taken */
 
 	bool kept_up;			/* nothing was left unread lately */
@@ -78,9 +81,12 @@ struct request {		/* a global request that waits for its answer */
 	TAILQ_ENTRY(request) next;
 	mux_answered *answered;
 	void *arg;
+	uint64_t sent_at;	/* us; of a ping, else 0 */
 	uint16_t port;		/* asked for; 0: the answer holds it */
 	bool port_in_answer;
 };
+
+TAILQ_HEAD(request_list, request);
 
 struct mux {
 	ssh_session session;
@@ -97,12 +103,14 @@ struct mux {
 	size_t window_sum;		/* of all channels' window_size */
 	struct channel_list readers, writers, dead;
 	unsigned turn_number;
-	TAILQ_HEAD(, request) requests;
+	uint64_t round_trip;		/* us, as the last ping took */
+	struct request_list requests;
 	size_t nopen;
 	uint64_t total, in, out;
 };
 
 /* output.c */
+uint64_t mux_now(void);		/* microseconds of the monotonic clock */
 /* Nothing more is sent or heard; the owner ends the session. */
 void mux_violation(struct mux *m, const char *what);
 /* One packet: 0, or -1 when the session is broken. */

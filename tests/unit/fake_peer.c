@@ -12,6 +12,8 @@
 
 #define FEED_MAX 70000
 
+uint64_t __wrap_mux_now(void);
+
 struct packet_tap {
 	packet_handler *handler;
 	void *arg;
@@ -94,6 +96,12 @@ packet_send(struct packet_tap *tap, const struct iovec *iov, int n)
 	fake.watch(&s);
 	free(s.p);
 	return fake.rekeying ? 1 : 0;
+}
+
+uint64_t
+__wrap_mux_now(void)
+{
+	return fake.now;
 }
 
 void
