@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 
 #include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 
 #include <errno.h>
 #include <stdlib.h>
@@ -176,12 +178,21 @@ sock_release(struct socket_endpoint *s)
 	event_free_finalize(0, s->readable, sock_finalize);
 }
 
+/*
+ * Bytes that a TCP peer may yet take.  One that has reset the connection takes
+ * none; what a Unix socket took is the peer's already.
+ */
 static int
 unsent(const struct socket_endpoint *s)
 {
+	struct tcp_info info;
+	socklen_t len = sizeof(info);
 	int n;
 
-	return ioctl(s->fd, SIOCOUTQ, &n) == 0 ? n : 0;
+	if (getsockopt(s->fd, IPPROTO_TCP, TCP_INFO, &info, &len) == -1 ||
+	    info.tcpi_state == TCP_CLOSE || ioctl(s->fd, SIOCOUTQ, &n) == -1)
+		return 0;
+	return n;
 }
 
 /* Ends the lingering when all was taken, or nothing for some time. */

@@ -50,10 +50,9 @@ channel_create(struct mux *m, enum channel_state state)
 	m->nopen++;
 	ch->owned = true;
 	ch->kept_up = true;
-	ch->window_size = m->window_sum < WINDOW_BUDGET ? WINDOW_INITIAL :
-	    WINDOW_SMALLEST;
-	ch->window = ch->window_size;
-	m->window_sum += ch->window_size;
+	ch->window_first = WINDOW_INITIAL >>
+	    ((m->nopen > 256) + (m->nopen > 1024));
+	ch->window = ch->window_size = ch->window_first;
 	/* A peer that ignores its window is cut off before this is reached. */
 	buffer_init(&ch->in, WINDOW_LARGEST);
 	return ch;
@@ -71,7 +70,7 @@ channel_destroy(struct channel *ch)
 			TAILQ_REMOVE(&m->writers, ch, writers);
 		if (ch->in_dead)
 			TAILQ_REMOVE(&m->dead, ch, dead);
-		m->window_sum -= ch->window_size;
+		m->grown -= ch->window_size - ch->window_first;
 		m->channels[ch->id] = NULL;
 		m->free_ids[m->nfree++] = ch->id;
 		m->nopen--;
@@ -213,10 +212,10 @@ grow(struct channel *ch)
 	if (round_trip < ROUND_TRIP_LEAST)
 		round_trip = ROUND_TRIP_LEAST;
 	if (took > 2 * round_trip || !ch->kept_up || more > WINDOW_LARGEST - ch->window_size ||
-	    ch->mux->window_sum + more > WINDOW_BUDGET)
+	    ch->mux->grown + more > WINDOW_BUDGET)
 		return 0;
 	ch->window_size += more;
-	ch->mux->window_sum += more;
+	ch->mux->grown += more;
 	return more;
 }
 
@@ -227,15 +226,14 @@ grow(struct channel *ch)
 static uint32_t
 shrink(struct channel *ch, uint32_t bytes)
 {
-	uint32_t less = ch->window_size / 2;
+	uint32_t less = (ch->window_size - ch->window_first) / 2;
 
-	if (ch->window_size <= WINDOW_INITIAL ||
-	    ch->mux->window_sum + WINDOW_INITIAL <= WINDOW_BUDGET)
+	if (less == 0 || ch->mux->grown + WINDOW_INITIAL <= WINDOW_BUDGET)
 		return 0;
 	if (less > bytes)
 		less = bytes;
 	ch->window_size -= less;
-	ch->mux->window_sum -= less;
+	ch->mux->grown -= less;
 	return less;
 }
 

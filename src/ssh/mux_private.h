@@ -24,11 +24,11 @@ struct event;
  * Windows that we grant.  A channel starts small and doubles when half of it
  * was used within two round trips without leaving anything unread, that is,
  * when the window is what holds it back; so it follows the bandwidth-delay
- * product.  All that was granted beyond the smallest window stays under one
- * budget for the session, so that readers who stop cannot make memory grow.
+ * product.  All growth of a session stays under one budget, and the more
+ * channels there are, the smaller a new one starts, so that readers who stop
+ * cannot make memory grow; those who idle take nothing from the busy.
  */
-#define WINDOW_SMALLEST (16 * 1024)
-#define WINDOW_INITIAL (64 * 1024)
+#define WINDOW_INITIAL (64 * 1024)	/* half with 256, 1/4 with 1,024 */
 #define WINDOW_LARGEST (16 * 1024 * 1024)	/* 1.3 Gbit/s at 100 ms */
 #define ROUND_TRIP_LEAST 1000	/* us; less is only the scheduler's luck */
 #define WINDOW_BUDGET (32 * 1024 * 1024)
@@ -56,6 +56,7 @@ struct channel {
 	uint32_t send_window, send_packet;
 	uint32_t window;		/* what they may still send */
 	uint32_t window_size;		/* what it is refilled to */
+	uint32_t window_first;		/* what it began with */
 	uint32_t credit;		/* consumed, not yet granted again */
 	uint64_t granted_at;		/* us; when it was last refilled */
 	struct buffer in;		/* arrived, not yet taken */
@@ -100,7 +101,7 @@ struct mux {
 	struct channel **channels;	/* by our number */
 	uint32_t *free_ids;
 	size_t nslots, nfree;
-	size_t window_sum;		/* of all channels' window_size */
+	size_t grown;			/* windows beyond their first size */
 	struct channel_list readers, writers, dead;
 	unsigned turn_number;
 	uint64_t round_trip;		/* us, as the last ping took */

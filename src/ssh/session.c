@@ -128,7 +128,6 @@ fail_libssh(struct session *s, const char *what)
 		    what, text[0] != '\0' ? text : "connection closed");
 		return;
 	}
-
 	fail(s, EX_UNAVAILABLE, "%s: %s", what,
 	    text[0] != '\0' ? text : "connection closed");
 }
@@ -289,9 +288,7 @@ lost(struct session *s)
 static void
 turn(struct session *s)
 {
-	bool was_flooded = mux_flooded(s->mux);
-
-	if (!was_flooded && mux_input(s->mux, TURN_BYTES) == -1) {
+	if (!mux_flooded(s->mux) && mux_input(s->mux, TURN_BYTES) == -1) {
 		lost(s);
 		return;
 	}
