@@ -68,13 +68,12 @@ struct packet_tap {
 
 /*
  * What one recv(2) may bring, for all sessions.  libssh handles the packets of
- * one call by recursion, so they are fed to it in slices: a slice of the
- * smallest packets is some 1,800 levels of a small frame.
+ * one call by recursion: of the smallest ones that is some 1,800 levels of a
+ * small frame.  Four times as much was slower (7.0 against 6.6 Gbit/s): this
+ * and what it is decrypted to stay in the cache.
  */
-#define INPUT_SIZE (256 * 1024)
-#define SLICE (64 * 1024)
+#define INPUT_SIZE (64 * 1024)
 static uint8_t input[INPUT_SIZE];
-
 
 /*
  * Whose turn it is, and the packet that packet_send() is handing over;
@@ -248,18 +247,14 @@ hand_over(struct packet_tap *tap)
 static int
 feed(struct packet_tap *tap, const uint8_t *p, size_t n)
 {
-	size_t slice = n < SLICE ? n : SLICE;
 	int used;
 
 	while (n > 0 && ssh_is_connected(tap->session)) {
-		used = ssh_packet_socket_callback(p, slice, tap->session);
-		if (used <= 0 && slice == n)
+		used = ssh_packet_socket_callback(p, n, tap->session);
+		if (used <= 0)
 			break;
-		if (used > 0) {
-			p += used;
-			n -= (size_t)used;
-		}
-		slice = used <= 0 || n < SLICE ? n : SLICE;
+		p += used;
+		n -= (size_t)used;
 	}
 	if (!ssh_is_connected(tap->session) ||
 	    (ssh_get_status(tap->session) & SSH_CLOSED_ERROR))
