@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/ssh/identity.h"
 
@@ -64,6 +65,9 @@ agent_apply_tunnels(struct agent *a, const struct config *c, struct error *e)
 	size_t i, n = 0;
 	int rc;
 
+	if (!c->socks5 && c->socks5_default)
+		log_warn("a forward listens on SOCKS5's default port: going on "
+		    "without SOCKS5 (--socks5 chooses another address)");
 	if (c->socks5) {
 		if (c->socks5_password_file != NULL && (password =
 		    secret_load(c->socks5_password_file, e)) == NULL)

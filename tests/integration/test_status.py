@@ -282,3 +282,10 @@ def test_why_a_connection_failed(lab, sshd):
     assert "could not connect" in error and str(target) not in error
     assert "could not connect" in agent.log()
     assert str(target) not in agent.log()
+
+
+def test_default_socks5_that_gives_way_is_told(lab):
+    """A forward on port 1080 leaves no SOCKS5; that is said."""
+    done = lab.refused(f"127.0.0.1:{free_port()}", "--no-reconnect",
+                       "-L", "1080:localhost:80", socks5=None, host_key=False)
+    assert "without SOCKS5" in done.text
