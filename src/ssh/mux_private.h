@@ -94,7 +94,7 @@ struct mux {
 	struct packet_tap *tap;
 	struct mux_events events;
 	void *arg;
-	struct event *turn;		/* runs mux_turn() soon */
+	struct event *turn;		/* runs what was put off, soon */
 	bool broken;			/* nothing is sent or heard any more */
 	bool rekeying;			/* libssh queues what we send */
 
