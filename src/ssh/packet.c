@@ -54,7 +54,7 @@ struct packet_tap {
 	ssh_packet_callback newkeys_table[1];
 
 	int fd;
-	bool ours_in, ours_out;		/* taken over from libssh's socket */
+	bool ours;			/* taken over from libssh's socket */
 	bool wrote;			/* libssh gave us bytes to send */
 	struct buffer rest;		/* of a packet that is not complete */
 	/*
@@ -129,7 +129,7 @@ int
 __wrap_ssh_socket_write(struct ssh_socket_struct *socket, const void *data,
     uint32_t len)
 {
-	if (current == NULL || !current->ours_out)
+	if (current == NULL || !current->ours)
 		return __real_ssh_socket_write(socket, data, len);
 	current->wrote = true;
 	queue(current, data, len);
@@ -204,7 +204,7 @@ packet_send(struct packet_tap *tap, const struct iovec *iov, int n)
 	current = tap;
 	outgoing = iov;
 	outgoing_n = n;
-	tap->wrote = !tap->ours_out;
+	tap->wrote = !tap->ours;
 	rc = ssh_packet_send_unimplemented(tap->session, 0);
 	current = before;
 	if (outgoing != NULL) {		/* the step we route was not taken */
@@ -222,7 +222,8 @@ packet_take_over(struct packet_tap *tap, int fd)
 
 /*
  * libssh's socket may still hold a part of a packet, or bytes to send: it
- * goes on until it is empty-handed.  Returns -1 when the session is over.
+ * goes on until it is empty-handed, and then gives up both ways at once, for
+ * while it sends it also reads.  Returns -1 when the session is over.
  */
 static int
 hand_over(struct packet_tap *tap)
@@ -238,8 +239,7 @@ hand_over(struct packet_tap *tap)
 	if (rc == SSH_ERROR || !ssh_is_connected(tap->session))
 		return -1;
 	status = ssh_get_status(tap->session);
-	tap->ours_in = (status & SSH_READ_PENDING) == 0;
-	tap->ours_out = (status & SSH_WRITE_PENDING) == 0;
+	tap->ours = (status & (SSH_READ_PENDING | SSH_WRITE_PENDING)) == 0;
 	return 0;
 }
 
@@ -297,9 +297,9 @@ packet_input(struct packet_tap *tap, size_t budget)
 
 	current = tap;
 	errno = 0;
-	if (!tap->ours_in || !tap->ours_out)
+	if (!tap->ours)
 		rc = hand_over(tap);
-	if (rc == 0 && tap->ours_in)
+	if (rc == 0 && tap->ours)
 		do {
 			rc = read_some(tap, &got);
 			total += got;
@@ -313,7 +313,7 @@ packet_output(struct packet_tap *tap)
 {
 	ssize_t n;
 
-	if (!tap->ours_out)
+	if (!tap->ours)
 		return ssh_get_status(tap->session) & SSH_WRITE_PENDING ? 1 : 0;
 	while (tap->out_len > tap->out_off) {
 		n = send(tap->fd, tap->out + tap->out_off,
