@@ -58,18 +58,29 @@ channel_create(struct mux *m, enum channel_state state)
 	return ch;
 }
 
+static void
+unqueue(struct channel *ch)
+{
+	struct mux *m = ch->mux;
+
+	if (ch->in_readers)
+		TAILQ_REMOVE(&m->readers, ch, readers);
+	if (ch->in_writers)
+		TAILQ_REMOVE(&m->writers, ch, writers);
+	if (ch->in_held)
+		TAILQ_REMOVE(&m->held, ch, writers);
+	if (ch->in_dead)
+		TAILQ_REMOVE(&m->dead, ch, dead);
+	ch->in_readers = ch->in_writers = ch->in_held = ch->in_dead = false;
+}
+
 void
 channel_destroy(struct channel *ch)
 {
 	struct mux *m = ch->mux;
 
 	if (m != NULL) {
-		if (ch->in_readers)
-			TAILQ_REMOVE(&m->readers, ch, readers);
-		if (ch->in_writers)
-			TAILQ_REMOVE(&m->writers, ch, writers);
-		if (ch->in_dead)
-			TAILQ_REMOVE(&m->dead, ch, dead);
+		unqueue(ch);
 		m->grown -= ch->window_size - ch->window_first;
 		m->channels[ch->id] = NULL;
 		m->free_ids[m->nfree++] = ch->id;
@@ -118,13 +129,7 @@ channel_session_ended(struct channel *ch)
 	void (*gone)(void *) = ch->gone;
 	void *arg = ch->arg;
 
-	if (ch->in_readers)
-		TAILQ_REMOVE(&m->readers, ch, readers);
-	if (ch->in_writers)
-		TAILQ_REMOVE(&m->writers, ch, writers);
-	if (ch->in_dead)
-		TAILQ_REMOVE(&m->dead, ch, dead);
-	ch->in_readers = ch->in_writers = ch->in_dead = false;
+	unqueue(ch);
 	m->channels[ch->id] = NULL;
 	ch->mux = NULL;
 	ch->lost = true;
@@ -171,17 +176,51 @@ queue_reader(struct channel *ch)
 	mux_soon(ch->mux);
 }
 
-static void
-queue_writer(struct channel *ch)
+static bool
+cannot_send(const struct channel *ch)
 {
-	if (ch->in_writers)
+	return ch->lost || ch->got_close || ch->sent_close || ch->sent_eof;
+}
+
+/* Bulk beside small streams, at a peer that is known to answer marks. */
+static bool
+held_back(const struct channel *ch)
+{
+	return ch->rate.bulk && ch->mux->round_trip != 0 &&
+	    pace_holds(&ch->mux->pace, &ch->rate, mux_now());
+}
+
+void
+channel_queue_writer(struct channel *ch)
+{
+	if (ch->in_writers || ch->in_held)
 		return;
+	if (!cannot_send(ch) && held_back(ch) &&
+	    pace_room(&ch->mux->pace) == 0) {
+		ch->in_held = true;
+		TAILQ_INSERT_TAIL(&ch->mux->held, ch, writers);
+		return;
+	}
 	ch->in_writers = true;
 	ch->write_turn = ch->mux->turn_number;
 	TAILQ_INSERT_TAIL(&ch->mux->writers, ch, writers);
 	/* While the session is congested, its next turn serves the queue. */
 	if (!mux_congested(ch->mux))
 		mux_soon(ch->mux);
+}
+
+void
+channel_let_go(struct mux *m)
+{
+	struct channel_list held = TAILQ_HEAD_INITIALIZER(held);
+	struct channel *ch;
+
+	TAILQ_CONCAT(&held, &m->held, writers);
+	while ((ch = TAILQ_FIRST(&held)) != NULL) {
+		TAILQ_REMOVE(&held, ch, writers);
+		ch->in_held = false;
+		channel_queue_writer(ch);
+	}
 }
 
 static void
@@ -197,9 +236,17 @@ send_adjust(struct channel *ch, uint32_t bytes)
 		ch->window += bytes;
 }
 
+/* Bulk that makes small streams wait. */
+static bool
+slowed(const struct channel *ch)
+{
+	return ch->mux->pace.queueing && held_back(ch);
+}
+
 /*
  * Twice the window for a stream whose reader keeps up and whose sender used
- * half of it faster than our grants reach him, within the budget.
+ * all of it, or half of it faster than our grants reach him, within the
+ * budget.
  */
 static uint32_t
 grow(struct channel *ch)
@@ -207,11 +254,15 @@ grow(struct channel *ch)
 	uint32_t more = ch->window_size;
 	uint64_t now = mux_now(), took = now - ch->granted_at;
 	uint64_t round_trip = ch->mux->round_trip;
+	bool quick;
 
 	ch->granted_at = now;
 	if (round_trip < ROUND_TRIP_LEAST)
 		round_trip = ROUND_TRIP_LEAST;
-	if (took > 2 * round_trip || !ch->kept_up || more > WINDOW_LARGEST - ch->window_size ||
+	quick = ch->used_up || took <= 2 * round_trip;
+	ch->used_up = false;
+	if (!quick || !ch->kept_up || slowed(ch) ||
+	    more > WINDOW_LARGEST - ch->window_size ||
 	    ch->mux->grown + more > WINDOW_BUDGET)
 		return 0;
 	ch->window_size += more;
@@ -220,15 +271,18 @@ grow(struct channel *ch)
 }
 
 /*
- * When the budget is spent, a channel that has grown gives back half of its
- * window at a time, by being granted less than it has used.
+ * When the budget is spent, or small streams wait, a channel that has grown
+ * gives back half of its window at a time, by being granted less than it has
+ * used.
  */
 static uint32_t
 shrink(struct channel *ch, uint32_t bytes)
 {
 	uint32_t less = (ch->window_size - ch->window_first) / 2;
 
-	if (less == 0 || ch->mux->grown + WINDOW_INITIAL <= WINDOW_BUDGET)
+	if (less == 0)
+		return 0;
+	if (ch->mux->grown + WINDOW_INITIAL <= WINDOW_BUDGET && !slowed(ch))
 		return 0;
 	if (less > bytes)
 		less = bytes;
@@ -251,6 +305,8 @@ credit(struct channel *ch, size_t n)
 	bytes = ch->credit;
 	ch->credit = 0;
 	less = shrink(ch, bytes);
+	if (held_back(ch) && pace_wants_mark(&ch->mux->pace))
+		mux_mark(ch->mux);
 	bytes = less > 0 ? bytes - less : bytes + grow(ch);
 	ch->kept_up = ch->in.len == 0;
 	if (bytes > 0)
@@ -281,18 +337,19 @@ ch_consume(struct endpoint *ep, size_t n)
 	credit(ch, n);
 }
 
-static bool
-cannot_send(const struct channel *ch)
-{
-	return ch->lost || ch->got_close || ch->sent_close || ch->sent_eof;
-}
-
 size_t
 channel_room(struct channel *ch)
 {
+	size_t room;
+
 	if (cannot_send(ch))
 		return SIZE_MAX;	/* let it try: write() says EPIPE */
-	return mux_congested(ch->mux) ? 0 : ch->send_window;
+	if (mux_congested(ch->mux))
+		return 0;
+	room = ch->send_window;
+	if (held_back(ch) && pace_room(&ch->mux->pace) < room)
+		room = pace_room(&ch->mux->pace);
+	return room;
 }
 
 static size_t
@@ -308,11 +365,15 @@ ch_write(struct endpoint *ep, const uint8_t *p, size_t n)
 	uint8_t head[9], *h;
 	struct iovec iov[2];
 	size_t done = 0, len;
+	bool held;
 
 	if (cannot_send(ch)) {
 		errno = EPIPE;
 		return -1;
 	}
+	held = held_back(ch);
+	if (held && n > pace_room(&ch->mux->pace))
+		n = pace_room(&ch->mux->pace);
 	while (done < n && ch->send_window > 0 && !mux_congested(ch->mux)) {
 		len = n - done;
 		if (len > ch->send_window)
@@ -336,11 +397,17 @@ ch_write(struct endpoint *ep, const uint8_t *p, size_t n)
 		ch->send_window -= (uint32_t)len;
 		ch->mux->out += len;
 		done += len;
+		if (!held)
+			continue;
+		pace_sent(&ch->mux->pace, len);
+		if (pace_wants_mark(&ch->mux->pace))
+			mux_mark(ch->mux);
 	}
 	if (done == 0) {
 		errno = EAGAIN;
 		return -1;
 	}
+	pace_moved(&ch->mux->pace, &ch->rate, done, mux_now());
 	return (ssize_t)done;
 }
 
@@ -370,7 +437,7 @@ ch_watch(struct endpoint *ep, bool readable, bool writable)
 		queue_reader(ch);
 	/* Without window, WINDOW_ADJUST queues it. */
 	if (writable && (ch->send_window > 0 || cannot_send(ch)))
-		queue_writer(ch);
+		channel_queue_writer(ch);
 }
 
 static void
@@ -509,9 +576,12 @@ on_data(struct channel *ch, struct wire *w)
 		return;
 	}
 	ch->window -= (uint32_t)len;
+	if (ch->window == 0)
+		ch->used_up = true;
 	if (!ch->owned || len == 0)
 		return;		/* closed here, CLOSE not yet seen there */
 	ch->mux->in += len;
+	pace_moved(&ch->mux->pace, &ch->rate, len, mux_now());
 	if (landing.ch != ch || landing.len + len > sizeof(landing.data)) {
 		channel_deliver();
 		landing.ch = ch;
@@ -532,7 +602,7 @@ on_adjust(struct channel *ch, struct wire *w)
 	}
 	ch->send_window += bytes;
 	if (ch->want_write && bytes > 0)
-		queue_writer(ch);
+		channel_queue_writer(ch);
 }
 
 static void

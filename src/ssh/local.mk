@@ -18,6 +18,8 @@ liborthrus_a_SOURCES += \
 	src/ssh/mux.c \
 	src/ssh/mux_private.h \
 	src/ssh/output.c \
+	src/ssh/pace.c \
+	src/ssh/pace.h \
 	src/ssh/packet.c \
 	src/ssh/packet.h
 else

@@ -49,6 +49,12 @@ answer(struct mux *m, bool ok, struct wire *w)
 	TAILQ_REMOVE(&m->requests, r, next);
 	if (r->sent_at != 0)
 		m->round_trip = mux_now() - r->sent_at;
+	if (r->mark) {
+		pace_answered(&m->pace, r->bytes, m->round_trip, mux_now());
+		if (m->pace.unmarked > 0 && pace_wants_mark(&m->pace))
+			mux_mark(m);
+		channel_let_go(m);
+	}
 	if (ok && r->port_in_answer) {
 		port = wire_u32(w);
 		if (w->bad || port == 0 || port > 65535)
@@ -118,6 +124,17 @@ mux_ping(struct mux *m, mux_answered *answered, void *arg)
 	iov.iov_len = (size_t)(p - b);
 	ask(m, &iov, 0, false, answered, arg);
 	TAILQ_LAST(&m->requests, request_list)->sent_at = mux_now();
+}
+
+void
+mux_mark(struct mux *m)
+{
+	struct request *r;
+
+	mux_ping(m, NULL, NULL);
+	r = TAILQ_LAST(&m->requests, request_list);
+	r->mark = true;
+	r->bytes = pace_mark(&m->pace);
 }
 
 void
@@ -358,9 +375,12 @@ wake_writers(struct mux *m)
 	    ch->write_turn != m->turn_number && !mux_congested(m)) {
 		TAILQ_REMOVE(&m->writers, ch, writers);
 		ch->in_writers = false;
-		if (ch->want_write && ch->ep.relay != NULL &&
-		    channel_room(ch) > 0)
+		if (!ch->want_write || ch->ep.relay == NULL)
+			continue;
+		if (channel_room(ch) > 0)
 			relay_writable(&ch->ep);
+		else if (ch->send_window > 0)
+			channel_queue_writer(ch);	/* held meanwhile */
 	}
 }
 
@@ -434,6 +454,8 @@ mux_new(struct event_base *base, ssh_session session,
 	TAILQ_INIT(&m->readers);
 	TAILQ_INIT(&m->writers);
 	TAILQ_INIT(&m->dead);
+	TAILQ_INIT(&m->held);
+	pace_init(&m->pace);
 	TAILQ_INIT(&m->requests);
 	m->tap = packet_tap_new(session, on_packet, m);
 	return m;

@@ -13,6 +13,7 @@
 #include "orthrus/proto/wire.h"
 #include "orthrus/ssh/mux.h"
 
+#include "pace.h"
 #include "packet.h"
 
 struct event;
@@ -21,16 +22,16 @@ struct event;
 #define PACKET_MIN 256		/* a peer that takes less is refused */
 
 /*
- * Windows that we grant.  A channel starts small and doubles when half of it
- * was used within two round trips without leaving anything unread, that is,
- * when the window is what holds it back; so it follows the bandwidth-delay
- * product.  All growth of a session stays under one budget, and the more
+ * Windows that we grant.  A channel starts small and doubles when all of it
+ * was used before we granted more, or half of it within two round trips,
+ * without leaving anything unread, that is, when the window is what holds it
+ * back; so it follows the bandwidth-delay product.  All growth of a session stays under one budget, and the more
  * channels there are, the smaller a new one starts, so that readers who stop
  * cannot make memory grow; those who idle take nothing from the busy.
  */
 #define WINDOW_INITIAL (64 * 1024)	/* half with 256, 1/4 with 1,024 */
 #define WINDOW_LARGEST (16 * 1024 * 1024)	/* 1.3 Gbit/s at 100 ms */
-#define ROUND_TRIP_LEAST 1000	/* us; less is only the scheduler's luck */
+#define ROUND_TRIP_LEAST 4000	/* us; a busy server takes as long */
 #define WINDOW_BUDGET (32 * 1024 * 1024)
 
 /* Data in a row for one channel: one write to its socket. */
@@ -60,16 +61,18 @@ struct channel {
 	uint32_t credit;		/* consumed, not yet granted again */
 	uint64_t granted_at;		/* us; when it was last refilled */
 	struct buffer in;		/* arrived, not yet taken */
+	struct pace_rate rate;
 
 	bool kept_up;			/* nothing was left unread lately */
+	bool used_up;			/* the window was, since the last grant */
 	bool got_eof, sent_eof;
 	bool got_close, sent_close;
 	bool lost;			/* the session ended under it */
 	bool owned;			/* someone still holds the endpoint */
 	bool want_read, want_write;	/* watch() */
-	bool in_readers, in_writers, in_dead;
+	bool in_readers, in_writers, in_held, in_dead;
 	unsigned read_turn, write_turn;	/* in which it was queued */
-	TAILQ_ENTRY(channel) readers, writers, dead;
+	TAILQ_ENTRY(channel) readers, writers, dead;	/* held: writers */
 
 	channel_opened *opened;
 	void (*gone)(void *arg);
@@ -85,6 +88,8 @@ struct request {		/* a global request that waits for its answer */
 	uint64_t sent_at;	/* us; of a ping, else 0 */
 	uint16_t port;		/* asked for; 0: the answer holds it */
 	bool port_in_answer;
+	bool mark;		/* pace.h: it stands for so many bytes */
+	size_t bytes;
 };
 
 TAILQ_HEAD(request_list, request);
@@ -103,6 +108,8 @@ struct mux {
 	size_t nslots, nfree;
 	size_t grown;			/* windows beyond their first size */
 	struct channel_list readers, writers, dead;
+	struct channel_list held;	/* bulk that waits for a mark */
+	struct pace pace;
 	unsigned turn_number;
 	uint64_t round_trip;		/* us, as the last ping took */
 	struct request_list requests;
@@ -118,6 +125,8 @@ void mux_violation(struct mux *m, const char *what);
 int mux_send(struct mux *m, const struct iovec *iov, int n);
 /* A packet that is only a type and the recipient's channel number. */
 int mux_send_to_peer(struct channel *ch, uint8_t type);
+/* A mark behind the bulk sent so far (pace.h). */
+void mux_mark(struct mux *m);
 /* True while streams must wait with what they have to send. */
 bool mux_congested(struct mux *m);
 /* Has what was put off done by the loop, after descriptors had their turn. */
@@ -130,6 +139,10 @@ void channel_destroy(struct channel *ch);
 void channel_deliver(void);
 /* Packets for one channel; w stands behind the recipient's number. */
 void channel_message(struct channel *ch, uint8_t type, struct wire *w);
+/* It has room again, or something to be told: in its turn. */
+void channel_queue_writer(struct channel *ch);
+/* A mark was answered: those it held may go on. */
+void channel_let_go(struct mux *m);
 void channel_session_ended(struct channel *ch);
 void channel_retire(struct channel *ch);
 size_t channel_room(struct channel *ch);

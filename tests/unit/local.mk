@@ -110,6 +110,11 @@ tests_unit_test_mux_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_mux_LDADD = $(unit_ldadd)
 tests_unit_test_mux_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=mux_now
 
+unit_tests += tests/unit/test_pace
+tests_unit_test_pace_SOURCES = tests/unit/test_pace.c
+tests_unit_test_pace_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_pace_LDADD = $(unit_ldadd)
+
 unit_tests += tests/unit/test_channel
 tests_unit_test_channel_SOURCES = tests/unit/test_channel.c $(mux_sources)
 tests_unit_test_channel_CPPFLAGS = $(unit_cppflags)

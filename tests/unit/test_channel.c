@@ -623,6 +623,81 @@ test_reader_does_not_stop_writers(void **state)
 	mux_setup(state);
 }
 
+/* Answers every mark that went out; returns the bytes of data before them. */
+static size_t
+answer_marks(uint32_t peer, size_t *marks)
+{
+	const struct sent *s;
+	size_t sum = 0, n = 0;
+
+	while ((s = fake_next()) != NULL) {
+		if (s->type == MSG_GLOBAL_REQUEST)
+			n++;
+		else if (s->type == MSG_CHANNEL_DATA &&
+		    sent_u32(s, 0) == peer)
+			sum += sent_u32(s, 4);
+	}
+	*marks = n;
+	fake.now += 1000;
+	for (; n > 0; n--)
+		fake_feed(MSG_REQUEST_FAILURE, "");
+	return sum;
+}
+
+/*
+ * Bulk beside a small stream goes on only as marks are answered; without one,
+ * or once the small stream is silent, it is not held.
+ */
+static void
+test_bulk_beside_a_small_stream(void **state)
+{
+	static struct stream other;
+	size_t marks, sum, n, rounds = 0;
+
+	(void)state;
+	fake.now = 1000000;
+	mux_ping(mux, NULL, NULL);
+	answer_marks(7, &marks);
+	assert_int_equal(marks, 1);
+	stream_open(&other, 8);
+	fake_feed(MSG_CHANNEL_WINDOW_ADJUST, "uu", one.id, 1 << 30);
+	give(&one, 1024 * 1024, false);
+	run(&one);
+	assert_int_equal(answer_marks(7, &marks), 1024 * 1024);
+	assert_int_equal(marks, 0);
+
+	stream_data(&other, 0, 64);
+	give(&one, 1024 * 1024, false);
+	run(&one);
+	for (sum = 0; sum < 1024 * 1024; sum += n) {
+		give(&other, 64, false);	/* is never in its way */
+		run(&other);
+		assert_int_equal(other.local.in_len, 0);
+		n = answer_marks(7, &marks);
+		assert_in_range(n, 1, 512 * 1024);
+		assert_in_range(marks, 1, 16);
+		run(&one);
+		rounds++;
+	}
+	assert_int_equal(sum, 1024 * 1024);
+	assert_in_range(rounds, 4, 64);
+
+	fake.now += 2000000;
+	give(&one, 1024 * 1024, false);
+	run(&one);
+	assert_int_equal(answer_marks(7, &marks), 1024 * 1024);
+
+	/* The session may end while it is held. */
+	stream_data(&other, 0, 64);
+	give(&one, 1024 * 1024, false);
+	run(&one);
+	assert_true(one.local.in_len > 0);
+	assert_int_equal(violations, 0);
+	mux_teardown(state);
+	stream_release(&other);
+	mux_setup(state);
+}
+
 #define GREEDY 24
 
 /* One turn of a stream whose reader keeps up: n bytes, within its window. */
@@ -707,6 +782,7 @@ main(void)
 		TEST(test_rekeying),
 		TEST(test_fair_when_congested),
 		TEST(test_reader_does_not_stop_writers),
+		TEST(test_bulk_beside_a_small_stream),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
