@@ -245,8 +245,8 @@ slowed(const struct channel *ch)
 
 /*
  * Twice the window for a stream whose reader keeps up and whose sender used
- * all of it, or half of it faster than our grants reach him, within the
- * budget.
+ * half of it faster than our grants reach him, or all of a small one, within
+ * the budget.
  */
 static uint32_t
 grow(struct channel *ch)
@@ -259,7 +259,8 @@ grow(struct channel *ch)
 	ch->granted_at = now;
 	if (round_trip < ROUND_TRIP_LEAST)
 		round_trip = ROUND_TRIP_LEAST;
-	quick = ch->used_up || took <= 2 * round_trip;
+	quick = (ch->used_up && ch->window_size < WINDOW_SMALL) ||
+	    took <= 2 * round_trip;
 	ch->used_up = false;
 	if (!quick || !ch->kept_up || slowed(ch) ||
 	    more > WINDOW_LARGEST - ch->window_size ||

@@ -22,16 +22,18 @@ struct event;
 #define PACKET_MIN 256		/* a peer that takes less is refused */
 
 /*
- * Windows that we grant.  A channel starts small and doubles when all of it
- * was used before we granted more, or half of it within two round trips,
- * without leaving anything unread, that is, when the window is what holds it
- * back; so it follows the bandwidth-delay product.  All growth of a session stays under one budget, and the more
+ * Windows that we grant.  A channel starts small and doubles when half of it
+ * was used within two round trips without leaving anything unread, that is,
+ * when the window is what holds it back; so it follows the bandwidth-delay
+ * product.  A small one doubles whenever it was used up: a server with many
+ * channels may take longer to come round than the network does.  All growth of a session stays under one budget, and the more
  * channels there are, the smaller a new one starts, so that readers who stop
  * cannot make memory grow; those who idle take nothing from the busy.
  */
 #define WINDOW_INITIAL (64 * 1024)	/* half with 256, 1/4 with 1,024 */
 #define WINDOW_LARGEST (16 * 1024 * 1024)	/* 1.3 Gbit/s at 100 ms */
-#define ROUND_TRIP_LEAST 4000	/* us; a busy server takes as long */
+#define WINDOW_SMALL (256 * 1024)
+#define ROUND_TRIP_LEAST 1000	/* us; less is only the scheduler's luck */
 #define WINDOW_BUDGET (32 * 1024 * 1024)
 
 /* Data in a row for one channel: one write to its socket. */
