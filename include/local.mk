@@ -23,6 +23,10 @@ noinst_HEADERS += \
 	include/orthrus/ssh/mux.h \
 	include/orthrus/ssh/selftest.h \
 	include/orthrus/ssh/session.h \
+	include/orthrus/muzzle/http.h \
+	include/orthrus/muzzle/muzzle.h \
+	include/orthrus/muzzle/policy.h \
+	include/orthrus/muzzle/redact.h \
 	include/orthrus/tunnel/tunnel.h \
 	include/orthrus/agent/commands.h \
 	include/orthrus/agent/control.h \

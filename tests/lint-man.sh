@@ -10,7 +10,7 @@ mandoc -T lint -W warning docs/*.[1-9]
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-for command in connect check keygen status; do
+for command in connect check keygen muzzle status; do
 	"$ORTHRUS" $command --help
 done >"$work/help"
 

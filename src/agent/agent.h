@@ -53,6 +53,9 @@ void agent_link_config(const struct agent *a, struct link_config *lc);
 /* Reads the configuration again.  A faulty one is told and changes nothing. */
 void agent_reload(struct agent *a);
 
+/* Each stream takes a descriptor: as many as we may have. */
+void raise_descriptor_limit(void);
+
 /* The document of "orthrus status --json"; the caller frees it. */
 char *agent_snapshot(void *agent);
 

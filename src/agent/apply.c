@@ -1,6 +1,7 @@
 /* From the configuration to what runs: keys, and the list of tunnels. */
 #include "config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -82,6 +83,14 @@ agent_apply_tunnels(struct agent *a, const struct config *c, struct error *e)
 		list = add(list, &n, TUNNEL_LOCAL, &c->local[i]);
 	for (i = 0; i < c->nremote; i++)
 		list = add(list, &n, TUNNEL_REMOTE, &c->remote[i]);
+	if (c->docker) {
+		list = add(list, &n, TUNNEL_DOCKER, NULL);
+		list[n - 1].spec.listen = c->docker_remote;
+		list[n - 1].spec.to.kind = ADDRESS_UNIX;
+		snprintf(list[n - 1].spec.to.path,
+		    sizeof(list[n - 1].spec.to.path), "%s", c->docker_socket);
+		list[n - 1].policy = c->docker_policy;
+	}
 	rc = tunnels_apply(a->tunnels, list, n, e);
 	free(list);
 	secret_free(password);

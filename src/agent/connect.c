@@ -256,8 +256,7 @@ watch_signals(struct agent *a)
 
 /* --- life ------------------------------------------------------------- */
 
-/* Each stream takes a descriptor: as many as we may have. */
-static void
+void
 raise_descriptor_limit(void)
 {
 	struct rlimit limit;

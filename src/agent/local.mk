@@ -7,6 +7,7 @@ liborthrus_a_SOURCES += \
 	src/agent/control.c \
 	src/agent/help.c \
 	src/agent/keygen.c \
+	src/agent/muzzle_cmd.c \
 	src/agent/notify.c \
 	src/agent/reload.c \
 	src/agent/snapshot.c \

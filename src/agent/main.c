@@ -20,6 +20,7 @@ static const struct command {
 	{ "check", cmd_check,
 	    "validate the configuration and show where each value is from" },
 	{ "keygen", cmd_keygen, "make an Ed25519 key" },
+	{ "muzzle", cmd_muzzle, "filter a Docker socket, as a local proxy" },
 	{ "status", cmd_status, "show what the running process does" },
 };
 

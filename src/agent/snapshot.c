@@ -44,8 +44,32 @@ address_json(const struct address *a)
 }
 
 struct lists {
-	json_t *socks5, *forwards;
+	json_t *socks5, *forwards, *docker;
 };
+
+/* The contract's docker object; what it has of a forward comes in o. */
+static void
+add_docker(json_t *docker, json_t *o, const struct tunnel_info *t)
+{
+	char text[ADDRESS_TEXT_MAX];
+
+	json_object_del(o, "listen");
+	json_object_update(docker, o);
+	json_decref(o);
+	address_format(&t->listen, text);
+	json_object_set_new(docker, "socket", address_json(&t->spec->to));
+	json_object_set_new(docker, "remote", json_string(text));
+	json_object_set_new(docker, "docker_host",
+	    t->state != TUNNEL_UP ? json_null() : json_sprintf("%s%s",
+	    t->listen.kind == ADDRESS_UNIX ? "unix://" : "tcp://", text));
+	json_object_set_new(docker, "ping", json_boolean(t->docker.ping));
+	json_object_set_new(docker, "ping_error", t->docker.ping ?
+	    json_null() : json_string(t->docker.error));
+	json_object_set_new(docker, "allowed",
+	    json_integer((json_int_t)t->docker.allowed));
+	json_object_set_new(docker, "denied",
+	    json_integer((json_int_t)t->docker.denied));
+}
 
 static void
 add_tunnel(void *arg, const struct tunnel_info *t)
@@ -68,6 +92,10 @@ add_tunnel(void *arg, const struct tunnel_info *t)
 		json_decref(o);
 		return;
 	}
+	if (t->kind == TUNNEL_DOCKER) {
+		add_docker(to->docker, o, t);
+		return;
+	}
 	json_object_set_new(o, "kind", json_string(t->kind == TUNNEL_LOCAL ?
 	    "local" : "remote"));
 	json_object_set_new(o, "name", json_string(t->name));
@@ -81,7 +109,8 @@ char *
 agent_snapshot(void *arg)
 {
 	const struct agent *a = arg;
-	struct lists lists = { json_pack("{s:n}", "listen"), json_array() };
+	struct lists lists = { json_pack("{s:n}", "listen"), json_array(),
+	    json_object() };
 	struct mux_counters c = { 0 };
 	struct link_info info;
 	char server[SERVER_TEXT_MAX], *text;
@@ -108,6 +137,9 @@ agent_snapshot(void *arg)
 	    json_string(info.session.host_key));
 	json_object_set_new(o, "socks5", lists.socks5);
 	json_object_set_new(o, "forwards", lists.forwards);
+	json_object_set_new(o, "docker", json_object_size(lists.docker) > 0 ?
+	    json_incref(lists.docker) : json_null());
+	json_decref(lists.docker);
 	json_object_set_new(o, "channels", json_pack("{s:I, s:I}",
 	    "open", (json_int_t)c.open,
 	    "total", (json_int_t)(a->past.total + c.total)));

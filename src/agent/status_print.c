@@ -41,9 +41,11 @@ bool
 status_ready(const json_t *status)
 {
 	const json_t *forwards = json_object_get(status, "forwards");
+	const json_t *docker = json_object_get(status, "docker");
 	size_t i;
 
-	if (!is_text(status, "state", "connected"))
+	if (!is_text(status, "state", "connected") ||
+	    (json_is_object(docker) && !is_text(docker, "state", "up")))
 		return false;
 	for (i = 0; i < json_array_size(forwards); i++)
 		if (!is_text(json_array_get(forwards, i), "state", "up"))
@@ -165,6 +167,14 @@ print_docker(const json_t *docker)
 	    field(docker, "remote", b), field(docker, "state", c));
 	printf(", %s allowed, %s denied\n", field(docker, "allowed", a),
 	    field(docker, "denied", b));
+	if (json_is_string(json_object_get(docker, "error")))
+		printf("Docker: %s\n", field(docker, "error", a));
+	if (!json_is_true(json_object_get(docker, "ping")))
+		printf("Docker: the engine does not answer: %s\n",
+		    field(docker, "ping_error", a));
+	else if (json_is_string(json_object_get(docker, "docker_host")))
+		printf("Docker: the engine answers; there with "
+		    "DOCKER_HOST=%s\n", field(docker, "docker_host", a));
 }
 
 void

@@ -23,6 +23,8 @@ struct setting {
 #define KW_LIST	0x2		/* environment and file take a comma list */
 #define KW_ADD	0x4		/* the origins add up, none hides another */
 #define KW_NAMED 0x8		/* its section has a name: [forward NAME] */
+#define KW_COMMA 0x10		/* the option takes a comma list, too */
+#define KW_OPTIONAL 0x20	/* the option's value may be left out: fixed */
 
 /* A row of the table that options, environment, file and help follow. */
 struct keyword {
@@ -65,6 +67,11 @@ int set_host_key(struct config *, struct setting *, struct error *);
 int set_socks5(struct config *, struct setting *, struct error *);
 int set_local(struct config *, struct setting *, struct error *);
 int set_remote(struct config *, struct setting *, struct error *);
+int set_docker_socket(struct config *, struct setting *, struct error *);
+int set_docker_remote(struct config *, struct setting *, struct error *);
+int set_docker_allow(struct config *, struct setting *, struct error *);
+int set_docker_redact(struct config *, struct setting *, struct error *);
+int set_mode(struct config *, struct setting *, struct error *);
 int set_control(struct config *, struct setting *, struct error *);
 int set_level(struct config *, struct setting *, struct error *);
 int set_format(struct config *, struct setting *, struct error *);

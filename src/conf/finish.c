@@ -225,6 +225,21 @@ check_secret(struct loader *l, const struct setting *s, size_t max)
 	secret_free(secret);
 }
 
+/* The socket is shared when it is named, or when ORTHRUS_MODE says so. */
+static void
+decide_docker(struct loader *l)
+{
+	const struct keyword *kw = keyword_by_key("docker", "socket");
+	size_t i;
+
+	l->c->docker = setting_find(l->c, "docker", "socket") != NULL;
+	for (i = 0; i < l->c->nsettings; i++)
+		if (strcmp(l->c->settings[i].kw->key, "mode") == 0)
+			l->c->docker = true;
+	if (l->c->docker_socket == NULL)
+		l->c->docker_socket = xstrdup(kw->fixed);
+}
+
 void
 load_finish(struct loader *l)
 {
@@ -241,6 +256,7 @@ load_finish(struct loader *l)
 		check_socks5_login(l);
 	}
 	check_backoff(l);
+	decide_docker(l);
 	check_secret(l, setting_find(c, "server", "password_file"), SIZE_MAX);
 	check_secret(l, setting_find(c, "socks5", "password_file"),
 	    SOCKS5_PASSWORD_MAX);

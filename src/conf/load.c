@@ -166,7 +166,8 @@ loader_take(struct loader *l, const struct keyword *kw, enum origin origin,
     unsigned line, const char *label, const char *text)
 {
 	bool list = (kw->flags & KW_LIST) && label == NULL &&
-	    (origin == FROM_ENVIRONMENT || origin == FROM_FILE);
+	    (origin == FROM_ENVIRONMENT || origin == FROM_FILE ||
+	    (kw->flags & KW_COMMA));
 	char *copy = xstrdup(text), *rest = copy, *one, *end;
 
 	l->given[row(keyword_first(kw))] = true;
@@ -332,6 +333,7 @@ config_free(struct config *c)
 	free(c->password_file);
 	free(c->socks5_username);
 	free(c->socks5_password_file);
+	free(c->docker_socket);
 	free(c->local);
 	free(c->remote);
 	free(c);

@@ -20,6 +20,7 @@ long_options(void)
 			continue;
 		v[n].name = keywords[i].option;
 		v[n].has_arg = keywords[i].arg == NULL ? no_argument :
+		    keywords[i].flags & KW_OPTIONAL ? optional_argument :
 		    required_argument;
 		v[n++].val = LONG_BASE + (int)i;
 	}

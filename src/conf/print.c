@@ -91,10 +91,12 @@ usage_option(const struct keyword *kw, FILE *f)
 	if (kw->letter != 0)
 		snprintf(letter, sizeof(letter), "-%c%s", kw->letter,
 		    kw->option == NULL ? "  " : ", ");
-	snprintf(text, sizeof(text), "%s%s%s%s%s", letter,
+	snprintf(text, sizeof(text), "%s%s%s%s%s%s", letter,
 	    kw->option == NULL ? "" : "--",
-	    kw->option == NULL ? "" : kw->option,
-	    kw->arg == NULL ? "" : " ", kw->arg == NULL ? "" : kw->arg);
+	    kw->option == NULL ? "" : kw->option, kw->arg == NULL ? "" :
+	    kw->flags & KW_OPTIONAL ? "[=" : " ",
+	    kw->arg == NULL ? "" : kw->arg,
+	    kw->flags & KW_OPTIONAL ? "]" : "");
 	fprintf(f, "  %-*s  %s%s\n", OPTION_WIDTH, text, kw->help,
 	    kw->flags & KW_MANY ? "; repeatable" : "");
 }
@@ -107,8 +109,8 @@ usage_names(const struct keyword *kw, FILE *f)
 	if (kw->section != NULL)
 		snprintf(ini, sizeof(ini), "[%s%s] %s", kw->section,
 		    kw->flags & KW_NAMED ? " NAME" : "", kw->key);
-	fprintf(f, "  %-18s%-25s%s\n", kw->option, kw->env == NULL ? "" :
-	    kw->env, ini);
+	fprintf(f, "  %-18s%-25s%s\n", kw->option == NULL ? "" : kw->option,
+	    kw->env == NULL ? "" : kw->env, ini);
 }
 
 void
@@ -125,7 +127,7 @@ config_usage(FILE *f)
 	fprintf(f, "\nThe same by environment and by file, the option going "
 	    "first and the file last:\n");
 	for (kw = keywords; kw < keywords + nkeywords; kw++) {
-		if (kw->option != NULL)
+		if (kw->option != NULL || kw->env != NULL)
 			usage_names(kw, f);
 	}
 	fprintf(f, "\nWhat may be repeated is a comma list in the environment "

@@ -227,6 +227,71 @@ set_remote(struct config *c, struct setting *s, struct error *e)
 }
 
 int
+set_docker_socket(struct config *c, struct setting *s, struct error *e)
+{
+	char text[ADDRESS_TEXT_MAX];
+	struct address a;
+
+	if (address_parse(s->value, false, &a, e) == -1)
+		return -1;
+	if (a.kind != ADDRESS_UNIX)
+		return error_set(e, EX_CONFIG, "\"%s\" is not the path of a "
+		    "socket, such as /var/run/docker.sock", s->value);
+	replace(&c->docker_socket, xstrdup(a.path));
+	replace(&s->value, xstrdup(address_format(&a, text)));
+	return 0;
+}
+
+/* "auto" is a port on the server's loopback that the server chooses. */
+int
+set_docker_remote(struct config *c, struct setting *s, struct error *e)
+{
+	bool automatic = strcmp(s->value, "auto") == 0;
+	char text[ADDRESS_TEXT_MAX];
+	struct address a;
+
+	if (address_parse(automatic ? "0" : s->value, true, &a, e) == -1)
+		return -1;
+	if (!address_is_local(&a))
+		return error_set(e, EX_CONFIG, "\"%s\": expected auto, a Unix "
+		    "path or a loopback port: everyone who reaches it may "
+		    "read what the filter lets through", s->value);
+	c->docker_remote = a;
+	if (!automatic)
+		replace(&s->value, xstrdup(address_format(&a, text)));
+	return 0;
+}
+
+int
+set_docker_allow(struct config *c, struct setting *s, struct error *e)
+{
+	return policy_action(s->value, &c->docker_policy.actions, e);
+}
+
+int
+set_docker_redact(struct config *c, struct setting *s, struct error *e)
+{
+	c->docker_policy.redact = strcmp(s->value, "env") == 0;
+	if (c->docker_policy.redact || strcmp(s->value, "none") == 0)
+		return 0;
+	return error_set(e, EX_CONFIG, "\"%s\": expected env or none",
+	    s->value);
+}
+
+int
+set_mode(struct config *c, struct setting *s, struct error *e)
+{
+	(void)c;
+	if (strcmp(s->value, "socket") == 0)
+		return 0;
+	if (strcmp(s->value, "port") == 0)
+		return error_set(e, EX_CONFIG, "this version cannot offer "
+		    "ports by name; use remote forwards "
+		    "(ORTHRUS_REMOTE_FORWARD)");
+	return error_set(e, EX_CONFIG, "\"%s\": expected socket", s->value);
+}
+
+int
 set_control(struct config *c, struct setting *s, struct error *e)
 {
 	char text[ADDRESS_TEXT_MAX];

@@ -221,6 +221,14 @@ relay_offer(struct endpoint *ep, const uint8_t *p, size_t n)
 	return (size_t)w;
 }
 
+bool
+relay_peer_listens(struct endpoint *ep)
+{
+	struct endpoint *peer = half_to(ep->relay, ep)->from;
+
+	return peer->ops->listens != NULL && peer->ops->listens(peer);
+}
+
 void
 relay_counters(const struct relay *r, uint64_t *a_to_b, uint64_t *b_to_a)
 {

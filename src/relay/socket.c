@@ -13,6 +13,7 @@
 #include <netinet/tcp.h>
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -245,6 +246,19 @@ sock_close(struct endpoint *ep, bool aborted)
 		sock_release(s);
 }
 
+/* Unix sockets say when the peer has closed both ways; TCP does not. */
+static bool
+sock_listens(struct endpoint *ep)
+{
+	struct socket_endpoint *s = (struct socket_endpoint *)ep;
+	struct pollfd p = { .fd = s->fd };
+	socklen_t len = sizeof(int);
+	int domain;
+
+	return getsockopt(s->fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 &&
+	    domain == AF_UNIX && poll(&p, 1, 0) == 0;
+}
+
 bool
 socket_endpoints_linger(void)
 {
@@ -262,7 +276,7 @@ socket_endpoints_end(void)
 
 static const struct endpoint_ops socket_ops = {
 	sock_peek, sock_consume, sock_room, sock_write, sock_finish,
-	sock_watch, sock_close
+	sock_watch, sock_close, sock_listens
 };
 
 static void

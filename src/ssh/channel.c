@@ -456,7 +456,8 @@ ch_close(struct endpoint *ep, bool aborted)
 }
 
 static const struct endpoint_ops channel_ops = {
-	ch_peek, ch_consume, ch_room, ch_write, ch_finish, ch_watch, ch_close
+	ch_peek, ch_consume, ch_room, ch_write, ch_finish, ch_watch, ch_close,
+	NULL
 };
 
 /* --- what the peer says ----------------------------------------------- */

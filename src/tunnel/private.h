@@ -23,6 +23,7 @@ struct tunnel {
 	struct tunnels *set;
 	struct tunnel_config config;
 	char *username, *password;
+	struct muzzle *muzzle;		/* Docker */
 	enum tunnel_state state;
 	char error[ERROR_TEXT_MAX];
 	struct listener *listener;	/* local kinds */
@@ -59,6 +60,7 @@ void tunnel_release(struct tunnel *t);	/* a stream of it has ended */
 const char *tunnel_label(const struct tunnel *t);
 
 /* remote.c */
+bool is_remote(const struct tunnel *t);	/* the far end listens */
 void remote_arm(struct tunnel *t);	/* asks the far end to listen */
 void remote_session_ended(struct tunnel *t);
 void remote_remove(struct tunnel *t);

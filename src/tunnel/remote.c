@@ -13,6 +13,13 @@
 
 #include "private.h"
 
+bool
+is_remote(const struct tunnel *t)
+{
+	return t->config.kind == TUNNEL_REMOTE ||
+	    t->config.kind == TUNNEL_DOCKER;
+}
+
 static void
 on_retry(evutil_socket_t fd, short what, void *arg)
 {
@@ -73,6 +80,10 @@ on_answer(void *arg, bool ok, uint16_t port)
 	t->port = at.port = port;
 	log_info("%s: the server listens on %s", tunnel_label(t),
 	    address_format(&at, text));
+	if (t->config.kind == TUNNEL_DOCKER)
+		log_info("Docker: use it there with DOCKER_HOST=%s%s",
+		    at.kind == ADDRESS_UNIX ? "unix://" : "tcp://",
+		    address_format(&at, text));
 	tunnel_set_state(t, TUNNEL_UP, "%s", "");
 }
 
@@ -153,7 +164,7 @@ remote_find(struct tunnels *set, const struct address *listen)
 
 	TAILQ_FOREACH(t, &set->list, next) {
 		at = &t->config.spec.listen;
-		if (t->config.kind != TUNNEL_REMOTE || t->state != TUNNEL_UP ||
+		if (!is_remote(t) || t->state != TUNNEL_UP ||
 		    at->kind != listen->kind)
 			continue;
 		if (at->kind == ADDRESS_UNIX ?

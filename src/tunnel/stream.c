@@ -149,7 +149,9 @@ start_relay(struct stream *s)
 
 	s->stage = STAGE_RELAYING;
 	event_del(s->timer);
-	local = socket_endpoint_new(s->set->base, s->fd, s->early, s->nearly);
+	local = s->tunnel->muzzle != NULL ?
+	    muzzle_endpoint_new(s->tunnel->muzzle) :
+	    socket_endpoint_new(s->set->base, s->fd, s->early, s->nearly);
 	remote = channel_endpoint(s->channel);
 	s->fd = -1;
 	s->channel = NULL;
@@ -469,6 +471,11 @@ stream_incoming(struct tunnel *t, struct channel *ch)
 	s->timer = evtimer_new(s->set->base, on_timer, s);
 	s->stage = STAGE_DIALLING;
 	s->channel = ch;
+	if (t->muzzle != NULL) {	/* it dials for itself */
+		channel_accept(ch);
+		start_relay(s);
+		return;
+	}
 	channel_on_gone(ch, on_gone, s);
 	s->dial = dial_start(s->set->dialer, &t->config.spec.to, DIAL_MS,
 	    on_dialled, s);

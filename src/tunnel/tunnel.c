@@ -35,13 +35,13 @@ tunnel_label(const struct tunnel *t)
 	static const char *const kind[] = {
 		[TUNNEL_LOCAL] = "local forward",
 		[TUNNEL_SOCKS5] = "SOCKS5",
-		[TUNNEL_REMOTE] = "remote forward"
+		[TUNNEL_REMOTE] = "remote forward",
+		[TUNNEL_DOCKER] = "Docker"
 	};
 	static char text[NAME_MAX_LEN + 32];
 
 	snprintf(text, sizeof(text), "%s%s%s", kind[t->config.kind],
-	    t->config.kind == TUNNEL_SOCKS5 ? "" : " ",
-	    t->config.kind == TUNNEL_SOCKS5 ? "" : t->config.name);
+	    t->config.name[0] != '\0' ? " " : "", t->config.name);
 	return text;
 }
 
@@ -63,6 +63,7 @@ tunnel_free(struct tunnel *t)
 		event_free(t->retry);
 	free_secret(t->username);
 	free_secret(t->password);
+	muzzle_free(t->muzzle);
 	free(t);
 }
 
@@ -90,6 +91,9 @@ tunnel_new(struct tunnels *set, const struct tunnel_config *config)
 	t->config.username = t->username;
 	t->config.password = t->password;
 	t->state = TUNNEL_PENDING;
+	if (config->kind == TUNNEL_DOCKER)
+		t->muzzle = muzzle_new(set->base, set->dialer,
+		    &config->spec.to, &config->policy);
 	return t;
 }
 
@@ -99,7 +103,7 @@ tunnel_setup(struct tunnel *t, struct error *e)
 {
 	char text[ADDRESS_TEXT_MAX];
 
-	if (t->config.kind == TUNNEL_REMOTE)
+	if (is_remote(t))
 		return remote_init(t);
 	t->listener = listener_new(t->set->base, &t->config.spec.listen,
 	    stream_accept, t, e);
@@ -124,7 +128,7 @@ tunnel_remove(struct tunnel *t)
 {
 	listener_free(t->listener);
 	t->listener = NULL;
-	if (t->config.kind == TUNNEL_REMOTE)
+	if (is_remote(t))
 		remote_remove(t);
 	t->removed = true;
 	if (t->open > 0)
@@ -145,12 +149,14 @@ static bool
 same(const struct tunnel *t, const struct tunnel_config *c)
 {
 	/* A listener that could not be had is tried again. */
-	if (t->config.kind != TUNNEL_REMOTE && t->state == TUNNEL_DOWN)
+	if (!is_remote(t) && t->state == TUNNEL_DOWN)
 		return false;
 	return t->config.kind == c->kind &&
 	    (c->kind == TUNNEL_SOCKS5 ?
 	    address_equal(&t->config.spec.listen, &c->spec.listen) :
 	    forward_spec_equal(&t->config.spec, &c->spec)) &&
+	    t->config.policy.actions == c->policy.actions &&
+	    t->config.policy.redact == c->policy.redact &&
 	    same_text(t->username, c->username) &&
 	    same_text(t->password, c->password);
 }
@@ -188,7 +194,7 @@ reopen_listeners(struct tunnel_list *list)
 	struct tunnel *t;
 
 	TAILQ_FOREACH(t, list, next)
-		if (t->config.kind != TUNNEL_REMOTE && t->state == TUNNEL_UP &&
+		if (!is_remote(t) && t->state == TUNNEL_UP &&
 		    tunnel_setup(t, &e) == -1) {
 			log_error("%s", e.text);
 			tunnel_set_state(t, TUNNEL_DOWN, "%s", e.text);
@@ -232,7 +238,7 @@ tunnels_apply(struct tunnels *set, const struct tunnel_config *config,
 		tunnel_remove(t);
 	}
 	TAILQ_FOREACH(t, &fresh, next)
-		if (t->config.kind == TUNNEL_REMOTE && set->mux != NULL)
+		if (is_remote(t) && set->mux != NULL)
 			remote_arm(t);
 	/* In the order of the configuration, under its names. */
 	TAILQ_INIT(&set->list);
@@ -259,7 +265,7 @@ tunnels_up(struct tunnels *set, struct mux *mux)
 	set->mux = mux;
 	/* Listeners before anything else: they are what others wait for. */
 	TAILQ_FOREACH(t, &set->list, next)
-		if (t->config.kind == TUNNEL_REMOTE)
+		if (is_remote(t))
 			remote_arm(t);
 	stream_session_up(set);
 	if (set->changed != NULL)
@@ -273,7 +279,7 @@ tunnels_down(struct tunnels *set)
 
 	set->mux = NULL;
 	TAILQ_FOREACH(t, &set->list, next)
-		if (t->config.kind == TUNNEL_REMOTE)
+		if (is_remote(t))
 			remote_session_ended(t);
 }
 
@@ -375,6 +381,8 @@ tunnels_each(const struct tunnels *set,
 		info.error = t->error;
 		info.open = t->open;
 		info.total = t->total;
+		if (t->muzzle != NULL)
+			muzzle_info(t->muzzle, &info.docker);
 		each(arg, &info);
 	}
 }

@@ -112,7 +112,7 @@ mem_close(struct endpoint *ep, bool aborted)
 
 static const struct endpoint_ops memory_ops = {
 	mem_peek, mem_consume, mem_room, mem_write, mem_finish, mem_watch,
-	mem_close
+	mem_close, NULL
 };
 
 void

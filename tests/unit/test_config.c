@@ -598,7 +598,8 @@ test_table(void **state)
 		assert_true((a->option == NULL && a->letter == 0) ==
 		    (a->help == NULL));
 		if (a->option != NULL || a->letter != 0)
-			assert_true((a->arg == NULL) == (a->fixed != NULL));
+			assert_true((a->fixed != NULL) == (a->arg == NULL ||
+			    (a->flags & KW_OPTIONAL)));
 		for (j = 0; j < i; j++) {
 			const struct keyword *b = &keywords[j];
 
@@ -643,6 +644,52 @@ teardown(void **state)
 	return rmdir(dir);
 }
 
+/* The Docker socket is shared when somebody says so, and only then. */
+static void
+test_docker(void **state)
+{
+	struct config *c;
+
+	(void)state;
+	c = load_good("[server]\naddress = h\n");
+	assert_false(c->docker);
+	assert_string_equal(c->docker_socket, "/var/run/docker.sock");
+	assert_int_equal(c->docker_policy.actions, 0);
+	assert_true(c->docker_policy.redact);
+	config_free(c);
+
+	c = load_good("[server]\naddress = h\n[docker]\nallow = restart\n");
+	assert_false(c->docker);
+	config_free(c);
+
+	c = load_good("[server]\naddress = h\n[docker]\nsocket = /d.sock\n"
+	    "remote = 2375\nallow = restart, stop\nredact = none\n");
+	assert_true(c->docker);
+	assert_string_equal(c->docker_socket, "/d.sock");
+	assert_int_equal(c->docker_remote.port, 2375);
+	assert_int_equal(c->docker_policy.actions,
+	    ACTION_RESTART | ACTION_STOP);
+	assert_false(c->docker_policy.redact);
+	config_free(c);
+
+	/* An option hides what the file opens. */
+	c = load("--config", ini, "--docker", "--docker-allow", "kill,pause",
+	    NULL);
+	assert_non_null(c);
+	assert_string_equal(c->docker_socket, "/var/run/docker.sock");
+	assert_int_equal(c->docker_policy.actions, ACTION_KILL | ACTION_PAUSE);
+	config_free(c);
+
+	setenv("ORTHRUS_MODE", "socket", 1);
+	c = load_good("[server]\naddress = h\n");
+	assert_true(c->docker);
+	config_free(c);
+	setenv("ORTHRUS_MODE", "sockets", 1);
+	assert_null(load("--server", "h", NULL));
+	assert_int_equal(code, EX_CONFIG);
+	unsetenv("ORTHRUS_MODE");
+}
+
 int
 main(void)
 {
@@ -661,6 +708,7 @@ main(void)
 		cmocka_unit_test(test_secrets),
 		cmocka_unit_test(test_directories),
 		cmocka_unit_test(test_blame),
+		cmocka_unit_test(test_docker),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -10,6 +10,7 @@
 int cmd_connect(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_keygen(int argc, char **argv);
+int cmd_muzzle(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 
 /* True when --help or -h is among the options (before "--"). */

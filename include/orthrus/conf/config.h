@@ -12,6 +12,7 @@
 
 #include "orthrus/base/address.h"
 #include "orthrus/base/log.h"
+#include "orthrus/muzzle/policy.h"
 #include "orthrus/proto/server.h"
 #include "orthrus/proto/spec.h"
 
@@ -43,6 +44,11 @@ struct config {
 
 	struct forward_conf *local, *remote;
 	size_t nlocal, nremote;
+
+	bool docker;			/* share the Docker socket */
+	char *docker_socket;		/* path, even when not shared */
+	struct address docker_remote;	/* where the server listens */
+	struct policy docker_policy;
 
 	uint64_t backoff_min, backoff_max;	/* milliseconds */
 	bool reconnect;

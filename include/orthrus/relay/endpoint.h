@@ -41,6 +41,12 @@ struct endpoint_ops {
 	 * (RST).
 	 */
 	void (*close)(struct endpoint *, bool abort);
+	/*
+	 * After the end of the input: true when the other side is known to
+	 * read on (a half-close), false when it may as well have gone.  NULL
+	 * where that can never be known.
+	 */
+	bool (*listens)(struct endpoint *);
 };
 
 struct endpoint {

@@ -42,6 +42,12 @@ void relay_hangup(struct endpoint *ep);
  */
 size_t relay_offer(struct endpoint *ep, const uint8_t *p, size_t n);
 
+/*
+ * Asked by ep after its finish(): true when the endpoint at the other end is
+ * known to read on although it will send no more.
+ */
+bool relay_peer_listens(struct endpoint *ep);
+
 /* Bytes delivered so far in both directions, for statistics. */
 void relay_counters(const struct relay *r, uint64_t *a_to_b,
     uint64_t *b_to_a);

@@ -1,6 +1,6 @@
 /*
- * Everything that is forwarded: local forwards (-L), the SOCKS5 server and
- * remote forwards (-R), in one list with one life.  Local listeners stay while
+ * Everything that is forwarded: local forwards (-L), the SOCKS5 server,
+ * remote forwards (-R) and the Docker socket, in one list with one life.  Local listeners stay while
  * sessions come and go; remote ones are armed again with each session.
  */
 #ifndef ORTHRUS_TUNNEL_TUNNEL_H
@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "orthrus/base/error.h"
+#include "orthrus/muzzle/muzzle.h"
 #include "orthrus/proto/spec.h"
 
 struct channel;
@@ -19,7 +20,12 @@ struct event_base;
 struct mux;
 struct tunnels;
 
-enum tunnel_kind { TUNNEL_LOCAL, TUNNEL_SOCKS5, TUNNEL_REMOTE };
+enum tunnel_kind {
+	TUNNEL_LOCAL,
+	TUNNEL_SOCKS5,
+	TUNNEL_REMOTE,
+	TUNNEL_DOCKER		/* remote; its target is behind the Muzzle */
+};
 
 enum tunnel_state {
 	TUNNEL_DOWN,		/* cannot work; error says why */
@@ -33,6 +39,7 @@ struct tunnel_config {
 	char name[NAME_MAX_LEN];
 	struct forward_spec spec;	/* SOCKS5: only listen counts */
 	const char *username, *password;	/* SOCKS5; copied, or NULL */
+	struct policy policy;	/* Docker */
 	bool optional;		/* a taken port is a warning, not an error */
 };
 
@@ -79,6 +86,7 @@ struct tunnel_info {
 	const char *error;	/* "" when there is none */
 	size_t open;
 	uint64_t total;
+	struct muzzle_info docker;	/* of kind Docker */
 };
 /* Calls each in the order of the configuration; info lives for the call. */
 void tunnels_each(const struct tunnels *set,

@@ -1,0 +1,48 @@
+/*
+ * The Muzzle: stands between clients and a Docker engine's socket.  Every
+ * request on every connection is judged by the policy and written anew for
+ * the engine; answers are checked, and secrets are taken out of them.
+ */
+#ifndef ORTHRUS_MUZZLE_MUZZLE_H
+#define ORTHRUS_MUZZLE_MUZZLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "orthrus/base/address.h"
+#include "orthrus/muzzle/policy.h"
+
+/* Clients at once, and streams (logs -f, stats, events) among them. */
+#define MUZZLE_CLIENTS_MAX 4096
+#define MUZZLE_STREAMS_MAX 256
+
+struct dialer;
+struct endpoint;
+struct event_base;
+struct muzzle;
+
+/*
+ * One for each engine.  engine is its socket, which need not be there yet;
+ * the engine is asked with /_ping now and then whether it answers.
+ */
+struct muzzle *muzzle_new(struct event_base *base, struct dialer *dialer,
+    const struct address *engine, const struct policy *policy);
+/* After every endpoint has been closed. */
+void muzzle_free(struct muzzle *m);
+
+/*
+ * The Muzzle's side of one client's connection: join it with the client's
+ * endpoint by relay_start().  Freed by its close().
+ */
+struct endpoint *muzzle_endpoint_new(struct muzzle *m);
+
+struct muzzle_info {
+	bool ping;			/* the engine has answered lately */
+	const char *error;		/* why not, or "" */
+	uint64_t allowed, denied;	/* requests so far */
+	size_t clients, streams;	/* now */
+};
+void muzzle_info(const struct muzzle *m, struct muzzle_info *info);
+
+#endif

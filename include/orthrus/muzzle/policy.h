@@ -1,0 +1,90 @@
+/*
+ * What the Muzzle lets through: one table of routes of the Docker Engine API,
+ * each with its methods, its parameters and the kind of its answer.  Pure:
+ * from a method and a target to a verdict, which holds the target as it is
+ * sent to the engine, newly written from its parsed parts.
+ */
+#ifndef ORTHRUS_MUZZLE_POLICY_H
+#define ORTHRUS_MUZZLE_POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "orthrus/base/error.h"
+
+#define MUZZLE_TARGET_MAX 8192	/* bytes of a target as the client sends it */
+
+/* Actions that the owner of the host may open, one bit each. */
+enum {
+	ACTION_START = 1 << 0,
+	ACTION_STOP = 1 << 1,
+	ACTION_RESTART = 1 << 2,
+	ACTION_KILL = 1 << 3,
+	ACTION_PAUSE = 1 << 4,
+	ACTION_UNPAUSE = 1 << 5
+};
+
+/* What the owner of the host has decided. */
+struct policy {
+	unsigned actions;		/* that are open */
+	bool redact;			/* environment and volume options */
+};
+
+/*
+ * What somebody else, such as a gateway, may have to say about it.  There is
+ * no way to say "more": every member takes away.
+ */
+struct policy_limits {
+	unsigned actions_closed;
+	bool redact_always;
+};
+
+struct policy policy_narrow(struct policy p, const struct policy_limits *by);
+
+/*
+ * Adds one word of "start,stop,restart,kill,pause,unpause" to *actions: 0, or
+ * -1 with *e (EX_CONFIG).  "exec" and the like have no word.
+ */
+int policy_action(const char *word, unsigned *actions, struct error *e);
+
+enum answer_kind {
+	ANSWER_WHOLE,		/* ends by itself; passed on as it comes */
+	ANSWER_REDACTED,	/* JSON with secrets in it */
+	ANSWER_STREAM,		/* may last for ever */
+	ANSWER_ACTION		/* of something done, which may take long */
+};
+
+struct verdict {
+	int status;		/* 0: allowed; else the HTTP status to answer */
+	char reason[192];	/* for people, when refused */
+	/*
+	 * For logs and tables, never the client's own bytes: the rule's
+	 * "GET /containers/{name}/json", else the class of the route, such as
+	 * "POST containers" or "OTHER other".
+	 */
+	const char *rule;
+	char route_class[64];
+	enum answer_kind kind;
+	bool head;		/* no body will follow */
+	const char *method;	/* for the engine */
+	char target[3 * MUZZLE_TARGET_MAX + 16];	/* for the engine */
+};
+
+/*
+ * Judges one request.  method and target are the client's bytes as they stand
+ * in the request line (RFC 9112 section 3): a token, and anything at all.
+ */
+void policy_judge(const struct policy *p, const char *method,
+    const char *target, size_t len, struct verdict *v);
+
+/*
+ * The table as text, a row at a time: i from 0 until false is returned.
+ * parameters is a list with spaces, "" for none.
+ */
+struct policy_row {
+	const char *methods, *pattern, *parameters, *action;
+	enum answer_kind kind;
+};
+bool policy_row(size_t i, struct policy_row *row);
+
+#endif

@@ -1,0 +1,344 @@
+/* "orthrus muzzle": the Docker filter alone, and what it says to a request. */
+#include "config.h"
+
+#include <sys/queue.h>
+#include <sys/resource.h>
+
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "orthrus/agent/commands.h"
+#include "orthrus/agent/notify.h"
+#include "orthrus/base/log.h"
+#include "orthrus/base/mem.h"
+#include "orthrus/base/text.h"
+#include "orthrus/muzzle/muzzle.h"
+#include "orthrus/relay/relay.h"
+#include "orthrus/relay/socket.h"
+#include "orthrus/transport/dial.h"
+#include "orthrus/transport/listener.h"
+
+#include "agent.h"
+
+#define DRAIN_SECONDS 2
+
+struct options {
+	struct address listen, engine;
+	struct policy policy;
+	const char *explain;
+	bool help;
+};
+
+/* A client of the listener; nothing is needed but to end it. */
+struct client {
+	TAILQ_ENTRY(client) next;
+	struct proxy *proxy;
+	struct relay *relay;
+};
+
+struct proxy {
+	struct event_base *base;
+	struct dialer *dialer;
+	struct listener *listener;
+	struct muzzle *muzzle;
+	struct event *sigterm, *sigint, *drain;
+	TAILQ_HEAD(, client) clients;
+};
+
+static void
+usage(FILE *f)
+{
+	fprintf(f, "usage: orthrus muzzle --listen ADDRESS [options]\n"
+	    "       orthrus muzzle --explain 'METHOD TARGET' [options]\n\n"
+	    "A filter in front of the Docker socket that only lets harmless "
+	    "reads pass, as a\nlocal proxy; or what it says to one request "
+	    "(exit 0: allowed, 1: refused).\n\n"
+	    "      --listen ADDRESS   Unix socket (mode 0600) or loopback "
+	    "port\n"
+	    "      --docker SOCKET    the engine's socket "
+	    "(/var/run/docker.sock)\n"
+	    "      --docker-allow LIST\n"
+	    "                         actions to open: "
+	    "start,stop,restart,kill,pause,unpause\n"
+	    "      --docker-redact env|none\n"
+	    "                         hide environments and volume passwords "
+	    "(env)\n"
+	    "      --explain REQUEST  judge 'GET /v1.41/containers/json?all=1' "
+	    "and say why\n"
+	    "  -v, --verbose          log more\n"
+	    "  -h, --help             this text\n");
+}
+
+/* --- options ----------------------------------------------------------- */
+
+static int
+complain(const char *option, const struct error *e)
+{
+	fprintf(stderr, "orthrus muzzle: --%s: %s\n", option, e->text);
+	return -1;
+}
+
+static int
+parse_allow(char *list, unsigned *actions, struct error *e)
+{
+	char *word;
+
+	while ((word = strsep(&list, ",")) != NULL)
+		if (policy_action(word, actions, e) == -1)
+			return -1;
+	return 0;
+}
+
+static int
+parse_option(int c, struct options *o)
+{
+	struct error e;
+
+	switch (c) {
+	case 'l':
+		if (address_parse(optarg, false, &o->listen, &e) == -1)
+			return complain("listen", &e);
+		if (address_is_local(&o->listen))
+			return 0;
+		fprintf(stderr, "orthrus muzzle: --listen: only a Unix socket "
+		    "or a loopback port: everyone who reaches it may read "
+		    "what the filter lets through\n");
+		return -1;
+	case 'd':
+		if (address_parse(optarg, false, &o->engine, &e) == -1)
+			return complain("docker", &e);
+		if (o->engine.kind == ADDRESS_UNIX)
+			return 0;
+		fprintf(stderr, "orthrus muzzle: --docker: \"%.100s\" is not "
+		    "the path of a socket\n", optarg);
+		return -1;
+	case 'a':
+		return parse_allow(optarg, &o->policy.actions, &e) == 0 ? 0 :
+		    complain("docker-allow", &e);
+	case 'r':
+		o->policy.redact = strcmp(optarg, "env") == 0;
+		if (o->policy.redact || strcmp(optarg, "none") == 0)
+			return 0;
+		fprintf(stderr, "orthrus muzzle: --docker-redact: expected "
+		    "env or none\n");
+		return -1;
+	case 'e':
+		o->explain = optarg;
+		return 0;
+	case 'v':
+		log_setup(LEVEL_DEBUG, LOG_TEXT);
+		return 0;
+	case 'h':
+		o->help = true;
+		return 0;
+	default:
+		return -1;
+	}
+}
+
+/* 0, or -1 after a line about what is wrong. */
+static int
+parse_options(int argc, char **argv, struct options *o)
+{
+	static const struct option options[] = {
+		{ "listen", required_argument, NULL, 'l' },
+		{ "docker", required_argument, NULL, 'd' },
+		{ "docker-allow", required_argument, NULL, 'a' },
+		{ "docker-redact", required_argument, NULL, 'r' },
+		{ "explain", required_argument, NULL, 'e' },
+		{ "verbose", no_argument, NULL, 'v' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 }
+	};
+	static char program[] = "orthrus muzzle";
+	char shown[256];
+	int c;
+
+	argv[0] = program;	/* for what getopt_long() complains about */
+	optind = 1;
+	while (!o->help && (c = getopt_long(argc, argv, "vh", options,
+	    NULL)) != -1)
+		if (parse_option(c, o) == -1)
+			return -1;
+	if (o->help)
+		return 0;
+	if (optind < argc) {
+		text_escape(shown, sizeof(shown), argv[optind], TEXT_PLAIN);
+		fprintf(stderr, "orthrus muzzle: unexpected argument \"%s\"; "
+		    "a request stands behind --explain, in quotes\n", shown);
+		return -1;
+	}
+	if (o->explain == NULL && o->listen.kind == ADDRESS_NONE) {
+		fprintf(stderr, "orthrus muzzle: --listen says where to "
+		    "listen, --explain judges one request\n");
+		return -1;
+	}
+	return 0;
+}
+
+/* --- one request explained --------------------------------------------- */
+
+static int
+explain(const struct options *o)
+{
+	static const char *const kinds[] = {
+		[ANSWER_WHOLE] = "passed on as it is",
+		[ANSWER_REDACTED] = "with *** for environments and volumes",
+		[ANSWER_STREAM] = "a stream, for as long as it lasts",
+		[ANSWER_ACTION] = "of an action that the owner has opened"
+	};
+	const char *space = strchr(o->explain, ' ');
+	struct verdict *v;
+	char *method;
+	int code;
+
+	if (space == NULL || space == o->explain || space[1] == '\0') {
+		fprintf(stderr, "orthrus muzzle: --explain: expected a method, "
+		    "a space and a target: 'GET /containers/json'\n");
+		return EX_USAGE;
+	}
+	method = xasprintf("%.*s", (int)(space - o->explain), o->explain);
+	v = xcalloc(1, sizeof(*v));
+	policy_judge(&o->policy, method, space + 1, strlen(space + 1), v);
+	code = v->status != 0;
+	if (v->status != 0)
+		printf("refused: %d, %s\nrule:    %s\n", v->status, v->reason,
+		    v->rule);
+	else
+		printf("allowed\nrule:    %s\nsent:    %s %s\nanswer:  %s\n",
+		    v->rule, v->method, v->target, kinds[v->kind]);
+	free(method);
+	free(v);
+	return code;
+}
+
+/* --- the proxy --------------------------------------------------------- */
+
+static void
+on_done(void *arg, uint64_t up, uint64_t down)
+{
+	struct client *c = arg;
+
+	(void)up;
+	(void)down;
+	TAILQ_REMOVE(&c->proxy->clients, c, next);
+	free(c);
+}
+
+static void
+on_accept(void *arg, int fd)
+{
+	struct proxy *p = arg;
+	struct client *c = xcalloc(1, sizeof(*c));
+
+	c->proxy = p;
+	TAILQ_INSERT_TAIL(&p->clients, c, next);
+	c->relay = relay_start(socket_endpoint_new(p->base, fd, NULL, 0),
+	    muzzle_endpoint_new(p->muzzle), on_done, c);
+}
+
+static void
+on_stop(evutil_socket_t sig, short what, void *arg)
+{
+	static const struct timeval wait = { DRAIN_SECONDS, 0 };
+	struct proxy *p = arg;
+
+	(void)sig;
+	(void)what;
+	notify_send("STOPPING=1");
+	if (p->listener == NULL || TAILQ_EMPTY(&p->clients)) {
+		event_base_loopbreak(p->base);	/* asked twice, or idle */
+		return;
+	}
+	log_info("stopping");
+	listener_free(p->listener);
+	p->listener = NULL;
+	evtimer_add(p->drain, &wait);
+}
+
+static void
+on_drain(evutil_socket_t fd, short what, void *arg)
+{
+	struct proxy *p = arg;
+
+	(void)fd;
+	(void)what;
+	event_base_loopbreak(p->base);
+}
+
+static void
+proxy_free(struct proxy *p)
+{
+	struct client *c;
+
+	while ((c = TAILQ_FIRST(&p->clients)) != NULL)
+		relay_abort(c->relay);
+	listener_free(p->listener);
+	muzzle_free(p->muzzle);
+	dialer_free(p->dialer);
+	socket_endpoints_end();
+	event_free(p->sigterm);
+	event_free(p->sigint);
+	event_free(p->drain);
+	event_base_free(p->base);
+}
+
+static int
+serve(const struct options *o)
+{
+	struct proxy p = { .base = event_base_new() };
+	char listen[ADDRESS_TEXT_MAX], engine[ADDRESS_TEXT_MAX];
+	struct error e;
+	int code = 0;
+
+	raise_descriptor_limit();
+	signal(SIGPIPE, SIG_IGN);
+	TAILQ_INIT(&p.clients);
+	p.dialer = dialer_new(p.base);
+	p.muzzle = muzzle_new(p.base, p.dialer, &o->engine, &o->policy);
+	p.sigterm = evsignal_new(p.base, SIGTERM, on_stop, &p);
+	p.sigint = evsignal_new(p.base, SIGINT, on_stop, &p);
+	p.drain = evtimer_new(p.base, on_drain, &p);
+	event_add(p.sigterm, NULL);
+	event_add(p.sigint, NULL);
+	p.listener = listener_new(p.base, &o->listen, on_accept, &p, &e);
+	if (p.listener == NULL) {
+		log_error("%s", e.text);
+		code = e.code;
+	} else {
+		address_format(&o->listen, listen);
+		log_info("the Muzzle listens on %s for the Docker engine at %s",
+		    listen, address_format(&o->engine, engine));
+		log_info("use it with DOCKER_HOST=%s%s", o->listen.kind ==
+		    ADDRESS_UNIX ? "unix://" : "tcp://", listen);
+		notify_send("READY=1");
+		event_base_dispatch(p.base);
+	}
+	proxy_free(&p);
+	return code;
+}
+
+int
+cmd_muzzle(int argc, char **argv)
+{
+	struct options o = {
+		.engine = { .kind = ADDRESS_UNIX,
+		    .path = "/var/run/docker.sock" },
+		.policy = { .actions = 0, .redact = true }
+	};
+
+	if (parse_options(argc, argv, &o) == -1) {
+		usage(stderr);
+		return EX_USAGE;
+	}
+	if (o.help) {
+		usage(stdout);
+		return 0;
+	}
+	return o.explain != NULL ? explain(&o) : serve(&o);
+}

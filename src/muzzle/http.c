@@ -1,0 +1,481 @@
+/* See http.h. */
+#include "config.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "orthrus/muzzle/http.h"
+
+struct text {
+	const char *p;
+	size_t len;
+};
+
+static bool
+is(struct text t, const char *word)
+{
+	return t.len == strlen(word) && strncasecmp(t.p, word, t.len) == 0;
+}
+
+static bool
+begins(struct text t, const char *word)
+{
+	return t.len >= strlen(word) &&
+	    strncasecmp(t.p, word, strlen(word)) == 0;
+}
+
+/* RFC 9110 section 5.6.2. */
+static bool
+is_token(struct text t)
+{
+	size_t i;
+	char c;
+
+	for (i = 0; i < t.len; i++) {
+		c = t.p[i];
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+		    (c >= '0' && c <= '9') ||
+		    (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL)))
+			return false;
+	}
+	return t.len > 0;
+}
+
+long
+http_head_end(const uint8_t *p, size_t n, size_t max, size_t *seen,
+    int *status)
+{
+	size_t i;
+
+	for (i = *seen; i < n && i < max; i++) {
+		if (p[i] == '\0' || (p[i] == '\n' &&
+		    (i == 0 || p[i - 1] != '\r')) ||
+		    (i > 0 && p[i - 1] == '\r' && p[i] != '\n')) {
+			*status = 400;
+			return -1;
+		}
+		if (p[i] == '\n' && i >= 3 && p[i - 2] == '\n')
+			return (long)i + 1;
+	}
+	*seen = i;
+	if (i < max)
+		return 0;
+	*status = 431;
+	return -1;
+}
+
+/* The next line, without its CRLF; p is behind it then. */
+static struct text
+take_line(const char **p, const char *end)
+{
+	const char *eol = memchr(*p, '\r', (size_t)(end - *p));
+	struct text line = { *p, (size_t)(eol - *p) };
+
+	*p = eol + 2;
+	return line;
+}
+
+/* "name: value"; false when it is not one. */
+static bool
+split_header(struct text line, struct text *name, struct text *value)
+{
+	const char *colon = memchr(line.p, ':', line.len);
+	size_t i;
+
+	if (colon == NULL)
+		return false;
+	*name = (struct text){ line.p, (size_t)(colon - line.p) };
+	*value = (struct text){ colon + 1, line.len - name->len - 1 };
+	while (value->len > 0 && (*value->p == ' ' || *value->p == '\t')) {
+		value->p++;
+		value->len--;
+	}
+	while (value->len > 0 && (value->p[value->len - 1] == ' ' ||
+	    value->p[value->len - 1] == '\t'))
+		value->len--;
+	for (i = 0; i < value->len; i++)
+		if (((unsigned char)value->p[i] < ' ' && value->p[i] != '\t') ||
+		    value->p[i] == 0x7f)
+			return false;
+	/* A space before the colon, and a folded line, are no token. */
+	return is_token(*name);
+}
+
+/* Is word among the elements of a list such as Connection's? */
+static bool
+lists(struct text value, const char *word)
+{
+	size_t n = strlen(word), i = 0, start;
+
+	while (i < value.len) {
+		while (i < value.len && strchr(" \t,", value.p[i]) != NULL)
+			i++;
+		start = i;
+		while (i < value.len && strchr(" \t,", value.p[i]) == NULL)
+			i++;
+		if (i - start == n &&
+		    strncasecmp(value.p + start, word, n) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* 1*DIGIT and nothing else, below 2^60: 0 or -1. */
+static int
+parse_length(struct text value, uint64_t *length)
+{
+	size_t i;
+
+	if (value.len == 0 || value.len > 18)
+		return -1;
+	*length = 0;
+	for (i = 0; i < value.len; i++) {
+		if (value.p[i] < '0' || value.p[i] > '9')
+			return -1;
+		*length = *length * 10 + (uint64_t)(value.p[i] - '0');
+	}
+	return 0;
+}
+
+/* --- requests --------------------------------------------------------- */
+
+static bool
+host_is(struct text host, const char *word)
+{
+	return host.len == strlen(word) &&
+	    strncasecmp(host.p, word, host.len) == 0;
+}
+
+bool
+http_host_is_local(const char *value, size_t len)
+{
+	struct text host = { value, len };
+	const char *end;
+	size_t i, dots = 0;
+
+	if (len == 0)
+		return true;
+	if (*value == '[') {
+		if ((end = memchr(value, ']', len)) == NULL)
+			return false;
+		host.len = (size_t)(end + 1 - value);
+	} else if ((end = memchr(value, ':', len)) != NULL)
+		host.len = (size_t)(end - value);
+	/* What is left is ":port" or nothing. */
+	for (i = host.len; i < len; i++)
+		if (i == host.len ? value[i] != ':' :
+		    value[i] < '0' || value[i] > '9')
+			return false;
+	if (host.len == 0 || host_is(host, "docker") ||
+	    host_is(host, "localhost") || host_is(host, "[::1]"))
+		return true;
+	/* Newer clients say api.moby.localhost: RFC 6761, always loopback. */
+	if (host.len > 10 && strncasecmp(host.p + host.len - 10, ".localhost",
+	    10) == 0)
+		return true;
+	if (!begins(host, "127."))
+		return false;
+	for (i = 0; i < host.len; i++) {
+		dots += host.p[i] == '.';
+		if (host.p[i] != '.' && (host.p[i] < '0' || host.p[i] > '9'))
+			return false;
+	}
+	return dots == 3;
+}
+
+/* "METHOD SP target SP HTTP/1.N", RFC 9112 section 3. */
+static int
+read_request_line(struct text line, struct http_request *r,
+    const char **reason)
+{
+	const char *a = memchr(line.p, ' ', line.len), *b, *end;
+	struct text method, version;
+
+	*reason = "malformed request line";
+	if (a == NULL)
+		return 400;
+	end = line.p + line.len;
+	b = memchr(a + 1, ' ', (size_t)(end - a - 1));
+	if (b == NULL)		/* HTTP/0.9 has no version */
+		return 400;
+	method = (struct text){ line.p, (size_t)(a - line.p) };
+	version = (struct text){ b + 1, (size_t)(end - b - 1) };
+	if (!is_token(method) || method.len >= sizeof(r->method) ||
+	    b == a + 1)
+		return 400;
+	if (version.len == 8 && memcmp(version.p, "HTTP/1.", 7) == 0 &&
+	    (version.p[7] == '0' || version.p[7] == '1'))
+		r->http10 = version.p[7] == '0';
+	else if (version.len == 8 && memcmp(version.p, "HTTP/", 5) == 0 &&
+	    version.p[6] == '.' && version.p[5] >= '2' &&
+	    version.p[5] <= '9') {
+		*reason = "only HTTP/1.1 is spoken here";
+		return strncmp(method.p, "PRI ", 4) == 0 ? 400 : 505;
+	} else
+		return 400;
+	memcpy(r->method, method.p, method.len);
+	r->target = a + 1;
+	r->target_len = (size_t)(b - a - 1);
+	r->keep_alive = !r->http10;
+	return 0;
+}
+
+static int
+read_request_header(struct text name, struct text value,
+    struct http_request *r, unsigned *hosts, unsigned *lengths,
+    const char **reason)
+{
+	uint64_t length;
+
+	if (is(name, "Host")) {
+		*reason = "more than one Host";
+		if (++*hosts > 1)
+			return 400;
+		r->foreign_host = !http_host_is_local(value.p, value.len);
+	} else if (is(name, "Content-Length")) {
+		*reason = "more than one Content-Length";
+		if (++*lengths > 1)
+			return 400;
+		*reason = "a malformed Content-Length";
+		if (parse_length(value, &length) == -1)
+			return 400;
+		r->body |= length != 0;
+	} else if (is(name, "Transfer-Encoding") || is(name, "Trailer") ||
+	    is(name, "Expect"))
+		r->body = true;
+	else if (is(name, "Origin") || begins(name, "Sec-Fetch-"))
+		r->browser = true;
+	else if (is(name, "Connection")) {
+		if (lists(value, "close"))
+			r->keep_alive = false;
+		else if (r->http10 && lists(value, "keep-alive"))
+			r->keep_alive = true;
+	}
+	return 0;
+}
+
+int
+http_request_read(const uint8_t *head, size_t n, struct http_request *r,
+    const char **reason)
+{
+	const char *p = (const char *)head, *end = p + n;
+	struct text line, name, value;
+	unsigned count = 0, hosts = 0, lengths = 0;
+	int rc;
+
+	memset(r, 0, sizeof(*r));
+	if ((rc = read_request_line(take_line(&p, end), r, reason)) != 0)
+		return rc;
+	while ((line = take_line(&p, end)).len > 0) {
+		if (++count > HTTP_HEADERS_MAX) {
+			*reason = "more than 100 headers";
+			return 431;
+		}
+		*reason = "malformed header";
+		if (!split_header(line, &name, &value))
+			return 400;
+		if ((rc = read_request_header(name, value, r, &hosts, &lengths,
+		    reason)) != 0)
+			return rc;
+	}
+	*reason = "no Host";
+	if (hosts == 0 && !r->http10)
+		return 400;
+	*reason = NULL;
+	return 0;
+}
+
+/* --- answers ---------------------------------------------------------- */
+
+/* What a client may want to know; all else stays here. */
+static bool
+is_kept(struct text name)
+{
+	static const char *const kept[] = { "Api-Version", "Builder-Version",
+	    "Cache-Control", "Content-Type", "Date", "Docker-Experimental",
+	    "Libpod-Api-Version", "Ostype", "Pragma", "Server", "Swarm" };
+	size_t i;
+
+	for (i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+		if (is(name, kept[i]))
+			return true;
+	return false;
+}
+
+static bool
+is_printable(struct text value)
+{
+	size_t i;
+
+	for (i = 0; i < value.len; i++)
+		if (value.p[i] < ' ' || value.p[i] == 0x7f)
+			return false;
+	return true;
+}
+
+/* "HTTP/1.N SP 3DIGIT [SP reason]", RFC 9112 section 4. */
+static int
+read_status_line(struct text line, struct http_answer *a)
+{
+	const char *p = line.p;
+
+	if (line.len < 12 || memcmp(p, "HTTP/1.", 7) != 0 ||
+	    (p[7] != '0' && p[7] != '1') || p[8] != ' ' ||
+	    (line.len > 12 && p[12] != ' ') || p[9] < '1' || p[9] > '5' ||
+	    p[10] < '0' || p[10] > '9' || p[11] < '0' || p[11] > '9')
+		return -1;
+	a->status = (p[9] - '0') * 100 + (p[10] - '0') * 10 + (p[11] - '0');
+	a->keep_alive = p[7] == '1';
+	return 0;
+}
+
+struct answer_framing {
+	unsigned lengths, codings;
+};
+
+static int
+read_answer_header(struct text line, struct http_answer *a,
+    struct answer_framing *f, const char **reason)
+{
+	struct text name, value;
+
+	if (!split_header(line, &name, &value)) {
+		*reason = "a malformed header";
+		return -1;
+	}
+	if (is(name, "Content-Length")) {
+		*reason = "a Content-Length that is wrong";
+		return ++f->lengths > 1 ? -1 :
+		    parse_length(value, &a->length);
+	}
+	if (is(name, "Transfer-Encoding")) {
+		*reason = "an unknown transfer coding";
+		return ++f->codings > 1 || !is(value, "chunked") ? -1 : 0;
+	}
+	if (is(name, "Content-Encoding") && !is(value, "identity")) {
+		*reason = "a content coding that was not asked for";
+		return -1;
+	}
+	if (is(name, "Connection") && lists(value, "close"))
+		a->keep_alive = false;
+	if (is_kept(name) && is_printable(value) &&
+	    a->kept_len + line.len + 2 <= sizeof(a->kept)) {
+		memcpy(a->kept + a->kept_len, line.p, line.len);
+		memcpy(a->kept + a->kept_len + line.len, "\r\n", 2);
+		a->kept_len += line.len + 2;
+	}
+	return 0;
+}
+
+int
+http_answer_read(const uint8_t *head, size_t n, bool head_request,
+    struct http_answer *a, const char **reason)
+{
+	const char *p = (const char *)head, *end = p + n;
+	struct answer_framing f = { 0, 0 };
+	struct text line;
+	unsigned count = 0;
+	bool none;
+
+	memset(a, 0, sizeof(*a));
+	*reason = "a malformed status line";
+	if (read_status_line(take_line(&p, end), a) == -1)
+		return -1;
+	while ((line = take_line(&p, end)).len > 0) {
+		*reason = "more than 100 headers";
+		if (++count > HTTP_HEADERS_MAX ||
+		    read_answer_header(line, a, &f, reason) == -1)
+			return -1;
+	}
+	none = head_request || a->status < 200 || a->status == 204 ||
+	    a->status == 304;
+	*reason = "both a length and a transfer coding";
+	if (f.lengths > 0 && f.codings > 0)
+		return -1;
+	*reason = "an answer whose end cannot be known";
+	if (!none && f.lengths == 0 && f.codings == 0)
+		return -1;
+	a->framing = none ? FRAMING_NONE :
+	    f.codings > 0 ? FRAMING_CHUNKED : FRAMING_LENGTH;
+	*reason = NULL;
+	return 0;
+}
+
+/* --- chunks ----------------------------------------------------------- */
+
+enum { CHUNK_SIZE, CHUNK_SIZE_LF, CHUNK_DATA, CHUNK_CR, CHUNK_LF, CHUNK_END_CR,
+	CHUNK_END_LF, CHUNK_DONE };
+
+static int
+hex(uint8_t c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+/* One byte of what is not payload: 0, or -1. */
+static int
+chunk_byte(struct http_chunks *c, uint8_t b)
+{
+	int digit;
+
+	switch (c->state) {
+	case CHUNK_SIZE:
+		if ((digit = hex(b)) >= 0 && c->digits < 12) {
+			c->left = c->left << 4 | (uint64_t)digit;
+			c->digits++;
+			return 0;
+		}
+		c->state = CHUNK_SIZE_LF;
+		return b == '\r' && c->digits > 0 ? 0 : -1;
+	case CHUNK_SIZE_LF:
+		c->state = c->left > 0 ? CHUNK_DATA : CHUNK_END_CR;
+		c->digits = 0;
+		return b == '\n' ? 0 : -1;
+	case CHUNK_CR:
+		c->state = CHUNK_LF;
+		return b == '\r' ? 0 : -1;
+	case CHUNK_LF:
+		c->state = CHUNK_SIZE;
+		return b == '\n' ? 0 : -1;
+	case CHUNK_END_CR:
+		c->state = CHUNK_END_LF;
+		return b == '\r' ? 0 : -1;
+	case CHUNK_END_LF:
+		c->state = CHUNK_DONE;
+		return b == '\n' ? 0 : -1;
+	default:
+		return -1;
+	}
+}
+
+long
+http_chunks_read(struct http_chunks *c, const uint8_t *p, size_t n,
+    const uint8_t **data, size_t *len, bool *done)
+{
+	size_t i = 0, take;
+
+	*data = NULL;
+	*len = 0;
+	while (i < n && c->state != CHUNK_DONE) {
+		if (c->state == CHUNK_DATA) {
+			take = n - i < c->left ? n - i : (size_t)c->left;
+			*data = p + i;
+			*len = take;
+			c->left -= take;
+			if (c->left == 0)
+				c->state = CHUNK_CR;
+			i += take;
+			break;
+		}
+		if (chunk_byte(c, p[i++]) == -1)
+			return -1;
+	}
+	*done = c->state == CHUNK_DONE;
+	return (long)i;
+}

@@ -1,0 +1,13 @@
+# The Muzzle: the Docker socket's filter.
+liborthrus_a_SOURCES += \
+	src/muzzle/answer.c \
+	src/muzzle/answer.h \
+	src/muzzle/connection.c \
+	src/muzzle/engine.c \
+	src/muzzle/engine.h \
+	src/muzzle/http.c \
+	src/muzzle/muzzle.c \
+	src/muzzle/policy.c \
+	src/muzzle/private.h \
+	src/muzzle/probe.c \
+	src/muzzle/redact.c

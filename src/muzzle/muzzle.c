@@ -1,0 +1,119 @@
+/* All clients of one engine: what is counted, logged and shown. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "orthrus/base/log.h"
+#include "orthrus/base/mem.h"
+
+#include "private.h"
+
+/* Which of told_at a status belongs to: one line a second for each. */
+static size_t
+reason_class(int status)
+{
+	switch (status) {
+	case 400:
+		return 0;
+	case 403:
+		return 1;
+	case 404:
+	case 405:
+		return 2;
+	case 429:
+		return 3;
+	case 502:
+		return 4;
+	default:
+		return 5;
+	}
+}
+
+/* True when it may be said now; *untold is how many were not. */
+static bool
+may_tell(struct muzzle *m, int status, unsigned *untold)
+{
+	size_t i = reason_class(status);
+	int64_t now = time(NULL);
+
+	*untold = m->untold[i];
+	if (m->told_at[i] == now) {
+		m->untold[i]++;
+		return false;
+	}
+	m->told_at[i] = now;
+	m->untold[i] = 0;
+	return true;
+}
+
+void
+muzzle_refused(struct muzzle *m, const struct verdict *v)
+{
+	unsigned untold;
+
+	m->denied++;
+	if (!may_tell(m, v->status, &untold))
+		return;
+	log_info("docker: refused (%d) %s: %s", v->status, v->route_class,
+	    v->reason);
+	if (untold > 0)
+		log_info("docker: %u more like it were refused before",
+		    untold);
+}
+
+void
+muzzle_engine_failed(struct muzzle *m, const char *why)
+{
+	char text[ADDRESS_TEXT_MAX];
+	unsigned untold;
+
+	m->ping = false;
+	m->error = why;
+	if (may_tell(m, 502, &untold))
+		log_warn("docker: the engine at %s: %s",
+		    address_format(&m->engine, text), why);
+}
+
+void
+muzzle_engine_answered(struct muzzle *m)
+{
+	m->ping = true;
+	m->error = "";
+}
+
+void
+muzzle_info(const struct muzzle *m, struct muzzle_info *info)
+{
+	info->ping = m->ping;
+	info->error = m->error;
+	info->allowed = m->allowed;
+	info->denied = m->denied;
+	info->clients = m->clients;
+	info->streams = m->streams;
+}
+
+struct muzzle *
+muzzle_new(struct event_base *base, struct dialer *dialer,
+    const struct address *engine, const struct policy *policy)
+{
+	struct muzzle *m = xcalloc(1, sizeof(*m));
+
+	m->base = base;
+	m->dialer = dialer;
+	m->engine = *engine;
+	m->policy = *policy;
+	m->error = "not asked yet";
+	m->probe = probe_new(m);
+	return m;
+}
+
+void
+muzzle_free(struct muzzle *m)
+{
+	if (m == NULL)
+		return;
+	probe_free(m->probe);
+	free(m);
+}

@@ -1,0 +1,668 @@
+/*
+ * The policy: a target is taken apart, matched against the table, and written
+ * anew.  What no row names is refused.
+ */
+#include "config.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "orthrus/base/mem.h"
+#include "orthrus/muzzle/policy.h"
+
+#define SEGMENTS_MAX 32
+#define PARAMETERS_MAX 16
+
+enum { M_GET = 1, M_HEAD = 2, M_POST = 4 };
+
+/*
+ * Patterns: "{name}" is the name of a container, a network or a volume, one
+ * segment; "{image}" one or more segments.
+ */
+struct route {
+	unsigned methods;
+	const char *pattern;
+	const char *parameters;		/* between spaces */
+	enum answer_kind kind;
+	unsigned action;		/* that opens it; 0: always open */
+	const char *rule;		/* for people */
+};
+
+#define CONTAINER "/containers/{name}"
+
+static const struct route routes[] = {
+	{ M_GET | M_HEAD, "/_ping", "", ANSWER_WHOLE, 0, "GET /_ping" },
+	{ M_GET, "/version", "", ANSWER_WHOLE, 0, "GET /version" },
+	{ M_GET, "/info", "", ANSWER_WHOLE, 0, "GET /info" },
+	{ M_GET, "/containers/json", " all size since before limit filters ",
+	    ANSWER_WHOLE, 0, "GET /containers/json" },
+	{ M_GET, CONTAINER "/json", " size ", ANSWER_REDACTED, 0,
+	    "GET " CONTAINER "/json" },
+	{ M_GET, CONTAINER "/logs",
+	    " follow stdout stderr since until timestamps tail ",
+	    ANSWER_STREAM, 0, "GET " CONTAINER "/logs" },
+	{ M_GET, CONTAINER "/stats", " stream one-shot ", ANSWER_STREAM, 0,
+	    "GET " CONTAINER "/stats" },
+	{ M_GET, CONTAINER "/top", "", ANSWER_WHOLE, 0,
+	    "GET " CONTAINER "/top" },
+	{ M_GET, CONTAINER "/changes", "", ANSWER_WHOLE, 0,
+	    "GET " CONTAINER "/changes" },
+	{ M_GET, "/images/json",
+	    " all filters shared-size manifests digests ", ANSWER_WHOLE, 0,
+	    "GET /images/json" },
+	{ M_GET, "/images/{image}/json", " manifests platform ",
+	    ANSWER_REDACTED, 0, "GET /images/{image}/json" },
+	{ M_GET, "/images/{image}/history", " manifests platform ",
+	    ANSWER_REDACTED, 0, "GET /images/{image}/history" },
+	{ M_GET, "/networks", " filters ", ANSWER_WHOLE, 0,
+	    "GET /networks" },
+	{ M_GET, "/networks/{name}", " verbose scope ", ANSWER_WHOLE, 0,
+	    "GET /networks/{name}" },
+	{ M_GET, "/volumes", " filters ", ANSWER_REDACTED, 0,
+	    "GET /volumes" },
+	{ M_GET, "/volumes/{name}", "", ANSWER_REDACTED, 0,
+	    "GET /volumes/{name}" },
+	{ M_GET, "/system/df", " type verbose ", ANSWER_REDACTED, 0,
+	    "GET /system/df" },
+	{ M_GET, "/events", " since until filters ", ANSWER_STREAM, 0,
+	    "GET /events" },
+	{ M_POST, CONTAINER "/start", "", ANSWER_ACTION, ACTION_START,
+	    "POST " CONTAINER "/start" },
+	{ M_POST, CONTAINER "/stop", " t signal ", ANSWER_ACTION,
+	    ACTION_STOP, "POST " CONTAINER "/stop" },
+	{ M_POST, CONTAINER "/restart", " t signal ", ANSWER_ACTION,
+	    ACTION_RESTART, "POST " CONTAINER "/restart" },
+	{ M_POST, CONTAINER "/kill", " signal ", ANSWER_ACTION, ACTION_KILL,
+	    "POST " CONTAINER "/kill" },
+	{ M_POST, CONTAINER "/pause", "", ANSWER_ACTION, ACTION_PAUSE,
+	    "POST " CONTAINER "/pause" },
+	{ M_POST, CONTAINER "/unpause", "", ANSWER_ACTION, ACTION_UNPAUSE,
+	    "POST " CONTAINER "/unpause" },
+};
+
+#define NROUTES (sizeof(routes) / sizeof(routes[0]))
+
+static const char *const action_words[] = {
+	"start", "stop", "restart", "kill", "pause", "unpause"
+};
+
+#define NACTIONS (sizeof(action_words) / sizeof(action_words[0]))
+
+struct policy
+policy_narrow(struct policy p, const struct policy_limits *by)
+{
+	p.actions &= ~by->actions_closed;
+	p.redact |= by->redact_always;
+	return p;
+}
+
+int
+policy_action(const char *word, unsigned *actions, struct error *e)
+{
+	size_t i;
+
+	for (i = 0; i < NACTIONS; i++)
+		if (strcmp(word, action_words[i]) == 0) {
+			*actions |= 1u << i;
+			return 0;
+		}
+	return error_set(e, EX_CONFIG, "\"%s\" is not an action that can be "
+	    "opened: expected start, stop, restart, kill, pause or unpause",
+	    word);
+}
+
+static const char *
+action_word(unsigned action)
+{
+	size_t i;
+
+	for (i = 0; i < NACTIONS; i++)
+		if (action == 1u << i)
+			return action_words[i];
+	return "";
+}
+
+/* --- taking a target apart -------------------------------------------- */
+
+struct parameter {
+	char *name, *value;	/* decoded, NUL-terminated */
+};
+
+struct target {
+	char text[MUZZLE_TARGET_MAX + 1];	/* decoded; what follows points
+						   into it */
+	char *segments[SEGMENTS_MAX];
+	size_t nsegments;
+	const char *version;	/* "v1.41", or NULL */
+	struct parameter parameters[PARAMETERS_MAX];
+	size_t nparameters;
+};
+
+static int
+refuse(struct verdict *v, int status, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Always -1. */
+static int
+refuse(struct verdict *v, int status, const char *fmt, ...)
+{
+	va_list ap;
+
+	v->status = status;
+	va_start(ap, fmt);
+	vsnprintf(v->reason, sizeof(v->reason), fmt, ap);
+	va_end(ap);
+	return -1;
+}
+
+static bool
+is_alnum(unsigned char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	    (c >= '0' && c <= '9');
+}
+
+/* RFC 3986 section 2.3. */
+static bool
+is_unreserved(unsigned char c)
+{
+	return is_alnum(c) || (c != '\0' && strchr("-._~", c) != NULL);
+}
+
+static int
+hex(unsigned char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+/* The byte that "%XX" at p stands for, or -1. */
+static int
+percent(const char *p, const char *end)
+{
+	int high, low;
+
+	if (end - p < 3 || (high = hex((unsigned char)p[1])) == -1 ||
+	    (low = hex((unsigned char)p[2])) == -1)
+		return -1;
+	return high << 4 | low;
+}
+
+/* The path up to '?', decoded once, split at '/'.  Returns where it ends. */
+static const char *
+take_path(struct target *t, const char *p, const char *end, char **out,
+    struct verdict *v)
+{
+	char *o = *out;
+	int c;
+
+	if (p == end || *p != '/') {
+		refuse(v, 400, "the target must be a path that begins with /");
+		return NULL;
+	}
+	for (; p < end && *p != '?'; p++) {
+		c = (unsigned char)*p;
+		if (c == '%') {
+			c = percent(p, end);
+			if (c == -1 || !is_unreserved((unsigned char)c)) {
+				refuse(v, 400, "an encoded character in the "
+				    "path that has no business there");
+				return NULL;
+			}
+			p += 2;
+		} else if (c <= ' ' || c >= 0x7f || c == '\\' || c == '#') {
+			refuse(v, 400, "a character in the path that must not "
+			    "be there");
+			return NULL;
+		}
+		if (c != '/') {
+			*o++ = (char)c;
+			continue;
+		}
+		if (t->nsegments == SEGMENTS_MAX) {
+			refuse(v, 400, "too many / in the path");
+			return NULL;
+		}
+		*o++ = '\0';
+		t->segments[t->nsegments++] = o;
+	}
+	*o++ = '\0';
+	*out = o;
+	return p;
+}
+
+static int
+check_segments(const struct target *t, struct verdict *v)
+{
+	const char *s;
+	size_t i;
+
+	for (i = 0; i < t->nsegments; i++) {
+		s = t->segments[i];
+		/* An empty last one is a path that no route has. */
+		if ((s[0] == '\0' && i + 1 < t->nsegments) ||
+		    strcmp(s, ".") == 0 || strcmp(s, "..") == 0)
+			return refuse(v, 400, "//, /./ and /../ are not "
+			    "allowed in the path");
+	}
+	return 0;
+}
+
+/* "v1.N" or "v1.NN" in front, once. */
+static void
+take_version(struct target *t)
+{
+	const char *s = t->segments[0];
+	size_t n;
+
+	if (t->nsegments < 2 || strncmp(s, "v1.", 3) != 0)
+		return;
+	n = strspn(s + 3, "0123456789");
+	if (n < 1 || n > 2 || s[3 + n] != '\0')
+		return;
+	t->version = s;
+	t->nsegments--;
+	memmove(t->segments, t->segments + 1,
+	    t->nsegments * sizeof(t->segments[0]));
+}
+
+/* One name or value of the query: until '=' (names), '&' or the end. */
+static const char *
+take_word(const char *p, const char *end, bool name, char **out,
+    struct verdict *v)
+{
+	int c;
+
+	for (; p < end && *p != '&' && !(name && *p == '='); p++) {
+		c = (unsigned char)*p;
+		if (c == '%') {
+			if ((c = percent(p, end)) == -1) {
+				refuse(v, 400, "a %% in the query without two "
+				    "hexadecimal digits");
+				return NULL;
+			}
+			p += 2;
+		} else if (c <= ' ' || c >= 0x7f || c == '#' || c == ';') {
+			refuse(v, 400, "a character in the query that must be "
+			    "encoded");
+			return NULL;
+		} else if (c == '+')
+			c = ' ';
+		if (c < ' ' || c == 0x7f) {
+			refuse(v, 400, "a control character in the query");
+			return NULL;
+		}
+		*(*out)++ = (char)c;
+	}
+	*(*out)++ = '\0';
+	return p;
+}
+
+static int
+take_query(struct target *t, const char *p, const char *end, char *out,
+    struct verdict *v)
+{
+	struct parameter *q;
+	size_t i;
+
+	/* "?" alone is no query. */
+	for (; p < end; p += p < end) {
+		if (t->nparameters == PARAMETERS_MAX)
+			return refuse(v, 400, "too many parameters");
+		q = &t->parameters[t->nparameters++];
+		q->name = out;
+		if ((p = take_word(p, end, true, &out, v)) == NULL)
+			return -1;
+		if (q->name[0] == '\0')
+			return refuse(v, 400, "a parameter without a name");
+		q->value = out;
+		if (p < end && *p == '=')
+			p++;
+		if ((p = take_word(p, end, false, &out, v)) == NULL)
+			return -1;
+		if (p + 1 == end)
+			return refuse(v, 400, "the query ends with &");
+		for (i = 0; i + 1 < t->nparameters; i++)
+			if (strcasecmp(t->parameters[i].name, q->name) == 0)
+				return refuse(v, 400,
+				    "a parameter is given twice");
+	}
+	return 0;
+}
+
+static int
+take_apart(struct target *t, const char *p, size_t len, struct verdict *v)
+{
+	const char *end = p + len;
+	char *out = t->text;
+
+	t->nsegments = t->nparameters = 0;
+	t->version = NULL;
+	if (len > MUZZLE_TARGET_MAX)
+		return refuse(v, 414, "the target is longer than %d bytes",
+		    MUZZLE_TARGET_MAX);
+	if ((p = take_path(t, p, end, &out, v)) == NULL ||
+	    check_segments(t, v) == -1)
+		return -1;
+	take_version(t);
+	return p < end ? take_query(t, p + 1, end, out, v) : 0;
+}
+
+/* --- matching --------------------------------------------------------- */
+
+/* Docker's own rule: [a-zA-Z0-9][a-zA-Z0-9_.-]* */
+static bool
+is_name(const char *s)
+{
+	if (!is_alnum((unsigned char)*s))
+		return false;
+	while (is_alnum((unsigned char)*s) || (*s != '\0' &&
+	    strchr("_.-", *s) != NULL))
+		s++;
+	return *s == '\0';
+}
+
+/* A segment of a reference: registry:5000, org, repo:tag@sha256:... */
+static bool
+is_image_part(const char *s)
+{
+	if (!is_alnum((unsigned char)*s))
+		return false;
+	while (is_alnum((unsigned char)*s) || (*s != '\0' &&
+	    strchr("_.-:@", *s) != NULL))
+		s++;
+	return *s == '\0';
+}
+
+/*
+ * How many segments the next part of a pattern takes, 0 when it does not fit.
+ * A name takes what could be an image, too: the CLI asks for a container of
+ * that name first, and wants to hear that there is none.
+ */
+static size_t
+fits(const char *part, size_t part_len, const struct target *t, size_t at,
+    size_t after)
+{
+	size_t many = t->nsegments - after - at, i;
+
+	if (part[0] == '{') {
+		for (i = 0; i < many; i++)
+			if (!is_image_part(t->segments[at + i]))
+				return 0;
+		return many;
+	}
+	return strlen(t->segments[at]) == part_len &&
+	    memcmp(t->segments[at], part, part_len) == 0;
+}
+
+/* *wide: {name} stood for something that is no name. */
+static bool
+matches(const struct route *r, const struct target *t, bool *wide)
+{
+	const char *p = r->pattern, *end;
+	size_t at = 0, left = 0, n;
+
+	*wide = false;
+	for (end = p; *end != '\0'; end++)
+		left += *end == '/';
+	while (*p == '/') {
+		p++;
+		end = p + strcspn(p, "/");
+		left--;
+		if (at + left >= t->nsegments)
+			return false;
+		n = fits(p, (size_t)(end - p), t, at, left);
+		if (n == 0)
+			return false;
+		if (strncmp(p, "{name}", 6) == 0 &&
+		    (n > 1 || !is_name(t->segments[at])))
+			*wide = true;
+		at += n;
+		p = end;
+	}
+	return at == t->nsegments;
+}
+
+static unsigned
+method_bit(const char *method, const char **canonical)
+{
+	static const struct { const char *name; unsigned bit; } known[] = {
+		{ "GET", M_GET }, { "HEAD", M_HEAD }, { "POST", M_POST }
+	};
+	size_t i;
+
+	for (i = 0; i < 3; i++)
+		if (strcmp(method, known[i].name) == 0) {
+			*canonical = known[i].name;
+			return known[i].bit;
+		}
+	return 0;
+}
+
+/* Fixed words only: what the client sent is not for the log. */
+static void
+classify(const char *method, const struct target *t, struct verdict *v)
+{
+	static const char *const methods[] = { "GET", "HEAD", "POST", "PUT",
+	    "DELETE", "PATCH", "OPTIONS" };
+	static const char *const first[] = { "_ping", "auth", "build",
+	    "commit", "configs", "containers", "debug", "distribution",
+	    "events", "exec", "grpc", "images", "info", "libpod", "networks",
+	    "nodes", "plugins", "secrets", "services", "session", "swarm",
+	    "system", "tasks", "version", "volumes" };
+	static const char *const last[] = { "archive", "attach", "changes",
+	    "connect", "copy", "create", "df", "disconnect", "exec", "export",
+	    "get", "history", "json", "kill", "load", "logs", "pause",
+	    "prune", "push", "rename", "resize", "restart", "search", "start",
+	    "stats", "stop", "tag", "top", "unpause", "update", "wait", "ws" };
+	const char *m = "OTHER", *f = "other", *l = "";
+	size_t i, n = t->nsegments;
+
+	for (i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+		if (strcmp(method, methods[i]) == 0)
+			m = methods[i];
+	for (i = 0; n > 0 && i < sizeof(first) / sizeof(first[0]); i++)
+		if (strcmp(t->segments[0], first[i]) == 0)
+			f = first[i];
+	for (i = 0; n > 1 && i < sizeof(last) / sizeof(last[0]); i++)
+		if (strcmp(t->segments[n - 1], last[i]) == 0)
+			l = last[i];
+	snprintf(v->route_class, sizeof(v->route_class), "%s %s%s%s", m, f,
+	    l[0] != '\0' ? "/.../" : "", l);
+}
+
+/* The row for this request, or NULL with the refusal. */
+static const struct route *
+find(const struct target *t, unsigned method, struct verdict *v)
+{
+	const struct route *other = NULL;
+	bool wide;
+	size_t i;
+
+	for (i = 0; i < NROUTES; i++) {
+		if (!matches(&routes[i], t, &wide))
+			continue;
+		if (!(routes[i].methods & method)) {
+			other = &routes[i];
+			continue;
+		}
+		v->rule = routes[i].rule;
+		if (!wide)
+			return &routes[i];
+		refuse(v, 404, "no such object: a name here has only letters, "
+		    "digits, and _ . -");
+		return NULL;
+	}
+	if (other != NULL) {
+		v->rule = other->rule;
+		refuse(v, 405, "not with this method; only %s is let through",
+		    other->rule);
+	} else
+		refuse(v, 403, "%s is not let through: only harmless reads "
+		    "are", v->route_class);
+	return NULL;
+}
+
+static bool
+has_word(const char *list, const char *word)
+{
+	size_t n = strlen(word);
+	const char *p;
+
+	for (p = list; (p = strstr(p, word)) != NULL; p += n)
+		if (p[-1] == ' ' && p[n] == ' ' && strchr(word, ' ') == NULL)
+			return true;
+	return false;
+}
+
+static const char *
+parameter_value(const struct target *t, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < t->nparameters; i++)
+		if (strcmp(t->parameters[i].name, name) == 0)
+			return t->parameters[i].value;
+	return NULL;
+}
+
+/* As the engine reads a flag: anything that is not one of these is true. */
+static bool
+is_true(const char *value)
+{
+	static const char *const no[] = { "", "0", "no", "false", "none" };
+	size_t i;
+
+	while (*value == ' ')
+		value++;
+	for (i = 0; i < sizeof(no) / sizeof(no[0]); i++)
+		if (strncasecmp(value, no[i], strlen(no[i])) == 0 &&
+		    value[strlen(no[i]) + strspn(value + strlen(no[i]),
+		    " ")] == '\0')
+			return false;
+	return true;
+}
+
+/* What is asked for once ends by itself. */
+static enum answer_kind
+kind_of(const struct route *r, const struct target *t)
+{
+	const char *value;
+	size_t n = strlen(r->pattern);
+
+	if (strcmp(r->pattern + n - 5, "/logs") == 0) {
+		value = parameter_value(t, "follow");
+		return value != NULL && is_true(value) ? ANSWER_STREAM :
+		    ANSWER_WHOLE;
+	}
+	if (n > 6 && strcmp(r->pattern + n - 6, "/stats") == 0) {
+		value = parameter_value(t, "stream");
+		return value == NULL || is_true(value) ? ANSWER_STREAM :
+		    ANSWER_WHOLE;
+	}
+	return r->kind;
+}
+
+/* --- writing it anew -------------------------------------------------- */
+
+static char *
+put_encoded(char *o, const char *s)
+{
+	static const char digits[] = "0123456789ABCDEF";
+
+	for (; *s != '\0'; s++) {
+		if (is_unreserved((unsigned char)*s))
+			*o++ = *s;
+		else {
+			*o++ = '%';
+			*o++ = digits[(unsigned char)*s >> 4];
+			*o++ = digits[(unsigned char)*s & 15];
+		}
+	}
+	return o;
+}
+
+/* Never longer than three times what came. */
+static void
+write_target(const struct target *t, struct verdict *v)
+{
+	char *o = v->target;
+	size_t i;
+
+	if (t->version != NULL)
+		o += sprintf(o, "/%s", t->version);
+	for (i = 0; i < t->nsegments; i++)
+		o += sprintf(o, "/%s", t->segments[i]);
+	for (i = 0; i < t->nparameters; i++) {
+		*o++ = i == 0 ? '?' : '&';
+		o = put_encoded(o, t->parameters[i].name);
+		*o++ = '=';
+		o = put_encoded(o, t->parameters[i].value);
+	}
+	*o = '\0';
+}
+
+void
+policy_judge(const struct policy *p, const char *method, const char *target,
+    size_t len, struct verdict *v)
+{
+	static struct target t;		/* one thread; too big for a stack */
+	const struct route *r;
+	unsigned bit;
+	size_t i;
+
+	memset(v, 0, offsetof(struct verdict, target));
+	v->target[0] = '\0';
+	v->rule = "none";
+	v->method = "";
+	snprintf(v->route_class, sizeof(v->route_class), "malformed");
+	if (take_apart(&t, target, len, v) == -1)
+		return;
+	classify(method, &t, v);
+	bit = method_bit(method, &v->method);
+	if ((r = find(&t, bit, v)) == NULL)
+		return;
+	if (r->action != 0 && !(p->actions & r->action)) {
+		refuse(v, 403, "%s is not open here; the host's owner can "
+		    "open it with --docker-allow %s", r->rule,
+		    action_word(r->action));
+		return;
+	}
+	for (i = 0; i < t.nparameters; i++)
+		if (!has_word(r->parameters, t.parameters[i].name)) {
+			refuse(v, 403, "a parameter that is not let through "
+			    "on %s; allowed:%s", r->rule,
+			    r->parameters[0] != '\0' ? r->parameters :
+			    " none");
+			return;
+		}
+	v->kind = kind_of(r, &t);
+	if (v->kind == ANSWER_REDACTED && !p->redact)
+		v->kind = ANSWER_WHOLE;
+	v->head = bit == M_HEAD;
+	write_target(&t, v);
+}
+
+bool
+policy_row(size_t i, struct policy_row *row)
+{
+	static const char *const methods[] = { [M_GET] = "GET",
+	    [M_GET | M_HEAD] = "GET, HEAD", [M_POST] = "POST" };
+
+	if (i >= NROUTES)
+		return false;
+	row->methods = methods[routes[i].methods];
+	row->pattern = routes[i].pattern;
+	row->parameters = routes[i].parameters;
+	row->action = action_word(routes[i].action);
+	row->kind = routes[i].kind;
+	return true;
+}
