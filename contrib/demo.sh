@@ -34,13 +34,18 @@ die() {
 
 # Ends what was started, the newest first, and takes the folder away.
 pids=()
+engine=
 clean_up() {
 	trap - EXIT
 	local i
+	# unshare passes no other signal on; the kernel ends the rest.
+	[ -z "$engine" ] || { kill -KILL "$engine"; wait "$engine"; } 2>/dev/null || :
 	for ((i = ${#pids[@]} - 1; i >= 0; i--)); do
 		kill "${pids[i]}" 2>/dev/null || continue
 		wait "${pids[i]}" || :
 	done
+	find /sys/fs/cgroup -depth -type d -path "*/${dir##*/}*" \
+	    -exec rmdir {} + 2>/dev/null || :
 	rm -rf "$dir"
 }
 
@@ -106,6 +111,31 @@ came_back() {
 	[ "$(field reconnects)" -gt "$1" ] && [ "$(field state)" = connected ]
 }
 
+# A throw-away engine with one container, where one can run.
+start_engine() {
+	"$root/contrib/deps.sh" engine && command -v dockerd >/dev/null ||
+	    return 1
+	local root_fs=$dir/rootfs
+	# In namespaces of its own, with which all that it started ends.
+	start engine unshare --mount --net --pid --fork --kill-child \
+	    --mount-proc sh -c 'mount -t tmpfs none /run && exec dockerd "$@"' \
+	    sh -H "unix://$dir/engine.sock" --data-root "$dir/engine/root" \
+	    --exec-root "$dir/engine/exec" -p "$dir/engine/pid" \
+	    --bridge=none --iptables=false --ip6tables=false \
+	    --ip-forward=false --storage-driver=vfs \
+	    --exec-opt native.cgroupdriver=cgroupfs \
+	    --cgroup-parent "/${dir##*/}"
+	engine=${pids[-1]}
+	within 15 docker -H "unix://$dir/engine.sock" version || return 1
+	mkdir -p "$root_fs/bin"
+	cp /bin/busybox "$root_fs/bin/sh"
+	tar -C "$root_fs" -c . |
+	    docker -H "unix://$dir/engine.sock" import - demo:1 >/dev/null &&
+	docker -H "unix://$dir/engine.sock" run -d --network none \
+	    --name web -e TOKEN=secret demo:1 /bin/sh -c \
+	    'while :; do echo tick; sleep 1; done' >/dev/null
+}
+
 typed() {
 	printf '  %s\n' "$*"
 }
@@ -125,7 +155,7 @@ dir=$(mktemp -d /tmp/orthrus-demo.XXXXXX)
 trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
-mkdir "$dir/www" "$dir/state" "$dir/run"
+mkdir "$dir/www" "$dir/state" "$dir/run" "$dir/engine"
 export STATE_DIRECTORY=$dir/state RUNTIME_DIRECTORY=$dir/run
 page="Hello from behind the tunnel"
 echo "$page" >"$dir/www/index.html"
@@ -169,6 +199,16 @@ connect=(connect --name demo
     -L "$l_port:127.0.0.1:$web_port"
     -L "$dir/local.sock:127.0.0.1:$web_port"
     -R "$r_port:127.0.0.1:$web_port")
+# A Docker engine that runs already is shown through the filter, too.
+docker=no
+if [ -S /var/run/docker.sock ] && command -v docker >/dev/null &&
+    timeout 10 docker version >/dev/null 2>&1; then
+	docker=/var/run/docker.sock
+elif [ "$(id -u)" -eq 0 ] && [ "${ORTHRUS_DEMO_DOCKER:-yes}" = yes ] &&
+    start_engine; then
+	docker=$dir/engine.sock
+fi
+[ "$docker" = no ] || connect+=("--docker=$docker")
 # Only with the static libssh can the server listen on a Unix socket for us.
 unix=no
 if grep -qs '^#define HAVE_LIBSSH_STATIC 1' "${ORTHRUS%/*}/config.h"; then
@@ -206,6 +246,21 @@ all_ways() {
 
 step "Fetching a page through it"
 all_ways
+
+step "Looking at a Docker engine through it"
+if [ "$docker" = no ]; then
+	echo "  no Docker engine runs here, nor can be started"
+else
+	docker_host=$(status --json | /usr/bin/python3 -c '
+import json, sys
+print(json.load(sys.stdin)["docker"]["docker_host"])')
+	typed "DOCKER_HOST=$docker_host docker ps"
+	DOCKER_HOST=$docker_host timeout 20 docker ps 2>&1 | sed 's/^/  /'
+	typed "DOCKER_HOST=$docker_host docker stop web"
+	if DOCKER_HOST=$docker_host timeout 20 docker stop web 2>&1; then
+		die "docker stop was let through"
+	fi | sed 's/^/  /'
+fi
 
 step "Killing the session: the server's process for it"
 before=$(field reconnects)

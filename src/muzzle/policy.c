@@ -37,8 +37,9 @@ static const struct route routes[] = {
 	{ M_GET | M_HEAD, "/_ping", "", ANSWER_WHOLE, 0, "GET /_ping" },
 	{ M_GET, "/version", "", ANSWER_WHOLE, 0, "GET /version" },
 	{ M_GET, "/info", "", ANSWER_WHOLE, 0, "GET /info" },
+	/* Redacted: a build's container has its ENV lines as its command. */
 	{ M_GET, "/containers/json", " all size since before limit filters ",
-	    ANSWER_WHOLE, 0, "GET /containers/json" },
+	    ANSWER_REDACTED, 0, "GET /containers/json" },
 	{ M_GET, CONTAINER "/json", " size ", ANSWER_REDACTED, 0,
 	    "GET " CONTAINER "/json" },
 	{ M_GET, CONTAINER "/logs",
@@ -132,8 +133,11 @@ struct parameter {
 };
 
 struct target {
-	char text[MUZZLE_TARGET_MAX + 1];	/* decoded; what follows points
-						   into it */
+	/*
+	 * Decoded; what follows points into it.  A path, and each parameter
+	 * without '=', is a byte longer here than as it came.
+	 */
+	char text[MUZZLE_TARGET_MAX + PARAMETERS_MAX + 1];
 	char *segments[SEGMENTS_MAX];
 	size_t nsegments;
 	const char *version;	/* "v1.41", or NULL */
@@ -517,8 +521,11 @@ has_word(const char *list, const char *word)
 	size_t n = strlen(word);
 	const char *p;
 
+	/* With a space in it, it could begin where the list does. */
+	if (strchr(word, ' ') != NULL)
+		return false;
 	for (p = list; (p = strstr(p, word)) != NULL; p += n)
-		if (p[-1] == ' ' && p[n] == ' ' && strchr(word, ' ') == NULL)
+		if (p[-1] == ' ' && p[n] == ' ')
 			return true;
 	return false;
 }
