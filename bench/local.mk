@@ -1,7 +1,8 @@
-# The load generator and the link of bench/run.  "make check" compiles them
-# with all warnings; "make bench" measures this build.
+# The load generators of bench/run and bench/muzzle, the link, the stand-in for
+# an engine.  "make check" compiles them with all warnings; "make bench" and
+# "make bench-muzzle" measure this build.
 
-check_PROGRAMS += bench/load bench/delay
+check_PROGRAMS += bench/load bench/delay bench/muzzle_load bench/muzzle_engine
 bench_load_SOURCES = bench/load.c bench/load.h bench/load_connects.c \
 	bench/load_net.c bench/load_proc.c bench/load_target.c \
 	bench/load_tests.c
@@ -9,11 +10,20 @@ bench_load_LDFLAGS = $(AM_LDFLAGS) -pthread
 bench_load_LDADD =
 bench_delay_SOURCES = bench/delay.c
 bench_delay_LDADD =
+bench_muzzle_load_SOURCES = bench/muzzle_load.c bench/load.h \
+	bench/load_net.c bench/load_proc.c
+bench_muzzle_load_LDADD =
+bench_muzzle_engine_SOURCES = bench/muzzle_engine.c
+bench_muzzle_engine_LDADD =
 
-.PHONY: bench
+.PHONY: bench bench-muzzle
 bench: orthrus
 	$(srcdir)/bench/run --orthrus ./orthrus $(BENCHFLAGS)
+bench-muzzle: orthrus
+	$(srcdir)/bench/muzzle --orthrus ./orthrus $(BENCHFLAGS)
 
-EXTRA_DIST += bench/README.md bench/contenders.py bench/peer.py bench/plot \
+EXTRA_DIST += bench/README.md bench/contenders.py bench/muzzle \
+	bench/muzzle-haproxy.cfg bench/muzzle-inspect.json \
+	bench/muzzle_parts.py bench/peer.py bench/plot \
 	bench/report.py bench/rows.py bench/run bench/tools.py \
 	bench/peers/ssh2.js

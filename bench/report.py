@@ -6,12 +6,13 @@ import statistics
 class Measure:
     """One line of the table: values of every program, and what is aimed at.
 
-    aim is (what, limit): "ratio>=" and "ratio<=" compare orthrus with ssh,
-    "value<=" looks at orthrus alone.
+    aim is (what, limit): "ratio>=" and "ratio<=" compare orthrus with the
+    other, "value<=" looks at orthrus alone.
     """
 
-    def __init__(self, row, label, unit, aim=None):
+    def __init__(self, row, label, unit, aim=None, other="ssh"):
         self.row, self.label, self.unit, self.aim = row, label, unit, aim
+        self.other = other
         self.values = {}
         self.reasons = {}
 
@@ -25,14 +26,14 @@ class Measure:
         values = self.values.get(program)
         return statistics.median(values) if values else None
 
-    def ratio(self, program="orthrus", other="ssh"):
-        ours, theirs = self.median(program), self.median(other)
+    def ratio(self):
+        ours, theirs = self.median("orthrus"), self.median(self.other)
         return ours / theirs if ours is not None and theirs else None
 
     def spread(self):
         """The lowest and the highest ratio of one round."""
         pairs = [a / b for a, b in zip(self.values.get("orthrus", []),
-                                       self.values.get("ssh", [])) if b]
+                                       self.values.get(self.other, [])) if b]
         return (min(pairs), max(pairs)) if len(pairs) > 1 else None
 
     def met(self):
@@ -55,13 +56,16 @@ class Measure:
 
 
 class Report:
-    def __init__(self):
+    """What was measured; other is what orthrus is compared with."""
+
+    def __init__(self, other="ssh"):
+        self.other = other
         self.measures = {}
 
     def measure(self, row, label, unit, aim=None):
         key = (row, label, unit)
         if key not in self.measures:
-            self.measures[key] = Measure(row, label, unit, aim)
+            self.measures[key] = Measure(row, label, unit, aim, self.other)
         return self.measures[key]
 
     def of_row(self, row):
@@ -94,7 +98,8 @@ def cells(measure, programs):
     met = {True: "met", False: "NOT MET", None: ""}[measure.met()]
     ratio = measure.ratio()
     return [measure.row, measure.label, measure.unit,
-            number(measure.median("orthrus")), number(measure.median("ssh")),
+            number(measure.median("orthrus")),
+            number(measure.median(measure.other)),
             f"{number(ratio)}x" if ratio is not None else "-",
             "-".join(map(number, spread)) if spread else "",
             aim_text(measure), met,
@@ -103,7 +108,8 @@ def cells(measure, programs):
 
 def table(measures, programs=()):
     """Lines of text; the further programs have a column each."""
-    head = ["row", "measure", "unit", "orthrus", "ssh", "ratio", "spread",
+    other = measures[0].other if measures else "ssh"
+    head = ["row", "measure", "unit", "orthrus", other, "ratio", "spread",
             "aim", "", *programs]
     rows = [head] + [list(map(str, cells(m, programs))) for m in measures]
     widths = [max(len(row[i]) for row in rows) for i in range(len(head))]

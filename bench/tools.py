@@ -1,10 +1,13 @@
-"""What bench/run measures with: the load generator, the delaying link, the
-laboratory of the integration tests, and the numbers of this machine."""
+"""What bench/run and bench/muzzle measure with: the load generators, the
+delaying link, the laboratory of the integration tests, and the numbers of
+this machine."""
 
+import ctypes
 import json
 import os
 import pathlib
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -14,6 +17,13 @@ sys.path.insert(0, str(SOURCE.parent / "tests/integration"))
 
 GCM = "aes256-gcm@openssh.com"
 CHACHA = "chacha20-poly1305@openssh.com"
+PR_SET_CHILD_SUBREAPER = 36
+
+PROGRAMS = {"load": sorted(SOURCE.glob("load*.c")),
+            "delay": [SOURCE / "delay.c"],
+            "muzzle_load": [SOURCE / name for name in (
+                "muzzle_load.c", "load_net.c", "load_proc.c")],
+            "muzzle_engine": [SOURCE / "muzzle_engine.c"]}
 
 
 class NotMeasured(Exception):
@@ -26,16 +36,33 @@ def brief(error):
     return text if len(text) <= 160 else "..." + text[-157:]
 
 
-def compile_tools(folder):
-    """Builds load and delay, so that any orthrus can be measured without
+def prepare():
+    """All we start is ours to end, and may open what it needs."""
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    for sig in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(sig, lambda *_: sys.exit(1))
+
+
+def built():
+    """An orthrus of this tree as a user would build it."""
+    folder = SOURCE.parent / "build/bench"
+    print(f"building in {folder}", file=sys.stderr)
+    subprocess.run([SOURCE.parent / "contrib/build.sh", folder,
+                    "CFLAGS=-O2"], check=True)
+    return folder / "orthrus"
+
+
+def compile_tools(folder, *names):
+    """Builds those of PROGRAMS, so that any orthrus can be measured without
     configuring this tree."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, sources in (("load", sorted(SOURCE.glob("load*.c"))),
-                          ("delay", [SOURCE / "delay.c"])):
+    for name in names:
         subprocess.run(
             [os.environ.get("CC", "cc"), "-O2", "-std=gnu11", "-D_GNU_SOURCE",
              "-Wall", "-pthread", "-o", str(folder / name),
-             *map(str, sources)], check=True)
+             *map(str, PROGRAMS[name])], check=True)
 
 
 class Tools:
@@ -47,7 +74,7 @@ class Tools:
     def load(self, test, tunnel=None, seconds=2.0, warmup=0.5, count=1,
              signals=(), target=None, limit=120):
         """One measurement of bench/load through a tunnel, or without one."""
-        from system import DIES_WITH_US, free_port
+        from system import free_port
         target = target or (tunnel.target if tunnel else free_port())
         argv = [str(self.folder / "load"), "-t", f"127.0.0.1:{target}",
                 "-s", str(seconds), "-w", str(warmup), "-n", str(count)]
@@ -58,19 +85,7 @@ class Tools:
                 argv += ["-p", str(pid)]
         for sig, pid in signals:
             argv += ["-k", f"{int(sig)}:{pid}"]
-        done = subprocess.Popen(
-            [*DIES_WITH_US, *argv, test], stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        try:
-            out, said = done.communicate(timeout=limit)
-        except subprocess.TimeoutExpired:
-            raise NotMeasured(f"{test}: not done in {limit} s") from None
-        finally:
-            done.kill()
-            done.wait()
-        if done.returncode != 0:
-            raise NotMeasured(f"{test}: {said.strip() or done.returncode}")
-        return json.loads(out)
+        return json_of([*argv, test], limit)
 
     def link(self, lab, server_port, milliseconds):
         """A delaying link to that port."""
@@ -78,6 +93,24 @@ class Tools:
         return lab.own(Process(
             [*DIES_WITH_US, str(self.folder / "delay"), str(free_port()),
              str(server_port), str(milliseconds)]))
+
+
+def json_of(argv, limit):
+    """What a program prints; its last argument says what it measures."""
+    from system import DIES_WITH_US
+    done = subprocess.Popen(
+        [*DIES_WITH_US, *argv], stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        out, said = done.communicate(timeout=limit)
+    except subprocess.TimeoutExpired:
+        raise NotMeasured(f"{argv[-1]}: not done in {limit} s") from None
+    finally:
+        done.kill()
+        done.wait()
+    if done.returncode != 0:
+        raise NotMeasured(f"{argv[-1]}: {said.strip() or done.returncode}")
+    return json.loads(out)
 
 
 class Process:

@@ -4,24 +4,27 @@
 #
 #   deps.sh build	compile and install the program
 #   deps.sh demo	contrib/demo.sh as well
+#   deps.sh engine	a Docker engine for contrib/demo.sh
 #   deps.sh check	contrib/check.sh as well
-#   deps.sh bench	bench/run --peers and bench/plot
+#   deps.sh bench	bench/run --peers, bench/muzzle and bench/plot
 set -eu
 
 build="autoconf automake gcc libc6-dev make pkg-config libevent-dev
     libinih-dev libjansson-dev libkrb5-dev libsodium-dev libssh-dev
     libssl-dev zlib1g-dev"
 demo="curl openssh-client openssh-server python3"
-check="clang libclang-rt-14-dev libcmocka-dev mandoc openssl python3-pytest
-    python3-pytest-xdist shellcheck strace"
-bench="autossh dropbear-bin gnuplot-nox openssl util-linux"
+engine="busybox-static docker.io"
+check="$engine clang libclang-rt-14-dev libcmocka-dev mandoc openssl
+    python3-pytest python3-pytest-xdist shellcheck strace"
+bench="autossh docker.io dropbear-bin gnuplot-nox haproxy openssl util-linux"
 
 case ${1:-build} in
 build)	wanted=$build ;;
 demo)	wanted="$build $demo" ;;
+engine)	wanted=$engine ;;
 check)	wanted="$build $demo $check" ;;
 bench)	wanted="$build $demo $bench" ;;
-*)	sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
+*)	sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
 esac
 
 # shellcheck disable=SC2086 # lists of words

@@ -26,9 +26,10 @@ struct event;
  * was used within two round trips without leaving anything unread, that is,
  * when the window is what holds it back; so it follows the bandwidth-delay
  * product.  A small one doubles whenever it was used up: a server with many
- * channels may take longer to come round than the network does.  All growth of a session stays under one budget, and the more
- * channels there are, the smaller a new one starts, so that readers who stop
- * cannot make memory grow; those who idle take nothing from the busy.
+ * channels may take longer to come round than the network does.  All growth
+ * of a session stays under one budget, and the more channels there are, the
+ * smaller a new one starts, so that readers who stop cannot make memory grow;
+ * those who idle take nothing from the busy.
  */
 #define WINDOW_INITIAL (64 * 1024)	/* half with 256, 1/4 with 1,024 */
 #define WINDOW_LARGEST (16 * 1024 * 1024)	/* 1.3 Gbit/s at 100 ms */

@@ -59,7 +59,7 @@ bool pace_holds(const struct pace *p, const struct pace_rate *r, uint64_t now);
 size_t pace_room(const struct pace *p);
 void pace_sent(struct pace *p, size_t n);
 
-/* True when a mark should be sent; pace_mark() gives the bytes it stands for. */
+/* True when a mark should be sent; pace_mark() gives the bytes before it. */
 bool pace_wants_mark(const struct pace *p);
 size_t pace_mark(struct pace *p);
 /* Its answer came after round_trip us. */

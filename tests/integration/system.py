@@ -13,6 +13,9 @@ DIES_WITH_US = ["setpriv", "--pdeathsig", "KILL"]
 
 _given_ports = set()
 
+# Processes that outlive a test; children() passes them and theirs by.
+lasting = set()
+
 
 def free_port():
     """A port below the ephemeral range, so that no client can grab it."""
@@ -67,7 +70,7 @@ def children(pid):
         with contextlib.suppress(OSError, IndexError):
             stat = pathlib.Path("/proc", entry, "stat").read_text()
             state, parent = stat.rpartition(")")[2].split()[:2]
-            if state != "Z":
+            if state != "Z" and int(entry) not in lasting:
                 kids.setdefault(int(parent), []).append(int(entry))
     found, queue = [], [pid]
     while queue:
