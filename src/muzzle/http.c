@@ -146,6 +146,13 @@ host_is(struct text host, const char *word)
 	    strncasecmp(host.p, word, host.len) == 0;
 }
 
+static bool
+is_label_byte(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	    (c >= '0' && c <= '9') || c == '-' || c == '.';
+}
+
 bool
 http_host_is_local(const char *value, size_t len)
 {
@@ -171,8 +178,12 @@ http_host_is_local(const char *value, size_t len)
 		return true;
 	/* Newer clients say api.moby.localhost: RFC 6761, always loopback. */
 	if (host.len > 10 && strncasecmp(host.p + host.len - 10, ".localhost",
-	    10) == 0)
+	    10) == 0) {
+		for (i = 0; i < host.len; i++)
+			if (!is_label_byte(host.p[i]))
+				return false;
 		return true;
+	}
 	if (!begins(host, "127."))
 		return false;
 	for (i = 0; i < host.len; i++) {

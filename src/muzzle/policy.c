@@ -14,7 +14,7 @@
 #include "orthrus/muzzle/policy.h"
 
 #define SEGMENTS_MAX 32
-#define PARAMETERS_MAX 16
+#define PARAMETERS_MAX 48	/* docker build sends some twenty */
 
 enum { M_GET = 1, M_HEAD = 2, M_POST = 4 };
 
@@ -495,7 +495,12 @@ find(const struct target *t, unsigned method, struct verdict *v)
 		if (!matches(&routes[i], t, &wide))
 			continue;
 		if (!(routes[i].methods & method)) {
-			other = &routes[i];
+			/* "networks/create" is a verb, not a network. */
+			if (strchr(v->route_class, '/') == NULL ||
+			    strstr(routes[i].pattern, "{name}") == NULL ||
+			    routes[i].pattern[strlen(routes[i].pattern) - 1] !=
+			    '}')
+				other = &routes[i];
 			continue;
 		}
 		v->rule = routes[i].rule;
