@@ -110,6 +110,12 @@ muzzle_new(struct event_base *base, struct dialer *dialer,
 }
 
 void
+muzzle_set_policy(struct muzzle *m, const struct policy *policy)
+{
+	m->policy = *policy;
+}
+
+void
 muzzle_free(struct muzzle *m)
 {
 	if (m == NULL)

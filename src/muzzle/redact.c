@@ -179,8 +179,19 @@ mask_instruction(json_t *s, const char *p)
 	return true;
 }
 
-/* "mount SOURCE:TARGET, data: OPTIONS: reason", as moby says it. */
+/* The first instruction in a string, alone or behind "#(nop)". */
 static void
+mask_instructions(json_t *s)
+{
+	static const char nop[] = "#(nop)";
+	const char *p = json_string_value(s);
+
+	while (!mask_instruction(s, p) && (p = strstr(p, nop)) != NULL)
+		p += strlen(nop);
+}
+
+/* "mount SOURCE:TARGET, data: OPTIONS: reason", as moby says it. */
+static bool
 mask_mount_error(json_t *s)
 {
 	static const char data[] = ", data: ";
@@ -188,22 +199,20 @@ mask_mount_error(json_t *s)
 
 	if ((p = strstr(text, "mount ")) == NULL ||
 	    (p = strstr(p, data)) == NULL)
-		return;
+		return false;
 	p += strlen(data);
 	for (found = p; (found = strstr(found, ": ")) != NULL; found++)
 		tail = found;
 	mask(s, (size_t)(p - text), tail);
+	return true;
 }
 
 static void
 mask_look(json_t *s)
 {
-	static const char nop[] = "#(nop)";
-	const char *p = json_string_value(s);
-
-	while (!mask_instruction(s, p) && (p = strstr(p, nop)) != NULL)
-		p += strlen(nop);
-	mask_mount_error(s);
+	mask_instructions(s);
+	if (mask_mount_error(s))
+		mask_instructions(s);	/* of what is left */
 }
 
 /* ["|N", "NAME=value", ..., "/bin/sh", "-c", "command"] */

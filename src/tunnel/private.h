@@ -71,6 +71,7 @@ int remote_init(struct tunnel *t);
 void stream_accept(void *tunnel, int fd);	/* a listener_accept */
 void stream_incoming(struct tunnel *t, struct channel *ch);
 void stream_session_up(struct tunnels *set);
+void streams_abort(struct tunnel *t);	/* those that are relayed */
 void streams_free(struct tunnels *set);
 
 #endif

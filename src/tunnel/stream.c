@@ -484,6 +484,18 @@ stream_incoming(struct tunnel *t, struct channel *ch)
 /* --- the end of everything -------------------------------------------- */
 
 void
+streams_abort(struct tunnel *t)
+{
+	struct stream *s, *following;
+
+	for (s = TAILQ_FIRST(&t->set->streams); s != NULL; s = following) {
+		following = TAILQ_NEXT(s, next);
+		if (s->tunnel == t && s->stage == STAGE_RELAYING)
+			relay_abort(s->relay);
+	}
+}
+
+void
 streams_free(struct tunnels *set)
 {
 	struct stream *s;

@@ -130,6 +130,9 @@ tunnel_remove(struct tunnel *t)
 	t->listener = NULL;
 	if (is_remote(t))
 		remote_remove(t);
+	/* What is no longer shared is not, for those who look now either. */
+	if (t->config.kind == TUNNEL_DOCKER)
+		streams_abort(t);
 	t->removed = true;
 	if (t->open > 0)
 		TAILQ_INSERT_TAIL(&t->set->removed, t, next);
@@ -155,8 +158,6 @@ same(const struct tunnel *t, const struct tunnel_config *c)
 	    (c->kind == TUNNEL_SOCKS5 ?
 	    address_equal(&t->config.spec.listen, &c->spec.listen) :
 	    forward_spec_equal(&t->config.spec, &c->spec)) &&
-	    t->config.policy.actions == c->policy.actions &&
-	    t->config.policy.redact == c->policy.redact &&
 	    same_text(t->username, c->username) &&
 	    same_text(t->password, c->password);
 }
@@ -246,6 +247,9 @@ tunnels_apply(struct tunnels *set, const struct tunnel_config *config,
 		memcpy(kept[i]->config.name, config[i].name,
 		    sizeof(config[i].name));
 		kept[i]->config.optional = config[i].optional;
+		kept[i]->config.policy = config[i].policy;
+		if (kept[i]->muzzle != NULL)
+			muzzle_set_policy(kept[i]->muzzle, &config[i].policy);
 		TAILQ_INSERT_TAIL(&set->list, kept[i], next);
 	}
 	if (set->changed != NULL)

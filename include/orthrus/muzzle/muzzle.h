@@ -28,6 +28,8 @@ struct muzzle;
  */
 struct muzzle *muzzle_new(struct event_base *base, struct dialer *dialer,
     const struct address *engine, const struct policy *policy);
+/* From the next request on, also of clients that are connected. */
+void muzzle_set_policy(struct muzzle *m, const struct policy *policy);
 /* After every endpoint has been closed. */
 void muzzle_free(struct muzzle *m);
 
