@@ -10,6 +10,9 @@
 
 #include "answer.h"
 
+static const char too_large[] = "more than 8 MiB, which is too much to keep "
+    "and look through";
+
 static const char *
 phrase(int status)
 {
@@ -92,7 +95,7 @@ put_head(struct answer *a, struct buffer *out, uint64_t length)
 		snprintf(lines, sizeof(lines), "Content-Length: %llu\r\n",
 		    (unsigned long long)length);
 		put_text(out, lines);
-	} else if (a->parsed.framing == FRAMING_CHUNKED && !a->http10)
+	} else if (a->parsed.framing == FRAMING_CHUNKED)
 		put_text(out, "Transfer-Encoding: chunked\r\n");
 	put_text(out, a->close ? "Connection: close\r\n\r\n" : "\r\n");
 	a->told = true;
@@ -103,6 +106,17 @@ static bool
 is_redacted(const struct answer *a)
 {
 	return a->kind == ANSWER_REDACTED && a->parsed.framing != FRAMING_NONE;
+}
+
+/*
+ * Must it be whole before any of it is passed on?  A client of HTTP/1.0 knows
+ * no chunks, so that it needs the length to tell a cut from the end.
+ */
+static bool
+is_kept(const struct answer *a)
+{
+	return is_redacted(a) ||
+	    (a->http10 && a->parsed.framing == FRAMING_CHUNKED);
 }
 
 /*
@@ -139,10 +153,10 @@ take_head(struct answer *a, const uint8_t *p, size_t n, struct buffer *out,
 	if (a->parsed.status >= 200) {		/* else: an interim one */
 		a->begun = true;
 		a->left = a->parsed.length;
-		/* A reader of HTTP/1.0 sees the end of chunks as the end. */
-		if (a->http10 && a->parsed.framing == FRAMING_CHUNKED)
-			a->close = true;
-		if (!is_redacted(a))
+		*why = too_large;
+		if (is_kept(a) && a->left > REDACT_MAX)
+			return -1;
+		if (!is_kept(a))
 			put_head(a, out, a->left);
 	}
 	return end - (long)before;
@@ -155,13 +169,14 @@ put_payload(struct answer *a, const uint8_t *p, size_t n, struct buffer *out,
     const char **why)
 {
 	char size[24];
-	bool chunk = a->parsed.framing == FRAMING_CHUNKED && !a->http10;
+	bool chunk = a->parsed.framing == FRAMING_CHUNKED;
 
-	*why = "more than 8 MiB, which is too much to look for secrets in";
 	if (n == 0)
 		return 0;
-	if (is_redacted(a))
+	if (is_kept(a)) {
+		*why = too_large;
 		return buffer_put(&a->body, p, n);
+	}
 	if (chunk) {
 		snprintf(size, sizeof(size), "%zx\r\n", n);
 		put_text(out, size);
@@ -176,21 +191,27 @@ put_payload(struct answer *a, const uint8_t *p, size_t n, struct buffer *out,
 static enum answer_state
 finish(struct answer *a, struct buffer *out, const char **why)
 {
+	const uint8_t *body = a->body.len > 0 ? buffer_head(&a->body) :
+	    (const uint8_t *)"";
 	size_t len;
 	char *json;
 
-	if (!is_redacted(a)) {
-		if (a->parsed.framing == FRAMING_CHUNKED && !a->http10)
+	if (!is_kept(a)) {
+		if (a->parsed.framing == FRAMING_CHUNKED)
 			put_text(out, "0\r\n\r\n");
+		return ANSWER_DONE;
+	}
+	a->parsed.framing = FRAMING_LENGTH;
+	if (a->kind != ANSWER_REDACTED) {
+		put_head(a, out, a->body.len);
+		buffer_put(out, body, a->body.len);
 		return ANSWER_DONE;
 	}
 	*why = "an answer that is not JSON, so that its secrets cannot be "
 	    "taken out";
-	json = redact_json(a->body.len > 0 ? buffer_head(&a->body) :
-	    (const uint8_t *)"", a->body.len, &len);
+	json = redact_json(body, a->body.len, &len);
 	if (json == NULL)
 		return ANSWER_BAD;
-	a->parsed.framing = FRAMING_LENGTH;
 	put_head(a, out, len);
 	buffer_put(out, json, len);
 	free(json);

@@ -209,7 +209,6 @@ on_engine_data(void *arg, const uint8_t *p, size_t n)
 		return;
 	case ANSWER_DONE:
 		muzzle_engine_answered(c->m);
-		c->last |= c->answer.close;
 		c->engine_used = true;
 		if (!c->answer.parsed.keep_alive)
 			drop_engine(c);
@@ -282,6 +281,9 @@ check_circumstances(struct connection *c, const struct http_request *r,
 	    c->m->streams >= MUZZLE_STREAMS_MAX) {
 		why = "too many streams at once";
 		status = 429;
+	} else if (v->status == 0 && v->kind == ANSWER_STREAM && r->http10) {
+		why = "a stream needs HTTP/1.1";
+		status = 505;
 	}
 	if (why == NULL)
 		return;
@@ -368,7 +370,7 @@ look_after_stream(struct connection *c)
 {
 	static const struct timeval again = { 0, GONE_MS * 1000 };
 
-	if (c->ep.relay != NULL && relay_peer_listens(&c->ep))
+	if (c->ep.relay != NULL && relay_peer_reads(&c->ep) == 1)
 		evtimer_add(c->timer, &again);
 	else
 		break_off(c);
@@ -382,6 +384,9 @@ step(struct connection *c)
 		read_request(c);
 	else if (c->state == STATE_ASKED && c->stream && c->ended)
 		look_after_stream(c);
+	else if (c->state == STATE_ASKED && c->ended && c->ep.relay != NULL &&
+	    relay_peer_reads(&c->ep) == 0)
+		break_off(c);
 	if (c->want_read && c->ep.relay != NULL &&
 	    (c->out.len > 0 || c->state == STATE_CLOSING))
 		relay_readable(&c->ep);

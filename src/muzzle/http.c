@@ -1,6 +1,8 @@
 /* See http.h. */
 #include "config.h"
 
+#include <arpa/inet.h>
+
 #include <string.h>
 #include <strings.h>
 
@@ -157,8 +159,10 @@ bool
 http_host_is_local(const char *value, size_t len)
 {
 	struct text host = { value, len };
+	char text[INET_ADDRSTRLEN];
+	struct in_addr in;
 	const char *end;
-	size_t i, dots = 0;
+	size_t i;
 
 	if (len == 0)
 		return true;
@@ -184,14 +188,12 @@ http_host_is_local(const char *value, size_t len)
 				return false;
 		return true;
 	}
-	if (!begins(host, "127."))
+	if (host.len >= sizeof(text))
 		return false;
-	for (i = 0; i < host.len; i++) {
-		dots += host.p[i] == '.';
-		if (host.p[i] != '.' && (host.p[i] < '0' || host.p[i] > '9'))
-			return false;
-	}
-	return dots == 3;
+	memcpy(text, host.p, host.len);
+	text[host.len] = '\0';
+	return inet_pton(AF_INET, text, &in) == 1 &&
+	    ntohl(in.s_addr) >> 24 == 127;
 }
 
 /* "METHOD SP target SP HTTP/1.N", RFC 9112 section 3. */

@@ -221,12 +221,12 @@ relay_offer(struct endpoint *ep, const uint8_t *p, size_t n)
 	return (size_t)w;
 }
 
-bool
-relay_peer_listens(struct endpoint *ep)
+int
+relay_peer_reads(struct endpoint *ep)
 {
 	struct endpoint *peer = half_to(ep->relay, ep)->from;
 
-	return peer->ops->listens != NULL && peer->ops->listens(peer);
+	return peer->ops->reads == NULL ? -1 : peer->ops->reads(peer);
 }
 
 void

@@ -247,16 +247,18 @@ sock_close(struct endpoint *ep, bool aborted)
 }
 
 /* Unix sockets say when the peer has closed both ways; TCP does not. */
-static bool
-sock_listens(struct endpoint *ep)
+static int
+sock_reads(struct endpoint *ep)
 {
 	struct socket_endpoint *s = (struct socket_endpoint *)ep;
 	struct pollfd p = { .fd = s->fd };
 	socklen_t len = sizeof(int);
 	int domain;
 
-	return getsockopt(s->fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 &&
-	    domain == AF_UNIX && poll(&p, 1, 0) == 0;
+	if (getsockopt(s->fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == -1 ||
+	    domain != AF_UNIX)
+		return -1;
+	return poll(&p, 1, 0) == 0;	/* no POLLHUP */
 }
 
 bool
@@ -276,7 +278,7 @@ socket_endpoints_end(void)
 
 static const struct endpoint_ops socket_ops = {
 	sock_peek, sock_consume, sock_room, sock_write, sock_finish,
-	sock_watch, sock_close, sock_listens
+	sock_watch, sock_close, sock_reads
 };
 
 static void

@@ -104,8 +104,9 @@ def programs():
 
 
 def state(engine):
-    """All that a refused command could have changed."""
-    return [engine.docker(*a).stdout for a in (
+    """All that a refused command could have changed; what is of one age comes
+    in no order."""
+    return [sorted(engine.docker(*a).stdout.splitlines()) for a in (
         ("ps", "-aq", "--no-trunc"), ("images", "-a", "--no-trunc", "-q"),
         ("volume", "ls"), ("network", "ls"),
         ("inspect", "-f", "{{.Name}} {{json .State}} {{.HostConfig.Memory}}",

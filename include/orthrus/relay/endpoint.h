@@ -42,11 +42,11 @@ struct endpoint_ops {
 	 */
 	void (*close)(struct endpoint *, bool abort);
 	/*
-	 * After the end of the input: true when the other side is known to
-	 * read on (a half-close), false when it may as well have gone.  NULL
-	 * where that can never be known.
+	 * After the end of the input: 1 when the other side is known to read
+	 * on (a half-close), 0 when it is known to have gone, -1 unknown.
+	 * NULL where it never is.
 	 */
-	bool (*listens)(struct endpoint *);
+	int (*reads)(struct endpoint *);
 };
 
 struct endpoint {

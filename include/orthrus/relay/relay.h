@@ -43,10 +43,10 @@ void relay_hangup(struct endpoint *ep);
 size_t relay_offer(struct endpoint *ep, const uint8_t *p, size_t n);
 
 /*
- * Asked by ep after its finish(): true when the endpoint at the other end is
- * known to read on although it will send no more.
+ * Asked by ep after its finish(): whether what is at the other end, which will
+ * send no more, reads on: 1 yes, 0 no, -1 unknown.
  */
-bool relay_peer_listens(struct endpoint *ep);
+int relay_peer_reads(struct endpoint *ep);
 
 /* Bytes delivered so far in both directions, for statistics. */
 void relay_counters(const struct relay *r, uint64_t *a_to_b,
