@@ -10,4 +10,6 @@ liborthrus_a_SOURCES += \
 	src/muzzle/policy.c \
 	src/muzzle/private.h \
 	src/muzzle/probe.c \
-	src/muzzle/redact.c
+	src/muzzle/redact.c \
+	src/muzzle/target.c \
+	src/muzzle/target.h

@@ -4,17 +4,11 @@
  */
 #include "config.h"
 
-#include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
-#include "orthrus/base/mem.h"
-#include "orthrus/muzzle/policy.h"
-
-#define SEGMENTS_MAX 32
-#define PARAMETERS_MAX 48	/* docker build sends some twenty */
+#include "target.h"
 
 enum { M_GET = 1, M_HEAD = 2, M_POST = 4 };
 
@@ -124,240 +118,6 @@ action_word(unsigned action)
 		if (action == 1u << i)
 			return action_words[i];
 	return "";
-}
-
-/* --- taking a target apart -------------------------------------------- */
-
-struct parameter {
-	char *name, *value;	/* decoded, NUL-terminated */
-};
-
-struct target {
-	/*
-	 * Decoded; what follows points into it.  A path, and each parameter
-	 * without '=', is a byte longer here than as it came.
-	 */
-	char text[MUZZLE_TARGET_MAX + PARAMETERS_MAX + 1];
-	char *segments[SEGMENTS_MAX];
-	size_t nsegments;
-	const char *version;	/* "v1.41", or NULL */
-	struct parameter parameters[PARAMETERS_MAX];
-	size_t nparameters;
-};
-
-static int
-refuse(struct verdict *v, int status, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-
-/* Always -1. */
-static int
-refuse(struct verdict *v, int status, const char *fmt, ...)
-{
-	va_list ap;
-
-	v->status = status;
-	va_start(ap, fmt);
-	vsnprintf(v->reason, sizeof(v->reason), fmt, ap);
-	va_end(ap);
-	return -1;
-}
-
-static bool
-is_alnum(unsigned char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	    (c >= '0' && c <= '9');
-}
-
-/* RFC 3986 section 2.3. */
-static bool
-is_unreserved(unsigned char c)
-{
-	return is_alnum(c) || (c != '\0' && strchr("-._~", c) != NULL);
-}
-
-static int
-hex(unsigned char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
-/* The byte that "%XX" at p stands for, or -1. */
-static int
-percent(const char *p, const char *end)
-{
-	int high, low;
-
-	if (end - p < 3 || (high = hex((unsigned char)p[1])) == -1 ||
-	    (low = hex((unsigned char)p[2])) == -1)
-		return -1;
-	return high << 4 | low;
-}
-
-/* The path up to '?', decoded once, split at '/'.  Returns where it ends. */
-static const char *
-take_path(struct target *t, const char *p, const char *end, char **out,
-    struct verdict *v)
-{
-	char *o = *out;
-	int c;
-
-	if (p == end || *p != '/') {
-		refuse(v, 400, "the target must be a path that begins with /");
-		return NULL;
-	}
-	for (; p < end && *p != '?'; p++) {
-		c = (unsigned char)*p;
-		if (c == '%') {
-			c = percent(p, end);
-			if (c == -1 || !is_unreserved((unsigned char)c)) {
-				refuse(v, 400, "an encoded character in the "
-				    "path that has no business there");
-				return NULL;
-			}
-			p += 2;
-		} else if (c <= ' ' || c >= 0x7f || c == '\\' || c == '#') {
-			refuse(v, 400, "a character in the path that must not "
-			    "be there");
-			return NULL;
-		}
-		if (c != '/') {
-			*o++ = (char)c;
-			continue;
-		}
-		if (t->nsegments == SEGMENTS_MAX) {
-			refuse(v, 400, "too many / in the path");
-			return NULL;
-		}
-		*o++ = '\0';
-		t->segments[t->nsegments++] = o;
-	}
-	*o++ = '\0';
-	*out = o;
-	return p;
-}
-
-static int
-check_segments(const struct target *t, struct verdict *v)
-{
-	const char *s;
-	size_t i;
-
-	for (i = 0; i < t->nsegments; i++) {
-		s = t->segments[i];
-		/* An empty last one is a path that no route has. */
-		if ((s[0] == '\0' && i + 1 < t->nsegments) ||
-		    strcmp(s, ".") == 0 || strcmp(s, "..") == 0)
-			return refuse(v, 400, "//, /./ and /../ are not "
-			    "allowed in the path");
-	}
-	return 0;
-}
-
-/* "v1.N" or "v1.NN" in front, once. */
-static void
-take_version(struct target *t)
-{
-	const char *s = t->segments[0];
-	size_t n;
-
-	if (t->nsegments < 2 || strncmp(s, "v1.", 3) != 0)
-		return;
-	n = strspn(s + 3, "0123456789");
-	if (n < 1 || n > 2 || s[3 + n] != '\0')
-		return;
-	t->version = s;
-	t->nsegments--;
-	memmove(t->segments, t->segments + 1,
-	    t->nsegments * sizeof(t->segments[0]));
-}
-
-/* One name or value of the query: until '=' (names), '&' or the end. */
-static const char *
-take_word(const char *p, const char *end, bool name, char **out,
-    struct verdict *v)
-{
-	int c;
-
-	for (; p < end && *p != '&' && !(name && *p == '='); p++) {
-		c = (unsigned char)*p;
-		if (c == '%') {
-			if ((c = percent(p, end)) == -1) {
-				refuse(v, 400, "a %% in the query without two "
-				    "hexadecimal digits");
-				return NULL;
-			}
-			p += 2;
-		} else if (c <= ' ' || c >= 0x7f || c == '#' || c == ';') {
-			refuse(v, 400, "a character in the query that must be "
-			    "encoded");
-			return NULL;
-		} else if (c == '+')
-			c = ' ';
-		if (c < ' ' || c == 0x7f) {
-			refuse(v, 400, "a control character in the query");
-			return NULL;
-		}
-		*(*out)++ = (char)c;
-	}
-	*(*out)++ = '\0';
-	return p;
-}
-
-static int
-take_query(struct target *t, const char *p, const char *end, char *out,
-    struct verdict *v)
-{
-	struct parameter *q;
-	size_t i;
-
-	/* "?" alone is no query. */
-	for (; p < end; p += p < end) {
-		if (t->nparameters == PARAMETERS_MAX)
-			return refuse(v, 400, "too many parameters");
-		q = &t->parameters[t->nparameters++];
-		q->name = out;
-		if ((p = take_word(p, end, true, &out, v)) == NULL)
-			return -1;
-		if (q->name[0] == '\0')
-			return refuse(v, 400, "a parameter without a name");
-		q->value = out;
-		if (p < end && *p == '=')
-			p++;
-		if ((p = take_word(p, end, false, &out, v)) == NULL)
-			return -1;
-		if (p + 1 == end)
-			return refuse(v, 400, "the query ends with &");
-		for (i = 0; i + 1 < t->nparameters; i++)
-			if (strcasecmp(t->parameters[i].name, q->name) == 0)
-				return refuse(v, 400,
-				    "a parameter is given twice");
-	}
-	return 0;
-}
-
-static int
-take_apart(struct target *t, const char *p, size_t len, struct verdict *v)
-{
-	const char *end = p + len;
-	char *out = t->text;
-
-	t->nsegments = t->nparameters = 0;
-	t->version = NULL;
-	if (len > MUZZLE_TARGET_MAX)
-		return refuse(v, 414, "the target is longer than %d bytes",
-		    MUZZLE_TARGET_MAX);
-	if ((p = take_path(t, p, end, &out, v)) == NULL ||
-	    check_segments(t, v) == -1)
-		return -1;
-	take_version(t);
-	return p < end ? take_query(t, p + 1, end, out, v) : 0;
 }
 
 /* --- matching --------------------------------------------------------- */
@@ -506,16 +266,16 @@ find(const struct target *t, unsigned method, struct verdict *v)
 		v->rule = routes[i].rule;
 		if (!wide)
 			return &routes[i];
-		refuse(v, 404, "no such object: a name here has only letters, "
+		verdict_refuse(v, 404, "no such object: a name here has only letters, "
 		    "digits, and _ . -");
 		return NULL;
 	}
 	if (other != NULL) {
 		v->rule = other->rule;
-		refuse(v, 405, "not with this method; only %s is let through",
+		verdict_refuse(v, 405, "not with this method; only %s is let through",
 		    other->rule);
 	} else
-		refuse(v, 403, "%s is not let through: only harmless reads "
+		verdict_refuse(v, 403, "%s is not let through: only harmless reads "
 		    "are", v->route_class);
 	return NULL;
 }
@@ -583,45 +343,6 @@ kind_of(const struct route *r, const struct target *t)
 	return r->kind;
 }
 
-/* --- writing it anew -------------------------------------------------- */
-
-static char *
-put_encoded(char *o, const char *s)
-{
-	static const char digits[] = "0123456789ABCDEF";
-
-	for (; *s != '\0'; s++) {
-		if (is_unreserved((unsigned char)*s))
-			*o++ = *s;
-		else {
-			*o++ = '%';
-			*o++ = digits[(unsigned char)*s >> 4];
-			*o++ = digits[(unsigned char)*s & 15];
-		}
-	}
-	return o;
-}
-
-/* Never longer than three times what came. */
-static void
-write_target(const struct target *t, struct verdict *v)
-{
-	char *o = v->target;
-	size_t i;
-
-	if (t->version != NULL)
-		o += sprintf(o, "/%s", t->version);
-	for (i = 0; i < t->nsegments; i++)
-		o += sprintf(o, "/%s", t->segments[i]);
-	for (i = 0; i < t->nparameters; i++) {
-		*o++ = i == 0 ? '?' : '&';
-		o = put_encoded(o, t->parameters[i].name);
-		*o++ = '=';
-		o = put_encoded(o, t->parameters[i].value);
-	}
-	*o = '\0';
-}
-
 void
 policy_judge(const struct policy *p, const char *method, const char *target,
     size_t len, struct verdict *v)
@@ -636,21 +357,21 @@ policy_judge(const struct policy *p, const char *method, const char *target,
 	v->rule = "none";
 	v->method = "";
 	snprintf(v->route_class, sizeof(v->route_class), "malformed");
-	if (take_apart(&t, target, len, v) == -1)
+	if (target_read(&t, target, len, v) == -1)
 		return;
 	classify(method, &t, v);
 	bit = method_bit(method, &v->method);
 	if ((r = find(&t, bit, v)) == NULL)
 		return;
 	if (r->action != 0 && !(p->actions & r->action)) {
-		refuse(v, 403, "%s is not open here; the host's owner can "
+		verdict_refuse(v, 403, "%s is not open here; the host's owner can "
 		    "open it with --docker-allow %s", r->rule,
 		    action_word(r->action));
 		return;
 	}
 	for (i = 0; i < t.nparameters; i++)
 		if (!has_word(r->parameters, t.parameters[i].name)) {
-			refuse(v, 403, "a parameter that is not let through "
+			verdict_refuse(v, 403, "a parameter that is not let through "
 			    "on %s; allowed:%s", r->rule,
 			    r->parameters[0] != '\0' ? r->parameters :
 			    " none");
@@ -660,7 +381,7 @@ policy_judge(const struct policy *p, const char *method, const char *target,
 	if (v->kind == ANSWER_REDACTED && !p->redact)
 		v->kind = ANSWER_WHOLE;
 	v->head = bit == M_HEAD;
-	write_target(&t, v);
+	target_write(&t, v);
 }
 
 bool

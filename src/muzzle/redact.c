@@ -81,8 +81,8 @@ mask_options(json_t *v)
 	json_t *item;
 
 	json_object_foreach(v, name, item)
-		if ((strcmp(name, "type") != 0 && strcmp(name, "device") != 0) ||
-		    !json_is_string(item) ||
+		if ((strcmp(name, "type") != 0 &&
+		    strcmp(name, "device") != 0) || !json_is_string(item) ||
 		    strchr(json_string_value(item), '@') != NULL)
 			mask_all(item);
 }
