@@ -66,6 +66,7 @@ answer_begin(struct answer *a, const struct verdict *v, bool http10,
 {
 	memset(a, 0, sizeof(*a));
 	a->kind = v->kind;
+	a->redact = v->redact;
 	a->head = v->head;
 	a->http10 = http10;
 	a->close = close;
@@ -101,11 +102,16 @@ put_head(struct answer *a, struct buffer *out, uint64_t length)
 	a->told = true;
 }
 
-/* Is there anything in this answer to take secrets out of? */
+/*
+ * Is there anything in this answer to take secrets out of?  An engine that
+ * cannot mount a volume says with which password.
+ */
 static bool
 is_redacted(const struct answer *a)
 {
-	return a->kind == ANSWER_REDACTED && a->parsed.framing != FRAMING_NONE;
+	return a->redact && a->parsed.framing != FRAMING_NONE &&
+	    (a->kind == ANSWER_REDACTED || a->kind == ANSWER_ACTION ||
+	    a->parsed.status >= 400);
 }
 
 /*
@@ -193,6 +199,7 @@ finish(struct answer *a, struct buffer *out, const char **why)
 {
 	const uint8_t *body = a->body.len > 0 ? buffer_head(&a->body) :
 	    (const uint8_t *)"";
+	bool redacted;
 	size_t len;
 	char *json;
 
@@ -201,8 +208,9 @@ finish(struct answer *a, struct buffer *out, const char **why)
 			put_text(out, "0\r\n\r\n");
 		return ANSWER_DONE;
 	}
+	redacted = is_redacted(a);
 	a->parsed.framing = FRAMING_LENGTH;
-	if (a->kind != ANSWER_REDACTED) {
+	if (!redacted) {
 		put_head(a, out, a->body.len);
 		buffer_put(out, body, a->body.len);
 		return ANSWER_DONE;

@@ -18,6 +18,7 @@
 
 struct answer {
 	enum answer_kind kind;
+	bool redact;
 	bool head;			/* no body will follow */
 	bool http10;			/* the client: no chunks */
 	bool close;			/* the client's connection ends here */

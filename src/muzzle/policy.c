@@ -337,7 +337,8 @@ kind_of(const struct route *r, const struct target *t)
 	}
 	if (n > 6 && strcmp(r->pattern + n - 6, "/stats") == 0) {
 		value = parameter_value(t, "stream");
-		return value == NULL || is_true(value) ? ANSWER_STREAM :
+		return value == NULL || value[0] == '\0' ||
+		    is_true(value) ? ANSWER_STREAM :
 		    ANSWER_WHOLE;
 	}
 	return r->kind;
@@ -380,6 +381,7 @@ policy_judge(const struct policy *p, const char *method, const char *target,
 	v->kind = kind_of(r, &t);
 	if (v->kind == ANSWER_REDACTED && !p->redact)
 		v->kind = ANSWER_WHOLE;
+	v->redact = p->redact;
 	v->head = bit == M_HEAD;
 	target_write(&t, v);
 }

@@ -33,6 +33,25 @@ fuzzers += tests/fuzz/fuzz_known_hosts
 tests_fuzz_fuzz_known_hosts_SOURCES = tests/fuzz/fuzz_known_hosts.c $(fuzz_main)
 tests_fuzz_fuzz_known_hosts_LDFLAGS = $(fuzz_ldflags)
 
+fuzzers += tests/fuzz/fuzz_muzzle_request
+tests_fuzz_fuzz_muzzle_request_SOURCES = \
+	tests/fuzz/fuzz_muzzle_request.c $(fuzz_main)
+tests_fuzz_fuzz_muzzle_request_LDFLAGS = $(fuzz_ldflags)
+
+fuzzers += tests/fuzz/fuzz_muzzle_answer
+tests_fuzz_fuzz_muzzle_answer_SOURCES = \
+	tests/fuzz/fuzz_muzzle_answer.c $(fuzz_main)
+tests_fuzz_fuzz_muzzle_answer_LDFLAGS = $(fuzz_ldflags)
+
+fuzzers += tests/fuzz/fuzz_muzzle_policy
+tests_fuzz_fuzz_muzzle_policy_SOURCES = \
+	tests/fuzz/fuzz_muzzle_policy.c $(fuzz_main)
+tests_fuzz_fuzz_muzzle_policy_LDFLAGS = $(fuzz_ldflags)
+
+fuzzers += tests/fuzz/fuzz_redact
+tests_fuzz_fuzz_redact_SOURCES = tests/fuzz/fuzz_redact.c $(fuzz_main)
+tests_fuzz_fuzz_redact_LDFLAGS = $(fuzz_ldflags)
+
 # Its own far end stands in for packet.c.
 if LIBSSH_STATIC
 fuzzers += tests/fuzz/fuzz_mux

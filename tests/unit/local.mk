@@ -94,6 +94,21 @@ tests_unit_test_socket_SOURCES = tests/unit/test_socket.c $(memory_sources)
 tests_unit_test_socket_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_socket_LDADD = $(unit_ldadd)
 
+unit_tests += tests/unit/test_policy
+tests_unit_test_policy_SOURCES = tests/unit/test_policy.c
+tests_unit_test_policy_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_policy_LDADD = $(unit_ldadd)
+
+unit_tests += tests/unit/test_http
+tests_unit_test_http_SOURCES = tests/unit/test_http.c
+tests_unit_test_http_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_http_LDADD = $(unit_ldadd)
+
+unit_tests += tests/unit/test_redact
+tests_unit_test_redact_SOURCES = tests/unit/test_redact.c
+tests_unit_test_redact_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_redact_LDADD = $(unit_ldadd)
+
 unit_tests += tests/unit/test_backoff
 tests_unit_test_backoff_SOURCES = tests/unit/test_backoff.c
 tests_unit_test_backoff_CPPFLAGS = $(unit_cppflags)

@@ -65,6 +65,7 @@ struct verdict {
 	const char *rule;
 	char route_class[64];
 	enum answer_kind kind;
+	bool redact;		/* errors and actions tell secrets, too */
 	bool head;		/* no body will follow */
 	const char *method;	/* for the engine */
 	char target[3 * MUZZLE_TARGET_MAX + 16];	/* for the engine */

@@ -1,0 +1,593 @@
+/* The policy: every row, what it refuses, canonical targets, narrowing. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "orthrus/muzzle/policy.h"
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#define ALL_ACTIONS 0x3f
+#define PARAMETERS 48		/* that are taken at most */
+#define C "/containers/web"
+
+static const struct policy closed = { 0, true };
+static const struct policy open_all = { ALL_ACTIONS, true };
+
+static struct verdict v;	/* too big for a stack */
+
+static int
+judge(const struct policy *p, const char *method, const char *target)
+{
+	size_t n = strlen(target);
+	char *copy = malloc(n + 1);	/* of just that size, not terminated */
+
+	assert_non_null(copy);
+	memcpy(copy, target, n);
+	copy = realloc(copy, n > 0 ? n : 1);
+	policy_judge(p, method, copy, n, &v);
+	free(copy);
+	if (v.status != 0) {
+		assert_string_equal(v.target, "");
+		assert_string_not_equal(v.reason, "");
+	}
+	assert_string_not_equal(v.rule, "");
+	assert_string_not_equal(v.route_class, "");
+	return v.status;
+}
+
+static void
+assert_allowed(const struct policy *p, const char *method, const char *target,
+    const char *canonical, enum answer_kind kind)
+{
+	if (judge(p, method, target) != 0)
+		fail_msg("%s %s: %d %s", method, target, v.status, v.reason);
+	assert_string_equal(v.target, canonical);
+	assert_string_equal(v.method, method);
+	if (v.kind != kind)
+		fail_msg("%s %s: kind %d", method, target, v.kind);
+	assert_int_equal(v.head, strcmp(method, "HEAD") == 0);
+}
+
+static void
+assert_refused(const char *method, const char *target, int status)
+{
+	if (judge(&closed, method, target) != status)
+		fail_msg("%s %s: %d %s", method, target, v.status, v.reason);
+}
+
+static int judge_text(const struct policy *p, const char *method,
+    const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+static int
+judge_text(const struct policy *p, const char *method, const char *fmt, ...)
+{
+	char target[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(target, sizeof(target), fmt, ap);
+	va_end(ap);
+	return judge(p, method, target);
+}
+
+/* A target that the pattern means; image is put for "{image}". */
+static void
+example(const char *pattern, const char *image, char *out)
+{
+	const char *p = strchr(pattern, '{'), *end;
+
+	if (p == NULL) {
+		strcpy(out, pattern);
+		return;
+	}
+	end = strchr(p, '}');
+	sprintf(out, "%.*s%s%s", (int)(p - pattern), pattern,
+	    strncmp(p, "{image}", 7) == 0 ? image : "web", end + 1);
+}
+
+/* --- the rows --------------------------------------------------------- */
+
+static bool
+row_has(const struct policy_row *row, const char *method)
+{
+	return strstr(row->methods, method) != NULL;
+}
+
+static void
+each_method(const struct policy_row *row, const char *target)
+{
+	static const char *const methods[] = { "GET", "HEAD", "POST", "PUT",
+	    "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT", "get", "GETS",
+	    "GE", "*" };
+	size_t i;
+
+	for (i = 0; i < COUNT(methods); i++) {
+		if (i >= 3 || !row_has(row, methods[i])) {
+			assert_int_equal(judge(&open_all, methods[i], target),
+			    405);
+			continue;
+		}
+		assert_int_equal(judge_text(&open_all, methods[i], "/v1.41%s",
+		    target), 0);
+		assert_int_equal(strncmp(v.target, "/v1.41", 6), 0);
+		assert_string_equal(v.target + 6, target);
+		assert_int_equal(judge(&open_all, methods[i], target), 0);
+		assert_string_equal(v.target, target);
+		assert_string_equal(v.method, methods[i]);
+	}
+}
+
+/* Each allowed parameter, what is like it, and all of them at once. */
+static void
+each_parameter(const struct policy_row *row, const char *method,
+    const char *target)
+{
+	const struct policy *p = &open_all;
+	char all[512], list[128], *word, *save = NULL;
+	size_t n;
+	int len;
+
+	n = (size_t)snprintf(all, sizeof(all), "%s", target);
+	snprintf(list, sizeof(list), "%s", row->parameters);
+	for (word = strtok_r(list, " ", &save); word != NULL;
+	    word = strtok_r(NULL, " ", &save)) {
+		n += (size_t)snprintf(all + n, sizeof(all) - n, "%c%s=x%%20y",
+		    strchr(all, '?') != NULL ? '&' : '?', word);
+		len = (int)strlen(word);
+		assert_int_equal(judge_text(p, method, "%s?%s=1", target,
+		    word), 0);
+		assert_int_equal(judge_text(p, method, "%s?%s=1&%s=2", target,
+		    word, word), 400);
+		assert_int_equal(judge_text(p, method, "%s?%.*s=1", target,
+		    len - 1, word), len == 1 ? 400 : 403);
+		assert_int_equal(judge_text(p, method, "%s?%sx=1", target,
+		    word), 403);
+		assert_int_equal(judge_text(p, method, "%s?%%20%s=1", target,
+		    word), 403);
+		assert_int_equal(judge_text(p, method, "%s?%s+=1", target,
+		    word), 403);
+	}
+	assert_int_equal(judge(p, method, all), 0);
+	assert_string_equal(v.target, all);
+}
+
+static void
+never_parameters(const char *method, const char *target)
+{
+	static const char *const never[] = { "ps_args=eww", "details=1",
+	    "remote=h", "path=/", "stdin=1", "detachKeys=x", "ALL=1",
+	    "fromImage=x", "%20=1", "a.b=c", "+", "t%20signal=1" };
+	size_t i;
+
+	for (i = 0; i < COUNT(never); i++)
+		assert_int_equal(judge_text(&open_all, method, "%s?%s",
+		    target, never[i]), 403);
+}
+
+static void
+test_rows(void **state)
+{
+	static const char *const images[] = { "bb", "ghcr.io/org/repo",
+	    "localhost:5000/a/b:1.0", "a@sha256:00ff", "json", "get/json" };
+	struct policy_row row;
+	char target[256];
+	const char *method;
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; policy_row(i, &row); i++) {
+		method = row.methods[0] == 'G' ? "GET" : "POST";
+		for (k = 0; k < COUNT(images); k++) {
+			example(row.pattern, images[k], target);
+			assert_int_equal(judge(&open_all, method, target), 0);
+			each_method(&row, target);
+		}
+		each_parameter(&row, method, target);
+		never_parameters(method, target);
+	}
+	assert_true(i > 20);
+}
+
+static void
+test_actions(void **state)
+{
+	struct policy_row row;
+	struct policy one = { 0, true };
+	struct error e;
+	char target[256];
+	unsigned seen = 0;
+	size_t i;
+
+	(void)state;
+	for (i = 0; policy_row(i, &row); i++) {
+		example(row.pattern, "bb", target);
+		if (row.action[0] == '\0') {
+			assert_string_equal(strncmp(row.methods, "GET", 3) ==
+			    0 ? "" : row.methods, "");
+			assert_int_equal(judge(&closed, "GET", target), 0);
+			continue;
+		}
+		assert_string_equal(row.methods, "POST");
+		assert_int_equal(row.kind, ANSWER_ACTION);
+		assert_int_equal(judge(&closed, "POST", target), 403);
+		assert_non_null(strstr(v.reason, row.action));
+		one.actions = 0;
+		assert_int_equal(policy_action(row.action, &one.actions, &e),
+		    0);
+		assert_int_equal(judge(&one, "POST", target), 0);
+		one.actions = ALL_ACTIONS & ~one.actions;
+		assert_int_equal(judge(&one, "POST", target), 403);
+		seen |= ALL_ACTIONS & ~one.actions;
+	}
+	assert_int_equal(seen, ALL_ACTIONS);
+}
+
+static void
+test_action_words(void **state)
+{
+	static const char *const bad[] = { "", "exec", "create", "attach",
+	    "archive", "export", "build", "pull", "delete", "rm", "Start",
+	    "start ", "stop,start", "*", "all", "update", "rename" };
+	struct error e;
+	unsigned actions = ACTION_KILL;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(bad); i++) {
+		assert_int_equal(policy_action(bad[i], &actions, &e), -1);
+		assert_int_equal(e.code, EX_CONFIG);
+		assert_int_equal(actions, ACTION_KILL);
+	}
+	assert_int_equal(policy_action("pause", &actions, &e), 0);
+	assert_int_equal(actions, ACTION_KILL | ACTION_PAUSE);
+}
+
+/* --- targets ---------------------------------------------------------- */
+
+static void
+test_canonical(void **state)
+{
+	static const struct {
+		const char *in, *out;
+		enum answer_kind kind;
+	} cases[] = {
+		{ "/_ping", "/_ping", ANSWER_WHOLE },
+		{ "/%5fping", "/_ping", ANSWER_WHOLE },
+		{ "/%5Fp%69ng", "/_ping", ANSWER_WHOLE },
+		{ "/info?", "/info", ANSWER_WHOLE },
+		{ "/v1.9/info", "/v1.9/info", ANSWER_WHOLE },
+		{ "/v1%2e41/info", "/v1.41/info", ANSWER_WHOLE },
+		{ "/containers/json?all=1&limit=5",
+		    "/containers/json?all=1&limit=5", ANSWER_REDACTED },
+		{ "/containers/json?limit=5&all",
+		    "/containers/json?limit=5&all=", ANSWER_REDACTED },
+		{ "/containers/json?%61ll=%31", "/containers/json?all=1",
+		    ANSWER_REDACTED },
+		{ "/containers/json?filters={\"label\":[\"a=b\"]}",
+		    "/containers/json?filters=%7B%22label%22%3A%5B%22a%3Db"
+		    "%22%5D%7D", ANSWER_REDACTED },
+		{ "/containers/json?since=a+b%2Bc%26d%23e%3bf",
+		    "/containers/json?since=a%20b%2Bc%26d%23e%3Bf",
+		    ANSWER_REDACTED },
+		{ "/containers/json?since=%c3%a9/..//",
+		    "/containers/json?since=%C3%A9%2F..%2F%2F",
+		    ANSWER_REDACTED },
+		{ C "/json?size=1", C "/json?size=1", ANSWER_REDACTED },
+		{ "/containers/w%65b/json", C "/json", ANSWER_REDACTED },
+		{ C "/logs?stdout=1", C "/logs?stdout=1", ANSWER_WHOLE },
+		{ C "/logs?follow=1", C "/logs?follow=1", ANSWER_STREAM },
+		{ C "/logs?follow=true", C "/logs?follow=true",
+		    ANSWER_STREAM },
+		{ C "/logs?follow=x", C "/logs?follow=x", ANSWER_STREAM },
+		{ C "/logs?follow=0", C "/logs?follow=0", ANSWER_WHOLE },
+		{ C "/logs?follow=False", C "/logs?follow=False",
+		    ANSWER_WHOLE },
+		{ C "/logs?follow=", C "/logs?follow=", ANSWER_WHOLE },
+		{ C "/logs?follow=00", C "/logs?follow=00", ANSWER_STREAM },
+		{ C "/stats", C "/stats", ANSWER_STREAM },
+		{ C "/stats?stream=0&one-shot=1",
+		    C "/stats?stream=0&one-shot=1", ANSWER_WHOLE },
+		{ C "/stats?stream=no", C "/stats?stream=no", ANSWER_WHOLE },
+		{ C "/stats?stream=1", C "/stats?stream=1", ANSWER_STREAM },
+		{ "/events", "/events", ANSWER_STREAM },
+		{ "/volumes", "/volumes", ANSWER_REDACTED },
+		{ "/images/a/b/c:1/history", "/images/a/b/c:1/history",
+		    ANSWER_REDACTED },
+	};
+	struct policy open_eyes = { 0, false };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		assert_allowed(&closed, "GET", cases[i].in, cases[i].out,
+		    cases[i].kind);
+		assert_allowed(&open_eyes, "GET", cases[i].in, cases[i].out,
+		    cases[i].kind == ANSWER_REDACTED ? ANSWER_WHOLE :
+		    cases[i].kind);
+	}
+	assert_allowed(&closed, "HEAD", "/v1.41/_ping", "/v1.41/_ping",
+	    ANSWER_WHOLE);
+}
+
+static void
+test_malformed(void **state)
+{
+	static const char *const cases[] = {
+		"", "*", "info", "?all=1", "http://docker/info", "docker:2375",
+		"//info", "//", "/./info", "/../info", "/containers/../info",
+		"/containers//json", "/info/..", "/info/.", "/%2e%2e/info",
+		"/%2E/info", "/containers/.%2e/info", "/containers%2fjson",
+		"/%69nfo%00", "/in%0dfo", "/in%zzfo", "/info%", "/info%2",
+		"/%252e%252e/info", "/in%25fo", "/in\\fo", "/info#x",
+		"/info?#x", "/in fo", "/in\tfo", "/in\r\nfo", "/in\x7f" "fo",
+		"/in\xc3\xa9" "fo", "/in%c3%a9fo", "/%2finfo", "/v1.41//info",
+		"/containers/json?all=1&all=1", "/containers/json?all=1&ALL=0",
+		"/containers/json?all=1&%61ll=0", "/containers/json?=1",
+		"/containers/json?&all=1", "/containers/json?all=1&",
+		"/containers/json?all=1&&size=1", "/containers/json?all=%",
+		"/containers/json?all=%1", "/containers/json?all=%00",
+		"/containers/json?all=%0a", "/containers/json?all=%7f",
+		"/containers/json?all=1;size=1", "/containers/json?all=\"\n\"",
+		"/containers/json?all=\xff",
+		"/1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16/17/18/19/20/21/22/23"
+		"/24/25/26/27/28/29/30/31/32/33",
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++)
+		assert_refused("GET", cases[i], 400);
+	policy_judge(&closed, "GET", "/info\0", 6, &v);
+	assert_int_equal(v.status, 400);
+}
+
+static void
+test_refused(void **state)
+{
+	static const struct {
+		const char *method, *target;
+		int status;
+	} cases[] = {
+		{ "GET", "/", 403 }, { "GET", "/v1.41", 403 },
+		{ "GET", "/v1.41/", 403 }, { "GET", "/v1.41/v1.41/info", 403 },
+		{ "GET", "/v1.411/info", 403 }, { "GET", "/v2.41/info", 403 },
+		{ "GET", "/V1.41/info", 403 }, { "GET", "/v1.4x/info", 403 },
+		{ "GET", "/v1./info", 403 }, { "GET", "/v1.4.1/info", 403 },
+		{ "GET", "/info/", 403 }, { "GET", "/Info", 403 },
+		{ "GET", "/libpod/info", 403 },
+		{ "GET", "/v4.0.0/libpod/containers/json", 403 },
+		{ "GET", C "/attach/ws?stdin=1", 403 },
+		{ "GET", C "/archive?path=/", 403 },
+		{ "HEAD", C "/archive?path=/", 403 },
+		{ "GET", C "/export", 403 }, { "GET", C, 403 },
+		{ "GET", "/images/x/get", 403 }, { "GET", "/images/get", 403 },
+		{ "GET", "/images/search?term=x", 403 },
+		{ "GET", "/distribution/evil.example/x/json", 403 },
+		{ "GET", "/plugins/privileges?remote=x", 403 },
+		{ "GET", "/plugins", 403 }, { "GET", "/debug/vars", 403 },
+		{ "GET", "/debug/pprof/heap", 403 }, { "GET", "/swarm", 403 },
+		{ "GET", "/configs", 403 }, { "GET", "/secrets", 403 },
+		{ "GET", "/services", 403 }, { "GET", "/exec/1/json", 403 },
+		{ "POST", "/containers/create", 403 },
+		{ "POST", C "/exec", 403 }, { "POST", C "/attach", 403 },
+		{ "POST", C "/update", 403 }, { "POST", C "/rename", 403 },
+		{ "POST", C "/wait", 403 }, { "POST", C "/resize", 403 },
+		{ "POST", "/exec/1/start", 403 }, { "POST", "/build", 403 },
+		{ "POST", "/images/create?fromImage=x", 403 },
+		{ "POST", "/containers/prune", 403 },
+		{ "POST", "/networks/create", 403 },
+		{ "POST", "/volumes/create", 403 },
+		{ "POST", "/networks/n/connect", 403 },
+		{ "POST", "/session", 403 }, { "POST", "/grpc", 403 },
+		{ "POST", "/auth", 403 }, { "DELETE", C, 403 },
+		{ "PUT", C "/archive?path=/", 403 },
+		{ "POST", C "/stop", 403 }, { "POST", C "/kill", 403 },
+		{ "GET", C "/top?ps_args=eww", 403 },
+		{ "GET", C "/logs?details=1", 403 },
+		{ "GET", "/info?x", 403 },
+		/* What is there, but not for this method. */
+		{ "HEAD", "/info", 405 }, { "DELETE", "/images/json", 405 },
+		{ "POST", "/containers/json", 405 },
+		{ "POST", "/networks/web", 405 },
+		{ "DELETE", "/volumes/v", 405 }, { "POST", C "/json", 405 },
+		{ "GET", C "/stop", 405 }, { "OPTIONS", "/version", 405 },
+		/* What is no name: the CLI asks next for an image. */
+		{ "GET", "/containers/repo/image/json", 404 },
+		{ "GET", "/containers/repo:tag/json", 404 },
+		{ "GET", "/containers/a/b:1@sha256:00/json", 404 },
+		{ "GET", "/containers/a:b/logs", 404 },
+		{ "GET", "/networks/repo/image", 404 },
+		{ "GET", "/volumes/repo/image", 404 },
+		{ "GET", "/volumes/repo:tag", 404 },
+		/* And what cannot be one of an image either. */
+		{ "GET", "/containers/-web/json", 403 },
+		{ "GET", "/containers/a$b/json", 403 },
+		{ "GET", "/images/a/-b/json", 403 },
+		{ "GET", "/images/a/_b/history", 403 },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++)
+		assert_refused(cases[i].method, cases[i].target,
+		    cases[i].status);
+}
+
+/*
+ * Parameters without '=' take more room decoded than as they stand: as many
+ * as are taken, in a target that is as long as it may be.
+ */
+static void
+test_lengths(void **state)
+{
+	static char text[MUZZLE_TARGET_MAX + 2];
+	size_t n, i;
+
+	(void)state;
+	memset(text, 'x', sizeof(text) - 1);
+	n = (size_t)sprintf(text, "/containers/json?");
+	for (i = 0; i < PARAMETERS - 1; i++)
+		n += (size_t)sprintf(text + n, "a%zu&", i);
+	text[n] = 'x';
+	assert_refused("GET", text, 414);
+	text[MUZZLE_TARGET_MAX] = '\0';
+	assert_refused("GET", text, 403);
+	assert_non_null(strstr(v.reason, "GET /containers/json"));
+	text[n + 1] = '&';
+	assert_refused("GET", text, 400);
+	assert_non_null(strstr(v.reason, "too many"));
+	memset(text, '~', MUZZLE_TARGET_MAX);
+	memcpy(text, "/networks?filters=", 18);
+	assert_allowed(&closed, "GET", text, text, ANSWER_WHOLE);
+	memset(text + 18, '+', MUZZLE_TARGET_MAX - 18);
+	assert_int_equal(judge(&closed, "GET", text), 0);
+	assert_int_equal(strlen(v.target), 18 + 3 * (MUZZLE_TARGET_MAX - 18));
+	memset(text, 'x', MUZZLE_TARGET_MAX);
+	memcpy(text, "/images/", 8);
+	memcpy(text + MUZZLE_TARGET_MAX - 5, "/json", 5);
+	assert_allowed(&closed, "GET", text, text, ANSWER_REDACTED);
+}
+
+/* What is logged is never the client's own text. */
+static void
+test_class(void **state)
+{
+	static const struct {
+		const char *method, *target, *class;
+	} cases[] = {
+		{ "GET", "/s3cret", "GET other" },
+		{ "S3CRET", "/s3cret/x", "OTHER other" },
+		{ "GET", "/containers/s3cret/archive?path=s3cret",
+		    "GET containers/.../archive" },
+		{ "POST", "/v1.41/containers/create?name=s3cret",
+		    "POST containers/.../create" },
+		{ "GET", "/containers/s3cret/s3cret", "GET containers" },
+		{ "GET", "/%00", "malformed" },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		assert_int_not_equal(judge(&closed, cases[i].method,
+		    cases[i].target), 0);
+		assert_string_equal(v.route_class, cases[i].class);
+		assert_null(strcasestr(v.rule, "s3cret"));
+		assert_null(strcasestr(v.reason, "s3cret"));
+	}
+}
+
+/* --- narrowing, and the manual ---------------------------------------- */
+
+static void
+test_narrow(void **state)
+{
+	struct policy_limits by;
+	struct policy p, q;
+	unsigned own, taken;
+
+	(void)state;
+	for (own = 0; own <= ALL_ACTIONS; own++)
+		for (taken = 0; taken < 4 * (ALL_ACTIONS + 1); taken++) {
+			p = (struct policy){ own, taken & 0x80 };
+			by = (struct policy_limits){ taken & ALL_ACTIONS,
+			    taken & 0x40 };
+			q = policy_narrow(p, &by);
+			assert_int_equal(q.actions & ~p.actions, 0);
+			assert_int_equal(q.actions & by.actions_closed, 0);
+			assert_int_equal(q.actions | by.actions_closed,
+			    p.actions | by.actions_closed);
+			assert_int_equal(q.redact, p.redact ||
+			    by.redact_always);
+		}
+}
+
+static const char *
+kind_word(const struct policy_row *row, char *buf, size_t size)
+{
+	switch (row->kind) {
+	case ANSWER_WHOLE:
+		return "whole";
+	case ANSWER_REDACTED:
+		return "redacted";
+	case ANSWER_STREAM:
+		return "stream";
+	case ANSWER_ACTION:
+		snprintf(buf, size, "action `%s`", row->action);
+		return buf;
+	}
+	return NULL;
+}
+
+static char *
+read_manual(void)
+{
+	const char *top = getenv("top_srcdir");
+	static char text[128 * 1024];
+	char path[4096];
+	size_t n;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/docs/muzzle.md",
+	    top != NULL ? top : ".");
+	if ((f = fopen(path, "r")) == NULL)
+		return NULL;
+	n = fread(text, 1, sizeof(text) - 1, f);
+	fclose(f);
+	text[n] = '\0';
+	return text;
+}
+
+/* docs/muzzle.md has a line for each row, and no line for more. */
+static void
+test_manual(void **state)
+{
+	struct policy_row row;
+	char line[512], kind[64], *manual = read_manual(), *p;
+	size_t i, lines = 0, n;
+	const char *words;
+
+	(void)state;
+	if (manual == NULL)
+		skip();
+	for (i = 0; policy_row(i, &row); i++) {
+		words = row.parameters + strspn(row.parameters, " ");
+		n = strlen(words);
+		while (n > 0 && words[n - 1] == ' ')
+			n--;
+		snprintf(line, sizeof(line), "\n| `%s %s` | %.*s | %s |\n",
+		    row.methods, row.pattern, n > 0 ? (int)n : 4,
+		    n > 0 ? words : "none",
+		    kind_word(&row, kind, sizeof(kind)));
+		if (strstr(manual, line) == NULL)
+			fail_msg("docs/muzzle.md lacks:%s", line);
+	}
+	for (p = manual; (p = strstr(p, "\n| `")) != NULL; p++)
+		lines += strncmp(p + 4, "GET", 3) == 0 ||
+		    strncmp(p + 4, "POST", 4) == 0;
+	assert_int_equal(lines, i);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_actions),
+		cmocka_unit_test(test_action_words),
+		cmocka_unit_test(test_canonical),
+		cmocka_unit_test(test_malformed),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_lengths),
+		cmocka_unit_test(test_class),
+		cmocka_unit_test(test_narrow),
+		cmocka_unit_test(test_manual),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
