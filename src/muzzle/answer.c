@@ -98,7 +98,8 @@ put_head(struct answer *a, struct buffer *out, uint64_t length)
 		put_text(out, lines);
 	} else if (a->parsed.framing == FRAMING_CHUNKED)
 		put_text(out, "Transfer-Encoding: chunked\r\n");
-	put_text(out, a->close ? "Connection: close\r\n\r\n" : "\r\n");
+	put_text(out, a->close ? "Connection: close\r\n\r\n" :
+	    a->http10 ? "Connection: keep-alive\r\n\r\n" : "\r\n");
 	a->told = true;
 }
 
@@ -134,7 +135,7 @@ take_head(struct answer *a, const uint8_t *p, size_t n, struct buffer *out,
     const char **why)
 {
 	size_t before = a->raw.len;
-	int status;
+	int status = 0;
 	long end;
 
 	if (n > HTTP_ANSWER_HEAD_MAX + 1 - before)
@@ -218,6 +219,15 @@ finish(struct answer *a, struct buffer *out, const char **why)
 	*why = "an answer that is not JSON, so that its secrets cannot be "
 	    "taken out";
 	json = redact_json(body, a->body.len, &len);
+	if (json == NULL && a->parsed.status >= 400 &&
+	    a->kind != ANSWER_REDACTED) {
+		/* Plain text, as before API 1.24; its status is enough. */
+		answer_error(out, a->parsed.status, "the Docker engine "
+		    "answers so, in words that cannot be looked through",
+		    false, a->close);
+		a->told = true;
+		return ANSWER_DONE;
+	}
 	if (json == NULL)
 		return ANSWER_BAD;
 	put_head(a, out, len);

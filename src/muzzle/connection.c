@@ -43,7 +43,7 @@ struct connection {
 	bool broken;		/* the answer was cut: must not look whole */
 	bool want_read, want_write;	/* watch() */
 	bool closed;
-	size_t left;		/* closing: of out at the last look */
+	size_t left;		/* of out at the last look */
 	unsigned stuck;		/* looks without a change */
 };
 
@@ -64,6 +64,21 @@ set_timer(struct connection *c, long seconds)
 	evtimer_add(c->timer, &tv);
 }
 
+/*
+ * What large answers take, of this connection and of all: those that are put
+ * together, and those that the client has not read.
+ */
+static void
+recount(struct connection *c)
+{
+	size_t now = c->verdict == NULL ? 0 : c->answer.body.len;
+
+	if (c->out.len > 4 * OUT_HIGH)
+		now += c->out.len;
+	c->m->held += now - c->held;
+	c->held = now;
+}
+
 /* --- the end of a request, and of the connection ----------------------- */
 
 static void
@@ -72,8 +87,7 @@ forget_request(struct connection *c)
 	if (c->verdict == NULL)
 		return;
 	answer_clear(&c->answer);
-	c->m->held -= c->held;
-	c->held = 0;
+	recount(c);
 	if (c->stream)
 		c->m->streams--;
 	c->stream = false;
@@ -177,15 +191,6 @@ on_engine_lost(void *arg, const char *why)
 	say(c, 502, text);
 }
 
-/* Bytes of answers that wait to be redacted, of this connection and all. */
-static bool
-too_much_held(struct connection *c)
-{
-	c->m->held += c->answer.body.len - c->held;
-	c->held = c->answer.body.len;
-	return c->m->held > HELD_MAX;
-}
-
 static void
 on_engine_data(void *arg, const uint8_t *p, size_t n)
 {
@@ -199,7 +204,8 @@ on_engine_data(void *arg, const uint8_t *p, size_t n)
 		return;
 	}
 	state = answer_feed(&c->answer, p, n, &c->out, &why);
-	if (state == ANSWER_MORE && too_much_held(c)) {
+	recount(c);
+	if (state == ANSWER_MORE && c->m->held > HELD_MAX) {
 		why = "too many large answers at once";
 		state = ANSWER_BAD;
 	}
@@ -230,10 +236,14 @@ send_request(struct connection *c)
 	static const struct engine_events events = {
 		on_engine_data, on_engine_lost
 	};
-	static char text[sizeof(c->verdict->target) + 256];
+	static char text[sizeof(((struct verdict *)0)->target) + 256];
 	const struct verdict *v = c->verdict;
 	int n;
 
+	/* An action is not tried twice, so that it needs one that is fresh. */
+	if (c->engine != NULL && (v->kind == ANSWER_ACTION ||
+	    !engine_is_quiet(c->engine)))
+		drop_engine(c);
 	if (c->engine == NULL)
 		c->engine = engine_new(c->m->base, c->m->dialer,
 		    &c->m->engine, &events, c);
@@ -281,6 +291,10 @@ check_circumstances(struct connection *c, const struct http_request *r,
 	    c->m->streams >= MUZZLE_STREAMS_MAX) {
 		why = "too many streams at once";
 		status = 429;
+	} else if (v->status == 0 && c->m->held >= HELD_MAX &&
+	    (v->kind == ANSWER_REDACTED || r->http10)) {
+		why = "too many large answers at once";
+		status = 503;
 	} else if (v->status == 0 && v->kind == ANSWER_STREAM && r->http10) {
 		why = "a stream needs HTTP/1.1";
 		status = 505;
@@ -294,12 +308,17 @@ check_circumstances(struct connection *c, const struct http_request *r,
 static void
 judge(struct connection *c, const struct http_request *r)
 {
-	struct verdict *v = xcalloc(1, sizeof(*v));
+	static struct verdict judged;	/* much too large to keep whole */
+	struct verdict *v;
+	size_t size;
 
-	c->verdict = v;
 	if (!r->keep_alive)
 		c->last = true;
-	policy_judge(&c->m->policy, r->method, r->target, r->target_len, v);
+	policy_judge(&c->m->policy, r->method, r->target, r->target_len,
+	    &judged);
+	size = offsetof(struct verdict, target) + strlen(judged.target) + 1;
+	c->verdict = v = xreallocarray(NULL, 1, size);
+	memcpy(v, &judged, size);
 	check_circumstances(c, r, v);
 	if (v->status != 0) {
 		/* Who writes such a target may mean anything by what follows. */
@@ -379,6 +398,10 @@ look_after_stream(struct connection *c)
 static void
 step(struct connection *c)
 {
+	/* Behind a full buffer the client's end would not be seen for long. */
+	if (c->state == STATE_ASKED && c->in.len == c->in.max &&
+	    (c->stream || c->verdict->kind == ANSWER_ACTION))
+		break_off(c);
 	if (c->state == STATE_IDLE && (c->in.len > 0 || c->ended) &&
 	    c->out.len < OUT_HIGH)
 		read_request(c);
@@ -405,6 +428,26 @@ on_work(evutil_socket_t fd, short what, void *arg)
 		step(c);
 }
 
+/*
+ * The client has an answer to read.  It may take its time over what is small,
+ * as a pager does; who takes next to nothing of a large one is cut off.
+ */
+static void
+wait_for_reader(struct connection *c)
+{
+	bool small = c->state != STATE_CLOSING && c->out.len <= 4 * OUT_HIGH;
+
+	if (c->out.len + READ_LEAST <= c->left || c->left == 0)
+		c->stuck = 0;
+	else if (!small && ++c->stuck >= READ_TRIES) {
+		if (c->ep.relay != NULL)
+			relay_abort(c->ep.relay);
+		return;
+	}
+	c->left = c->out.len;
+	set_timer(c, READ_SECONDS);
+}
+
 static void
 on_timer(evutil_socket_t fd, short what, void *arg)
 {
@@ -412,6 +455,10 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	if (!c->stream && c->out.len >= OUT_HIGH / 2) {
+		wait_for_reader(c);
+		return;
+	}
 	switch (c->state) {
 	case STATE_IDLE:
 		if (c->in.len > 0)
@@ -427,13 +474,9 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 			fail(c, "it was silent for too long");
 		break;
 	case STATE_CLOSING:
-		/* Slowly is well, not at all is not. */
-		if (c->out.len > 0 && (c->out.len != c->left ||
-		    ++c->stuck < CLOSE_TRIES)) {
-			c->stuck = c->out.len == c->left ? c->stuck : 0;
-			c->left = c->out.len;
-			set_timer(c, CLOSE_SECONDS);
-		} else if (c->ep.relay != NULL)
+		if (c->out.len > 0)
+			wait_for_reader(c);
+		else if (c->ep.relay != NULL)
 			relay_abort(c->ep.relay);
 		break;
 	}
@@ -462,10 +505,18 @@ conn_consume(struct endpoint *ep, size_t n)
 	struct connection *c = (struct connection *)ep;
 
 	buffer_drop(&c->out, n);
-	if (c->engine != NULL && c->out.len < OUT_HIGH / 2)
-		engine_pause(c->engine, false);
+	recount(c);
+	if (c->out.len < OUT_HIGH / 2) {
+		if (c->engine != NULL)
+			engine_pause(c->engine, false);
+		/* It is not the reader any more who is waited for. */
+		if (c->left > 0 && !c->stream && c->state != STATE_CLOSING)
+			set_timer(c, c->state == STATE_IDLE ? IDLE_SECONDS :
+			    ANSWER_SECONDS);
+		c->left = 0;
+	}
 	if (c->state == STATE_CLOSING || (c->state == STATE_IDLE &&
-	    c->in.len > 0))
+	    (c->in.len > 0 || c->ended)))
 		soon(c);
 }
 
@@ -540,6 +591,7 @@ conn_close(struct endpoint *ep, bool aborted)
 	drop_engine(c);
 	buffer_clear(&c->in);
 	buffer_clear(&c->out);
+	recount(c);
 	c->m->clients--;
 	event_del(c->timer);
 	event_del(c->work);
@@ -565,7 +617,7 @@ muzzle_endpoint_new(struct muzzle *m)
 	set_timer(c, HEAD_SECONDS);
 	if (m->clients++ >= MUZZLE_CLIENTS_MAX) {
 		c->last = true;
-		say(c, 503, "too many clients at once");
+		malformed(c, 503, "too many clients at once");
 	}
 	return &c->ep;
 }

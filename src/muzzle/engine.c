@@ -169,6 +169,16 @@ engine_send(struct engine *e, const char *p, size_t n)
 		flush(e);
 }
 
+bool
+engine_is_quiet(const struct engine *e)
+{
+	char c;
+
+	return e->fd != -1 && e->why == NULL &&
+	    recv(e->fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) == -1 &&
+	    errno == EAGAIN;
+}
+
 void
 engine_pause(struct engine *e, bool paused)
 {

@@ -30,6 +30,8 @@ void engine_free(struct engine *e);
 
 /* Sends n bytes of a request, now or when connected. */
 void engine_send(struct engine *e, const char *p, size_t n);
+/* True when it is connected, and neither ended nor has it said anything. */
+bool engine_is_quiet(const struct engine *e);
 /* While paused nothing is read. */
 void engine_pause(struct engine *e, bool paused);
 

@@ -11,11 +11,13 @@
 #define ANSWER_SECONDS 120	/* the engine's silence, where it must end */
 #define ACTION_SECONDS 900	/* a stop may wait for its container */
 #define CLOSE_SECONDS 2		/* for the client to see our end */
-#define CLOSE_TRIES 30		/* as often without taking a byte */
+#define READ_SECONDS 5		/* for the client to read READ_LEAST of what */
+#define READ_LEAST 4096		/* there is, else it is stuck: */
+#define READ_TRIES 12		/* so often at most, with large answers */
 #define GONE_MS 250		/* how often a silent stream's client is looked
 				   at once it has ended its side */
 #define OUT_HIGH (64 * 1024)	/* unread by the client: the engine waits */
-#define HELD_MAX (64 * 1024 * 1024)	/* of all answers being redacted */
+#define HELD_MAX (64 * 1024 * 1024)	/* of all large answers */
 
 struct probe;
 
@@ -26,7 +28,7 @@ struct muzzle {
 	struct policy policy;
 	uint64_t allowed, denied;
 	size_t clients, streams;
-	size_t held;			/* bytes of answers being redacted */
+	size_t held;			/* bytes of large answers */
 	struct probe *probe;
 	bool ping;
 	const char *error;		/* static text, or "" */

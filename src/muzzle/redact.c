@@ -80,31 +80,46 @@ mask_options(json_t *v)
 	const char *name;
 	json_t *item;
 
+	if (json_is_array(v))		/* podman: "nosuid", "uid=0" */
+		mask_assignments(v);
+	else if (!json_is_object(v))
+		mask_all(v);
 	json_object_foreach(v, name, item)
 		if ((strcmp(name, "type") != 0 &&
 		    strcmp(name, "device") != 0) || !json_is_string(item) ||
-		    strchr(json_string_value(item), '@') != NULL)
+		    strpbrk(json_string_value(item), "@,=") != NULL)
 			mask_all(item);
-}
-
-static void
-mask_driver_opts(json_t *v)
-{
-	mask_all(json_object_get(v, "o"));
 }
 
 /* Such as "splunk-token". */
 static void
 mask_log_config(json_t *v)
 {
+	static const char *const secret[] = { "token", "url", "key", "pass",
+	    "secret", "credential" };
 	const char *name;
 	json_t *item;
-	size_t n;
+	size_t i;
 
 	json_object_foreach(json_object_get(v, "Config"), name, item)
-		if ((n = strlen(name)) >= 5 &&
-		    strcasecmp(name + n - 5, "token") == 0)
-			mask_all(item);
+		for (i = 0; i < sizeof(secret) / sizeof(secret[0]); i++)
+			if (strcasestr(name, secret[i]) != NULL)
+				mask_all(item);
+}
+
+/* "scheme://USER:PASSWORD@host" */
+static void
+mask_userinfo(json_t *v)
+{
+	const char *text = json_string_value(v), *at, *from;
+
+	if (text == NULL || (at = strrchr(text, '@')) == NULL)
+		return;
+	from = strstr(text, "://");
+	from = from == NULL || from > at ? text : from + 3;
+	/* Docker's engine has done it already, as "xxxxx:xxxxx". */
+	if (from + strspn(from, "x:") != at)
+		mask(v, (size_t)(from - text), at);
 }
 
 static void
@@ -117,7 +132,9 @@ mask_member(const char *name, json_t *v)
 		{ "Env", mask_assignments },
 		{ "CreateCommand", mask_assignments },
 		{ "Options", mask_options },
-		{ "DriverOpts", mask_driver_opts },
+		{ "DriverOpts", mask_options },
+		{ "HttpProxy", mask_userinfo },
+		{ "HttpsProxy", mask_userinfo },
 		{ "LogConfig", mask_log_config }
 	};
 	size_t i;

@@ -109,7 +109,7 @@ test_options(void **state)
 		    "{\"VolumeOptions\":{\"DriverConfig\":{\"Name\":\"local\","
 		    "\"Options\":{\"o\":\"***\"}}}}" },
 		{ "{\"DriverOpts\":{\"o\":\"s\",\"x\":\"y\"}}",
-		    "{\"DriverOpts\":{\"o\":\"***\",\"x\":\"y\"}}" },
+		    "{\"DriverOpts\":{\"o\":\"***\",\"x\":\"***\"}}" },
 		{ "{\"Options\":null,\"DriverOpts\":[\"o\"]}",
 		    "{\"Options\":null,\"DriverOpts\":[\"o\"]}" },
 		/* podman's mounts */
@@ -118,7 +118,11 @@ test_options(void **state)
 		{ "{\"LogConfig\":{\"Type\":\"splunk\",\"Config\":{"
 		    "\"splunk-token\":\"s\",\"splunk-url\":\"u\"}}}",
 		    "{\"LogConfig\":{\"Type\":\"splunk\",\"Config\":{"
-		    "\"splunk-token\":\"***\",\"splunk-url\":\"u\"}}}" },
+		    "\"splunk-token\":\"***\",\"splunk-url\":\"***\"}}}" },
+		{ "{\"HttpProxy\":\"http://u:s@p:1\"}",
+		    "{\"HttpProxy\":\"http://***@p:1\"}" },
+		{ "{\"HttpsProxy\":\"u:s@p\",\"HttpProxy\":\"http://p:1\"}",
+		    "{\"HttpsProxy\":\"***@p\",\"HttpProxy\":\"http://p:1\"}" },
 		{ "{\"LogConfig\":7}", "{\"LogConfig\":7}" },
 	};
 

@@ -23,9 +23,12 @@
  *			of strings is masked all through
  *	"CreateCommand"	(podman) of each argument what follows its '='
  *	"Options"	all but "type" and "device", for drivers have a
- *			"password" beside "o"; a device with '@' as well
- *	"DriverOpts"	"o"
- *	"LogConfig"	in its "Config" the names that end with "token"
+ *			"password" beside "o"; a device with '@', ',' or '=' as
+ *			well; in a list what follows a '='
+ *	"DriverOpts"	the same
+ *	"LogConfig"	in its "Config" what has token, url, key, pass, secret
+ *			or credential in its name
+ *	"HttpProxy", "HttpsProxy"	what stands before the '@'
  * By its look, in any string, for it may be in "CreatedBy", "Cmd", "Args",
  * "Command", "OnBuild" or "Error":
  *	"ENV NAME=value ...", "ARG NAME=value ...", alone or behind "#(nop)",

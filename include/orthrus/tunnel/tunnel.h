@@ -50,8 +50,9 @@ void tunnels_free(struct tunnels *set);
 /*
  * Makes the list what config says, at start and on reload: what is unchanged
  * keeps its listener and its streams, what is new is set up, what is gone no
- * longer listens while its streams go on (the Docker socket's are ended).  When a new local listener cannot
- * be had, nothing is changed and -1 is returned with *e (EX_UNAVAILABLE).
+ * longer listens while its streams go on (those of the Docker socket end).
+ * When a new local listener cannot be had, nothing is changed and -1 is
+ * returned with *e (EX_UNAVAILABLE).
  */
 int tunnels_apply(struct tunnels *set, const struct tunnel_config *config,
     size_t n, struct error *e);
