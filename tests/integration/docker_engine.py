@@ -14,6 +14,7 @@ import socket
 import subprocess
 import tarfile
 import tempfile
+import time
 
 import pytest
 
@@ -201,7 +202,10 @@ class Furnished(Engine):
         self.docker(*run, "web", "-e", f"TOKEN={SECRETS['container']}",
                     "-e", "NOT_SET", "--label", "role=ticker", "bb:1", "sh",
                     "-c", "while :; do echo tick; sleep 1; done")
-        self.docker(*run, "quiet", "bb:1", "sleep", "1000000")
+        os.mkdir(self.path("say"))
+        os.mkfifo(self.path("say/it"))
+        self.docker(*run, "quiet", "-v", self.path("say") + ":/say", "bb:1",
+                    "sh", "-c", "while :; do read w </say/it && echo $w; done")
         self.docker(*run, "done", "bb:1", "sh", "-c",
                     "echo to-stdout; echo to-stderr >&2; echo x >/new")
         self.docker("volume", "create", "--driver", "local", "--opt",
@@ -245,10 +249,17 @@ class Furnished(Engine):
             env=docker_env(self.host, {"DOCKER_BUILDKIT": buildkit}))
 
     def speak(self, words):
-        """Makes the container "quiet" say something, a moment later."""
-        # Without -d dockerd 20.10 would keep the CLI's connection for ever.
-        self.docker("exec", "-d", "quiet", "sh", "-c",
-                    'echo "$0" >/proc/1/fd/1', words)
+        """
+        Makes the container "quiet" say something, a moment later.  By a FIFO,
+        since its first process's output cannot be opened everywhere.
+        """
+        def listens():
+            with contextlib.suppress(OSError):	# while it says the last
+                return os.open(self.path("say/it"),
+                               os.O_WRONLY | os.O_NONBLOCK)
+        with open(until("it listens", 5, listens), "w") as fifo:
+            fifo.write(words + "\n")
+        time.sleep(0.1)		# so that it does not read two at once
 
 
 @pytest.fixture(scope="session")
