@@ -2,7 +2,6 @@
 #include "config.h"
 
 #include <sys/queue.h>
-#include <sys/resource.h>
 
 #include <getopt.h>
 #include <signal.h>
@@ -292,7 +291,7 @@ static int
 serve(const struct options *o)
 {
 	struct proxy p = { .base = event_base_new() };
-	char listen[ADDRESS_TEXT_MAX], engine[ADDRESS_TEXT_MAX];
+	char listen[DOCKER_HOST_MAX], engine[ADDRESS_TEXT_MAX];
 	struct error e;
 	int code = 0;
 
@@ -314,8 +313,8 @@ serve(const struct options *o)
 		address_format(&o->listen, listen);
 		log_info("the Muzzle listens on %s for the Docker engine at %s",
 		    listen, address_format(&o->engine, engine));
-		log_info("use it with DOCKER_HOST=%s%s", o->listen.kind ==
-		    ADDRESS_UNIX ? "unix://" : "tcp://", listen);
+		log_info("use it with DOCKER_HOST=%s",
+		    docker_host(&o->listen, listen));
 		notify_send("READY=1");
 		event_base_dispatch(p.base);
 	}

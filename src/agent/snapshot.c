@@ -51,17 +51,15 @@ struct lists {
 static void
 add_docker(json_t *docker, json_t *o, const struct tunnel_info *t)
 {
-	char text[ADDRESS_TEXT_MAX];
+	char text[DOCKER_HOST_MAX];
 
 	json_object_del(o, "listen");
 	json_object_update(docker, o);
 	json_decref(o);
-	address_format(&t->listen, text);
 	json_object_set_new(docker, "socket", address_json(&t->spec->to));
-	json_object_set_new(docker, "remote", json_string(text));
-	json_object_set_new(docker, "docker_host",
-	    t->state != TUNNEL_UP ? json_null() : json_sprintf("%s%s",
-	    t->listen.kind == ADDRESS_UNIX ? "unix://" : "tcp://", text));
+	json_object_set_new(docker, "remote", address_json(&t->listen));
+	json_object_set_new(docker, "docker_host", t->state != TUNNEL_UP ?
+	    json_null() : json_string(docker_host(&t->listen, text)));
 	json_object_set_new(docker, "ping", json_boolean(t->docker.ping));
 	json_object_set_new(docker, "ping_error", t->docker.ping ?
 	    json_null() : json_string(t->docker.error));

@@ -135,3 +135,15 @@ text_clean(const char *s, size_t len)
 	}
 	return true;
 }
+
+int
+text_hex(unsigned char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}

@@ -176,7 +176,7 @@ on_engine_lost(void *arg, const char *why)
 	drop_engine(c);
 	if (c->state != STATE_ASKED)
 		return;
-	/* It may have closed just as we asked: once more, where that is safe. */
+	/* It may have closed just as we asked: once more, where it is safe. */
 	if (stale && c->verdict->kind != ANSWER_ACTION) {
 		send_request(c);
 		return;
@@ -321,7 +321,7 @@ judge(struct connection *c, const struct http_request *r)
 	memcpy(v, &judged, size);
 	check_circumstances(c, r, v);
 	if (v->status != 0) {
-		/* Who writes such a target may mean anything by what follows. */
+		/* Who writes such a target may mean anything after it. */
 		if (v->status == 400 || v->status == 414)
 			c->last = true;
 		muzzle_refused(c->m, v);

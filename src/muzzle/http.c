@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "orthrus/base/text.h"
 #include "orthrus/muzzle/http.h"
 
 struct text {
@@ -419,18 +420,6 @@ http_answer_read(const uint8_t *head, size_t n, bool head_request,
 enum { CHUNK_SIZE, CHUNK_SIZE_LF, CHUNK_DATA, CHUNK_CR, CHUNK_LF, CHUNK_END_CR,
 	CHUNK_END_LF, CHUNK_DONE };
 
-static int
-hex(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* One byte of what is not payload: 0, or -1. */
 static int
 chunk_byte(struct http_chunks *c, uint8_t b)
@@ -439,7 +428,7 @@ chunk_byte(struct http_chunks *c, uint8_t b)
 
 	switch (c->state) {
 	case CHUNK_SIZE:
-		if ((digit = hex(b)) >= 0 && c->digits < 12) {
+		if ((digit = text_hex(b)) >= 0 && c->digits < 12) {
 			c->left = c->left << 4 | (uint64_t)digit;
 			c->digits++;
 			return 0;

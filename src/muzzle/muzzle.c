@@ -1,6 +1,7 @@
 /* All clients of one engine: what is counted, logged and shown. */
 #include "config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -92,6 +93,16 @@ muzzle_info(const struct muzzle *m, struct muzzle_info *info)
 	info->denied = m->denied;
 	info->clients = m->clients;
 	info->streams = m->streams;
+}
+
+const char *
+docker_host(const struct address *at, char text[DOCKER_HOST_MAX])
+{
+	char where[ADDRESS_TEXT_MAX];
+
+	snprintf(text, DOCKER_HOST_MAX, "%s%s", at->kind == ADDRESS_UNIX ?
+	    "unix://" : "tcp://", address_format(at, where));
+	return text;
 }
 
 struct muzzle *

@@ -123,28 +123,30 @@ action_word(unsigned action)
 
 /* --- matching --------------------------------------------------------- */
 
-/* Docker's own rule: [a-zA-Z0-9][a-zA-Z0-9_.-]* */
+/* A letter or digit, then these and what else stands in more. */
 static bool
-is_name(const char *s)
+is_word(const char *s, const char *more)
 {
 	if (!is_alnum((unsigned char)*s))
 		return false;
 	while (is_alnum((unsigned char)*s) || (*s != '\0' &&
-	    strchr("_.-", *s) != NULL))
+	    strchr(more, *s) != NULL))
 		s++;
 	return *s == '\0';
+}
+
+/* Docker's own rule: [a-zA-Z0-9][a-zA-Z0-9_.-]* */
+static bool
+is_name(const char *s)
+{
+	return is_word(s, "_.-");
 }
 
 /* A segment of a reference: registry:5000, org, repo:tag@sha256:... */
 static bool
 is_image_part(const char *s)
 {
-	if (!is_alnum((unsigned char)*s))
-		return false;
-	while (is_alnum((unsigned char)*s) || (*s != '\0' &&
-	    strchr("_.-:@", *s) != NULL))
-		s++;
-	return *s == '\0';
+	return is_word(s, "_.-:@");
 }
 
 /*
@@ -267,17 +269,17 @@ find(const struct target *t, unsigned method, struct verdict *v)
 		v->rule = routes[i].rule;
 		if (!wide)
 			return &routes[i];
-		verdict_refuse(v, 404, "no such object: a name here has only letters, "
-		    "digits, and _ . -");
+		verdict_refuse(v, 404, "no such object: a name here has only "
+		    "letters, digits, and _ . -");
 		return NULL;
 	}
 	if (other != NULL) {
 		v->rule = other->rule;
-		verdict_refuse(v, 405, "not with this method; only %s is let through",
-		    other->rule);
+		verdict_refuse(v, 405, "not with this method; only %s is let "
+		    "through", other->rule);
 	} else
-		verdict_refuse(v, 403, "%s is not let through: only harmless reads "
-		    "are", v->route_class);
+		verdict_refuse(v, 403, "%s is not let through: only harmless "
+		    "reads are", v->route_class);
 	return NULL;
 }
 
@@ -366,15 +368,15 @@ policy_judge(const struct policy *p, const char *method, const char *target,
 	if ((r = find(&t, bit, v)) == NULL)
 		return;
 	if (r->action != 0 && !(p->actions & r->action)) {
-		verdict_refuse(v, 403, "%s is not open here; the host's owner can "
-		    "open it with --docker-allow %s", r->rule,
+		verdict_refuse(v, 403, "%s is not open here; the host's owner "
+		    "can open it with --docker-allow %s", r->rule,
 		    action_word(r->action));
 		return;
 	}
 	for (i = 0; i < t.nparameters; i++)
 		if (!has_word(r->parameters, t.parameters[i].name)) {
-			verdict_refuse(v, 403, "a parameter that is not let through "
-			    "on %s; allowed:%s", r->rule,
+			verdict_refuse(v, 403, "a parameter that is not let "
+			    "through on %s; allowed:%s", r->rule,
 			    r->parameters[0] != '\0' ? r->parameters :
 			    " none");
 			return;

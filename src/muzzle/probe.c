@@ -16,6 +16,7 @@
 struct probe {
 	struct muzzle *m;
 	struct event *timer;
+	bool asked;			/* once at least */
 	struct engine *engine;		/* NULL: between two probes */
 	struct answer answer;
 	struct buffer out;		/* what a client would see; unread */
@@ -33,10 +34,11 @@ done(struct probe *p, const char *why)
 	buffer_clear(&p->out);
 	if (why == NULL)
 		muzzle_engine_answered(p->m);
-	else if (p->m->ping)		/* told once, when it goes */
+	else if (p->m->ping || !p->asked)	/* told once, when it goes */
 		muzzle_engine_failed(p->m, why);
 	else
 		p->m->error = why;
+	p->asked = true;
 	evtimer_add(p->timer, &tv);
 }
 

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "orthrus/base/text.h"
+
 #include "target.h"
 
 int
@@ -34,26 +36,14 @@ is_unreserved(unsigned char c)
 	return is_alnum(c) || (c != '\0' && strchr("-._~", c) != NULL);
 }
 
-static int
-hex(unsigned char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* The byte that "%XX" at p stands for, or -1. */
 static int
 percent(const char *p, const char *end)
 {
 	int high, low;
 
-	if (end - p < 3 || (high = hex((unsigned char)p[1])) == -1 ||
-	    (low = hex((unsigned char)p[2])) == -1)
+	if (end - p < 3 || (high = text_hex((unsigned char)p[1])) == -1 ||
+	    (low = text_hex((unsigned char)p[2])) == -1)
 		return -1;
 	return high << 4 | low;
 }
@@ -67,7 +57,8 @@ take_path(struct target *t, const char *p, const char *end, char **out,
 	int c;
 
 	if (p == end || *p != '/') {
-		verdict_refuse(v, 400, "the target must be a path that begins with /");
+		verdict_refuse(v, 400, "the target must be a path that begins "
+		    "with /");
 		return NULL;
 	}
 	for (; p < end && *p != '?'; p++) {
@@ -75,14 +66,14 @@ take_path(struct target *t, const char *p, const char *end, char **out,
 		if (c == '%') {
 			c = percent(p, end);
 			if (c == -1 || !is_unreserved((unsigned char)c)) {
-				verdict_refuse(v, 400, "an encoded character in the "
-				    "path that has no business there");
+				verdict_refuse(v, 400, "an encoded character "
+				    "in the path that has no business there");
 				return NULL;
 			}
 			p += 2;
 		} else if (c <= ' ' || c >= 0x7f || c == '\\' || c == '#') {
-			verdict_refuse(v, 400, "a character in the path that must not "
-			    "be there");
+			verdict_refuse(v, 400, "a character in the path that "
+			    "must not be there");
 			return NULL;
 		}
 		if (c != '/') {
@@ -112,8 +103,8 @@ check_segments(const struct target *t, struct verdict *v)
 		/* An empty last one is a path that no route has. */
 		if ((s[0] == '\0' && i + 1 < t->nsegments) ||
 		    strcmp(s, ".") == 0 || strcmp(s, "..") == 0)
-			return verdict_refuse(v, 400, "//, /./ and /../ are not "
-			    "allowed in the path");
+			return verdict_refuse(v, 400, "//, /./ and /../ are "
+			    "not allowed in the path");
 	}
 	return 0;
 }
@@ -147,19 +138,20 @@ take_word(const char *p, const char *end, bool name, char **out,
 		c = (unsigned char)*p;
 		if (c == '%') {
 			if ((c = percent(p, end)) == -1) {
-				verdict_refuse(v, 400, "a %% in the query without two "
-				    "hexadecimal digits");
+				verdict_refuse(v, 400, "a %% in the query "
+				    "without two hexadecimal digits");
 				return NULL;
 			}
 			p += 2;
 		} else if (c <= ' ' || c >= 0x7f || c == '#' || c == ';') {
-			verdict_refuse(v, 400, "a character in the query that must be "
-			    "encoded");
+			verdict_refuse(v, 400, "a character in the query that "
+			    "must be encoded");
 			return NULL;
 		} else if (c == '+')
 			c = ' ';
 		if (c < ' ' || c == 0x7f) {
-			verdict_refuse(v, 400, "a control character in the query");
+			verdict_refuse(v, 400, "a control character in the "
+			    "query");
 			return NULL;
 		}
 		*(*out)++ = (char)c;
@@ -184,7 +176,8 @@ take_query(struct target *t, const char *p, const char *end, char *out,
 		if ((p = take_word(p, end, true, &out, v)) == NULL)
 			return -1;
 		if (q->name[0] == '\0')
-			return verdict_refuse(v, 400, "a parameter without a name");
+			return verdict_refuse(v, 400, "a parameter without a "
+			    "name");
 		q->value = out;
 		if (p < end && *p == '=')
 			p++;
@@ -209,8 +202,8 @@ target_read(struct target *t, const char *p, size_t len, struct verdict *v)
 	t->nsegments = t->nparameters = 0;
 	t->version = NULL;
 	if (len > MUZZLE_TARGET_MAX)
-		return verdict_refuse(v, 414, "the target is longer than %d bytes",
-		    MUZZLE_TARGET_MAX);
+		return verdict_refuse(v, 414, "the target is longer than %d "
+		    "bytes", MUZZLE_TARGET_MAX);
 	if ((p = take_path(t, p, end, &out, v)) == NULL ||
 	    check_segments(t, v) == -1)
 		return -1;

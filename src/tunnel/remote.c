@@ -68,7 +68,7 @@ on_answer(void *arg, bool ok, uint16_t port)
 {
 	struct tunnel *t = arg;
 	struct address at = t->config.spec.listen;
-	char text[ADDRESS_TEXT_MAX];
+	char text[ADDRESS_TEXT_MAX], host[DOCKER_HOST_MAX];
 
 	t->asked = false;
 	if (t->set->mux == NULL)	/* the session ended instead */
@@ -81,9 +81,8 @@ on_answer(void *arg, bool ok, uint16_t port)
 	log_info("%s: the server listens on %s", tunnel_label(t),
 	    address_format(&at, text));
 	if (t->config.kind == TUNNEL_DOCKER)
-		log_info("Docker: use it there with DOCKER_HOST=%s%s",
-		    at.kind == ADDRESS_UNIX ? "unix://" : "tcp://",
-		    address_format(&at, text));
+		log_info("Docker: use it there with DOCKER_HOST=%s",
+		    docker_host(&at, host));
 	tunnel_set_state(t, TUNNEL_UP, "%s", "");
 }
 

@@ -22,6 +22,9 @@ enum text_style {
 size_t text_escape(char *out, size_t size, const char *in,
     enum text_style style);
 
+/* The value of a hexadecimal digit, or -1. */
+int text_hex(unsigned char c);
+
 /* True when s is valid UTF-8 without control characters (C0, DEL, C1). */
 bool text_clean(const char *s, size_t len);
 

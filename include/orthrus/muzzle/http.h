@@ -14,7 +14,7 @@
 #define HTTP_ANSWER_HEAD_MAX (32 * 1024)
 #define HTTP_HEADERS_MAX 100
 #define HTTP_METHOD_MAX 24
-#define HTTP_KEPT_MAX 4096		/* header lines of an answer passed on */
+#define HTTP_KEPT_MAX 4096	/* header lines of an answer passed on */
 
 /*
  * Where the head that begins at p ends (behind its empty line), 0 when more

@@ -39,6 +39,10 @@ void muzzle_free(struct muzzle *m);
  */
 struct endpoint *muzzle_endpoint_new(struct muzzle *m);
 
+/* What to set DOCKER_HOST to where at is listened on. */
+#define DOCKER_HOST_MAX (ADDRESS_TEXT_MAX + 8)
+const char *docker_host(const struct address *at, char text[DOCKER_HOST_MAX]);
+
 struct muzzle_info {
 	bool ping;			/* the engine has answered lately */
 	const char *error;		/* why not, or "" */
