@@ -10,8 +10,8 @@
 set -eu
 
 build="autoconf automake gcc libc6-dev make pkg-config libevent-dev
-    libinih-dev libjansson-dev libkrb5-dev libsodium-dev libssh-dev
-    libssl-dev zlib1g-dev"
+    libinih-dev libjansson-dev libkrb5-dev libprotobuf-c-dev libsodium-dev
+    libsqlite3-dev libssh-dev libssl-dev protobuf-c-compiler zlib1g-dev"
 demo="curl openssh-client openssh-server python3"
 engine="busybox-static docker.io"
 check="$engine clang libclang-rt-14-dev libcmocka-dev mandoc openssl

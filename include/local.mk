@@ -7,12 +7,16 @@ noinst_HEADERS += \
 	include/orthrus/base/log.h \
 	include/orthrus/base/mem.h \
 	include/orthrus/base/text.h \
+	include/orthrus/proto/auth_key.h \
+	include/orthrus/proto/certificate.h \
+	include/orthrus/proto/leash.h \
 	include/orthrus/proto/server.h \
 	include/orthrus/proto/socks5.h \
 	include/orthrus/proto/spec.h \
 	include/orthrus/proto/wire.h \
 	include/orthrus/conf/config.h \
 	include/orthrus/relay/endpoint.h \
+	include/orthrus/relay/frames.h \
 	include/orthrus/relay/relay.h \
 	include/orthrus/relay/socket.h \
 	include/orthrus/transport/dial.h \
@@ -30,4 +34,6 @@ noinst_HEADERS += \
 	include/orthrus/tunnel/tunnel.h \
 	include/orthrus/agent/commands.h \
 	include/orthrus/agent/control.h \
-	include/orthrus/agent/notify.h
+	include/orthrus/agent/notify.h \
+	include/orthrus/gateway/ca.h \
+	include/orthrus/gateway/registry.h

@@ -45,11 +45,32 @@ struct mux_events {
 };
 
 /*
+ * What a server offers to its clients besides; a mux without it refuses all
+ * of this.  Channels are answered as those of incoming().
+ */
+struct mux_service {
+	/* direct-tcpip (RFC 4254 section 7.2), direct-streamlocal@openssh.com */
+	void (*direct)(void *arg, struct channel *ch, const struct address *to);
+	/* session (RFC 4254 section 6.1): see channel_on_request(). */
+	void (*session)(void *arg, struct channel *ch);
+	/*
+	 * tcpip-forward, streamlocal-forward@openssh.com, or with cancel the
+	 * requests that end them.  at is as the client wrote it (an empty host
+	 * too); *port is its port, to be set when that is 0.  True: granted.
+	 */
+	bool (*listen)(void *arg, const struct address *at, bool cancel,
+	    uint16_t *port);
+};
+
+/*
  * Attaches to a libssh session right after ssh_new() and before its key
  * exchange.  The session outlives the mux.
  */
 struct mux *mux_new(struct event_base *base, struct ssh_session_struct *session,
     const struct mux_events *events, void *arg);
+
+/* From now on these services are offered, with the arg of mux_new(). */
+void mux_serve(struct mux *m, const struct mux_service *service);
 
 /*
  * Ends every channel: bytes that have arrived are still delivered by their
@@ -92,6 +113,19 @@ typedef void channel_opened(void *arg, enum open_failure reason,
 struct channel *mux_open(struct mux *m, const struct address *to,
     channel_opened *opened, void *arg);
 
+/*
+ * A server's way to connect to what a client listens on for it: at is what the
+ * client asked for in its tcpip-forward or streamlocal-forward request.
+ */
+struct channel *mux_open_forwarded(struct mux *m, const struct address *at,
+    channel_opened *opened, void *arg);
+/*
+ * A session channel with the subsystem name (RFC 4254 section 6.5): opened
+ * with OPEN_OK when the far end has started it.
+ */
+struct channel *mux_open_subsystem(struct mux *m, const char *name,
+    channel_opened *opened, void *arg);
+
 /* Gives up an attempt; opened is not called, a late success is closed. */
 void channel_cancel(struct channel *ch);
 
@@ -104,6 +138,19 @@ void channel_refuse(struct channel *ch, enum open_failure reason,
  * channel is then not to be touched any more.
  */
 void channel_on_gone(struct channel *ch, void (*gone)(void *arg), void *arg);
+
+/*
+ * What the client asks for on a session channel that was accepted: type is
+ * "subsystem", "exec", "shell", "env" ..., p its data of len bytes behind
+ * want-reply (RFC 4254 section 6).  The result is the answer, where one is
+ * wanted.  request may call relay_start() with the channel's endpoint, and
+ * may say channel_say(): it must not close the channel.
+ */
+void channel_on_request(struct channel *ch, bool (*request)(void *arg,
+    struct channel *ch, const char *type, const uint8_t *p, size_t len),
+    void *arg);
+/* A line for people on a session channel's standard error (stream 1). */
+void channel_say(struct channel *ch, const char *text);
 
 /* The open channel as an endpoint; close() on it frees the channel. */
 struct endpoint *channel_endpoint(struct channel *ch);

@@ -1,0 +1,113 @@
+/*
+ * The leash's and the enrolment's messages (proto/leash.proto), and the names
+ * that agents have for SSH clients.  Pure: bytes in, plain structs out.
+ * docs/leash.md has the format in prose.
+ */
+#ifndef ORTHRUS_PROTO_LEASH_H
+#define ORTHRUS_PROTO_LEASH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "orthrus/base/address.h"
+#include "orthrus/proto/certificate.h"
+
+#define LEASH_SUBSYSTEM "leash@orthrus"
+#define ENROLL_SUBSYSTEM "enroll@orthrus"
+#define ENROLL_USER "enroll"
+/* What a gateway's SSH identification begins with: "SSH-2.0-charon_0.1.0". */
+#define LEASH_BANNER "SSH-2.0-charon_"
+#define LEASH_FRAME_MAX (64 * 1024)	/* a message, without its length */
+#define LEASH_TEXT_MAX 128		/* with NUL; longer is malformed */
+#define LEASH_PORTS_MAX 64
+#define LEASH_NETWORKS_MAX 16
+
+enum leash_kind {
+	LEASH_UNKNOWN,		/* well-formed, but of no kind known here */
+	/* agent to gateway */
+	LEASH_HELLO, LEASH_HEARTBEAT, LEASH_RENEW,
+	/* gateway to agent */
+	LEASH_WELCOME, LEASH_UPDATE, LEASH_RENEWED, LEASH_DRAIN, LEASH_ERROR,
+	/* enrolment, one of each */
+	LEASH_ENROLL, LEASH_ENROLLED
+};
+
+struct leash_port {
+	uint16_t port;
+	char name[NAME_MAX_LEN];	/* of [expose NAME], or "" */
+};
+
+/* Texts are valid UTF-8 without control characters; anything else is malformed. */
+struct leash_message {
+	enum leash_kind kind;
+	union {
+		struct {
+			char version[LEASH_TEXT_MAX];	/* of orthrus */
+			char name[NAME_MAX_LEN];
+			char hostname[LEASH_TEXT_MAX];
+			char os[LEASH_TEXT_MAX], arch[LEASH_TEXT_MAX];
+			char docker_version[LEASH_TEXT_MAX];	/* "" unknown */
+			char networks[LEASH_NETWORKS_MAX][LEASH_TEXT_MAX];
+			size_t nnetworks;
+			struct leash_port ports[LEASH_PORTS_MAX];
+			size_t nports;
+			bool docker;		/* the socket is shared */
+		} hello;
+		struct {
+			uint64_t timestamp;	/* ms since 1970 */
+			double load;		/* 1 minute average, >= 0 */
+			uint64_t memory_used, memory_total;	/* bytes */
+		} heartbeat;
+		struct {
+			uint8_t key[ED25519_KEY_LEN];
+		} renew;
+		struct {
+			uint32_t heartbeat_ms, timeout_ms;	/* 100 .. 3600000 */
+			uint64_t renew_before;	/* seconds before the expiry */
+			char version[LEASH_TEXT_MAX];	/* of charon */
+		} welcome;
+		struct {
+			uint32_t heartbeat_ms;	/* 0: as before */
+			uint64_t renew_before;	/* 0: as before */
+			unsigned actions_closed;	/* bits of muzzle/policy.h */
+			bool redact_always;
+		} update;
+		struct {			/* RENEWED and ENROLLED */
+			uint8_t certificate[CERT_MAX];
+			size_t len;		/* 0: refused, error says why */
+			char error[LEASH_TEXT_MAX];
+			char name[NAME_MAX_LEN];	/* ENROLLED: registered as */
+		} certificate;
+		struct {
+			char reason[LEASH_TEXT_MAX];
+		} drain, error;
+		struct {
+			char name[NAME_MAX_LEN];	/* as the host calls itself */
+			uint8_t key[ED25519_KEY_LEN];
+		} enroll;
+	};
+};
+
+/*
+ * Reads one message of n bytes (without the length in front).  0 (with kind
+ * LEASH_UNKNOWN where an unknown message is well-formed), or -1 when it is
+ * malformed or a value is out of its limits; *why is then static text.
+ * Allocates nothing that lasts, and at most 1 MiB meanwhile.
+ */
+int leash_decode(const uint8_t *p, size_t n, struct leash_message *m,
+    const char **why);
+
+/*
+ * Writes *m with its 4 bytes of length in front to out; returns the bytes
+ * written, at most 4 + LEASH_FRAME_MAX, which out has room for.
+ */
+size_t leash_encode(const struct leash_message *m, uint8_t *out);
+
+/*
+ * "NAME.orthrus" (a final dot and any case are taken, too): copies the name to
+ * name and returns true; false for every other host.
+ */
+bool leash_host(const char *host, char name[NAME_MAX_LEN]);
+
+#endif
