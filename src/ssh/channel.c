@@ -85,6 +85,7 @@ channel_destroy(struct channel *ch)
 		m->channels[ch->id] = NULL;
 		m->free_ids[m->nfree++] = ch->id;
 		m->nopen--;
+		m->nsessions -= ch->is_session;
 	}
 	buffer_clear(&ch->in);
 	free(ch);
@@ -111,13 +112,20 @@ channel_retire(struct channel *ch)
 	mux_soon(ch->mux);
 }
 
-static void
-send_close(struct channel *ch)
+void
+channel_send_close(struct channel *ch)
 {
 	if (ch->sent_close)
 		return;
 	ch->sent_close = true;
 	mux_send_to_peer(ch, MSG_CHANNEL_CLOSE);
+}
+
+/* A session channel on which nothing was asked for that we do. */
+static bool
+is_unused(const struct channel *ch)
+{
+	return ch->is_session && ch->ep.relay == NULL;
 }
 
 /* The session is gone: whoever waits is told, what has arrived stays. */
@@ -133,7 +141,8 @@ channel_session_ended(struct channel *ch)
 	m->channels[ch->id] = NULL;
 	ch->mux = NULL;
 	ch->lost = true;
-	if (!ch->owned || ch->state != CHANNEL_OPEN) {
+	if (!ch->owned || ch->state != CHANNEL_OPEN || opened != NULL ||
+	    is_unused(ch)) {
 		channel_destroy(ch);
 		if (opened != NULL)
 			opened(arg, OPEN_CONNECT_FAILED, "the session ended");
@@ -155,6 +164,9 @@ channel_cancel(struct channel *ch)
 	ch->opened = NULL;
 	ch->owned = false;
 	/* Until the answer comes there is no number to send CLOSE to. */
+	if (ch->state == CHANNEL_OPEN)	/* its subsystem is not there yet */
+		channel_send_close(ch);
+	channel_retire(ch);
 }
 
 struct endpoint *
@@ -451,7 +463,7 @@ ch_close(struct endpoint *ep, bool aborted)
 	ch->want_read = ch->want_write = false;
 	buffer_clear(&ch->in);
 	if (ch->mux != NULL)
-		send_close(ch);
+		channel_send_close(ch);
 	channel_retire(ch);
 }
 
@@ -462,8 +474,8 @@ static const struct endpoint_ops channel_ops = {
 
 /* --- what the peer says ----------------------------------------------- */
 
-static void
-opened_or_failed(struct channel *ch, enum open_failure reason,
+void
+channel_opened_or_failed(struct channel *ch, enum open_failure reason,
     const char *text)
 {
 	channel_opened *opened = ch->opened;
@@ -491,10 +503,14 @@ on_confirmation(struct channel *ch, struct wire *w)
 	ch->state = CHANNEL_OPEN;
 	ch->mux->total++;
 	if (ch->send_packet >= PACKET_MIN && ch->opened != NULL) {
-		opened_or_failed(ch, OPEN_OK, "");
+		if (ch->subsystem != NULL) {
+			channel_ask_subsystem(ch);
+			return;
+		}
+		channel_opened_or_failed(ch, OPEN_OK, "");
 		return;
 	}
-	send_close(ch);
+	channel_send_close(ch);
 	if (ch->opened != NULL) {
 		ch->owned = false;
 		ch->opened(ch->arg, OPEN_CONNECT_FAILED,
@@ -519,7 +535,7 @@ on_failure(struct channel *ch, struct wire *w)
 	text_escape(text, sizeof(text), raw, TEXT_PLAIN);
 	if (reason < OPEN_PROHIBITED || reason > OPEN_RESOURCE_SHORTAGE)
 		reason = OPEN_CONNECT_FAILED;
-	opened_or_failed(ch, reason, text);
+	channel_opened_or_failed(ch, reason, text);
 }
 
 /*
@@ -593,6 +609,22 @@ on_data(struct channel *ch, struct wire *w)
 	landing.len += len;
 }
 
+/* Its window is used up as if it were data, and granted again at once. */
+static void
+on_extended(struct channel *ch, struct wire *w)
+{
+	size_t len;
+
+	wire_u32(w);
+	wire_string(w, &len);
+	if (w->bad || len > ch->window) {
+		mux_violation(ch->mux, "channel data beyond its window");
+		return;
+	}
+	ch->window -= (uint32_t)len;
+	credit(ch, len);
+}
+
 static void
 on_adjust(struct channel *ch, struct wire *w)
 {
@@ -611,25 +643,20 @@ static void
 on_close(struct channel *ch)
 {
 	ch->got_close = true;
+	if (ch->subsystem != NULL && ch->opened != NULL) {
+		channel_ask_failed(ch);
+		return;
+	}
+	if (is_unused(ch))
+		ch->owned = false;
 	if (!ch->owned)
-		send_close(ch);
+		channel_send_close(ch);
 	else if (ch->ep.relay != NULL) {
 		if (ch->want_read)
 			queue_reader(ch);
 		relay_hangup(&ch->ep);
 	}
 	channel_retire(ch);
-}
-
-/* Nothing can be asked of a forwarded stream, RFC 4254 section 5.4. */
-static void
-on_request(struct channel *ch, struct wire *w)
-{
-	size_t len;
-
-	wire_string(w, &len);
-	if (wire_bool(w) && !w->bad && !ch->sent_close)
-		mux_send_to_peer(ch, MSG_CHANNEL_FAILURE);
 }
 
 void
@@ -658,7 +685,11 @@ channel_message(struct channel *ch, uint8_t type, struct wire *w)
 		on_data(ch, w);
 		break;
 	case MSG_CHANNEL_EXTENDED_DATA:
-		/* A forwarded stream has none; it is not passed on. */
+		/* What somebody's standard error says is of no use here. */
+		if (ch->subsystem != NULL) {
+			on_extended(ch, w);
+			break;
+		}
 		mux_violation(ch->mux, "extended data on a forwarded stream");
 		break;
 	case MSG_CHANNEL_EOF:
@@ -670,9 +701,9 @@ channel_message(struct channel *ch, uint8_t type, struct wire *w)
 		on_close(ch);
 		break;
 	case MSG_CHANNEL_REQUEST:
-		on_request(ch, w);
+		channel_on_message_request(ch, w);
 		break;
-	default:		/* answers to requests; we make none */
-		mux_violation(ch->mux, "answer to a request that was not made");
+	default:
+		channel_on_answer(ch, type == MSG_CHANNEL_SUCCESS);
 	}
 }

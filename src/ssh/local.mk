@@ -14,14 +14,17 @@ liborthrus_a_SOURCES += \
 # The channel manager: our own over whole packets, or over libssh's channels.
 if LIBSSH_STATIC
 liborthrus_a_SOURCES += \
+	src/ssh/ask.c \
 	src/ssh/channel.c \
 	src/ssh/mux.c \
 	src/ssh/mux_private.h \
+	src/ssh/open.c \
 	src/ssh/output.c \
 	src/ssh/pace.c \
 	src/ssh/pace.h \
 	src/ssh/packet.c \
-	src/ssh/packet.h
+	src/ssh/packet.h \
+	src/ssh/requests.c
 else
 liborthrus_a_SOURCES += \
 	src/ssh/channel_public.c \

@@ -1,6 +1,7 @@
 /*
  * What the channel manager's files share: output.c (the way out), channel.c
- * (one stream) and mux.c (the session), each using those before it.
+ * (one stream), ask.c (requests on session channels), requests.c (global
+ * ones), open.c (how channels come to be) and mux.c (the session).
  */
 #ifndef ORTHRUS_SSH_MUX_PRIVATE_H
 #define ORTHRUS_SSH_MUX_PRIVATE_H
@@ -20,6 +21,7 @@ struct event;
 
 #define PACKET_MAX 32768	/* RFC 4253 section 6.1: everyone takes this */
 #define PACKET_MIN 256		/* a peer that takes less is refused */
+#define SESSIONS_MAX 10		/* session channels; sshd's MaxSessions */
 
 /*
  * Windows that we grant.  A channel starts small and doubles when half of it
@@ -80,6 +82,13 @@ struct channel {
 	channel_opened *opened;
 	void (*gone)(void *arg);
 	void *arg;
+	/* Session channels only. */
+	bool is_session;		/* counted in mux->nsessions */
+	const char *subsystem;		/* asked for; static text */
+	bool answered;			/* that request was */
+	bool (*request)(void *arg, struct channel *ch, const char *type,
+	    const uint8_t *p, size_t len);
+	void *request_arg;
 };
 
 TAILQ_HEAD(channel_list, channel);
@@ -101,6 +110,7 @@ struct mux {
 	ssh_session session;
 	struct packet_tap *tap;
 	struct mux_events events;
+	struct mux_service service;	/* all NULL: a client */
 	void *arg;
 	struct event *turn;		/* runs what was put off, soon */
 	bool broken;			/* nothing is sent or heard any more */
@@ -116,7 +126,7 @@ struct mux {
 	unsigned turn_number;
 	uint64_t round_trip;		/* us, as the last ping took */
 	struct request_list requests;
-	size_t nopen;
+	size_t nopen, nsessions;
 	uint64_t total, in, out;
 };
 
@@ -135,7 +145,27 @@ bool mux_congested(struct mux *m);
 /* Has what was put off done by the loop, after descriptors had their turn. */
 void mux_soon(struct mux *m);
 
+/* requests.c */
+void mux_global_request(struct mux *m, struct wire *w);
+void mux_answer(struct mux *m, bool ok, struct wire *w);
+
+/* open.c */
+void mux_on_open(struct mux *m, struct wire *w);
+
+/* ask.c */
+/* The session channel is there: its subsystem is asked for. */
+void channel_ask_subsystem(struct channel *ch);
+/* It was refused, or the channel closed instead. */
+void channel_ask_failed(struct channel *ch);
+/* CHANNEL_REQUEST, and the answer to ours. */
+void channel_on_message_request(struct channel *ch, struct wire *w);
+void channel_on_answer(struct channel *ch, bool ok);
+
 /* channel.c */
+/* Tells the opener, once, and frees what failed. */
+void channel_opened_or_failed(struct channel *ch, enum open_failure reason,
+    const char *text);
+void channel_send_close(struct channel *ch);
 struct channel *channel_create(struct mux *m, enum channel_state state);
 void channel_destroy(struct channel *ch);
 /* Delivers what has landed for a channel; before anything else is done. */

@@ -1,0 +1,102 @@
+/*
+ * What is asked on session channels (RFC 4254 section 6): by a client, for a
+ * subsystem; by a server's clients, whatever they like.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "mux_private.h"
+
+#define TYPE_MAX 64		/* of a request's type, with NUL */
+#define SAY_MAX 512
+
+void
+channel_ask_subsystem(struct channel *ch)
+{
+	static const char type[] = "subsystem";
+	uint8_t b[128], *p = b;
+	struct iovec iov;
+
+	*p++ = MSG_CHANNEL_REQUEST;
+	p = wire_put_u32(p, ch->peer);
+	p = wire_put_string(p, type, strlen(type));
+	*p++ = 1;
+	p = wire_put_string(p, ch->subsystem, strnlen(ch->subsystem, 64));
+	iov.iov_base = b;
+	iov.iov_len = (size_t)(p - b);
+	mux_send(ch->mux, &iov, 1);
+}
+
+void
+channel_on_answer(struct channel *ch, bool ok)
+{
+	if (ch->subsystem == NULL || ch->answered) {
+		mux_violation(ch->mux, "answer to a request that was not made");
+		return;
+	}
+	ch->answered = true;
+	if (!ok)
+		channel_ask_failed(ch);
+	else if (ch->opened != NULL)	/* not given up meanwhile */
+		channel_opened_or_failed(ch, OPEN_OK, "");
+}
+
+void
+channel_ask_failed(struct channel *ch)
+{
+	channel_opened *opened = ch->opened;
+
+	ch->opened = NULL;
+	ch->owned = false;
+	channel_send_close(ch);
+	channel_retire(ch);
+	if (opened != NULL)
+		opened(ch->arg, OPEN_UNKNOWN_TYPE, "there is no such subsystem");
+}
+
+/* Nothing can be asked of a forwarded stream, RFC 4254 section 5.4. */
+void
+channel_on_message_request(struct channel *ch, struct wire *w)
+{
+	char type[TYPE_MAX];
+	bool wanted, ok = false;
+
+	wire_text(w, type, sizeof(type));
+	wanted = wire_bool(w);
+	if (ch->request != NULL && !w->bad && !ch->sent_close)
+		ok = ch->request(ch->request_arg, ch, type, w->p, w->left);
+	if (wanted && !ch->sent_close)
+		mux_send_to_peer(ch, ok ? MSG_CHANNEL_SUCCESS :
+		    MSG_CHANNEL_FAILURE);
+}
+
+void
+channel_on_request(struct channel *ch, bool (*request)(void *arg,
+    struct channel *ch, const char *type, const uint8_t *p, size_t len),
+    void *arg)
+{
+	ch->request = request;
+	ch->request_arg = arg;
+}
+
+void
+channel_say(struct channel *ch, const char *text)
+{
+	uint8_t b[SAY_MAX + 16], *p = b;
+	size_t len = strnlen(text, SAY_MAX);
+	struct iovec iov;
+
+	if (ch->send_window < len || ch->send_packet < len ||
+	    ch->sent_close || ch->sent_eof)
+		return;
+	*p++ = MSG_CHANNEL_EXTENDED_DATA;
+	p = wire_put_u32(p, ch->peer);
+	p = wire_put_u32(p, 1);		/* SSH_EXTENDED_DATA_STDERR */
+	p = wire_put_string(p, text, len);
+	iov.iov_base = b;
+	iov.iov_len = (size_t)(p - b);
+	if (mux_send(ch->mux, &iov, 1) == 0)
+		ch->send_window -= (uint32_t)len;
+}
