@@ -23,6 +23,7 @@ noinst_HEADERS += \
 	include/orthrus/transport/listener.h \
 	include/orthrus/ssh/hostkey.h \
 	include/orthrus/ssh/identity.h \
+	include/orthrus/ssh/inbound.h \
 	include/orthrus/ssh/link.h \
 	include/orthrus/ssh/mux.h \
 	include/orthrus/ssh/selftest.h \
