@@ -6,6 +6,7 @@ noinst_HEADERS += \
 	include/orthrus/base/file.h \
 	include/orthrus/base/log.h \
 	include/orthrus/base/mem.h \
+	include/orthrus/base/notify.h \
 	include/orthrus/base/text.h \
 	include/orthrus/proto/auth_key.h \
 	include/orthrus/proto/certificate.h \
@@ -36,6 +37,5 @@ noinst_HEADERS += \
 	include/orthrus/tunnel/tunnel.h \
 	include/orthrus/agent/commands.h \
 	include/orthrus/agent/control.h \
-	include/orthrus/agent/notify.h \
 	include/orthrus/gateway/ca.h \
 	include/orthrus/gateway/registry.h

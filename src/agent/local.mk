@@ -8,7 +8,6 @@ liborthrus_a_SOURCES += \
 	src/agent/help.c \
 	src/agent/keygen.c \
 	src/agent/muzzle_cmd.c \
-	src/agent/notify.c \
 	src/agent/reload.c \
 	src/agent/snapshot.c \
 	src/agent/status.c \

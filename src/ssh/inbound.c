@@ -95,7 +95,7 @@ inbound_logged_in(struct inbound *in)
 static void
 announce(struct inbound *in)
 {
-	if (in->announced || in->step != INBOUND_UP)
+	if (in->announced || !in->logged_in)
 		return;
 	in->announced = true;
 	event_del(in->timer);
@@ -119,6 +119,8 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	default:
 		a->counters.timeouts++;
 	}
+	/* The owner hears of each login, and of its end. */
+	announce(in);
 	if (in->announced)
 		a->events.ended(a->arg, in, &in->why);
 	inbound_free(in);
