@@ -11,10 +11,12 @@
 #include "orthrus/gateway/registry.h"
 #include "orthrus/muzzle/muzzle.h"
 #include "orthrus/proto/egress.h"
+#include "orthrus/proto/wire.h"
 #include "orthrus/ssh/inbound.h"
 
 #define DOCKER_PORT 2375	/* NAME.orthrus:2375, unless it is exposed */
 #define PORT_CHOSEN_FIRST 49152	/* for an agent that asks for port 0 */
+#define SWEEP_MS 250		/* how often everybody is looked after */
 #define LISTENS_MAX (LEASH_PORTS_MAX + 1)
 
 struct agent_endpoint;
@@ -105,6 +107,8 @@ struct session {
 	char name[NAME_MAX_LEN];	/* of the agent or client; "" enrolling */
 	uint64_t id;			/* its registry's */
 	uint64_t serial;		/* of its certificate, 0: none */
+	uint64_t valid_before;		/* of the newest one, UNIX seconds */
+	uint64_t since;			/* ms; logged in */
 	struct agent *agent;		/* NULL: displaced, or no agent */
 	char *allow;			/* client: see proto/allow.h */
 	struct auth_key auth;		/* enrolling; wiped */
@@ -221,6 +225,7 @@ struct gateway {
 	int64_t told_at[NREFUSALS];
 	uint64_t heartbeats, renewals, enrolments;
 	uint64_t heartbeat_delay_ms;	/* sum of what they came late */
+	bool revoked_dirty;		/* revoked_keys is to be written */
 	bool stopping;
 };
 
