@@ -135,12 +135,13 @@ is_accepted(const struct ca *ca, const uint8_t key[ED25519_KEY_LEN])
 }
 
 static int
-add_previous(struct ca *ca, const char *path, int number, const char *line,
+add_previous(struct ca *ca, const char *path, int number, char *line,
     struct error *e)
 {
 	uint8_t key[ED25519_KEY_LEN];
 
-	line += strspn(line, " \t\r");
+	line += strspn(line, " \t");
+	line[strcspn(line, "\r")] = '\0';
 	if (*line == '\0' || *line == '#')
 		return 0;
 	if (key_line_read(line, key, e) == -1) {
