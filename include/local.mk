@@ -7,8 +7,10 @@ noinst_HEADERS += \
 	include/orthrus/base/log.h \
 	include/orthrus/base/mem.h \
 	include/orthrus/base/text.h \
+	include/orthrus/proto/allow.h \
 	include/orthrus/proto/auth_key.h \
 	include/orthrus/proto/certificate.h \
+	include/orthrus/proto/egress.h \
 	include/orthrus/proto/leash.h \
 	include/orthrus/proto/server.h \
 	include/orthrus/proto/socks5.h \
