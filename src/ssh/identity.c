@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -71,15 +70,7 @@ check_private(const char *path, const struct stat *st, const char *text,
 	if (strncmp(text, "ssh-", 4) == 0 || strncmp(text, "ecdsa-", 6) == 0)
 		return error_set(e, EX_CONFIG, "identity %s: this is a public "
 		    "key; give the private one (without .pub)", path);
-	if ((st->st_mode & (file_is_credential(path, st) ? 07 : 077)) != 0)
-		return error_set(e, EX_CONFIG, "identity %s: others may use "
-		    "it (mode %04o); run \"chmod 600 %s\"", path,
-		    (unsigned)st->st_mode & 07777, path);
-	if (st->st_uid != geteuid() && st->st_uid != 0)
-		return error_set(e, EX_CONFIG, "identity %s: owned by user %u; "
-		    "it must belong to the user that runs orthrus, or root",
-		    path, (unsigned)st->st_uid);
-	return 0;
+	return file_check_private("identity", path, st, e);
 }
 
 static int
@@ -251,23 +242,6 @@ identity_key(const struct identity *id)
 	return id->key;
 }
 
-/*
- * What root makes in a directory of somebody else is for them: a service that
- * runs as a user of its own could not read it otherwise.
- */
-static int
-give_to_owner(int fd, const char *path)
-{
-	char *copy = xstrdup(path);
-	struct stat st;
-	int r = stat(dirname(copy), &st);
-
-	free(copy);
-	if (r == -1 || st.st_uid == 0)
-		return r;
-	return fchown(fd, st.st_uid, st.st_gid);
-}
-
 /* Writes a file that was not there before, and leaves none when it fails. */
 static int
 write_new(const char *path, mode_t mode, const char *text, struct error *e)
@@ -283,7 +257,7 @@ write_new(const char *path, mode_t mode, const char *text, struct error *e)
 		return error_set(e, EX_CANTCREAT, "cannot make %s: %s", path,
 		    strerror(errno));
 	if (file_write_all(fd, text, strlen(text)) == -1 || fsync(fd) == -1 ||
-	    (geteuid() == 0 && give_to_owner(fd, path) == -1)) {
+	    file_give_to_owner(fd, path) == -1) {
 		err = errno;
 		close(fd);
 		unlink(path);

@@ -1,4 +1,7 @@
-/* Whole files: read with a limit, and the directories that lead to one. */
+/*
+ * Whole files: read with a limit, replaced at once, kept private, and the
+ * directories that lead to one.
+ */
 #ifndef ORTHRUS_BASE_FILE_H
 #define ORTHRUS_BASE_FILE_H
 
@@ -23,6 +26,31 @@ char *file_read(const char *path, size_t max, size_t *len, struct stat *st);
  * read it by an ACL, which looks as if the group could.
  */
 bool file_is_credential(const char *path, const struct stat *st);
+
+/*
+ * What was opened as path is for its owner only, and the owner is us or root:
+ * 0, or -1 with *e (EX_CONFIG), which begins with what, "identity" or the like.
+ */
+int file_check_private(const char *what, const char *path,
+    const struct stat *st, struct error *e);
+
+/*
+ * When we are root, gives the open file to the owner of path's directory: a
+ * service that runs as a user of its own could not read it otherwise.
+ * 0, or -1 with errno.
+ */
+int file_give_to_owner(int fd, const char *path);
+
+/*
+ * Puts a file with these n bytes and this mode in the place of path: whoever
+ * reads it, even after a crash, sees the old or the new one.  It belongs to
+ * whom file_give_to_owner() says.  0, or -1 with *e (EX_CANTCREAT, EX_IOERR).
+ */
+int file_replace(const char *path, mode_t mode, const void *p, size_t n,
+    struct error *e);
+
+/* Makes the name path last: 0, or -1 with errno. */
+int file_sync_parent(const char *path);
 
 /*
  * Makes the directories above path that are missing, with mode 0700.
