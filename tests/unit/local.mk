@@ -56,6 +56,11 @@ tests_unit_test_config_SOURCES = tests/unit/test_config.c
 tests_unit_test_config_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_config_LDADD = $(unit_ldadd)
 
+unit_tests += tests/unit/test_gateway_config
+tests_unit_test_gateway_config_SOURCES = tests/unit/test_gateway_config.c
+tests_unit_test_gateway_config_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_gateway_config_LDADD = $(unit_ldadd)
+
 unit_tests += tests/unit/test_dial
 tests_unit_test_dial_SOURCES = tests/unit/test_dial.c
 tests_unit_test_dial_CPPFLAGS = $(unit_cppflags)
