@@ -8,14 +8,17 @@ noinst_HEADERS += \
 	include/orthrus/base/mem.h \
 	include/orthrus/base/notify.h \
 	include/orthrus/base/text.h \
+	include/orthrus/proto/allow.h \
 	include/orthrus/proto/auth_key.h \
 	include/orthrus/proto/certificate.h \
+	include/orthrus/proto/egress.h \
 	include/orthrus/proto/leash.h \
 	include/orthrus/proto/server.h \
 	include/orthrus/proto/socks5.h \
 	include/orthrus/proto/spec.h \
 	include/orthrus/proto/wire.h \
 	include/orthrus/conf/config.h \
+	include/orthrus/conf/gateway.h \
 	include/orthrus/conf/head.h \
 	include/orthrus/relay/endpoint.h \
 	include/orthrus/relay/frames.h \

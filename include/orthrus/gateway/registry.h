@@ -12,6 +12,7 @@
 
 #include "orthrus/base/address.h"
 #include "orthrus/base/error.h"
+#include "orthrus/proto/allow.h"
 #include "orthrus/proto/auth_key.h"
 #include "orthrus/proto/certificate.h"
 #include "orthrus/proto/leash.h"
@@ -19,8 +20,6 @@
 struct registry;
 
 enum peer_kind { PEER_AGENT, PEER_CLIENT };
-
-#define ALLOW_MAX 4096		/* bytes of an --allow list, with NUL */
 
 /* One row: an agent, or a client. */
 struct peer {
@@ -31,7 +30,7 @@ struct peer {
 	bool enrolled;			/* has a certificate that is not revoked */
 	bool has_key;			/* client: a key of its own, --key */
 	uint8_t key[ED25519_KEY_LEN];
-	char allow[ALLOW_MAX];		/* client: as given, canonical */
+	char allow[ALLOW_MAX];		/* client: as allow_parse() writes it */
 	/* agent: as last reported; "" and 0 when never */
 	int64_t last_seen;		/* UNIX seconds, 0: never */
 	bool online;			/* as the gateway last wrote it */
