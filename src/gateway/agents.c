@@ -23,6 +23,7 @@ struct agents {
 	struct agent **slots;
 	size_t nslots, n;
 	int64_t seq;			/* of the registry's changes */
+	unsigned updates;		/* looks at them so far */
 };
 
 /* --- the table --------------------------------------------------------- */
@@ -257,7 +258,7 @@ make_directory(const struct agent *a)
 	free(path);
 }
 
-static void
+static struct agent *
 add(struct agents *set, const struct peer *p)
 {
 	struct agent *a = xcalloc(1, sizeof(*a));
@@ -289,6 +290,7 @@ add(struct agents *set, const struct peer *p)
 		grow(set);
 	insert(set, a);
 	set->n++;
+	return a;
 }
 
 static void
@@ -351,14 +353,38 @@ on_change(void *arg, const struct peer *p, bool removed, bool revoked)
 		a = NULL;
 	}
 	if (a == NULL)
-		add(set, p);
+		a = add(set, p);
+	a->mentioned = set->updates;
+}
+
+/* The journal did not reach back: who was not mentioned is gone. */
+static void
+sweep(struct agents *set)
+{
+	struct agent *a;
+	size_t i;
+
+	for (i = 0; i < set->nslots; i++)
+		for (a = set->slots[i]; a != NULL; )
+			if (a->mentioned == set->updates)
+				a = a->same_slot;
+			else {
+				remove_id(set, a->id);
+				a = set->slots[i];
+			}
 }
 
 int
 agents_update(struct agents *set, struct error *e)
 {
-	return registry_changes(set->gateway->registry, &set->seq, on_change,
+	int rc;
+
+	set->updates++;
+	rc = registry_changes(set->gateway->registry, &set->seq, on_change,
 	    set, e);
+	if (rc == 1)
+		sweep(set);
+	return rc == -1 ? -1 : 0;
 }
 
 struct agents *

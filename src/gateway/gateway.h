@@ -20,6 +20,7 @@
 #define LISTENS_MAX (LEASH_PORTS_MAX + 1)
 
 struct agent_endpoint;
+struct enrolment;
 struct event;
 struct gateway;
 struct leash;
@@ -37,6 +38,7 @@ struct agent {
 	struct gateway *gateway;
 	uint64_t id;
 	char name[NAME_MAX_LEN];
+	unsigned mentioned;		/* by the registry, in which update */
 	struct session *session;	/* NULL: offline */
 	int64_t last_seen;		/* UNIX seconds, 0: never */
 	bool unsaved;			/* the registry has not been told */
@@ -113,6 +115,7 @@ struct session {
 	char *allow;			/* client: see proto/allow.h */
 	struct auth_key auth;		/* enrolling; wiped */
 	struct leash *leash;		/* NULL until it is opened */
+	struct enrolment *enrolment;	/* the same */
 	struct session_listen *listens;
 	size_t nlistens;
 	uint64_t pinged_at;		/* ms; 0: no ping is due */
@@ -146,6 +149,7 @@ void leash_free(struct leash *l);
 /* Tells the agent to go elsewhere. */
 void leash_drain(struct leash *l, const char *reason);
 bool enroll_open(struct session *s, struct channel *ch);
+void enroll_free(struct enrolment *en);
 
 /* --- route.c: from a client's wish to an agent's channel ------------------ */
 
@@ -213,7 +217,6 @@ struct gateway {
 
 	/* The configuration. */
 	char *runtime;			/* directory */
-	char *revoked_keys;		/* path */
 	uint32_t heartbeat_ms, timeout_ms;
 	uint64_t certificate_lifetime, renew_before;	/* seconds */
 	bool docker_tcp, enabled;

@@ -141,6 +141,7 @@ on_ended(void *arg, struct inbound *in, const struct error *why)
 	mux_forget(inbound_mux(in), s);
 	TAILQ_REMOVE(&g->sessions, s, next);
 	g->nsessions[s->kind]--;
+	enroll_free(s->enrolment);
 	auth_key_wipe(&s->auth);
 	free(s->listens);
 	free(s->allow);
