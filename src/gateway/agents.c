@@ -298,7 +298,7 @@ agent_free(struct agent *a)
 {
 	char *path = directory(a);
 
-	streams_abort(a);
+	agent_end_streams(a);
 	while (a->nports > 0)
 		agent_endpoint_free(a->ports[--a->nports]);
 	agent_endpoint_free(a->docker);

@@ -170,13 +170,13 @@ void stream_to_agent(struct agent *a, uint16_t port, int fd,
 /* The same with the agent's Docker socket, through its Muzzle. */
 void stream_to_docker(struct agent *a, int fd, struct channel *ch);
 /* Ends those that its Muzzle serves. */
-void streams_abort(struct agent *a);
+void agent_end_streams(struct agent *a);
 /* Dials to and joins it with ch: egress. */
 void stream_dial(struct gateway *g, const struct address *to,
     struct channel *ch);
 /* The way to an agent's Docker engine, for its Muzzle; arg is the agent. */
 extern const struct muzzle_way stream_way;
-void streams_free(struct gateway *g);
+void gateway_end_streams(struct gateway *g);
 
 /* --- the whole ------------------------------------------------------------ */
 

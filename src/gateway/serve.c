@@ -258,7 +258,7 @@ finish(struct serving *sv)
 	size_t i;
 
 	listener_free(g->listener);
-	streams_free(g);
+	gateway_end_streams(g);
 	/* Their ends are told from the loop. */
 	TAILQ_FOREACH(s, &g->sessions, next)
 		session_end(s, "this gateway has stopped");

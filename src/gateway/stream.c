@@ -272,7 +272,7 @@ stream_to_docker(struct agent *a, int fd, struct channel *ch)
 }
 
 void
-streams_abort(struct agent *a)
+agent_end_streams(struct agent *a)
 {
 	struct stream *st, *following;
 
@@ -310,7 +310,7 @@ stream_dial(struct gateway *g, const struct address *to, struct channel *ch)
 }
 
 void
-streams_free(struct gateway *g)
+gateway_end_streams(struct gateway *g)
 {
 	struct stream *st;
 
