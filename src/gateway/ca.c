@@ -21,6 +21,15 @@
 
 #define CA_FILE_MAX (64 * 1024)
 
+/* What a parser has said of a file is an error of the set-up here. */
+static int
+as_config(struct error *e)
+{
+	if (e != NULL)
+		e->code = EX_CONFIG;
+	return -1;
+}
+
 static void
 unlink_pair(const char *path)
 {
@@ -72,8 +81,10 @@ read_private(const char *path, uint8_t secret[64], struct error *e)
 		    "%s", path, errno == ENXIO ? "not a regular file" :
 		    strerror(errno));
 	r = file_check_private("the CA's key", path, &st, e);
-	if (r == 0 && (r = private_key_read(text, len, secret, e)) == -1)
+	if (r == 0 && (r = private_key_read(text, len, secret, e)) == -1) {
 		error_prefix(e, "the CA's key %s", path);
+		as_config(e);
+	}
 	sodium_memzero(text, len);
 	free(text);
 	return r;
@@ -114,8 +125,7 @@ check_public(const char *pub, const uint8_t key[ED25519_KEY_LEN],
 	free(text);
 	if (r == -1) {
 		error_prefix(e, "%s", pub);
-		if (e != NULL)
-			e->code = EX_CONFIG;
+		as_config(e);
 	} else if (memcmp(theirs, key, sizeof(theirs)) != 0)
 		r = error_set(e, EX_CONFIG, "%s is not the public half of the "
 		    "CA's key beside it; remove it, and it is written anew",
@@ -146,9 +156,7 @@ add_previous(struct ca *ca, const char *path, int number, char *line,
 		return 0;
 	if (key_line_read(line, key, e) == -1) {
 		error_prefix(e, "%s:%d", path, number);
-		if (e != NULL)
-			e->code = EX_CONFIG;
-		return -1;
+		return as_config(e);
 	}
 	if (is_accepted(ca, key))
 		return 0;
