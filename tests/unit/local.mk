@@ -197,6 +197,12 @@ tests_unit_test_registry_faults_SOURCES = tests/unit/test_registry_faults.c \
 tests_unit_test_registry_faults_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_registry_faults_LDADD = $(unit_ldadd)
 
+unit_tests += tests/unit/test_registry_full
+tests_unit_test_registry_full_SOURCES = tests/unit/test_registry_full.c \
+	$(registry_sources)
+tests_unit_test_registry_full_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_registry_full_LDADD = $(unit_ldadd)
+
 unit_tests += tests/unit/test_registry_changes
 tests_unit_test_registry_changes_SOURCES = tests/unit/test_registry_changes.c \
 	$(registry_sources)
