@@ -15,6 +15,7 @@ noinst_HEADERS += \
 	include/orthrus/proto/spec.h \
 	include/orthrus/proto/wire.h \
 	include/orthrus/conf/config.h \
+	include/orthrus/conf/head.h \
 	include/orthrus/relay/endpoint.h \
 	include/orthrus/relay/frames.h \
 	include/orthrus/relay/relay.h \

@@ -39,51 +39,74 @@ struct keyword {
 	 * Puts s->value into c, at offset where that says where; it may
 	 * replace s->value by its canonical text.  0, or -1 with *e.
 	 */
-	int (*set)(struct config *c, struct setting *s, struct error *e);
+	int (*set)(void *c, struct setting *s, struct error *e);
 	size_t offset;
 	const char *fallback;	/* constant default value, or NULL */
 	/* The i-th default value, for the caller to free, or NULL. */
-	char *(*initial)(const struct config *c, unsigned i);
+	char *(*initial)(const void *c, unsigned i);
 	const char *help;
 };
 
-extern const struct keyword keywords[];
+extern const struct keyword keywords[];		/* of orthrus */
 extern const size_t nkeywords;
 
-const struct keyword *keyword_by_key(const char *section, const char *key);
-const struct keyword *keyword_of_section(const char *section);
-const struct keyword *keyword_first(const struct keyword *kw);
+/* What the table of a program makes, and the loader must know of it. */
+struct program {
+	const struct keyword *rows;	/* the first one names the file */
+	size_t n;
+	size_t size;		/* of its configuration */
+	/* Frees what the fields hold, but for the head's. */
+	void (*clear)(void *c);
+	/* The one key without which nothing is told to be missing, or NULL. */
+	const char *section, *key;
+	const char *example;	/* a section of its file, to show */
+};
+
+extern const struct program program_orthrus;
+void clear_config(void *config);	/* its .clear */
+
+const struct keyword *keyword_by_key(const struct program *p,
+    const char *section, const char *key);
+const struct keyword *keyword_of_section(const struct program *p,
+    const char *section);
+const struct keyword *keyword_first(const struct program *p,
+    const struct keyword *kw);
 
 /* Setters (set.c). */
-int set_text(struct config *, struct setting *, struct error *);
-int set_path(struct config *, struct setting *, struct error *);
-int set_yes(struct config *, struct setting *, struct error *);
-int set_milliseconds(struct config *, struct setting *, struct error *);
-int set_name(struct config *, struct setting *, struct error *);
-int set_server(struct config *, struct setting *, struct error *);
-int set_user(struct config *, struct setting *, struct error *);
-int set_known_hosts(struct config *, struct setting *, struct error *);
-int set_host_key(struct config *, struct setting *, struct error *);
-int set_socks5(struct config *, struct setting *, struct error *);
-int set_local(struct config *, struct setting *, struct error *);
-int set_remote(struct config *, struct setting *, struct error *);
-int set_docker_socket(struct config *, struct setting *, struct error *);
-int set_docker_remote(struct config *, struct setting *, struct error *);
-int set_docker_allow(struct config *, struct setting *, struct error *);
-int set_docker_redact(struct config *, struct setting *, struct error *);
-int set_mode(struct config *, struct setting *, struct error *);
-int set_control(struct config *, struct setting *, struct error *);
-int set_level(struct config *, struct setting *, struct error *);
-int set_format(struct config *, struct setting *, struct error *);
+int set_text(void *, struct setting *, struct error *);
+int set_path(void *, struct setting *, struct error *);
+int set_yes(void *, struct setting *, struct error *);
+int set_milliseconds(void *, struct setting *, struct error *);
+int set_name(void *, struct setting *, struct error *);
+int set_server(void *, struct setting *, struct error *);
+int set_user(void *, struct setting *, struct error *);
+int set_known_hosts(void *, struct setting *, struct error *);
+int set_host_key(void *, struct setting *, struct error *);
+int set_socks5(void *, struct setting *, struct error *);
+int set_local(void *, struct setting *, struct error *);
+int set_remote(void *, struct setting *, struct error *);
+int set_docker_socket(void *, struct setting *, struct error *);
+int set_docker_remote(void *, struct setting *, struct error *);
+int set_docker_allow(void *, struct setting *, struct error *);
+int set_docker_redact(void *, struct setting *, struct error *);
+int set_mode(void *, struct setting *, struct error *);
+int set_control(void *, struct setting *, struct error *);
+int set_level(void *, struct setting *, struct error *);
+int set_format(void *, struct setting *, struct error *);
 
 /* Defaults (initial.c). */
-char *initial_file(const struct config *, unsigned);
-char *initial_name(const struct config *, unsigned);
-char *initial_identity(const struct config *, unsigned);
-char *initial_known_hosts(const struct config *, unsigned);
-char *initial_control(const struct config *, unsigned);
+char *initial_file(const void *, unsigned);
+char *initial_name(const void *, unsigned);
+char *initial_identity(const void *, unsigned);
+char *initial_known_hosts(const void *, unsigned);
+char *initial_control(const void *, unsigned);
 
 char *home_directory(void);	/* never NULL; the caller frees */
+/* state_directory() and runtime_directory() of another program. */
+char *state_directory_of(const char *program);
+char *runtime_directory_of(const char *program);
+/* "DIRECTORY/FILE" for the caller to free; frees the directory's name. */
+char *path_below(char *directory, const char *file);
 
 /* The one of several known words that is most like a mistyped one. */
 struct near {
@@ -93,7 +116,7 @@ struct near {
 #define NEAR(w) { .word = (w) }
 void near_try(struct near *n, const char *candidate);
 
-/* What is being put together by config_load(). */
+/* What is being put together from all origins. */
 struct problem {
 	enum origin origin;
 	unsigned line;
@@ -101,15 +124,26 @@ struct problem {
 };
 
 struct loader {
-	struct config *c;
-	struct config *hidden;	/* where values go that others override */
+	struct config_head *c;	/* what the program's configuration begins */
+	struct config_head *hidden;	/* where overridden values go */
 	struct problem *problems;
 	size_t nproblems;
 	bool *given;		/* by keyword: a value was meant, right or not */
 	bool misused;		/* an option is wrong by itself */
 	bool unclear;		/* a faulty line may have meant it */
-	unsigned server_line;	/* of the file's [server], or 0 */
+	unsigned required_line;	/* of the section with the required key, or 0 */
 };
+
+/*
+ * Reads all origins of a configuration of p.  Then the program says what is
+ * wrong only in combination; at last loader_end() reports everything and
+ * returns the configuration, or NULL with *code.
+ */
+void loader_begin(struct loader *l, const struct program *p, int argc,
+    char **argv);
+void *loader_end(struct loader *l, void (*report)(void *arg,
+    const char *line), void *arg, int *code);
+void head_free(struct config_head *c);	/* NULL too */
 
 /*
  * Takes one text for kw from an origin other than the defaults, split at its
@@ -129,18 +163,24 @@ bool loader_given(const struct loader *l, const char *section,
 
 void load_options(struct loader *l, int argc, char **argv);
 void load_file(struct loader *l);
-/* Users, and everything that is wrong only in combination. */
+/* orthrus: users, and everything that is wrong only in combination. */
 void load_finish(struct loader *l);
 
 /* Keeps s, whose strings then belong to c. */
-void setting_add(struct config *c, const struct setting *s);
+void setting_add(struct config_head *c, const struct setting *s);
 void setting_clear(struct setting *s);
-struct setting *setting_find(const struct config *c,
+struct setting *setting_find(const struct config_head *c,
     const char *section, const char *key);
 
 /* "option --name", "environment NAME", "FILE:LINE" or "default". */
 #define ORIGIN_TEXT_MAX 4352
-const char *origin_text(const struct config *c, const struct setting *s,
+const char *origin_text(const struct config_head *c, const struct setting *s,
     char text[ORIGIN_TEXT_MAX]);
+/* config_print() and the tables of config_usage() for any program. */
+void head_print(const struct config_head *c, FILE *f);
+void head_blame(const struct config_head *c, const char *section,
+    const char *key, struct error *e);
+void usage_options(const struct program *p, FILE *f);
+void usage_origins(const struct program *p, FILE *f);
 
 #endif

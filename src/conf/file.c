@@ -27,23 +27,31 @@ fail(struct file *f, unsigned line, const struct error *e)
 	loader_fail(f->l, FROM_FILE, line, e->text);
 }
 
+/* Is it the section of the required key, or (key not NULL) that key? */
+static bool
+is_required(const struct program *p, const char *section, const char *key)
+{
+	return p->section != NULL && strcmp(section, p->section) == 0 &&
+	    (key == NULL || strcmp(key, p->key) == 0);
+}
+
 /* "a, b, c": the keys of a section, or all sections when it is NULL. */
 static const char *
-known(const char *section, char list[LIST_MAX])
+known(const struct program *p, const char *section, char list[LIST_MAX])
 {
 	const struct keyword *kw;
 	const char *word;
 	size_t len = 0;
 
 	list[0] = '\0';
-	for (kw = keywords; kw < keywords + nkeywords; kw++) {
+	for (kw = p->rows; kw < p->rows + p->n; kw++) {
 		if (kw->section == NULL)
 			continue;
 		if (section == NULL &&
-		    keyword_of_section(kw->section) != kw)
+		    keyword_of_section(p, kw->section) != kw)
 			continue;
 		if (section != NULL && (strcmp(kw->section, section) != 0 ||
-		    keyword_by_key(section, kw->key) != kw))
+		    keyword_by_key(p, section, kw->key) != kw))
 			continue;
 		word = section == NULL ? kw->section : kw->key;
 		if (len + strlen(word) + 3 > LIST_MAX)
@@ -63,7 +71,7 @@ end_section(struct file *f)
 	struct error e;
 
 	if (f->label != NULL && f->empty) {
-		kw = keyword_of_section(f->section);
+		kw = keyword_of_section(f->l->c->program, f->section);
 		error_set(&e, EX_CONFIG, "[%s %s] is empty; write \"%s = %s\" "
 		    "below it, or remove it", f->section, f->label, kw->key,
 		    kw->arg);
@@ -77,18 +85,19 @@ end_section(struct file *f)
 static int
 fail_section(struct loader *l, const char *word, struct error *e)
 {
+	const struct program *p = l->c->program;
 	struct near near = NEAR(word);
 	char list[LIST_MAX];
 	size_t i;
 
-	for (i = 0; i < nkeywords; i++) {
-		if (keywords[i].section != NULL)
-			near_try(&near, keywords[i].section);
+	for (i = 0; i < p->n; i++) {
+		if (p->rows[i].section != NULL)
+			near_try(&near, p->rows[i].section);
 	}
 	if (near.best == NULL)
 		return error_set(e, EX_CONFIG, "unknown section [%s]; there "
-		    "are %s", word, known(NULL, list));
-	if (strcmp(near.best, "server") == 0)
+		    "are %s", word, known(p, NULL, list));
+	if (is_required(p, near.best, NULL))
 		l->unclear = true;
 	return error_set(e, EX_CONFIG, "unknown section [%s]; did you mean "
 	    "[%s]?", word, near.best);
@@ -98,7 +107,7 @@ static int
 check_section(struct loader *l, const char *word, const char *label,
     struct error *e)
 {
-	const struct keyword *kw = keyword_of_section(word);
+	const struct keyword *kw = keyword_of_section(l->c->program, word);
 
 	if (kw == NULL)
 		return fail_section(l, word, e);
@@ -138,21 +147,22 @@ on_section(void *arg, unsigned line, const char *name)
 	}
 	f->line = line;
 	f->empty = true;
-	if (strcmp(f->section, "server") == 0)
-		f->l->server_line = line;
+	if (is_required(f->l->c->program, f->section, NULL))
+		f->l->required_line = line;
 	return true;
 }
 
 static void
 fail_key(struct file *f, unsigned line, const char *key)
 {
+	const struct program *p = f->l->c->program;
 	const char *elsewhere = NULL;
 	struct near near = NEAR(key);
 	const struct keyword *kw;
 	char list[LIST_MAX];
 	struct error e;
 
-	for (kw = keywords; kw < keywords + nkeywords; kw++) {
+	for (kw = p->rows; kw < p->rows + p->n; kw++) {
 		if (kw->section == NULL)
 			continue;
 		if (strcmp(kw->section, f->section) == 0)
@@ -160,7 +170,7 @@ fail_key(struct file *f, unsigned line, const char *key)
 		else if (strcmp(kw->key, key) == 0)
 			elsewhere = kw->section;
 	}
-	if (near.best != NULL && strcmp(near.best, "address") == 0)
+	if (near.best != NULL && is_required(p, f->section, near.best))
 		f->l->unclear = true;
 	if (elsewhere != NULL)
 		error_set(&e, EX_CONFIG, "unknown key \"%s\" in [%s]; it "
@@ -170,7 +180,7 @@ fail_key(struct file *f, unsigned line, const char *key)
 		    "mean \"%s\"?", key, f->section, near.best);
 	else
 		error_set(&e, EX_CONFIG, "unknown key \"%s\" in [%s]; there "
-		    "is %s", key, f->section, known(f->section, list));
+		    "is %s", key, f->section, known(p, f->section, list));
 	fail(f, line, &e);
 }
 
@@ -178,7 +188,8 @@ static void
 on_key(void *arg, unsigned line, const char *key, const char *value)
 {
 	struct file *f = arg;
-	const struct keyword *kw = keyword_by_key(f->section, key);
+	const struct keyword *kw = keyword_by_key(f->l->c->program,
+	    f->section, key);
 
 	f->empty = false;
 	if (kw == NULL)
@@ -193,7 +204,8 @@ on_error(void *arg, unsigned line, const char *text)
 	struct file *f = arg;
 
 	f->empty = false;	/* one error is enough for it */
-	if (f->section == NULL || strcmp(f->section, "server") == 0)
+	if (f->section == NULL ||
+	    is_required(f->l->c->program, f->section, NULL))
 		f->l->unclear = true;
 	loader_fail(f->l, FROM_FILE, line, text);
 }
@@ -222,7 +234,8 @@ fail_open(int err, struct error *e)
 void
 load_file(struct loader *l)
 {
-	static const struct ini_hooks hooks = { on_section, on_key, on_error };
+	const struct ini_hooks hooks = { on_section, on_key, on_error,
+	    l->c->program->example };
 	struct file f = { .l = l };
 	struct stat st;
 	struct error e;

@@ -7,6 +7,12 @@
 
 #define SOCKS5_PASSWORD_MAX 255		/* RFC 1929 */
 
+static struct config *
+config_of(const struct loader *l)
+{
+	return (struct config *)l->c;	/* whose head it is */
+}
+
 static void
 check_server(struct loader *l)
 {
@@ -23,45 +29,44 @@ check_server(struct loader *l)
 	}
 	error_set(&e, EX_CONFIG, "no server to dial: write \"address = "
 	    "HOST[:PORT]\" in [server], give --server, or set CHARON_LINK");
-	loader_fail(l, FROM_FILE, l->server_line == 0 ? 1 : l->server_line,
-	    e.text);
+	loader_fail(l, FROM_FILE, l->required_line == 0 ? 1 :
+	    l->required_line, e.text);
 }
 
 /* One "server.user" for all, or one for each that differs. */
 static void
 add_user(struct config *c, const struct setting *from, const char *user)
 {
-	struct setting s = { .kw = keyword_by_key("server", "user"),
-	    .origin = FROM_DEFAULT };
+	struct setting s = { .origin = FROM_DEFAULT };
 	const struct setting *other;
 	size_t i;
 
-	if (from != NULL) {
+	if (from != NULL)
 		s = *from;
-		s.kw = keyword_by_key("server", "user");
-	}
-	for (i = 0; i < c->nsettings; i++) {
-		other = &c->settings[i];
+	s.kw = keyword_by_key(&program_orthrus, "server", "user");
+	for (i = 0; i < c->head.nsettings; i++) {
+		other = &c->head.settings[i];
 		if (other->kw == s.kw && other->origin == s.origin &&
 		    other->line == s.line && strcmp(other->value, user) == 0)
 			return;
 	}
 	s.value = xstrdup(user);
-	setting_add(c, &s);
+	setting_add(&c->head, &s);
 }
 
 /* The user that is set, else the address's own, else the agent's name. */
 static void
 fill_users(struct config *c)
 {
-	const struct keyword *kw = keyword_by_key("server", "address");
-	const struct setting *user = setting_find(c, "server", "user");
-	size_t i, n = 0, nsettings = c->nsettings;
+	const struct keyword *kw = keyword_by_key(&program_orthrus, "server",
+	    "address");
+	const struct setting *user = setting_find(&c->head, "server", "user");
+	size_t i, n = 0, nsettings = c->head.nsettings;
 	struct server *server;
 	struct setting from;
 
 	for (i = 0; i < nsettings; i++) {
-		from = c->settings[i];
+		from = c->head.settings[i];
 		if (from.kw != kw)
 			continue;
 		server = &c->servers[n++];
@@ -96,7 +101,7 @@ same_listener(const struct address *a, const struct address *b)
 
 /* The n-th setting of kw, which made the n-th forward. */
 static const struct setting *
-nth(const struct config *c, const struct keyword *kw, size_t n)
+nth(const struct config_head *c, const struct keyword *kw, size_t n)
 {
 	size_t i;
 
@@ -134,7 +139,7 @@ static void
 check_socks5_port(struct loader *l)
 {
 	struct setting *s = setting_find(l->c, "socks5", "listen");
-	struct config *c = l->c;
+	struct config *c = config_of(l);
 	struct error e;
 	size_t i;
 
@@ -175,7 +180,7 @@ check_socks5_login(struct loader *l)
 		    "NAME\" in [socks5] as well");
 		loader_blame(l, pass, &e);
 	} else if (!have_user && listen != NULL &&
-	    !address_is_local(&l->c->socks5_listen)) {
+	    !address_is_local(&config_of(l)->socks5_listen)) {
 		error_set(&e, EX_CONFIG, "\"%s\" is beyond loopback: write "
 		    "\"username = NAME\" and \"password_file = FILE\" in "
 		    "[socks5], or listen on 127.0.0.1", listen->value);
@@ -188,10 +193,10 @@ check_backoff(struct loader *l)
 {
 	const struct setting *min = setting_find(l->c, "reconnect", "min");
 	const struct setting *max = setting_find(l->c, "reconnect", "max");
+	const struct config *c = config_of(l);
 	struct error e;
 
-	if (min == NULL || max == NULL ||
-	    l->c->backoff_min <= l->c->backoff_max)
+	if (min == NULL || max == NULL || c->backoff_min <= c->backoff_max)
 		return;
 	if (max->origin == FROM_DEFAULT) {
 		error_set(&e, EX_CONFIG, "%s is more than the longest wait, "
@@ -229,35 +234,38 @@ check_secret(struct loader *l, const struct setting *s, size_t max)
 static void
 decide_docker(struct loader *l)
 {
-	const struct keyword *kw = keyword_by_key("docker", "socket");
+	const struct keyword *kw = keyword_by_key(&program_orthrus, "docker",
+	    "socket");
+	struct config *c = config_of(l);
 	size_t i;
 
-	l->c->docker = setting_find(l->c, "docker", "socket") != NULL;
+	c->docker = setting_find(l->c, "docker", "socket") != NULL;
 	for (i = 0; i < l->c->nsettings; i++)
 		if (strcmp(l->c->settings[i].kw->key, "mode") == 0)
-			l->c->docker = true;
-	if (l->c->docker_socket == NULL)
-		l->c->docker_socket = xstrdup(kw->fixed);
+			c->docker = true;
+	if (c->docker_socket == NULL)
+		c->docker_socket = xstrdup(kw->fixed);
 }
 
 void
 load_finish(struct loader *l)
 {
-	struct config *c = l->c;
+	struct config *c = config_of(l);
 
 	check_server(l);
 	fill_users(c);
 	check_forwards(l, c->local, c->nlocal,
-	    keyword_by_key("forward", "spec"));
+	    keyword_by_key(&program_orthrus, "forward", "spec"));
 	check_forwards(l, c->remote, c->nremote,
-	    keyword_by_key("remote", "spec"));
+	    keyword_by_key(&program_orthrus, "remote", "spec"));
 	if (c->socks5) {
 		check_socks5_port(l);
 		check_socks5_login(l);
 	}
 	check_backoff(l);
 	decide_docker(l);
-	check_secret(l, setting_find(c, "server", "password_file"), SIZE_MAX);
-	check_secret(l, setting_find(c, "socks5", "password_file"),
+	check_secret(l, setting_find(l->c, "server", "password_file"),
+	    SIZE_MAX);
+	check_secret(l, setting_find(l->c, "socks5", "password_file"),
 	    SOCKS5_PASSWORD_MAX);
 }

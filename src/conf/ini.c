@@ -108,7 +108,8 @@ begin_key(struct reader *r)
 
 	if (!r->any) {
 		error_set(&e, EX_CONFIG, "\"%s\" stands before any section; "
-		    "put a line such as [server] above it", r->now.name);
+		    "put a line such as [%s] above it", r->now.name,
+		    r->hooks->example);
 		fail(r, e.text);
 		return;
 	}

@@ -15,6 +15,7 @@ struct ini_hooks {
 	void (*key)(void *arg, unsigned line, const char *key,
 	    const char *value);
 	void (*error)(void *arg, unsigned line, const char *text);
+	const char *example;	/* of a section, for a file without one */
 };
 
 /*

@@ -54,46 +54,59 @@ from_systemd(const char *env)
 }
 
 char *
-state_directory(void)
+path_below(char *directory, const char *file)
+{
+	char *path = xasprintf("%s/%s", directory, file);
+
+	free(directory);
+	return path;
+}
+
+char *
+state_directory_of(const char *program)
 {
 	char *dir = from_systemd("STATE_DIRECTORY");
 
 	if (dir != NULL)
 		return dir;
 	if (geteuid() == 0)
-		return xstrdup("/var/lib/orthrus");
+		return path_below(xstrdup("/var/lib"), program);
 	if (absolute("XDG_STATE_HOME") != NULL)
-		return xasprintf("%s/orthrus", absolute("XDG_STATE_HOME"));
-	return below_home(".local/state/orthrus");
+		return path_below(xstrdup(absolute("XDG_STATE_HOME")),
+		    program);
+	return path_below(below_home(".local/state"), program);
 }
 
 char *
-runtime_directory(void)
+runtime_directory_of(const char *program)
 {
 	char *dir = from_systemd("RUNTIME_DIRECTORY");
 
 	if (dir != NULL)
 		return dir;
 	if (geteuid() == 0)
-		return xstrdup("/run/orthrus");
+		return path_below(xstrdup("/run"), program);
 	if (absolute("XDG_RUNTIME_DIR") != NULL)
-		return xasprintf("%s/orthrus", absolute("XDG_RUNTIME_DIR"));
-	return xasprintf("/tmp/orthrus-%u", (unsigned)geteuid());
+		return path_below(xstrdup(absolute("XDG_RUNTIME_DIR")),
+		    program);
+	return xasprintf("/tmp/%s-%u", program, (unsigned)geteuid());
 }
 
-/* Like joining and freeing dir. */
-static char *
-below(char *dir, const char *file)
+char *
+state_directory(void)
 {
-	char *path = xasprintf("%s/%s", dir, file);
+	return state_directory_of("orthrus");
+}
 
-	free(dir);
-	return path;
+char *
+runtime_directory(void)
+{
+	return runtime_directory_of("orthrus");
 }
 
 /* The first default file that exists.  Those that we may not see do not. */
 char *
-initial_file(const struct config *c, unsigned i)
+initial_file(const void *c, unsigned i)
 {
 	struct stat st;
 	char *path;
@@ -117,7 +130,7 @@ initial_file(const struct config *c, unsigned i)
 }
 
 char *
-initial_name(const struct config *c, unsigned i)
+initial_name(const void *c, unsigned i)
 {
 	char host[256] = "", *p;
 
@@ -132,29 +145,30 @@ initial_name(const struct config *c, unsigned i)
 }
 
 char *
-initial_identity(const struct config *c, unsigned i)
+initial_identity(const void *c, unsigned i)
 {
 	(void)c;
-	return i > 0 ? NULL : below(state_directory(), "id_ed25519");
+	return i > 0 ? NULL : path_below(state_directory(), "id_ed25519");
 }
 
 char *
-initial_known_hosts(const struct config *c, unsigned i)
+initial_known_hosts(const void *c, unsigned i)
 {
 	(void)c;
 	if (i == 0)
-		return below(state_directory(), "known_hosts");
+		return path_below(state_directory(), "known_hosts");
 	return i > 1 ? NULL : below_home(".ssh/known_hosts");
 }
 
 char *
-initial_control(const struct config *c, unsigned i)
+initial_control(const void *config, unsigned i)
 {
+	const struct config *c = config;
 	char file[NAME_MAX_LEN + sizeof(".sock")];
 
 	if (i > 0 || c->name[0] == '\0')
 		return NULL;
 	strcpy(file, c->name);
 	strcat(file, ".sock");
-	return below(runtime_directory(), file);
+	return path_below(runtime_directory(), file);
 }

@@ -3,7 +3,6 @@
  * defaults and --help follow from it, and so should the manual pages.
  */
 #include <stddef.h>
-#include <string.h>
 
 #include "conf.h"
 
@@ -11,7 +10,7 @@
 
 const struct keyword keywords[] = {
 	{ NULL, "config", "config", 'c', "ORTHRUS_CONFIG", "FILE",
-	    .set = set_path, AT(file), .initial = initial_file,
+	    .set = set_path, AT(head.file), .initial = initial_file,
 	    .help = "ini file, orthrus.ini(5)" },
 	{ "agent", "name", "name", 0, "ORTHRUS_NAME", "NAME",
 	    .set = set_name, .initial = initial_name,
@@ -80,47 +79,23 @@ const struct keyword keywords[] = {
 	    .set = set_control, .initial = initial_control,
 	    .help = "status socket ($RUNTIME/NAME.sock)" },
 	{ "log", "level", "log-level", 0, "ORTHRUS_LOG_LEVEL", "LEVEL",
-	    .set = set_level, .fallback = "info",
+	    .set = set_level, AT(log_level), .fallback = "info",
 	    .help = "error, warn, info or debug (info)" },
 	{ "log", "level", NULL, 'v', .fixed = "debug", .set = set_level,
 	    .help = "the same as --log-level debug" },
 	{ "log", "format", "log-format", 0, "ORTHRUS_LOG_FORMAT", "FORMAT",
-	    .set = set_format, .fallback = "text",
+	    .set = set_format, AT(log_format), .fallback = "text",
 	    .help = "text or json (text)" },
 };
 
 const size_t nkeywords = sizeof(keywords) / sizeof(keywords[0]);
 
-const struct keyword *
-keyword_by_key(const char *section, const char *key)
-{
-	size_t i;
-
-	for (i = 0; i < nkeywords; i++) {
-		if (keywords[i].section != NULL &&
-		    strcmp(keywords[i].section, section) == 0 &&
-		    strcmp(keywords[i].key, key) == 0)
-			return &keywords[i];
-	}
-	return NULL;
-}
-
-const struct keyword *
-keyword_of_section(const char *section)
-{
-	size_t i;
-
-	for (i = 0; i < nkeywords; i++) {
-		if (keywords[i].section != NULL &&
-		    strcmp(keywords[i].section, section) == 0)
-			return &keywords[i];
-	}
-	return NULL;
-}
-
-/* Two rows may stand for one setting (--log-level and -v): the first counts. */
-const struct keyword *
-keyword_first(const struct keyword *kw)
-{
-	return kw->section == NULL ? kw : keyword_by_key(kw->section, kw->key);
-}
+const struct program program_orthrus = {
+	.rows = keywords,
+	.n = sizeof(keywords) / sizeof(keywords[0]),
+	.size = sizeof(struct config),
+	.clear = clear_config,
+	.section = "server",
+	.key = "address",
+	.example = "server"
+};

@@ -11,13 +11,13 @@
 #include "orthrus/base/text.h"
 
 static size_t
-row(const struct keyword *kw)
+row(const struct loader *l, const struct keyword *kw)
 {
-	return (size_t)(kw - keywords);
+	return (size_t)(kw - l->c->program->rows);
 }
 
 void
-setting_add(struct config *c, const struct setting *s)
+setting_add(struct config_head *c, const struct setting *s)
 {
 	c->settings = xreallocarray(c->settings, c->nsettings + 1,
 	    sizeof(*c->settings));
@@ -32,9 +32,10 @@ setting_clear(struct setting *s)
 }
 
 struct setting *
-setting_find(const struct config *c, const char *section, const char *key)
+setting_find(const struct config_head *c, const char *section,
+    const char *key)
 {
-	const struct keyword *kw = keyword_by_key(section, key);
+	const struct keyword *kw = keyword_by_key(c->program, section, key);
 	size_t i;
 
 	for (i = 0; i < c->nsettings; i++) {
@@ -47,7 +48,7 @@ setting_find(const struct config *c, const char *section, const char *key)
 bool
 loader_given(const struct loader *l, const char *section, const char *key)
 {
-	return l->given[row(keyword_by_key(section, key))];
+	return l->given[row(l, keyword_by_key(l->c->program, section, key))];
 }
 
 bool
@@ -83,7 +84,7 @@ loader_fail(struct loader *l, enum origin origin, unsigned line,
 
 /* The last of several options counts; a list grows. */
 static void
-keep(struct config *c, const struct setting *s)
+keep(struct config_head *c, const struct setting *s)
 {
 	size_t i = c->nsettings;
 
@@ -103,7 +104,7 @@ keep(struct config *c, const struct setting *s)
 
 /* Is kw set by an origin that comes before this one? */
 static bool
-is_hidden(const struct config *c, const struct keyword *kw,
+is_hidden(const struct config_head *c, const struct keyword *kw,
     enum origin origin)
 {
 	size_t i;
@@ -134,9 +135,9 @@ static void
 take_one(struct loader *l, const struct keyword *kw, enum origin origin,
     unsigned line, const char *label, const char *value)
 {
-	struct setting s = { keyword_first(kw), kw, origin, line,
+	struct setting s = { keyword_first(l->c->program, kw), kw, origin, line,
 	    label == NULL ? NULL : xstrdup(label), xstrdup(value) };
-	struct config *c = l->c;
+	struct config_head *c = l->c;
 	struct error e;
 	int r;
 
@@ -170,7 +171,7 @@ loader_take(struct loader *l, const struct keyword *kw, enum origin origin,
 	    (kw->flags & KW_COMMA));
 	char *copy = xstrdup(text), *rest = copy, *one, *end;
 
-	l->given[row(keyword_first(kw))] = true;
+	l->given[row(l, keyword_first(l->c->program, kw))] = true;
 	while ((one = list ? strsep(&rest, ",") : rest) != NULL) {
 		if (list) {
 			one += strspn(one, " ");
@@ -189,16 +190,16 @@ loader_take(struct loader *l, const struct keyword *kw, enum origin origin,
 static void
 load_environment(struct loader *l)
 {
+	const struct program *p = l->c->program;
+	const struct keyword *kw;
 	const char *value;
-	size_t i;
 
-	for (i = 0; i < nkeywords; i++) {
-		if (keywords[i].env == NULL)
+	for (kw = p->rows; kw < p->rows + p->n; kw++) {
+		if (kw->env == NULL)
 			continue;
-		value = getenv(keywords[i].env);
+		value = getenv(kw->env);
 		if (value != NULL && value[0] != '\0')
-			loader_take(l, &keywords[i], FROM_ENVIRONMENT, 0, NULL,
-			    value);
+			loader_take(l, kw, FROM_ENVIRONMENT, 0, NULL, value);
 	}
 }
 
@@ -209,7 +210,7 @@ load_default(struct loader *l, const struct keyword *kw)
 	char *value;
 	unsigned i;
 
-	if (l->given[row(kw)])
+	if (l->given[row(l, kw)])
 		return;
 	if (kw->fallback != NULL)
 		take_one(l, kw, FROM_DEFAULT, 0, NULL, kw->fallback);
@@ -254,87 +255,57 @@ report_problems(struct loader *l, void (*report)(void *, const char *),
 	return l->misused ? EX_USAGE : EX_CONFIG;
 }
 
-static void
-look_closer(struct loader *l, int (*look)(const struct config *,
-    struct error *))
+static struct config_head *
+head_new(const struct program *p)
 {
-	const struct setting *s = setting_find(l->c, "server", "identity");
-	struct error e;
+	struct config_head *c = xcalloc(1, p->size);
 
-	if (s == NULL || (s->origin == FROM_DEFAULT && loader_unclear(l)))
-		return;
-	if (look(l->c, &e) == -1)
-		loader_blame(l, s, &e);
-}
-
-struct config *
-config_load(int argc, char **argv, void (*report)(void *arg, const char *line),
-    void *arg, int *code)
-{
-	return config_check(argc, argv, NULL, report, arg, code);
-}
-
-struct config *
-config_check(int argc, char **argv, int (*look)(const struct config *,
-    struct error *), void (*report)(void *, const char *), void *arg,
-    int *code)
-{
-	struct loader l = { .c = xcalloc(1, sizeof(*l.c)) };
-	bool failed;
-	size_t i;
-
-	l.hidden = xcalloc(1, sizeof(*l.hidden));
-	l.given = xcalloc(nkeywords, sizeof(*l.given));
-	load_options(&l, argc, argv);
-	l.misused = l.nproblems > 0;
-	load_environment(&l);
-	load_default(&l, &keywords[0]);		/* which file to read */
-	if (l.c->file != NULL)
-		load_file(&l);
-	for (i = 1; i < nkeywords; i++)
-		load_default(&l, &keywords[i]);
-	load_finish(&l);
-	if (look != NULL)
-		look_closer(&l, look);
-
-	failed = l.nproblems > 0;
-	if (failed)
-		*code = report_problems(&l, report, arg);
-	free(l.given);
-	config_free(l.hidden);
-	if (failed) {
-		config_free(l.c);
-		l.c = NULL;
-	}
-	return l.c;
-}
-
-static void
-free_list(char **v, size_t n)
-{
-	while (n > 0)
-		free(v[--n]);
-	free(v);
+	c->program = p;
+	return c;
 }
 
 void
-config_free(struct config *c)
+head_free(struct config_head *c)
 {
 	if (c == NULL)
 		return;
 	while (c->nsettings > 0)
 		setting_clear(&c->settings[--c->nsettings]);
 	free(c->settings);
-	free_list(c->known_hosts, c->nknown_hosts);
-	free_list(c->host_keys, c->nhost_keys);
 	free(c->file);
-	free(c->servers);
-	free(c->identity);
-	free(c->password_file);
-	free(c->socks5_username);
-	free(c->socks5_password_file);
-	free(c->docker_socket);
-	free(c->local);
-	free(c->remote);
+	c->program->clear(c);
 	free(c);
+}
+
+void
+loader_begin(struct loader *l, const struct program *p, int argc, char **argv)
+{
+	size_t i;
+
+	memset(l, 0, sizeof(*l));
+	l->c = head_new(p);
+	l->hidden = head_new(p);
+	l->given = xcalloc(p->n, sizeof(*l->given));
+	load_options(l, argc, argv);
+	l->misused = l->nproblems > 0;
+	load_environment(l);
+	load_default(l, &p->rows[0]);		/* which file to read */
+	if (l->c->file != NULL)
+		load_file(l);
+	for (i = 1; i < p->n; i++)
+		load_default(l, &p->rows[i]);
+}
+
+void *
+loader_end(struct loader *l, void (*report)(void *, const char *), void *arg,
+    int *code)
+{
+	if (l->nproblems > 0) {
+		*code = report_problems(l, report, arg);
+		head_free(l->c);
+		l->c = NULL;
+	}
+	free(l->given);
+	head_free(l->hidden);
+	return l->c;
 }

@@ -1,6 +1,7 @@
 # Sources of the layer that reads options, environment and the ini file.
 liborthrus_a_SOURCES += \
 	src/conf/conf.h \
+	src/conf/config.c \
 	src/conf/file.c \
 	src/conf/finish.c \
 	src/conf/ini.c \
@@ -13,5 +14,6 @@ liborthrus_a_SOURCES += \
 	src/conf/near.c \
 	src/conf/options.c \
 	src/conf/print.c \
+	src/conf/program.c \
 	src/conf/secret.c \
 	src/conf/set.c

@@ -10,17 +10,17 @@
 
 /* What getopt_long() wants to know; freed by the caller. */
 static struct option *
-long_options(void)
+long_options(const struct program *p)
 {
-	struct option *v = xcalloc(nkeywords + 1, sizeof(*v));
+	struct option *v = xcalloc(p->n + 1, sizeof(*v));
 	size_t i, n = 0;
 
-	for (i = 0; i < nkeywords; i++) {
-		if (keywords[i].option == NULL)
+	for (i = 0; i < p->n; i++) {
+		if (p->rows[i].option == NULL)
 			continue;
-		v[n].name = keywords[i].option;
-		v[n].has_arg = keywords[i].arg == NULL ? no_argument :
-		    keywords[i].flags & KW_OPTIONAL ? optional_argument :
+		v[n].name = p->rows[i].option;
+		v[n].has_arg = p->rows[i].arg == NULL ? no_argument :
+		    p->rows[i].flags & KW_OPTIONAL ? optional_argument :
 		    required_argument;
 		v[n++].val = LONG_BASE + (int)i;
 	}
@@ -28,33 +28,33 @@ long_options(void)
 }
 
 static char *
-short_options(void)
+short_options(const struct program *p)
 {
-	char *s = xcalloc(2 * nkeywords + 2, 1), *p = s;
+	char *s = xcalloc(2 * p->n + 2, 1), *end = s;
 	size_t i;
 
-	*p++ = ':';	/* tell a missing argument from a wrong option */
-	for (i = 0; i < nkeywords; i++) {
-		if (keywords[i].letter == 0)
+	*end++ = ':';	/* tell a missing argument from a wrong option */
+	for (i = 0; i < p->n; i++) {
+		if (p->rows[i].letter == 0)
 			continue;
-		*p++ = (char)keywords[i].letter;
-		if (keywords[i].arg != NULL)
-			*p++ = ':';
+		*end++ = (char)p->rows[i].letter;
+		if (p->rows[i].arg != NULL)
+			*end++ = ':';
 	}
 	return s;
 }
 
 /* From what getopt_long() returned or left in optopt; NULL if unknown. */
 static const struct keyword *
-by_code(int code)
+by_code(const struct program *p, int code)
 {
 	size_t i;
 
-	if (code >= LONG_BASE && (size_t)(code - LONG_BASE) < nkeywords)
-		return &keywords[code - LONG_BASE];
-	for (i = 0; i < nkeywords; i++) {
-		if (code > 0 && keywords[i].letter == code)
-			return &keywords[i];
+	if (code >= LONG_BASE && (size_t)(code - LONG_BASE) < p->n)
+		return &p->rows[code - LONG_BASE];
+	for (i = 0; i < p->n; i++) {
+		if (code > 0 && p->rows[i].letter == code)
+			return &p->rows[i];
 	}
 	return NULL;
 }
@@ -63,14 +63,15 @@ by_code(int code)
 static void
 fail_unknown(struct loader *l, const char *text)
 {
+	const struct program *p = l->c->program;
 	size_t i, len = strcspn(text, "=");
 	char *word = xasprintf("%.*s", (int)len, text);
 	struct near near = NEAR(word + 2);
 	struct error e;
 
-	for (i = 0; i < nkeywords && strncmp(word, "--", 2) == 0; i++) {
-		if (keywords[i].option != NULL)
-			near_try(&near, keywords[i].option);
+	for (i = 0; i < p->n && strncmp(word, "--", 2) == 0; i++) {
+		if (p->rows[i].option != NULL)
+			near_try(&near, p->rows[i].option);
 	}
 	if (near.best != NULL)
 		error_set(&e, EX_USAGE, "unknown option %s; did you mean "
@@ -86,7 +87,7 @@ fail_unknown(struct loader *l, const char *text)
 static void
 fail_option(struct loader *l, int code, const char *text)
 {
-	const struct keyword *kw = by_code(optopt);
+	const struct keyword *kw = by_code(l->c->program, optopt);
 	char letter[3] = { '-', (char)optopt, '\0' };
 	struct error e;
 
@@ -95,7 +96,7 @@ fail_option(struct loader *l, int code, const char *text)
 		return;
 	}
 	if (code == ':')	/* so that nothing else asks for it */
-		l->given[kw - keywords] = true;
+		l->given[kw - l->c->program->rows] = true;
 	if (optopt >= LONG_BASE)
 		error_set(&e, EX_USAGE, code == ':' ?
 		    "option --%s needs a value: --%s %s" :
@@ -123,8 +124,8 @@ is_abbreviated(const struct keyword *kw, const char *text)
 void
 load_options(struct loader *l, int argc, char **argv)
 {
-	struct option *longs = long_options();
-	char *shorts = short_options();
+	struct option *longs = long_options(l->c->program);
+	char *shorts = short_options(l->c->program);
 	const struct keyword *kw;
 	const char *text;
 	struct error e;
@@ -140,7 +141,7 @@ load_options(struct loader *l, int argc, char **argv)
 		}
 		if (optarg == text)
 			text = argv[optind - 2];
-		kw = by_code(code);
+		kw = by_code(l->c->program, code);
 		if (code >= LONG_BASE && is_abbreviated(kw, text))
 			fail_unknown(l, text);
 		else

@@ -5,7 +5,7 @@
 #include "conf.h"
 
 const char *
-origin_text(const struct config *c, const struct setting *s,
+origin_text(const struct config_head *c, const struct setting *s,
     char text[ORIGIN_TEXT_MAX])
 {
 	if (s->origin == FROM_ENVIRONMENT)
@@ -35,7 +35,8 @@ print_key(const struct keyword *kw, const char *label, FILE *f)
 
 /* Passwords are in files, so there is no secret among the values. */
 static size_t
-print_settings(const struct config *c, const struct keyword *kw, FILE *f)
+print_settings(const struct config_head *c, const struct keyword *kw,
+    FILE *f)
 {
 	char origin[ORIGIN_TEXT_MAX];
 	const struct setting *s;
@@ -53,13 +54,14 @@ print_settings(const struct config *c, const struct keyword *kw, FILE *f)
 }
 
 void
-config_print(const struct config *c, FILE *f)
+head_print(const struct config_head *c, FILE *f)
 {
+	const struct program *p = c->program;
 	const struct keyword *kw;
 
-	for (kw = keywords; kw < keywords + nkeywords; kw++) {
-		if (keyword_first(kw) == kw && print_settings(c, kw, f) == 0 &&
-		    !(kw->flags & KW_NAMED)) {
+	for (kw = p->rows; kw < p->rows + p->n; kw++) {
+		if (keyword_first(p, kw) == kw &&
+		    print_settings(c, kw, f) == 0 && !(kw->flags & KW_NAMED)) {
 			print_key(kw, NULL, f);
 			fprintf(f, "none  # default\n");
 		}
@@ -67,7 +69,7 @@ config_print(const struct config *c, FILE *f)
 }
 
 void
-config_blame(const struct config *c, const char *section, const char *key,
+head_blame(const struct config_head *c, const char *section, const char *key,
     struct error *e)
 {
 	const struct setting *s = setting_find(c, section, key);
@@ -114,24 +116,27 @@ usage_names(const struct keyword *kw, FILE *f)
 }
 
 void
-config_usage(FILE *f)
+usage_options(const struct program *p, FILE *f)
 {
 	const struct keyword *kw;
 
 	fprintf(f, "options:\n");
-	for (kw = keywords; kw < keywords + nkeywords; kw++) {
+	for (kw = p->rows; kw < p->rows + p->n; kw++) {
 		if (kw->help != NULL)
 			usage_option(kw, f);
 	}
 	fprintf(f, "  %-*s  this text\n", OPTION_WIDTH, "-h, --help");
+}
+
+void
+usage_origins(const struct program *p, FILE *f)
+{
+	const struct keyword *kw;
+
 	fprintf(f, "\nThe same by environment and by file, the option going "
 	    "first and the file last:\n");
-	for (kw = keywords; kw < keywords + nkeywords; kw++) {
+	for (kw = p->rows; kw < p->rows + p->n; kw++) {
 		if (kw->option != NULL || kw->env != NULL)
 			usage_names(kw, f);
 	}
-	fprintf(f, "\nWhat may be repeated is a comma list in the environment "
-	    "and in address and\nhost_key of the file.  Of it, too, the first "
-	    "origin that has any counts alone;\nonly forwards of all origins "
-	    "add up.\n");
 }

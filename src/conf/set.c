@@ -13,7 +13,7 @@
 	"0123456789+/"
 
 static void *
-field(struct config *c, const struct setting *s)
+field(void *c, const struct setting *s)
 {
 	return (char *)c + s->kw->offset;
 }
@@ -33,7 +33,7 @@ append(char ***v, size_t *n, const char *value)
 }
 
 int
-set_text(struct config *c, struct setting *s, struct error *e)
+set_text(void *c, struct setting *s, struct error *e)
 {
 	if (strlen(s->value) > USERNAME_MAX)
 		return error_set(e, EX_CONFIG, "has %zu bytes; at most %d "
@@ -60,7 +60,7 @@ expand_path(struct setting *s, struct error *e)
 }
 
 int
-set_path(struct config *c, struct setting *s, struct error *e)
+set_path(void *c, struct setting *s, struct error *e)
 {
 	if (expand_path(s, e) == -1)
 		return -1;
@@ -69,7 +69,7 @@ set_path(struct config *c, struct setting *s, struct error *e)
 }
 
 int
-set_yes(struct config *c, struct setting *s, struct error *e)
+set_yes(void *c, struct setting *s, struct error *e)
 {
 	static const char *const words[] = { "no", "false", "off", "0",
 	    "yes", "true", "on", "1" };
@@ -87,14 +87,16 @@ set_yes(struct config *c, struct setting *s, struct error *e)
 }
 
 int
-set_milliseconds(struct config *c, struct setting *s, struct error *e)
+set_milliseconds(void *c, struct setting *s, struct error *e)
 {
 	return duration_parse(s->value, field(c, s), e);
 }
 
 int
-set_name(struct config *c, struct setting *s, struct error *e)
+set_name(void *config, struct setting *s, struct error *e)
 {
+	struct config *c = config;
+
 	if (!name_valid(s->value))
 		return error_set(e, EX_CONFIG, "\"%s\": a name has 1 to 63 of "
 		    "a-z, 0-9 and -, and no - at either end%s", s->value,
@@ -105,8 +107,9 @@ set_name(struct config *c, struct setting *s, struct error *e)
 }
 
 int
-set_server(struct config *c, struct setting *s, struct error *e)
+set_server(void *config, struct setting *s, struct error *e)
 {
+	struct config *c = config;
 	char text[SERVER_TEXT_MAX];
 	struct server server;
 
@@ -124,7 +127,7 @@ set_server(struct config *c, struct setting *s, struct error *e)
 
 /* Valid is what can stand before the '@' of a server. */
 int
-set_user(struct config *c, struct setting *s, struct error *e)
+set_user(void *c, struct setting *s, struct error *e)
 {
 	struct server server;
 	char *text = xasprintf("%s@host", s->value);
@@ -147,8 +150,10 @@ clear_list(char **v, size_t *n)
 }
 
 int
-set_known_hosts(struct config *c, struct setting *s, struct error *e)
+set_known_hosts(void *config, struct setting *s, struct error *e)
 {
+	struct config *c = config;
+
 	if (expand_path(s, e) == -1)
 		return -1;
 	if (s->origin != FROM_DEFAULT)	/* the default has several */
@@ -158,8 +163,9 @@ set_known_hosts(struct config *c, struct setting *s, struct error *e)
 }
 
 int
-set_host_key(struct config *c, struct setting *s, struct error *e)
+set_host_key(void *config, struct setting *s, struct error *e)
 {
+	struct config *c = config;
 	const char *hash = s->value + strlen(FINGERPRINT);
 
 	if (strncmp(s->value, FINGERPRINT, strlen(FINGERPRINT)) != 0 ||
@@ -174,8 +180,9 @@ set_host_key(struct config *c, struct setting *s, struct error *e)
 }
 
 int
-set_socks5(struct config *c, struct setting *s, struct error *e)
+set_socks5(void *config, struct setting *s, struct error *e)
 {
+	struct config *c = config;
 	char text[ADDRESS_TEXT_MAX];
 	struct address listen = { .kind = ADDRESS_NONE };
 
@@ -215,20 +222,25 @@ set_forward(struct forward_conf **v, size_t *n, char letter,
 }
 
 int
-set_local(struct config *c, struct setting *s, struct error *e)
+set_local(void *config, struct setting *s, struct error *e)
 {
+	struct config *c = config;
+
 	return set_forward(&c->local, &c->nlocal, 'L', s, e);
 }
 
 int
-set_remote(struct config *c, struct setting *s, struct error *e)
+set_remote(void *config, struct setting *s, struct error *e)
 {
+	struct config *c = config;
+
 	return set_forward(&c->remote, &c->nremote, 'R', s, e);
 }
 
 int
-set_docker_socket(struct config *c, struct setting *s, struct error *e)
+set_docker_socket(void *config, struct setting *s, struct error *e)
 {
+	struct config *c = config;
 	char text[ADDRESS_TEXT_MAX];
 	struct address a;
 
@@ -244,8 +256,9 @@ set_docker_socket(struct config *c, struct setting *s, struct error *e)
 
 /* "auto" is a port on the server's loopback that the server chooses. */
 int
-set_docker_remote(struct config *c, struct setting *s, struct error *e)
+set_docker_remote(void *config, struct setting *s, struct error *e)
 {
+	struct config *c = config;
 	bool automatic = strcmp(s->value, "auto") == 0;
 	char text[ADDRESS_TEXT_MAX];
 	struct address a;
@@ -263,14 +276,18 @@ set_docker_remote(struct config *c, struct setting *s, struct error *e)
 }
 
 int
-set_docker_allow(struct config *c, struct setting *s, struct error *e)
+set_docker_allow(void *config, struct setting *s, struct error *e)
 {
+	struct config *c = config;
+
 	return policy_action(s->value, &c->docker_policy.actions, e);
 }
 
 int
-set_docker_redact(struct config *c, struct setting *s, struct error *e)
+set_docker_redact(void *config, struct setting *s, struct error *e)
 {
+	struct config *c = config;
+
 	c->docker_policy.redact = strcmp(s->value, "env") == 0;
 	if (c->docker_policy.redact || strcmp(s->value, "none") == 0)
 		return 0;
@@ -279,7 +296,7 @@ set_docker_redact(struct config *c, struct setting *s, struct error *e)
 }
 
 int
-set_mode(struct config *c, struct setting *s, struct error *e)
+set_mode(void *c, struct setting *s, struct error *e)
 {
 	(void)c;
 	if (strcmp(s->value, "socket") == 0)
@@ -292,8 +309,9 @@ set_mode(struct config *c, struct setting *s, struct error *e)
 }
 
 int
-set_control(struct config *c, struct setting *s, struct error *e)
+set_control(void *config, struct setting *s, struct error *e)
 {
+	struct config *c = config;
 	char text[ADDRESS_TEXT_MAX];
 	struct address a;
 
@@ -308,16 +326,17 @@ set_control(struct config *c, struct setting *s, struct error *e)
 }
 
 int
-set_level(struct config *c, struct setting *s, struct error *e)
+set_level(void *c, struct setting *s, struct error *e)
 {
 	static const char *const words[] = { [LEVEL_ERROR] = "error",
 	    [LEVEL_WARN] = "warn", [LEVEL_INFO] = "info",
 	    [LEVEL_DEBUG] = "debug" };
+	enum log_level *level = field(c, s);
 	int i;
 
 	for (i = LEVEL_ERROR; i <= LEVEL_DEBUG; i++) {
 		if (strcmp(s->value, words[i]) == 0) {
-			c->log_level = (enum log_level)i;
+			*level = (enum log_level)i;
 			return 0;
 		}
 	}
@@ -326,13 +345,14 @@ set_level(struct config *c, struct setting *s, struct error *e)
 }
 
 int
-set_format(struct config *c, struct setting *s, struct error *e)
+set_format(void *c, struct setting *s, struct error *e)
 {
 	bool json = strcmp(s->value, "json") == 0;
+	enum log_format *format = field(c, s);
 
 	if (!json && strcmp(s->value, "text") != 0)
 		return error_set(e, EX_CONFIG, "\"%s\": expected text or json",
 		    s->value);
-	c->log_format = json ? LOG_JSON : LOG_TEXT;
+	*format = json ? LOG_JSON : LOG_TEXT;
 	return 0;
 }

@@ -104,7 +104,8 @@ load(const uint8_t *data, size_t size, unsigned errors)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct ini_hooks hooks = { on_section, on_key, on_error };
+	static const struct ini_hooks hooks = { on_section, on_key, on_error,
+	    "server" };
 	struct check c = { 0, 0, false };
 	static bool cleared;
 

@@ -223,7 +223,7 @@ static void
 test_read(void **state)
 {
 	static const struct ini_hooks hooks = { log_section, log_key,
-	    log_problem };
+	    log_problem, "server" };
 	static const struct {
 		const char *in, *out;
 	} cases[] = {
@@ -291,7 +291,7 @@ test_defaults(void **state)
 	struct config *c = load_good("[server]\naddress = h\n");
 
 	(void)state;
-	assert_string_equal(c->file, ini);
+	assert_string_equal(c->head.file, ini);
 	assert_true(name_valid(c->name));
 	assert_int_equal(c->nservers, 1);
 	assert_string_equal(c->servers[0].host, "h");

@@ -12,6 +12,7 @@
 
 #include "orthrus/base/address.h"
 #include "orthrus/base/log.h"
+#include "orthrus/conf/head.h"
 #include "orthrus/muzzle/policy.h"
 #include "orthrus/proto/server.h"
 #include "orthrus/proto/spec.h"
@@ -23,7 +24,7 @@ struct forward_conf {
 };
 
 struct config {
-	char *file;			/* ini file that was read, or NULL */
+	struct config_head head;	/* first of all */
 	char name[NAME_MAX_LEN];
 
 	struct server *servers;		/* user filled in for each */
@@ -56,9 +57,6 @@ struct config {
 	struct address control;
 	enum log_level log_level;
 	enum log_format log_format;
-
-	struct setting *settings;	/* private: values and origins */
-	size_t nsettings;
 };
 
 /*

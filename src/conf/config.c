@@ -1,0 +1,94 @@
+/* The configuration of "orthrus connect", from its table to its end. */
+#include <stdlib.h>
+
+#include "conf.h"
+
+static void
+free_list(char **v, size_t n)
+{
+	while (n > 0)
+		free(v[--n]);
+	free(v);
+}
+
+void
+clear_config(void *config)
+{
+	struct config *c = config;
+
+	free_list(c->known_hosts, c->nknown_hosts);
+	free_list(c->host_keys, c->nhost_keys);
+	free(c->servers);
+	free(c->identity);
+	free(c->password_file);
+	free(c->socks5_username);
+	free(c->socks5_password_file);
+	free(c->docker_socket);
+	free(c->local);
+	free(c->remote);
+}
+
+static void
+look_closer(struct loader *l, int (*look)(const struct config *,
+    struct error *))
+{
+	const struct setting *s = setting_find(l->c, "server", "identity");
+	struct error e;
+
+	if (s == NULL || (s->origin == FROM_DEFAULT && loader_unclear(l)))
+		return;
+	if (look((const struct config *)l->c, &e) == -1)
+		loader_blame(l, s, &e);
+}
+
+struct config *
+config_load(int argc, char **argv, void (*report)(void *arg, const char *line),
+    void *arg, int *code)
+{
+	return config_check(argc, argv, NULL, report, arg, code);
+}
+
+struct config *
+config_check(int argc, char **argv, int (*look)(const struct config *,
+    struct error *), void (*report)(void *, const char *), void *arg,
+    int *code)
+{
+	struct loader l;
+
+	loader_begin(&l, &program_orthrus, argc, argv);
+	load_finish(&l);
+	if (look != NULL)
+		look_closer(&l, look);
+	return loader_end(&l, report, arg, code);
+}
+
+void
+config_free(struct config *c)
+{
+	if (c != NULL)
+		head_free(&c->head);
+}
+
+void
+config_print(const struct config *c, FILE *f)
+{
+	head_print(&c->head, f);
+}
+
+void
+config_blame(const struct config *c, const char *section, const char *key,
+    struct error *e)
+{
+	head_blame(&c->head, section, key, e);
+}
+
+void
+config_usage(FILE *f)
+{
+	usage_options(&program_orthrus, f);
+	usage_origins(&program_orthrus, f);
+	fprintf(f, "\nWhat may be repeated is a comma list in the environment "
+	    "and in address and\nhost_key of the file.  Of it, too, the first "
+	    "origin that has any counts alone;\nonly forwards of all origins "
+	    "add up.\n");
+}
