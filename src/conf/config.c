@@ -21,11 +21,14 @@ clear_config(void *config)
 	free(c->servers);
 	free(c->identity);
 	free(c->password_file);
+	secret_free(c->auth_key);
+	free(c->auth_key_file);
 	free(c->socks5_username);
 	free(c->socks5_password_file);
 	free(c->docker_socket);
 	free(c->local);
 	free(c->remote);
+	free(c->exposed);
 }
 
 static void
