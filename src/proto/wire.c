@@ -50,6 +50,14 @@ wire_u32(struct wire *w)
 	    (uint32_t)p[2] << 8 | p[3];
 }
 
+uint64_t
+wire_u64(struct wire *w)
+{
+	uint64_t high = wire_u32(w), low = wire_u32(w);
+
+	return w->bad ? 0 : high << 32 | low;
+}
+
 const uint8_t *
 wire_string(struct wire *w, size_t *len)
 {
@@ -94,6 +102,12 @@ wire_put_u32(uint8_t *p, uint32_t v)
 	p[2] = (uint8_t)(v >> 8);
 	p[3] = (uint8_t)v;
 	return p + 4;
+}
+
+uint8_t *
+wire_put_u64(uint8_t *p, uint64_t v)
+{
+	return wire_put_u32(wire_put_u32(p, (uint32_t)(v >> 32)), (uint32_t)v);
 }
 
 uint8_t *

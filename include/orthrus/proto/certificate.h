@@ -41,9 +41,9 @@ struct certificate {
 
 /*
  * Reads a blob of len bytes (what stands in base64 in a file).  Returns 0, or
- * -1 with *e when it is malformed in any way: trailing bytes, options out of
- * order or twice, a principal that is no name, texts with NUL or too long.  A
- * right signature is not asked for here.
+ * -1 with *e (EX_DATAERR) when it is malformed in any way: trailing bytes,
+ * options out of order or twice, a principal that is no name, texts with NUL
+ * or too long.  A right signature is not asked for here.
  */
 int certificate_read(const uint8_t *blob, size_t len, struct certificate *c,
     struct error *e);
@@ -51,8 +51,8 @@ int certificate_read(const uint8_t *blob, size_t len, struct certificate *c,
 /*
  * Judges what certificate_read() made of the same blob: a user certificate,
  * signed by one of ncas keys, valid at now (UNIX seconds), for the principal,
- * without critical options.  0, or -1 with *e saying which of these it is not.
- * The list of revoked serials is the caller's business.
+ * without critical options.  0, or -1 with *e (EX_NOPERM) saying which of
+ * these it is not.  The list of revoked serials is the caller's business.
  */
 int certificate_judge(const struct certificate *c, const uint8_t *blob,
     size_t len, const uint8_t (*cas)[ED25519_KEY_LEN], size_t ncas,
@@ -87,10 +87,13 @@ char *key_line_write(const char *type, const uint8_t *blob, size_t len);
 #define KEY_FINGERPRINT_MAX 64
 void key_fingerprint(const uint8_t *blob, size_t len,
     char text[KEY_FINGERPRINT_MAX]);
+/* The same of a hash that is at hand. */
+void key_digest_text(const uint8_t digest[32], char text[KEY_FINGERPRINT_MAX]);
 
 /*
  * Reads an unencrypted Ed25519 private key in OpenSSH's format (PROTOCOL.key,
- * the PEM text) into libsodium's 64 byte secret key.  0, or -1 with *e.
+ * the PEM text) into libsodium's 64 byte secret key.  0, or -1 with *e
+ * (EX_DATAERR).
  */
 int private_key_read(const char *pem, size_t len, uint8_t secret[64],
     struct error *e);

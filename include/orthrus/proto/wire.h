@@ -21,6 +21,7 @@ void wire_init(struct wire *w, const void *p, size_t len);
 uint8_t wire_u8(struct wire *w);
 bool wire_bool(struct wire *w);
 uint32_t wire_u32(struct wire *w);
+uint64_t wire_u64(struct wire *w);
 /* Points into the borrowed bytes; *len is its length. */
 const uint8_t *wire_string(struct wire *w, size_t *len);
 /*
@@ -33,6 +34,8 @@ bool wire_is(struct wire *w, const char *text);
 
 /* Big-endian store of v at p; returns p + 4. */
 uint8_t *wire_put_u32(uint8_t *p, uint32_t v);
+/* The same with 8 bytes. */
+uint8_t *wire_put_u64(uint8_t *p, uint64_t v);
 /* Length and bytes; returns the end.  The caller has made the room. */
 uint8_t *wire_put_string(uint8_t *p, const void *s, size_t len);
 
