@@ -86,10 +86,15 @@ agent_apply_tunnels(struct agent *a, const struct config *c, struct error *e)
 	if (c->docker) {
 		list = add(list, &n, TUNNEL_DOCKER, NULL);
 		list[n - 1].spec.listen = c->docker_remote;
+		list[n - 1].automatic = c->docker_auto;
 		list[n - 1].spec.to.kind = ADDRESS_UNIX;
 		snprintf(list[n - 1].spec.to.path,
 		    sizeof(list[n - 1].spec.to.path), "%s", c->docker_socket);
 		list[n - 1].policy = c->docker_policy;
+	}
+	for (i = 0; i < c->nexposed; i++) {
+		list = add(list, &n, TUNNEL_EXPOSE, &c->exposed[i]);
+		list[n - 1].automatic = true;
 	}
 	rc = tunnels_apply(a->tunnels, list, n, e);
 	free(list);

@@ -67,13 +67,15 @@ on_change(void *arg)
 }
 
 static void
-on_up(void *arg, struct mux *mux)
+on_up(void *arg, struct mux *mux, bool gateway)
 {
 	struct agent *a = arg;
+	struct link_info info;
 
+	link_info(a->link, &info);
 	a->mux = mux;
 	a->trouble.code = 0;
-	tunnels_up(a->tunnels, mux);
+	tunnels_up(a->tunnels, mux, gateway ? info.server->user : NULL);
 }
 
 static void

@@ -58,8 +58,9 @@ add_docker(json_t *docker, json_t *o, const struct tunnel_info *t)
 	json_decref(o);
 	json_object_set_new(docker, "socket", address_json(&t->spec->to));
 	json_object_set_new(docker, "remote", address_json(&t->listen));
-	json_object_set_new(docker, "docker_host", t->state != TUNNEL_UP ?
-	    json_null() : json_string(docker_host(&t->listen, text)));
+	json_object_set_new(docker, "docker_host", t->state != TUNNEL_UP ||
+	    t->gateway ? json_null() :
+	    json_string(docker_host(&t->listen, text)));
 	json_object_set_new(docker, "ping", json_boolean(t->docker.ping));
 	json_object_set_new(docker, "ping_error", t->docker.ping ?
 	    json_null() : json_string(t->docker.error));
@@ -75,6 +76,10 @@ add_tunnel(void *arg, const struct tunnel_info *t)
 	static const char *const state[] = {
 		[TUNNEL_DOWN] = "down", [TUNNEL_PENDING] = "pending",
 		[TUNNEL_RETRYING] = "retrying", [TUNNEL_UP] = "up"
+	};
+	static const char *const kind[] = {
+		[TUNNEL_LOCAL] = "local", [TUNNEL_REMOTE] = "remote",
+		[TUNNEL_EXPOSE] = "expose"
 	};
 	struct lists *to = arg;
 	char spec[SPEC_TEXT_MAX];
@@ -94,10 +99,10 @@ add_tunnel(void *arg, const struct tunnel_info *t)
 		add_docker(to->docker, o, t);
 		return;
 	}
-	json_object_set_new(o, "kind", json_string(t->kind == TUNNEL_LOCAL ?
-	    "local" : "remote"));
+	json_object_set_new(o, "kind", json_string(kind[t->kind]));
 	json_object_set_new(o, "name", json_string(t->name));
-	json_object_set_new(o, "spec",
+	json_object_set_new(o, "spec", t->kind == TUNNEL_EXPOSE ?
+	    address_json(&t->spec->to) :
 	    json_string(forward_spec_format(t->spec, spec)));
 	json_object_set_new(o, "to", address_json(&t->spec->to));
 	json_array_append_new(to->forwards, o);

@@ -21,6 +21,7 @@
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/base/text.h"
+#include "orthrus/proto/leash.h"
 #include "orthrus/ssh/selftest.h"
 #include "orthrus/ssh/session.h"
 #include "orthrus/transport/dial.h"
@@ -636,6 +637,15 @@ session_mux(struct session *s)
 	return s->step == STEP_UP ? s->mux : NULL;
 }
 
+static bool
+is_gateway(const struct session *s)
+{
+	const char *banner = ssh_get_serverbanner(s->ssh);
+
+	return banner != NULL && strncmp(banner, LEASH_BANNER,
+	    strlen(LEASH_BANNER)) == 0;
+}
+
 void
 session_info(const struct session *s, struct session_info *info)
 {
@@ -648,4 +658,5 @@ session_info(const struct session *s, struct session_info *info)
 	info->cipher = cipher != NULL ? cipher : "";
 	memcpy(info->host_key, s->host_key, sizeof(info->host_key));
 	info->rtt_ms = s->rtt_ms;
+	info->gateway = s->step == STEP_UP && is_gateway(s);
 }

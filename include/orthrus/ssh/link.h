@@ -24,7 +24,8 @@ struct link_config {
 };
 
 struct link_events {
-	void (*up)(void *arg, struct mux *mux);
+	/* gateway: the server is charon. */
+	void (*up)(void *arg, struct mux *mux, bool gateway);
 	/* The mux given to up() is freed after this returns. */
 	void (*down)(void *arg);
 	void (*incoming)(void *arg, struct channel *ch,
@@ -54,6 +55,13 @@ void link_free(struct link *l);
  * configuration pointed to is not needed any more afterwards.
  */
 void link_update(struct link *l, const struct link_config *config);
+
+/*
+ * Ends the session that is up, why being the reason for trouble(), and tries
+ * the next server at once; with one server it waits as after any end.  Not
+ * from inside a callback of the session's mux.
+ */
+void link_next(struct link *l, const struct error *why);
 
 struct link_info {
 	enum link_state state;
