@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -129,4 +131,59 @@ file_write_all(int fd, const void *p, size_t n)
 		n -= (size_t)w;
 	}
 	return 0;
+}
+
+int
+file_give_to_owner(int fd, const char *path)
+{
+	char *copy = xstrdup(path);
+	struct stat st;
+	int r = stat(dirname(copy), &st);
+
+	free(copy);
+	if (r == -1 || st.st_uid == 0 || geteuid() != 0)
+		return r;
+	return fchown(fd, st.st_uid, st.st_gid);
+}
+
+int
+file_sync_parent(const char *path)
+{
+	char *copy = xstrdup(path);
+	int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r, err;
+
+	free(copy);
+	if (fd == -1)
+		return -1;
+	r = fsync(fd);
+	err = errno;
+	close(fd);
+	errno = err;
+	return r;
+}
+
+int
+file_replace(const char *path, mode_t mode, const char *text, struct error *e)
+{
+	char *tmp = xasprintf("%s.tmp", path);
+	int fd, r = -1, err;
+
+	unlink(tmp);
+	fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+	    mode);
+	if (fd != -1 && file_write_all(fd, text, strlen(text)) == 0 &&
+	    file_give_to_owner(fd, path) == 0 && fsync(fd) == 0 &&
+	    rename(tmp, path) == 0)
+		r = file_sync_parent(path);
+	err = errno;
+	if (fd != -1)
+		close(fd);
+	if (r == -1) {
+		unlink(tmp);
+		error_set(e, EX_CANTCREAT, "cannot write %s: %s", path,
+		    strerror(err));
+	}
+	free(tmp);
+	return r;
 }

@@ -30,6 +30,24 @@ bool file_is_credential(const char *path, const struct stat *st);
  */
 int file_make_parents(const char *path, struct error *e);
 
+/*
+ * What root makes in a directory of somebody else is for them: a service that
+ * runs as a user of its own could not read it otherwise.  Gives the file of fd
+ * to the owner of the directory that path is in: 0, or -1 with errno.
+ */
+int file_give_to_owner(int fd, const char *path);
+
+/*
+ * Replaces path by a file of mode with the text, or makes it: whoever looks,
+ * also after a crash, finds the old file or the new one.  PATH.tmp is used on
+ * the way.  0, or -1 with *e (EX_CANTCREAT).
+ */
+int file_replace(const char *path, mode_t mode, const char *text,
+    struct error *e);
+
+/* Has the directory that path is in on disk: 0, or -1 with errno. */
+int file_sync_parent(const char *path);
+
 /* Writes all n bytes to a blocking descriptor: 0, or -1 with errno. */
 int file_write_all(int fd, const void *p, size_t n);
 
