@@ -1,4 +1,5 @@
 # The relay: moves payload between two endpoints, knows no SSH.
 liborthrus_a_SOURCES += \
+	src/relay/frames.c \
 	src/relay/relay.c \
 	src/relay/socket.c

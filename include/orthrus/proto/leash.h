@@ -22,6 +22,9 @@
 #define LEASH_TEXT_MAX 128		/* with NUL; longer is malformed */
 #define LEASH_PORTS_MAX 64
 #define LEASH_NETWORKS_MAX 16
+#define LEASH_INTERVAL_MIN 100		/* ms */
+#define LEASH_INTERVAL_MAX 3600000
+#define LEASH_RENEW_BEFORE_MAX (365 * 24 * 3600)	/* seconds */
 
 enum leash_kind {
 	LEASH_UNKNOWN,		/* well-formed, but of no kind known here */
@@ -75,9 +78,11 @@ struct leash_message {
 		} update;
 		struct {			/* RENEWED and ENROLLED */
 			uint8_t certificate[CERT_MAX];
-			size_t len;		/* 0: refused, error says why */
+			size_t len;		/* 0: refused, error says why;
+						   else error is "" */
 			char error[LEASH_TEXT_MAX];
-			char name[NAME_MAX_LEN];	/* ENROLLED: registered as */
+			/* ENROLLED: as what it is registered; "" refused */
+			char name[NAME_MAX_LEN];
 		} certificate;
 		struct {
 			char reason[LEASH_TEXT_MAX];

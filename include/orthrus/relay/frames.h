@@ -38,8 +38,8 @@ struct endpoint *frames_endpoint(struct frames *f);
 
 /*
  * Sends n bytes that hold one or more whole frames, lengths included: 0, or
- * -1 when the peer has left more than 4 * max unread (nothing is sent then)
- * or the conversation is over.
+ * -1 when more than 4 * max bytes would then wait for the peer to read them
+ * (nothing is sent) or the conversation is over.
  */
 int frames_send(struct frames *f, const void *p, size_t n);
 
@@ -47,8 +47,10 @@ int frames_send(struct frames *f, const void *p, size_t n);
 void frames_finish(struct frames *f);
 
 /*
- * Lets go of it: no event comes any more.  The endpoint may outlive this until
- * its relay closes it; what was sent still goes out, then the stream ends.
+ * Lets go of it (NULL is fine): no event comes any more.  The endpoint may
+ * outlive this until its relay closes it; what was sent still goes out, then
+ * the stream ends.  A peer that has not read it and ended its side within 10 s
+ * is cut off.
  */
 void frames_free(struct frames *f);
 
