@@ -250,9 +250,12 @@ tunnels_apply(struct tunnels *set, const struct tunnel_config *config,
 		TAILQ_REMOVE(&old, t, next);
 		tunnel_remove(t);
 	}
-	TAILQ_FOREACH(t, &fresh, next)
+	TAILQ_FOREACH(t, &fresh, next) {
 		if (is_remote(t) && set->mux != NULL)
 			remote_arm(t);
+		if (t->muzzle != NULL)
+			muzzle_watch(t->muzzle, set->name[0] != '\0');
+	}
 	/* In the order of the configuration, under its names. */
 	TAILQ_INIT(&set->list);
 	for (i = 0; i < n; i++) {
@@ -280,9 +283,12 @@ tunnels_up(struct tunnels *set, struct mux *mux, const char *name)
 	set->mux = mux;
 	snprintf(set->name, sizeof(set->name), "%s", name != NULL ? name : "");
 	/* Listeners before anything else: they are what others wait for. */
-	TAILQ_FOREACH(t, &set->list, next)
+	TAILQ_FOREACH(t, &set->list, next) {
 		if (is_remote(t))
 			remote_arm(t);
+		if (t->muzzle != NULL)
+			muzzle_watch(t->muzzle, name != NULL);
+	}
 	stream_session_up(set);
 	if (set->changed != NULL)
 		set->changed(set->changed_arg);
@@ -299,6 +305,8 @@ tunnels_down(struct tunnels *set)
 	TAILQ_FOREACH(t, &set->list, next) {
 		if (is_remote(t))
 			remote_session_ended(t);
+		if (t->muzzle != NULL)
+			muzzle_watch(t->muzzle, false);
 		apply_policy(t);
 	}
 }
