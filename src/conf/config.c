@@ -73,6 +73,21 @@ config_free(struct config *c)
 }
 
 void
+config_forget_auth_key(struct config *c)
+{
+	secret_free(c->auth_key);
+	c->auth_key = NULL;
+}
+
+bool
+config_name_is_default(const struct config *c)
+{
+	const struct setting *s = setting_find(&c->head, "agent", "name");
+
+	return s == NULL || s->origin == FROM_DEFAULT;
+}
+
+void
 config_print(const struct config *c, FILE *f)
 {
 	head_print(&c->head, f);

@@ -112,7 +112,8 @@ on_incoming(void *arg, struct channel *ch, const struct address *listen)
 static bool
 hopeless(const struct link *l)
 {
-	return !l->config.reconnect || (!l->was_up && l->refusal.code != 0);
+	return !l->config.reconnect || (l->refusal.code != 0 &&
+	    (!l->was_up || l->config.refusal_is_final));
 }
 
 static void

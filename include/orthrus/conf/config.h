@@ -89,6 +89,11 @@ struct config *config_check(int argc, char **argv,
 
 void config_free(struct config *c);
 
+/* Wipes c's auth_key as soon as it has served. */
+void config_forget_auth_key(struct config *c);
+/* True when nobody chose the name: it is this host's. */
+bool config_name_is_default(const struct config *c);
+
 /*
  * Prints "section.key = value  # origin" for every setting, secrets masked,
  * origin being "option --name", "environment NAME", "FILE:LINE" or "default".

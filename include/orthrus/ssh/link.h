@@ -21,6 +21,7 @@ struct link_config {
 	size_t nservers;
 	uint64_t backoff_min, backoff_max;	/* milliseconds */
 	bool reconnect;
+	bool refusal_is_final;		/* even after a success */
 };
 
 struct link_events {
@@ -34,8 +35,8 @@ struct link_events {
 	void (*trouble)(void *arg, const struct error *why);
 	/*
 	 * It will not try again: EX_NOPERM when every server that could be
-	 * reached refused us before the first success, EX_UNAVAILABLE without
-	 * reconnect.
+	 * reached refused us before the first success (or ever, where a
+	 * refusal is final), EX_UNAVAILABLE without reconnect.
 	 */
 	void (*gave_up)(void *arg, const struct error *why);
 };
