@@ -16,7 +16,7 @@
 
 #include "orthrus/agent/commands.h"
 #include "orthrus/agent/control.h"
-#include "orthrus/agent/notify.h"
+#include "orthrus/base/notify.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/relay/socket.h"
 #include "orthrus/ssh/identity.h"

@@ -143,7 +143,7 @@ at_gateway_up(struct at_gateway *g, struct mux *mux, bool gateway)
 		    "linked with the shared libssh): the gateway may take us "
 		    "for offline");
 	else
-		g->leash = leash_new(g->agent->base, mux, &events, g);
+		g->leash = agent_leash_new(g->agent->base, mux, &events, g);
 }
 
 void
@@ -151,7 +151,7 @@ at_gateway_down(struct at_gateway *g)
 {
 	evtimer_del(g->leave);
 	renewal_allow(g->renewal, NULL, 0);
-	leash_free(g->leash);
+	agent_leash_free(g->leash);
 	g->leash = NULL;
 	g->held = false;
 }
@@ -184,7 +184,7 @@ at_gateway_free(struct at_gateway *g)
 {
 	if (g == NULL)
 		return;
-	leash_free(g->leash);
+	agent_leash_free(g->leash);
 	renewal_free(g->renewal);
 	event_free(g->leave);
 	free(g);

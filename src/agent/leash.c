@@ -102,7 +102,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 }
 
 int
-leash_renew(struct leash *l, const uint8_t key[ED25519_KEY_LEN])
+agent_leash_renew(struct leash *l, const uint8_t key[ED25519_KEY_LEN])
 {
 	struct leash_message *m;
 	int r;
@@ -257,7 +257,7 @@ attempt(struct leash *l)
 }
 
 struct leash *
-leash_new(struct event_base *base, struct mux *m,
+agent_leash_new(struct event_base *base, struct mux *m,
     const struct leash_events *events, void *arg)
 {
 	struct leash *l = xcalloc(1, sizeof(*l));
@@ -273,7 +273,7 @@ leash_new(struct event_base *base, struct mux *m,
 }
 
 void
-leash_free(struct leash *l)
+agent_leash_free(struct leash *l)
 {
 	if (l == NULL)
 		return;

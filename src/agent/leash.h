@@ -16,7 +16,7 @@ struct mux;
 
 /*
  * But for hello and missing, all come from the loop, outside of the mux, and
- * may call leash_free().
+ * may call agent_leash_free().
  */
 struct leash_events {
 	/* Fills in our Hello, which is sent again whenever it changes. */
@@ -27,19 +27,19 @@ struct leash_events {
 	   ends.  Told again when that changes. */
 	void (*held)(void *arg, uint64_t renew_before);
 	void (*limits)(void *arg, const struct policy_limits *limits);
-	/* The answer to leash_renew(): of kind LEASH_RENEWED. */
+	/* The answer to agent_leash_renew(): of kind LEASH_RENEWED. */
 	void (*renewed)(void *arg, const struct leash_message *m);
 	/* The gateway is about to end; we are to go elsewhere. */
 	void (*drain)(void *arg, const char *reason);
 };
 
 /* Asks the gateway at the other end of m for it. */
-struct leash *leash_new(struct event_base *base, struct mux *m,
+struct leash *agent_leash_new(struct event_base *base, struct mux *m,
     const struct leash_events *events, void *arg);
 /* Before the mux is freed; NULL is fine. */
-void leash_free(struct leash *l);
+void agent_leash_free(struct leash *l);
 
 /* Asks for a certificate for key: 0, or -1 when that cannot be sent now. */
-int leash_renew(struct leash *l, const uint8_t key[ED25519_KEY_LEN]);
+int agent_leash_renew(struct leash *l, const uint8_t key[ED25519_KEY_LEN]);
 
 #endif

@@ -17,7 +17,6 @@ liborthrus_a_SOURCES += \
 	src/agent/leash.c \
 	src/agent/leash.h \
 	src/agent/muzzle_cmd.c \
-	src/agent/notify.c \
 	src/agent/reload.c \
 	src/agent/renewal.c \
 	src/agent/renewal.h \

@@ -12,7 +12,7 @@
 #include <event2/event.h>
 
 #include "orthrus/agent/commands.h"
-#include "orthrus/agent/notify.h"
+#include "orthrus/base/notify.h"
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/base/text.h"

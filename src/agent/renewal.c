@@ -90,7 +90,7 @@ ask(struct renewal *r)
 
 	if (successor_make(c->identity, NULL, comment, key, &e) == -1)
 		failed(r, e.text);
-	else if (leash_renew(r->leash, key) == -1)
+	else if (agent_leash_renew(r->leash, key) == -1)
 		failed(r, "the request cannot be sent");
 	else
 		log_debug("asked for a new certificate");

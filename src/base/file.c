@@ -1,4 +1,7 @@
-/* Whole files: read with a limit, and the directories that lead to one. */
+/*
+ * Whole files: read with a limit, replaced at once, kept private, and the
+ * directories that lead to one.
+ */
 #include "orthrus/base/file.h"
 
 #include <errno.h>
@@ -91,6 +94,82 @@ file_is_credential(const char *path, const struct stat *st)
 }
 
 int
+file_check_private(const char *what, const char *path, const struct stat *st,
+    struct error *e)
+{
+	if ((st->st_mode & (file_is_credential(path, st) ? 07 : 077)) != 0)
+		return error_set(e, EX_CONFIG, "%s %s: others may use it "
+		    "(mode %04o); run \"chmod 600 %s\"", what, path,
+		    (unsigned)st->st_mode & 07777, path);
+	if (st->st_uid != geteuid() && st->st_uid != 0)
+		return error_set(e, EX_CONFIG, "%s %s: owned by user %u; it "
+		    "must belong to the user that runs this program, or root",
+		    what, path, (unsigned)st->st_uid);
+	return 0;
+}
+
+int
+file_give_to_owner(int fd, const char *path)
+{
+	char *copy;
+	struct stat st;
+	int r;
+
+	if (geteuid() != 0)
+		return 0;
+	copy = xstrdup(path);
+	r = stat(dirname(copy), &st);
+	free(copy);
+	if (r == -1 || st.st_uid == 0)
+		return r;
+	return fchown(fd, st.st_uid, st.st_gid);
+}
+
+int
+file_sync_parent(const char *path)
+{
+	char *copy = xstrdup(path);
+	int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r = -1, err;
+
+	free(copy);
+	if (fd == -1)
+		return -1;
+	r = fsync(fd);
+	err = errno;
+	close(fd);
+	errno = err;
+	return r;
+}
+
+int
+file_replace(const char *path, mode_t mode, const void *p, size_t n,
+    struct error *e)
+{
+	char *temporary = xasprintf("%s.XXXXXX", path);
+	int fd = mkostemp(temporary, O_CLOEXEC), r = 0;
+
+	if (fd == -1) {
+		r = error_set(e, EX_CANTCREAT, "cannot make a file beside %s: "
+		    "%s", path, strerror(errno));
+		free(temporary);
+		return r;
+	}
+	if (file_write_all(fd, p, n) == -1 || fchmod(fd, mode) == -1 ||
+	    file_give_to_owner(fd, path) == -1 || fsync(fd) == -1 ||
+	    rename(temporary, path) == -1) {
+		r = error_set(e, EX_IOERR, "cannot write %s: %s; nothing "
+		    "was changed", path, strerror(errno));
+		unlink(temporary);
+	} else if (file_sync_parent(path) == -1)
+		r = error_set(e, EX_IOERR, "cannot make %s last: %s", path,
+		    strerror(errno));
+	close(fd);
+	free(temporary);
+	return r;
+}
+
+int
 file_make_parents(const char *path, struct error *e)
 {
 	char *dir = xstrdup(path), *p;
@@ -131,59 +210,4 @@ file_write_all(int fd, const void *p, size_t n)
 		n -= (size_t)w;
 	}
 	return 0;
-}
-
-int
-file_give_to_owner(int fd, const char *path)
-{
-	char *copy = xstrdup(path);
-	struct stat st;
-	int r = stat(dirname(copy), &st);
-
-	free(copy);
-	if (r == -1 || st.st_uid == 0 || geteuid() != 0)
-		return r;
-	return fchown(fd, st.st_uid, st.st_gid);
-}
-
-int
-file_sync_parent(const char *path)
-{
-	char *copy = xstrdup(path);
-	int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int r, err;
-
-	free(copy);
-	if (fd == -1)
-		return -1;
-	r = fsync(fd);
-	err = errno;
-	close(fd);
-	errno = err;
-	return r;
-}
-
-int
-file_replace(const char *path, mode_t mode, const char *text, struct error *e)
-{
-	char *tmp = xasprintf("%s.tmp", path);
-	int fd, r = -1, err;
-
-	unlink(tmp);
-	fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
-	    mode);
-	if (fd != -1 && file_write_all(fd, text, strlen(text)) == 0 &&
-	    file_give_to_owner(fd, path) == 0 && fsync(fd) == 0 &&
-	    rename(tmp, path) == 0)
-		r = file_sync_parent(path);
-	err = errno;
-	if (fd != -1)
-		close(fd);
-	if (r == -1) {
-		unlink(tmp);
-		error_set(e, EX_CANTCREAT, "cannot write %s: %s", path,
-		    strerror(err));
-	}
-	free(tmp);
-	return r;
 }

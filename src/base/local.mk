@@ -5,4 +5,5 @@ liborthrus_a_SOURCES += \
 	src/base/file.c \
 	src/base/log.c \
 	src/base/mem.c \
+	src/base/notify.c \
 	src/base/text.c

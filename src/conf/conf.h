@@ -73,7 +73,7 @@ const struct keyword *keyword_of_section(const struct program *p,
 const struct keyword *keyword_first(const struct program *p,
     const struct keyword *kw);
 
-/* Setters (set.c). */
+/* Setters (set.c); those of any program put the value at the offset. */
 int set_text(void *, struct setting *, struct error *);
 int set_path(void *, struct setting *, struct error *);
 int set_yes(void *, struct setting *, struct error *);

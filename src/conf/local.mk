@@ -4,6 +4,10 @@ liborthrus_a_SOURCES += \
 	src/conf/config.c \
 	src/conf/file.c \
 	src/conf/finish.c \
+	src/conf/gateway.h \
+	src/conf/gateway_config.c \
+	src/conf/gateway_keywords.c \
+	src/conf/gateway_set.c \
 	src/conf/ini.c \
 	src/conf/ini.h \
 	src/conf/initial.c \

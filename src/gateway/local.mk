@@ -1,5 +1,24 @@
 # The gateway, charon: only where libssh is linked statically.
 if LIBSSH_STATIC
-gateway_sources =
+gateway_sources = \
+	src/gateway/agents.c \
+	src/gateway/ca.c \
+	src/gateway/canned.c \
+	src/gateway/canned.h \
+	src/gateway/endpoint.c \
+	src/gateway/enroll.c \
+	src/gateway/gateway.h \
+	src/gateway/leash.c \
+	src/gateway/login.c \
+	src/gateway/registry.c \
+	src/gateway/registry_certs.c \
+	src/gateway/registry_changes.c \
+	src/gateway/registry_peers.c \
+	src/gateway/registry_private.h \
+	src/gateway/registry_schema.c \
+	src/gateway/registry_sql.c \
+	src/gateway/route.c \
+	src/gateway/session.c \
+	src/gateway/stream.c
 liborthrus_a_SOURCES += $(gateway_sources)
 endif

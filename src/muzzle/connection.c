@@ -246,7 +246,8 @@ send_request(struct connection *c)
 		drop_engine(c);
 	if (c->engine == NULL)
 		c->engine = engine_new(c->m->base, c->m->dialer,
-		    &c->m->engine, &events, c);
+		    &c->m->engine, c->m->remote ? &c->m->way : NULL,
+		    &events, c);
 	engine_pause(c->engine, false);
 	n = snprintf(text, sizeof(text), "%s %s HTTP/1.1\r\nHost: docker\r\n"
 	    "User-Agent: orthrus/" PACKAGE_VERSION "\r\nAccept: */*\r\n%s\r\n",

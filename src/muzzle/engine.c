@@ -11,6 +11,7 @@
 #include <event2/event.h>
 
 #include "orthrus/base/mem.h"
+#include "orthrus/muzzle/muzzle.h"
 #include "orthrus/transport/dial.h"
 
 #include "engine.h"
@@ -23,6 +24,8 @@ struct engine {
 	struct engine_events events;
 	void *arg;
 	struct dial *dial;
+	const struct muzzle_way *way;
+	void *handle;			/* of way's attempt */
 	int fd;
 	struct event *readable, *writable;
 	struct event *soon;		/* tells a loss from the loop */
@@ -101,13 +104,13 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
-on_dialled(void *arg, int fd, int error)
+connected(void *arg, int fd, const char *why)
 {
 	struct engine *e = arg;
 
-	e->dial = NULL;
+	e->handle = NULL;
 	if (fd == -1) {
-		lose(e, dial_strerror(error));
+		lose(e, why);
 		return;
 	}
 	e->fd = fd;
@@ -119,9 +122,19 @@ on_dialled(void *arg, int fd, int error)
 	flush(e);
 }
 
+static void
+on_dialled(void *arg, int fd, int error)
+{
+	struct engine *e = arg;
+
+	e->dial = NULL;
+	connected(e, fd, fd == -1 ? dial_strerror(error) : NULL);
+}
+
 struct engine *
 engine_new(struct event_base *base, struct dialer *dialer,
-    const struct address *at, const struct engine_events *events, void *arg)
+    const struct address *at, const struct muzzle_way *way,
+    const struct engine_events *events, void *arg)
 {
 	struct engine *e = xcalloc(1, sizeof(*e));
 
@@ -131,7 +144,11 @@ engine_new(struct event_base *base, struct dialer *dialer,
 	e->fd = -1;
 	buffer_init(&e->out, REQUEST_MAX);
 	e->soon = evtimer_new(base, on_lost, e);
-	e->dial = dial_start(dialer, at, CONNECT_MS, on_dialled, e);
+	e->way = way;
+	if (way != NULL)
+		e->handle = way->connect(way->arg, connected, e);
+	else
+		e->dial = dial_start(dialer, at, CONNECT_MS, on_dialled, e);
 	return e;
 }
 
@@ -149,6 +166,8 @@ engine_free(struct engine *e)
 		return;
 	if (e->dial != NULL)
 		dial_cancel(e->dial);
+	if (e->handle != NULL)
+		e->way->cancel(e->handle);
 	if (e->readable != NULL)
 		event_free(e->readable);
 	if (e->writable != NULL)

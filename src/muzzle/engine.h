@@ -11,6 +11,7 @@
 struct dialer;
 struct engine;
 struct event_base;
+struct muzzle_way;
 
 struct engine_events {
 	/* Bytes arrived; valid during the call.  May free the engine. */
@@ -22,9 +23,10 @@ struct engine_events {
 	void (*lost)(void *arg, const char *why);
 };
 
-/* Begins to connect. */
+/* Begins to connect to at, or, when way is not NULL, that way. */
 struct engine *engine_new(struct event_base *base, struct dialer *dialer,
-    const struct address *at, const struct engine_events *events, void *arg);
+    const struct address *at, const struct muzzle_way *way,
+    const struct engine_events *events, void *arg);
 /* Closes it; no event comes any more.  NULL is fine. */
 void engine_free(struct engine *e);
 

@@ -170,7 +170,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	f->engine = engine_new(f->m->base, f->m->dialer, &f->m->engine,
-	    &events, f);
+	    NULL, &events, f);
 	f->next = 0;
 	ask(f);
 }

@@ -57,11 +57,11 @@ muzzle_refused(struct muzzle *m, const struct verdict *v)
 	m->denied++;
 	if (!may_tell(m, v->status, &untold))
 		return;
-	log_info("docker: refused (%d) %s: %s", v->status, v->route_class,
+	log_info("%s: refused (%d) %s: %s", m->label, v->status, v->route_class,
 	    v->reason);
 	if (untold > 0)
-		log_info("docker: %u more like it were refused before",
-		    untold);
+		log_info("%s: %u more like it were refused before",
+		    m->label, untold);
 }
 
 void
@@ -72,8 +72,12 @@ muzzle_engine_failed(struct muzzle *m, const char *why)
 
 	m->ping = false;
 	m->error = why;
-	if (may_tell(m, 502, &untold))
-		log_warn("docker: the engine at %s: %s",
+	if (!may_tell(m, 502, &untold))
+		return;
+	if (m->remote)
+		log_info("%s: %s", m->label, why);
+	else
+		log_warn("%s: the engine at %s: %s", m->label,
 		    address_format(&m->engine, text), why);
 }
 
@@ -115,9 +119,25 @@ muzzle_new(struct event_base *base, struct dialer *dialer,
 	m->base = base;
 	m->dialer = dialer;
 	m->engine = *engine;
+	m->label = xstrdup("docker");
 	m->policy = *policy;
 	m->error = "not asked yet";
 	m->probe = probe_new(m);
+	return m;
+}
+
+struct muzzle *
+muzzle_new_over(struct event_base *base, const struct muzzle_way *way,
+    const char *label, const struct policy *policy)
+{
+	struct muzzle *m = xcalloc(1, sizeof(*m));
+
+	m->base = base;
+	m->remote = true;
+	m->way = *way;
+	m->label = xstrdup(label);
+	m->policy = *policy;
+	m->error = "";
 	return m;
 }
 
@@ -143,7 +163,9 @@ muzzle_free(struct muzzle *m)
 {
 	if (m == NULL)
 		return;
-	probe_free(m->probe);
+	if (m->probe != NULL)
+		probe_free(m->probe);
 	muzzle_watch(m, false);
+	free(m->label);
 	free(m);
 }

@@ -26,6 +26,9 @@ struct muzzle {
 	struct event_base *base;
 	struct dialer *dialer;
 	struct address engine;
+	bool remote;			/* reached by way, not at engine */
+	struct muzzle_way way;
+	char *label;			/* of the log */
 	struct policy policy;
 	uint64_t allowed, denied;
 	size_t clients, streams;

@@ -86,7 +86,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	}
 	answer_begin(&p->answer, &ping, false, false);
 	p->engine = engine_new(p->m->base, p->m->dialer, &p->m->engine,
-	    &events, p);
+	    NULL, &events, p);
 	engine_send(p->engine, request, sizeof(request) - 1);
 	evtimer_add(p->timer, &tv);
 }

@@ -120,6 +120,8 @@ read_hello(const Leash__Envelope *from, struct leash_message *m)
 			return "a text too long, or not clean";
 	m->hello.nnetworks = h->n_docker_networks;
 	m->hello.docker = h->docker;
+	m->hello.docker_actions = h->docker_actions;
+	m->hello.docker_redact = h->docker_redact;
 	return read_ports(h, m);
 }
 

@@ -61,6 +61,8 @@ put_hello(const struct leash_message *m, uint8_t *out)
 	h.n_ports = m->hello.nports;
 	h.ports = pointers;
 	h.docker = m->hello.docker;
+	h.docker_actions = m->hello.docker_actions;
+	h.docker_redact = m->hello.docker_redact;
 	return pack(LEASH__ENVELOPE__KIND_HELLO, &h, out);
 }
 

@@ -1,8 +1,10 @@
 # Sources of the pure parsers.
 liborthrus_a_SOURCES += \
+	src/proto/allow.c \
 	src/proto/auth_key.c \
 	src/proto/certificate.c \
 	src/proto/certificate_write.c \
+	src/proto/egress.c \
 	src/proto/key_text.c \
 	src/proto/leash.c \
 	src/proto/leash_encode.c \

@@ -73,15 +73,7 @@ check_private(const char *path, const struct stat *st, const char *text,
 	if (strncmp(text, "ssh-", 4) == 0 || strncmp(text, "ecdsa-", 6) == 0)
 		return error_set(e, EX_CONFIG, "identity %s: this is a public "
 		    "key; give the private one (without .pub)", path);
-	if ((st->st_mode & (file_is_credential(path, st) ? 07 : 077)) != 0)
-		return error_set(e, EX_CONFIG, "identity %s: others may use "
-		    "it (mode %04o); run \"chmod 600 %s\"", path,
-		    (unsigned)st->st_mode & 07777, path);
-	if (st->st_uid != geteuid() && st->st_uid != 0)
-		return error_set(e, EX_CONFIG, "identity %s: owned by user %u; "
-		    "it must belong to the user that runs orthrus, or root",
-		    path, (unsigned)st->st_uid);
-	return 0;
+	return file_check_private("identity", path, st, e);
 }
 
 static int

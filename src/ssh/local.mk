@@ -7,6 +7,8 @@ liborthrus_a_SOURCES += \
 	src/ssh/hostkey.c \
 	src/ssh/identity.c \
 	src/ssh/known_hosts.c \
+	src/ssh/pump.c \
+	src/ssh/pump.h \
 	src/ssh/selftest.c \
 	src/ssh/selftest_run.h \
 	src/ssh/link.c \
@@ -16,8 +18,12 @@ liborthrus_a_SOURCES += \
 # The channel manager: our own over whole packets, or over libssh's channels.
 if LIBSSH_STATIC
 liborthrus_a_SOURCES += \
+	src/ssh/acceptor.c \
 	src/ssh/ask.c \
 	src/ssh/channel.c \
+	src/ssh/inbound.c \
+	src/ssh/inbound_private.h \
+	src/ssh/login.c \
 	src/ssh/mux.c \
 	src/ssh/mux_private.h \
 	src/ssh/open.c \

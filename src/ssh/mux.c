@@ -62,6 +62,14 @@ on_packet(void *arg, uint8_t type, const uint8_t *p, size_t len)
 	channel_message(m->channels[id], type, &w);
 }
 
+static bool
+on_login(void *arg, const uint8_t *p, size_t len)
+{
+	struct mux *m = arg;
+
+	return m->logins(m->arg, p, len);
+}
+
 /* --- turns ------------------------------------------------------------ */
 
 /* Those that queue again while they are served wait for the next turn. */
@@ -149,9 +157,36 @@ mux_output(struct mux *m)
 }
 
 void
+mux_goodbye(struct mux *m, uint32_t reason, const char *text)
+{
+	packet_disconnect(m->tap, reason, text);
+}
+
+void
+mux_logins(struct mux *m, bool (*filter)(void *arg, const uint8_t *p,
+    size_t len))
+{
+	m->logins = filter;
+	packet_tap_logins(m->tap, on_login);
+}
+
+bool
+mux_login_failed(struct mux *m, const char *methods)
+{
+	uint8_t b[64], *p = b;
+	struct iovec iov = { b, 0 };
+
+	*p++ = MSG_USERAUTH_FAILURE;
+	p = wire_put_string(p, methods, strnlen(methods, 32));
+	*p++ = 0;
+	iov.iov_len = (size_t)(p - b);
+	return mux_send(m, &iov, 1) == 0;
+}
+
+void
 mux_disconnect(struct mux *m)
 {
-	packet_disconnect(m->tap);
+	packet_disconnect(m->tap, 0, NULL);
 }
 
 void

@@ -111,6 +111,7 @@ struct mux {
 	struct packet_tap *tap;
 	struct mux_events events;
 	struct mux_service service;	/* all NULL: a client */
+	bool (*logins)(void *arg, const uint8_t *p, size_t len);
 	void *arg;
 	struct event *turn;		/* runs what was put off, soon */
 	bool broken;			/* nothing is sent or heard any more */
@@ -144,6 +145,16 @@ void mux_mark(struct mux *m);
 bool mux_congested(struct mux *m);
 /* Has what was put off done by the loop, after descriptors had their turn. */
 void mux_soon(struct mux *m);
+
+/*
+ * mux.c, for inbound.c: a server's filter in front of libssh's login, with the
+ * arg of mux_new() (see packet_tap_logins()); the answer to what does not pass;
+ * and the end of a session with a reason.
+ */
+void mux_logins(struct mux *m, bool (*filter)(void *arg, const uint8_t *p,
+    size_t len));
+bool mux_login_failed(struct mux *m, const char *methods);
+void mux_goodbye(struct mux *m, uint32_t reason, const char *text);
 
 /* requests.c */
 void mux_global_request(struct mux *m, struct wire *w);

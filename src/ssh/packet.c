@@ -23,6 +23,7 @@
 #include <string.h>
 
 #include "orthrus/base/mem.h"
+#include "orthrus/proto/wire.h"
 
 #include "packet.h"
 
@@ -49,9 +50,10 @@ struct packet_tap {
 	ssh_session session;
 	packet_handler *handler;
 	void *arg;
-	struct ssh_packet_callbacks_struct messages, newkeys;
+	bool (*logins)(void *arg, const uint8_t *p, size_t len);
+	struct ssh_packet_callbacks_struct messages, newkeys, auth;
 	ssh_packet_callback table[LAST - FIRST + 1];
-	ssh_packet_callback newkeys_table[1];
+	ssh_packet_callback newkeys_table[1], auth_table[1];
 
 	int fd;
 	bool ours;			/* taken over from libssh's socket */
@@ -160,6 +162,37 @@ on_newkeys(ssh_session session, uint8_t type, ssh_buffer packet, void *arg)
 	return SSH_PACKET_NOT_USED;
 }
 
+static int
+on_login(ssh_session session, uint8_t type, ssh_buffer packet, void *arg)
+{
+	struct packet_tap *tap = arg;
+
+	(void)session;
+	(void)type;
+	return tap->logins(tap->arg, ssh_buffer_get(packet),
+	    ssh_buffer_get_len(packet)) ? SSH_PACKET_NOT_USED : SSH_PACKET_USED;
+}
+
+static void
+listen_to(struct packet_tap *tap, ssh_packet_callbacks messages, uint8_t first,
+    uint8_t n, ssh_packet_callback *table)
+{
+	messages->start = first;
+	messages->n_callbacks = n;
+	messages->callbacks = table;
+	messages->user = tap;
+	ssh_packet_set_callbacks(tap->session, messages);
+}
+
+void
+packet_tap_logins(struct packet_tap *tap, bool (*filter)(void *arg,
+    const uint8_t *p, size_t len))
+{
+	tap->logins = filter;
+	tap->auth_table[0] = on_login;
+	listen_to(tap, &tap->auth, MSG_USERAUTH_REQUEST, 1, tap->auth_table);
+}
+
 struct packet_tap *
 packet_tap_new(ssh_session session, packet_handler *handler, void *arg)
 {
@@ -174,16 +207,8 @@ packet_tap_new(ssh_session session, packet_handler *handler, void *arg)
 	for (i = 0; i < sizeof(tap->table) / sizeof(tap->table[0]); i++)
 		tap->table[i] = on_message;
 	tap->newkeys_table[0] = on_newkeys;
-	tap->messages.start = FIRST;
-	tap->messages.n_callbacks = LAST - FIRST + 1;
-	tap->messages.callbacks = tap->table;
-	tap->messages.user = tap;
-	tap->newkeys.start = MSG_NEWKEYS;
-	tap->newkeys.n_callbacks = 1;
-	tap->newkeys.callbacks = tap->newkeys_table;
-	tap->newkeys.user = tap;
-	ssh_packet_set_callbacks(session, &tap->messages);
-	ssh_packet_set_callbacks(session, &tap->newkeys);
+	listen_to(tap, &tap->messages, FIRST, LAST - FIRST + 1, tap->table);
+	listen_to(tap, &tap->newkeys, MSG_NEWKEYS, 1, tap->newkeys_table);
 	return tap;
 }
 
@@ -332,11 +357,22 @@ packet_output(struct packet_tap *tap)
 }
 
 void
-packet_disconnect(struct packet_tap *tap)
+packet_disconnect(struct packet_tap *tap, uint32_t reason, const char *text)
 {
 	struct packet_tap *before = current;
+	uint8_t b[128], *p = b;
+	struct iovec iov = { b, 0 };
 
 	current = tap;
+	if (text != NULL) {
+		*p++ = MSG_DISCONNECT;
+		p = wire_put_u32(p, reason);
+		p = wire_put_string(p, text, strnlen(text, 100));
+		p = wire_put_string(p, "", 0);
+		iov.iov_len = (size_t)(p - b);
+		packet_send(tap, &iov, 1);
+		packet_output(tap);
+	}
 	ssh_disconnect(tap->session);
 	current = before;
 	packet_output(tap);

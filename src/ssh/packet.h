@@ -8,6 +8,7 @@
 
 #include <sys/uio.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,7 +17,10 @@ struct ssh_session_struct;
 
 /* Message numbers, RFC 4250 section 4.1.2. */
 enum {
+	MSG_DISCONNECT = 1,
 	MSG_NEWKEYS = 21,
+	MSG_USERAUTH_REQUEST = 50,
+	MSG_USERAUTH_FAILURE = 51,
 	MSG_GLOBAL_REQUEST = 80,
 	MSG_REQUEST_SUCCESS = 81,
 	MSG_REQUEST_FAILURE = 82,
@@ -45,6 +49,12 @@ typedef void packet_handler(void *arg, uint8_t type, const uint8_t *p,
 /* Attaches to a session right after ssh_new(). */
 struct packet_tap *packet_tap_new(struct ssh_session_struct *session,
     packet_handler *handler, void *arg);
+/*
+ * A server's: is shown each SSH_MSG_USERAUTH_REQUEST (RFC 4252 section 5,
+ * without the type byte) before libssh is, and says whether it may pass.
+ */
+void packet_tap_logins(struct packet_tap *tap, bool (*filter)(void *arg,
+    const uint8_t *p, size_t len));
 /* The session must not be given another turn: its packets come here. */
 void packet_tap_free(struct packet_tap *tap);
 
@@ -75,8 +85,12 @@ int packet_input(struct packet_tap *tap, size_t budget);
  */
 int packet_output(struct packet_tap *tap);
 
-/* Tells the peer goodbye as far as that is possible at once. */
-void packet_disconnect(struct packet_tap *tap);
+/*
+ * Tells the peer goodbye as far as that is possible at once; text (static, or
+ * NULL) is what SSH_MSG_DISCONNECT says, RFC 4253 section 11.1.
+ */
+void packet_disconnect(struct packet_tap *tap, uint32_t reason,
+    const char *text);
 
 /* Bytes that wait to be sent; bytes that have arrived so far. */
 size_t packet_backlog(const struct packet_tap *tap);

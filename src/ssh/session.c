@@ -4,9 +4,6 @@
  */
 #include "config.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -26,10 +23,7 @@
 #include "orthrus/ssh/session.h"
 #include "orthrus/transport/dial.h"
 
-/* What may be read in one go before local sockets get their turn. */
-#define TURN_BYTES (1024 * 1024)
-/* Keeps what waits in the kernel short, so that small writes are not late. */
-#define NOTSENT_LOWAT (128 * 1024)
+#include "pump.h"
 
 enum step {
 	STEP_DIAL, STEP_HANDSHAKE, STEP_LOGIN, STEP_PASSWORD, STEP_UP,
@@ -52,25 +46,15 @@ struct session {
 	int fd;				/* ours, watched */
 	int lent;			/* libssh's copy until ssh_connect() */
 	struct mux *mux;
-	struct event *readable, *writable;
-	struct event *flush;		/* sends what a turn has gathered */
+	struct event *readable, *writable;	/* until the login */
+	struct pump *pump;		/* from there on */
 	struct event *timer;		/* deadline of the login, then probes */
 	struct event *end;		/* tells the owner, outside of libssh */
 	struct error why;
 	char host_key[FINGERPRINT_MAX];
-	uint64_t received, heard_at;	/* ms of the monotonic clock */
-	uint64_t probed_at;		/* 0: no probe is under way */
+	uint64_t probed_at;		/* ms; 0: no probe is under way */
 	int64_t rtt_ms;
 };
-
-static uint64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 static void
 add_timer(struct event *ev, uint64_t ms)
@@ -107,6 +91,8 @@ fail(struct session *s, int code, const char *fmt, ...)
 		event_del(s->readable);
 	if (s->writable != NULL)
 		event_del(s->writable);
+	if (s->pump != NULL)
+		pump_stop(s->pump);
 	event_del(s->timer);
 	add_timer(s->end, 0);
 }
@@ -252,19 +238,6 @@ step_password(struct session *s)
 
 /* --- being up --------------------------------------------------------- */
 
-/* Anything that arrives proves life; only silence is probed. */
-static void
-heard(struct session *s)
-{
-	struct mux_counters c;
-
-	mux_counters(s->mux, &c);
-	if (c.received == s->received)
-		return;
-	s->received = c.received;
-	s->heard_at = now_ms();
-}
-
 static void
 on_pong(void *arg, bool ok, uint16_t port)
 {
@@ -274,44 +247,21 @@ on_pong(void *arg, bool ok, uint16_t port)
 	(void)port;
 	if (s->step != STEP_UP)
 		return;
-	s->rtt_ms = (int64_t)(now_ms() - s->probed_at);
+	s->rtt_ms = (int64_t)(pump_now() - s->probed_at);
 	s->probed_at = 0;
 	add_timer(s->timer, s->config.probe_ms);
 }
 
-/*
- * sshd leaves Nagle's algorithm on for forwarded traffic: it keeps a small
- * answer back until we acknowledge the one before, which Linux puts off for
- * 40 ms.  The kernel forgets this wish, so it is told after each turn.
- */
-static void
-acknowledge(struct session *s)
-{
-	int on = 1;
-
-	setsockopt(s->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
-}
-
 /* The session's end, as libssh or else the kernel tells it. */
 static void
-lost(struct session *s)
+lost(void *arg)
 {
+	struct session *s = arg;
 	int error = errno;
 	const char *text = ssh_get_error(s->ssh);
 
 	fail(s, EX_UNAVAILABLE, "session lost: %s", text[0] != '\0' ? text :
 	    strerror(error));
-}
-
-static void
-turn(struct session *s)
-{
-	if (!mux_flooded(s->mux) && mux_input(s->mux, TURN_BYTES) == -1) {
-		lost(s);
-		return;
-	}
-	heard(s);
-	acknowledge(s);
 }
 
 /*
@@ -322,9 +272,10 @@ turn(struct session *s)
 static bool
 is_dead(const struct session *s)
 {
-	uint64_t now = now_ms();
+	uint64_t now = pump_now();
 
-	return s->probed_at != 0 && now - s->heard_at >= s->config.dead_ms &&
+	return s->probed_at != 0 &&
+	    now - pump_heard_at(s->pump) >= s->config.dead_ms &&
 	    now - s->probed_at >= s->config.dead_ms - s->config.probe_ms;
 }
 
@@ -333,20 +284,19 @@ probe(struct session *s)
 {
 	uint64_t now, silent;
 
-	heard(s);
 	if (is_dead(s)) {
-		turn(s);	/* it may have arrived just now */
-		if (s->step != STEP_UP)
+		/* It may have arrived just now. */
+		if (!pump_turn(s->pump))
 			return;
 		if (is_dead(s)) {
 			fail(s, EX_UNAVAILABLE, "no sign of life from the "
 			    "server for %llu s", (unsigned long long)
-			    (now_ms() - s->heard_at) / 1000);
+			    (pump_now() - pump_heard_at(s->pump)) / 1000);
 			return;
 		}
 	}
-	now = now_ms();
-	silent = now - s->heard_at;
+	now = pump_now();
+	silent = now - pump_heard_at(s->pump);
 	if (silent >= s->config.probe_ms && s->probed_at == 0) {
 		s->probed_at = now;
 		mux_ping(s->mux, on_pong, s);
@@ -364,9 +314,11 @@ step_up(struct session *s)
 {
 	if (!s->started) {
 		s->started = true;
-		mux_start(s->mux, s->fd);
-		s->heard_at = now_ms();
-		s->probed_at = s->heard_at;
+		event_del(s->readable);
+		event_del(s->writable);
+		s->pump = pump_new(s->base, s->fd, s->mux, lost, s);
+		pump_start(s->pump);
+		s->probed_at = pump_now();
 		mux_ping(s->mux, on_pong, s);	/* for the round-trip time */
 		add_timer(s->timer, s->config.probe_ms);
 		s->events.up(s->arg);
@@ -388,7 +340,7 @@ watch(struct session *s)
 {
 	bool pending = ssh_get_status(s->ssh) & SSH_WRITE_PENDING;
 
-	if (s->step == STEP_ENDED)
+	if (s->step == STEP_ENDED || s->started)
 		return;
 	if (pending)
 		event_add(s->writable, NULL);
@@ -397,50 +349,12 @@ watch(struct session *s)
 	event_add(s->readable, NULL);
 }
 
-/* Sends; what the kernel does not take waits for the descriptor. */
-static void
-flush(struct session *s)
-{
-	int rc = mux_output(s->mux);
-
-	if (rc == -1)
-		lost(s);
-	if (s->step != STEP_UP)
-		return;
-	if (rc == 1)
-		event_add(s->writable, NULL);
-	else
-		event_del(s->writable);
-	/* Input waits while answers to it are not taken. */
-	if (mux_flooded(s->mux))
-		event_del(s->readable);
-	else
-		event_add(s->readable, NULL);
-}
-
 static void
 drive(struct session *s)
 {
-	if (s->step == STEP_UP) {
-		turn(s);
-		if (s->step == STEP_UP)
-			flush(s);
-		return;
-	}
 	while (s->step != STEP_ENDED && steps[s->step](s) == GO_ON)
 		;
 	watch(s);
-}
-
-static void
-on_flush(evutil_socket_t fd, short what, void *arg)
-{
-	struct session *s = arg;
-
-	(void)fd;
-	(void)what;
-	if (s->step == STEP_UP)
-		flush(s);
 }
 
 static void
@@ -471,10 +385,8 @@ on_output(void *arg)
 {
 	struct session *s = arg;
 
-	/* Behind the other events of this turn: one send for all of them. */
-	if (s->step != STEP_ENDED && !event_pending(s->writable, EV_WRITE,
-	    NULL))
-		event_active(s->flush, EV_TIMEOUT, 0);
+	if (s->pump != NULL)
+		pump_output(s->pump);
 }
 
 static void
@@ -533,8 +445,6 @@ on_dialled(void *arg, int fd, int error)
 		on_incoming, on_output, on_violation
 	};
 	struct session *s = arg;
-	unsigned timeout = (unsigned)s->config.dead_ms;
-	int lowat = NOTSENT_LOWAT;
 
 	s->dial = NULL;
 	if (fd == -1) {
@@ -551,9 +461,7 @@ on_dialled(void *arg, int fd, int error)
 		fail(s, EX_UNAVAILABLE, "cannot connect: %s", strerror(errno));
 		return;
 	}
-	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout,
-	    sizeof(timeout));
-	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &lowat, sizeof(lowat));
+	pump_socket_options(fd, (unsigned)s->config.dead_ms);
 	s->readable = event_new(s->base, fd, EV_READ | EV_PERSIST, on_ready,
 	    s);
 	s->writable = event_new(s->base, fd, EV_WRITE | EV_PERSIST, on_ready,
@@ -605,7 +513,6 @@ session_start(struct event_base *base, struct dialer *dialer,
 	s->rtt_ms = -1;
 	s->timer = evtimer_new(base, on_timer, s);
 	s->end = evtimer_new(base, on_end, s);
-	s->flush = evtimer_new(base, on_flush, s);
 	memset(&to, 0, sizeof(to));
 	to.kind = ADDRESS_TCP;
 	memcpy(to.host, config->server.host, sizeof(to.host));
@@ -640,7 +547,7 @@ session_free(struct session *s)
 		event_free(s->writable);
 	event_free(s->timer);
 	event_free(s->end);
-	event_free(s->flush);
+	pump_free(s->pump);
 	if (s->lent != -1)
 		close(s->lent);
 	if (s->fd != -1)

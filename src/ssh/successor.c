@@ -143,7 +143,7 @@ write_mark(const char *path, const char *mark, struct error *e)
 	int r = file_make_parents(file, e);
 
 	if (r == 0)
-		r = file_replace(file, 0600, text, e);
+		r = file_replace(file, 0600, text, strlen(text), e);
 	free(text);
 	free(file);
 	return r;
@@ -201,7 +201,7 @@ write_line(const char *path, const char *suffix, const char *type,
 	char *file = next_path(path, suffix);
 	char *words = key_line_write(type, blob, len);
 	char *line = xasprintf("%s\n", words);
-	int r = file_replace(file, 0644, line, e);
+	int r = file_replace(file, 0644, line, strlen(line), e);
 
 	free(line);
 	free(words);

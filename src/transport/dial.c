@@ -38,6 +38,7 @@ struct attempt {
 struct dial {
 	LIST_ENTRY(dial) link;
 	struct dialer *dialer;
+	struct address to;
 	struct lookup *lookup;		/* NULL when none is under way */
 	struct attempt attempts[ATTEMPTS_MAX];
 	unsigned nattempts, next, pending;
@@ -52,6 +53,9 @@ struct dialer {
 	struct event_base *base;
 	struct resolver *resolver;
 	LIST_HEAD(, dial) dials;
+	bool (*ok)(void *arg, const struct address *to,
+	    const struct sockaddr *resolved);	/* or NULL */
+	void *ok_arg;
 };
 
 static struct timeval
@@ -244,6 +248,11 @@ add_attempt(struct dial *d, const struct sockaddr *to, socklen_t len)
 
 	if (d->nattempts == ATTEMPTS_MAX || len > sizeof(a->to))
 		return;
+	if (d->dialer->ok != NULL &&
+	    !d->dialer->ok(d->dialer->ok_arg, &d->to, to)) {
+		note_error(d, EACCES);
+		return;
+	}
 	a = &d->attempts[d->nattempts++];
 	a->dial = d;
 	a->fd = -1;
@@ -333,6 +342,7 @@ dial_start(struct dialer *dialer, const struct address *to,
 	struct timeval tv = milliseconds(timeout_ms);
 
 	d->dialer = dialer;
+	d->to = *to;
 	d->done = done;
 	d->arg = arg;
 	LIST_INSERT_HEAD(&dialer->dials, d, link);
@@ -363,6 +373,14 @@ dialer_new(struct event_base *base)
 	dialer->resolver = resolver_new(base);
 	LIST_INIT(&dialer->dials);
 	return dialer;
+}
+
+void
+dialer_set_filter(struct dialer *d, bool (*ok)(void *arg,
+    const struct address *to, const struct sockaddr *resolved), void *arg)
+{
+	d->ok = ok;
+	d->ok_arg = arg;
 }
 
 void

@@ -58,19 +58,42 @@ on_accept(struct evconnlistener *socket, evutil_socket_t fd,
 static void
 on_accept_error(struct evconnlistener *socket, void *arg)
 {
-	static const struct timeval pause = { 1, 0 };
 	struct listener *l = arg;
 	int error = errno;
-	size_t i;
 
 	(void)socket;
 	if (evtimer_pending(l->retry, NULL))
 		return;
 	log_warn("cannot accept connections: %s; trying again in 1 s",
 	    strerror(error));
+	listener_pause(l, 1000);
+}
+
+void
+listener_pause(struct listener *l, unsigned ms)
+{
+	struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
+	size_t i;
+
 	for (i = 0; i < l->n; i++)
 		evconnlistener_disable(l->socket[i]);
-	evtimer_add(l->retry, &pause);
+	evtimer_add(l->retry, &tv);
+}
+
+uint16_t
+listener_port(const struct listener *l)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+
+	if (getsockname(evconnlistener_get_fd(l->socket[0]),
+	    (struct sockaddr *)&ss, &len) == -1)
+		return 0;
+	if (ss.ss_family == AF_INET)
+		return ntohs(((struct sockaddr_in *)&ss)->sin_port);
+	if (ss.ss_family == AF_INET6)
+		return ntohs(((struct sockaddr_in6 *)&ss)->sin6_port);
+	return 0;
 }
 
 static void

@@ -17,6 +17,14 @@ fuzzers += tests/fuzz/fuzz_server
 tests_fuzz_fuzz_server_SOURCES = tests/fuzz/fuzz_server.c $(fuzz_main)
 tests_fuzz_fuzz_server_LDFLAGS = $(fuzz_ldflags)
 
+fuzzers += tests/fuzz/fuzz_allow
+tests_fuzz_fuzz_allow_SOURCES = tests/fuzz/fuzz_allow.c $(fuzz_main)
+tests_fuzz_fuzz_allow_LDFLAGS = $(fuzz_ldflags)
+
+fuzzers += tests/fuzz/fuzz_egress
+tests_fuzz_fuzz_egress_SOURCES = tests/fuzz/fuzz_egress.c $(fuzz_main)
+tests_fuzz_fuzz_egress_LDFLAGS = $(fuzz_ldflags)
+
 fuzzers += tests/fuzz/fuzz_socks5
 tests_fuzz_fuzz_socks5_SOURCES = tests/fuzz/fuzz_socks5.c $(fuzz_main)
 tests_fuzz_fuzz_socks5_LDFLAGS = $(fuzz_ldflags)

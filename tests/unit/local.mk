@@ -41,10 +41,25 @@ tests_unit_test_spec_SOURCES = tests/unit/test_spec.c
 tests_unit_test_spec_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_spec_LDADD = $(unit_ldadd)
 
+unit_tests += tests/unit/test_allow
+tests_unit_test_allow_SOURCES = tests/unit/test_allow.c
+tests_unit_test_allow_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_allow_LDADD = $(unit_ldadd)
+
+unit_tests += tests/unit/test_egress
+tests_unit_test_egress_SOURCES = tests/unit/test_egress.c
+tests_unit_test_egress_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_egress_LDADD = $(unit_ldadd)
+
 unit_tests += tests/unit/test_config
 tests_unit_test_config_SOURCES = tests/unit/test_config.c
 tests_unit_test_config_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_config_LDADD = $(unit_ldadd)
+
+unit_tests += tests/unit/test_gateway_config
+tests_unit_test_gateway_config_SOURCES = tests/unit/test_gateway_config.c
+tests_unit_test_gateway_config_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_gateway_config_LDADD = $(unit_ldadd)
 
 unit_tests += tests/unit/test_dial
 tests_unit_test_dial_SOURCES = tests/unit/test_dial.c

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "orthrus/agent/notify.h"
+#include "orthrus/base/notify.h"
 
 static int
 receiver(const char *path)

@@ -1,4 +1,7 @@
-/* Whole files: read with a limit, and the directories that lead to one. */
+/*
+ * Whole files: read with a limit, replaced at once, kept private, and the
+ * directories that lead to one.
+ */
 #ifndef ORTHRUS_BASE_FILE_H
 #define ORTHRUS_BASE_FILE_H
 
@@ -25,28 +28,35 @@ char *file_read(const char *path, size_t max, size_t *len, struct stat *st);
 bool file_is_credential(const char *path, const struct stat *st);
 
 /*
- * Makes the directories above path that are missing, with mode 0700.
- * 0, or -1 with *e (EX_CANTCREAT).
+ * What was opened as path is for its owner only, and the owner is us or root:
+ * 0, or -1 with *e (EX_CONFIG), which begins with what, "identity" or the like.
  */
-int file_make_parents(const char *path, struct error *e);
+int file_check_private(const char *what, const char *path,
+    const struct stat *st, struct error *e);
 
 /*
- * What root makes in a directory of somebody else is for them: a service that
- * runs as a user of its own could not read it otherwise.  Gives the file of fd
- * to the owner of the directory that path is in: 0, or -1 with errno.
+ * When we are root, gives the open file to the owner of path's directory: a
+ * service that runs as a user of its own could not read it otherwise.
+ * 0, or -1 with errno.
  */
 int file_give_to_owner(int fd, const char *path);
 
 /*
- * Replaces path by a file of mode with the text, or makes it: whoever looks,
- * also after a crash, finds the old file or the new one.  PATH.tmp is used on
- * the way.  0, or -1 with *e (EX_CANTCREAT).
+ * Puts a file with these n bytes and this mode in the place of path: whoever
+ * reads it, even after a crash, sees the old or the new one.  It belongs to
+ * whom file_give_to_owner() says.  0, or -1 with *e (EX_CANTCREAT, EX_IOERR).
  */
-int file_replace(const char *path, mode_t mode, const char *text,
+int file_replace(const char *path, mode_t mode, const void *p, size_t n,
     struct error *e);
 
-/* Has the directory that path is in on disk: 0, or -1 with errno. */
+/* Makes the name path last: 0, or -1 with errno. */
 int file_sync_parent(const char *path);
+
+/*
+ * Makes the directories above path that are missing, with mode 0700.
+ * 0, or -1 with *e (EX_CANTCREAT).
+ */
+int file_make_parents(const char *path, struct error *e);
 
 /* Writes all n bytes to a blocking descriptor: 0, or -1 with errno. */
 int file_write_all(int fd, const void *p, size_t n);

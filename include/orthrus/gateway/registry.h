@@ -12,6 +12,7 @@
 
 #include "orthrus/base/address.h"
 #include "orthrus/base/error.h"
+#include "orthrus/proto/allow.h"
 #include "orthrus/proto/auth_key.h"
 #include "orthrus/proto/certificate.h"
 #include "orthrus/proto/leash.h"
@@ -19,8 +20,6 @@
 struct registry;
 
 enum peer_kind { PEER_AGENT, PEER_CLIENT };
-
-#define ALLOW_MAX 4096		/* bytes of an --allow list, with NUL */
 
 /* One row: an agent, or a client. */
 struct peer {
@@ -31,7 +30,7 @@ struct peer {
 	bool enrolled;			/* has a certificate that is not revoked */
 	bool has_key;			/* client: a key of its own, --key */
 	uint8_t key[ED25519_KEY_LEN];
-	char allow[ALLOW_MAX];		/* client: as given, canonical */
+	char allow[ALLOW_MAX];		/* client: as allow_parse() writes it */
 	/* agent: as last reported; "" and 0 when never */
 	int64_t last_seen;		/* UNIX seconds, 0: never */
 	bool online;			/* as the gateway last wrote it */
@@ -78,7 +77,7 @@ int registry_find(struct registry *r, const char *name, struct peer *p,
     struct error *e);
 int registry_find_id(struct registry *r, uint64_t id, struct peer *p,
     struct error *e);
-/* Calls each in the order of names: 0, or -1 with *e. */
+/* Calls each, which changes nothing, in the order of names: 0, or -1 with *e. */
 int registry_each(struct registry *r, void (*each)(void *arg,
     const struct peer *p), void *arg, struct error *e);
 
@@ -123,8 +122,9 @@ int registry_logged_in(struct registry *r, uint64_t id, uint64_t serial,
 
 /*
  * What the gateway saw, many in one transaction that is not forced to disk:
- * call begin, seen for each, commit.  0 or -1 with *e (then all are lost,
- * which harms nothing: they come again).
+ * call begin, seen for each, commit, and no change in between.  0 or -1 with
+ * *e (then it has ended and all are lost, which harms nothing: they come
+ * again).
  */
 int registry_seen_begin(struct registry *r, struct error *e);
 int registry_seen(struct registry *r, const struct peer *p, struct error *e);
@@ -136,9 +136,12 @@ int registry_all_offline(struct registry *r, struct error *e);
  * What has changed in the list of peers since *seq (0: everything), by this
  * or another process: each is called with the row, or with only the id when it
  * was removed, and revoked true when certificates that it may be logged in
- * with were revoked (rekey).  *seq is brought up to date.  Cheap when nothing
- * has changed (PRAGMA data_version).  What registry_seen() writes is no
- * change.
+ * with were revoked (rekey, removal).  each may ask the registry and write
+ * what was seen, but make no change.  *seq is brought up to date.  Cheap when
+ * nothing has changed (PRAGMA data_version).  What registry_seen() writes is
+ * no change.  Returns 0; 1 when each was called for all that there are,
+ * because *seq was 0 or the journal no longer goes back to it (whom each was
+ * not called for is gone then); or -1 with *e, and *seq is as before.
  */
 int registry_changes(struct registry *r, int64_t *seq, void (*each)(void *arg,
     const struct peer *p, bool removed, bool revoked), void *arg,

@@ -28,6 +28,26 @@ struct muzzle;
  */
 struct muzzle *muzzle_new(struct event_base *base, struct dialer *dialer,
     const struct address *engine, const struct policy *policy);
+
+/*
+ * Another way to an engine than a socket of this machine.  connect begins and
+ * returns a handle; connected is called once from the loop, never from inside
+ * connect, with a non-blocking descriptor for the callee, or -1 and why
+ * (static text).  cancel ends an attempt whose connected was not called.
+ */
+struct muzzle_way {
+	void *(*connect)(void *arg, void (*connected)(void *to, int fd,
+	    const char *why), void *to);
+	void (*cancel)(void *handle);
+	void *arg;
+};
+/*
+ * One whose engine is reached that way; it is not asked whether it answers.
+ * label (copied) stands in front of what is logged.
+ */
+struct muzzle *muzzle_new_over(struct event_base *base,
+    const struct muzzle_way *way, const char *label,
+    const struct policy *policy);
 /* From the next request on, also of clients that are connected. */
 void muzzle_set_policy(struct muzzle *m, const struct policy *policy);
 /* After every endpoint has been closed. */

@@ -56,6 +56,8 @@ struct leash_message {
 			struct leash_port ports[LEASH_PORTS_MAX];
 			size_t nports;
 			bool docker;		/* the socket is shared */
+			unsigned docker_actions;	/* bits of muzzle/policy.h */
+			bool docker_redact;	/* as its owner decided */
 		} hello;
 		struct {
 			uint64_t timestamp;	/* ms since 1970 */

@@ -7,6 +7,7 @@
 #ifndef ORTHRUS_TRANSPORT_DIAL_H
 #define ORTHRUS_TRANSPORT_DIAL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "orthrus/base/address.h"
@@ -26,6 +27,14 @@ struct dialer *dialer_new(struct event_base *base);
  * getaddrinfo(3) is left behind and frees its own work when it returns.
  */
 void dialer_free(struct dialer *d);
+
+struct sockaddr;
+/*
+ * From now on only those addresses are connected to of which ok says so; a
+ * dial that has none left ends with EACCES.
+ */
+void dialer_set_filter(struct dialer *d, bool (*ok)(void *arg,
+    const struct address *to, const struct sockaddr *resolved), void *arg);
 
 /*
  * fd is a connected non-blocking close-on-exec descriptor that the callee

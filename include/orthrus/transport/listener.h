@@ -5,6 +5,8 @@
 #ifndef ORTHRUS_TRANSPORT_LISTENER_H
 #define ORTHRUS_TRANSPORT_LISTENER_H
 
+#include <stdint.h>
+
 #include "orthrus/base/address.h"
 #include "orthrus/base/error.h"
 
@@ -24,6 +26,15 @@ typedef void listener_accept(void *arg, int fd);
 struct listener *listener_new(struct event_base *base,
     const struct address *at, listener_accept *accept, void *arg,
     struct error *e);
+
+/*
+ * Accepts nothing more for a while, from inside its accept function too; what
+ * connects meanwhile waits in the kernel.
+ */
+void listener_pause(struct listener *l, unsigned ms);
+
+/* The TCP port that is bound (of its first socket), 0 for a Unix socket. */
+uint16_t listener_port(const struct listener *l);
 
 /* Closes it; a socket file is removed if it is still the one made here. */
 void listener_free(struct listener *l);

@@ -1,5 +1,5 @@
 /* Tells systemd how the service is doing, by sd_notify(3)'s protocol. */
-#include "orthrus/agent/notify.h"
+#include "orthrus/base/notify.h"
 
 #include <sys/socket.h>
 #include <sys/un.h>

@@ -1,0 +1,45 @@
+/*
+ * The configuration of charon, the gateway: charon.ini and defaults, read by
+ * the same machinery as that of "orthrus connect".
+ */
+#ifndef ORTHRUS_CONF_GATEWAY_H
+#define ORTHRUS_CONF_GATEWAY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "orthrus/base/address.h"
+#include "orthrus/base/log.h"
+#include "orthrus/conf/head.h"
+#include "orthrus/proto/egress.h"
+
+struct gateway_config {
+	struct config_head head;	/* first of all */
+	char *state, *runtime;		/* directories, absolute */
+	struct address ssh_listen;	/* TCP */
+	char *host_key;			/* path of the private key */
+	struct address http_listen;	/* Unix or loopback, or ADDRESS_NONE */
+	uint64_t heartbeat, timeout;	/* milliseconds, heartbeat < timeout */
+	uint64_t certificate_lifetime;	/* seconds */
+	uint64_t renew_before;		/* seconds, less than the lifetime */
+	bool docker_tcp, enabled;
+	struct egress_rule *egress;	/* for egress_allows() */
+	size_t negress;
+	enum log_level log_level;
+	enum log_format log_format;
+};
+
+/*
+ * As config_load(): from the options (argv[0] is skipped), the environment,
+ * the file they name or /etc/charon/charon.ini where that exists, and
+ * defaults.  Errors are reported in the same way, and so is the exit code.
+ */
+struct gateway_config *gateway_config_load(int argc, char **argv,
+    void (*report)(void *arg, const char *line), void *arg, int *code);
+void gateway_config_free(struct gateway_config *c);
+
+/* The options that every command takes, for --help. */
+void gateway_config_usage(FILE *f);
+
+#endif

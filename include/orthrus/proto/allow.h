@@ -1,0 +1,28 @@
+/*
+ * What a client of the gateway may reach: the lists of --allow.  Pure
+ * functions of text.
+ */
+#ifndef ORTHRUS_PROTO_ALLOW_H
+#define ORTHRUS_PROTO_ALLOW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "orthrus/base/error.h"
+
+#define ALLOW_MAX 4096		/* bytes of a list, with NUL */
+
+/*
+ * Reads items with commas (and spaces) between them: "AGENT:PORT",
+ * "AGENT:docker", "AGENT:*" for both of that agent, "egress".  Writes them as
+ * the questions below need them: in the order given, each once, without
+ * spaces.  0, or -1 with *e (EX_USAGE); list is then untouched.
+ */
+int allow_parse(const char *text, char list[ALLOW_MAX], struct error *e);
+
+/* Of a list that allow_parse() wrote; any other text allows nothing more. */
+bool allow_port(const char *list, const char *agent, uint16_t port);
+bool allow_docker(const char *list, const char *agent);
+bool allow_egress(const char *list);
+
+#endif

@@ -1,0 +1,102 @@
+/*
+ * The server's side of SSH: sessions that come in.  The acceptor holds the host
+ * key and the limits on those who have not logged in yet; an inbound session
+ * exchanges keys, has its login judged by its owner, and carries channels.
+ */
+#ifndef ORTHRUS_SSH_INBOUND_H
+#define ORTHRUS_SSH_INBOUND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "orthrus/base/error.h"
+#include "orthrus/ssh/mux.h"
+
+struct acceptor;
+struct event_base;
+struct inbound;
+
+#define INBOUND_USER_MAX 64	/* of a user's name, with NUL */
+#define INBOUND_PEER_MAX 64	/* of a client's address as text */
+
+struct acceptor_config {
+	const char *host_key;		/* path of an Ed25519 key */
+	const char *version;		/* of SSH-2.0-VERSION, RFC 4253 4.2 */
+	unsigned grace_ms;		/* from the accept to the login */
+	unsigned attempts;		/* logins that may fail */
+	size_t unauthenticated_max;	/* more: the oldest silent one is dropped */
+	unsigned dead_ms;		/* for TCP_USER_TIMEOUT */
+};
+
+struct acceptor_events {
+	/*
+	 * May a key (its blob, a certificate's as a whole) log in as user?
+	 * Asked first, and again with proven when the client has signed with
+	 * it.  Only ssh-ed25519 and its certificates come here.
+	 */
+	bool (*key)(void *arg, struct inbound *in, const char *user,
+	    const uint8_t *blob, size_t len, bool proven);
+	/* Is this the user's password?  Only for password_user. */
+	bool (*password)(void *arg, struct inbound *in, const char *password);
+	/* Logged in; channels may come and be opened from here on. */
+	void (*up)(void *arg, struct inbound *in);
+	/*
+	 * A session that was up is over; its channels end when this returns,
+	 * and in is gone then.  Called from the loop, once.
+	 */
+	void (*ended)(void *arg, struct inbound *in, const struct error *why);
+	/* As in struct mux_service. */
+	void (*direct)(void *arg, struct inbound *in, struct channel *ch,
+	    const struct address *to);
+	void (*session)(void *arg, struct inbound *in, struct channel *ch);
+	bool (*listen)(void *arg, struct inbound *in, const struct address *at,
+	    bool cancel, uint16_t *port);
+};
+
+/*
+ * The one user that logs in with a password instead of a key; NULL: none.
+ */
+struct acceptor *acceptor_new(struct event_base *base,
+    const struct acceptor_config *config, const char *password_user,
+    const struct acceptor_events *events, void *arg, struct error *e);
+/* Ends every session without ended(). */
+void acceptor_free(struct acceptor *a);
+
+/* A connection that was accepted; fd is the acceptor's from here on. */
+void acceptor_take(void *acceptor, int fd);
+/*
+ * True while all places of the unauthenticated are taken by clients that go
+ * on with their login and are young: accepting should wait a moment.
+ */
+bool acceptor_is_busy(const struct acceptor *a);
+
+struct acceptor_counters {
+	size_t unauthenticated, sessions;	/* now */
+	uint64_t accepted;		/* connections */
+	uint64_t handshakes;		/* key exchanges that succeeded */
+	uint64_t logins;		/* that succeeded */
+	uint64_t refused;		/* that failed, each attempt */
+	uint64_t timeouts;		/* the grace time ran out */
+	uint64_t dropped;		/* to make room */
+};
+void acceptor_counters(const struct acceptor *a,
+    struct acceptor_counters *out);
+
+/* The user as logged in; the client's address without port, for the log. */
+const char *inbound_user(const struct inbound *in);
+const char *inbound_peer(const struct inbound *in);
+struct mux *inbound_mux(struct inbound *in);
+/* Something of the owner's. */
+void inbound_set_data(struct inbound *in, void *data);
+void *inbound_data(const struct inbound *in);
+/* When anything last arrived, in ms of the monotonic clock. */
+uint64_t inbound_heard_at(const struct inbound *in);
+
+/*
+ * Ends it soon, telling the client why (static text of at most 100 bytes);
+ * ended() is called from the loop.
+ */
+void inbound_end(struct inbound *in, const char *why);
+
+#endif

@@ -1,0 +1,127 @@
+/* From the text of one of charon's settings to its field. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway.h"
+#include "orthrus/base/mem.h"
+
+#define INTERVAL_MIN 100		/* what the leash can carry, ms */
+#define INTERVAL_MAX (60 * 60 * 1000)
+/* Room for "/agents/N/docker.sock" in the path of a socket. */
+#define DIRECTORY_MAX (UNIX_PATH_MAX_LEN - 1 - 21)
+
+static void
+replace(char **p, char *value)
+{
+	free(*p);
+	*p = value;
+}
+
+/* Absolute, for the gateway and the commands run from different places. */
+int
+set_directory(void *c, struct setting *s, struct error *e)
+{
+	char **directory = (char **)((char *)c + s->kw->offset), *home;
+	size_t len;
+
+	if (strncmp(s->value, "~/", 2) == 0) {
+		home = home_directory();
+		replace(&s->value, path_below(home, s->value + 2));
+	}
+	if (s->value[0] != '/')
+		return error_set(e, EX_CONFIG, "\"%s\": the path of a "
+		    "directory must begin with '/'", s->value);
+	for (len = strlen(s->value); len > 1 && s->value[len - 1] == '/';
+	    len--)
+		s->value[len - 1] = '\0';
+	if (strcmp(s->kw->key, "runtime") == 0 && len > DIRECTORY_MAX)
+		return error_set(e, EX_CONFIG, "\"%s\": the path of the "
+		    "directory for sockets may have at most %d bytes, this "
+		    "one has %zu", s->value, DIRECTORY_MAX, len);
+	replace(directory, xstrdup(s->value));
+	return 0;
+}
+
+int
+set_ssh_listen(void *config, struct setting *s, struct error *e)
+{
+	struct gateway_config *c = config;
+	char text[ADDRESS_TEXT_MAX];
+	struct address a;
+
+	if (address_parse(s->value, false, &a, e) == -1)
+		return -1;
+	if (a.kind != ADDRESS_TCP)
+		return error_set(e, EX_CONFIG, "\"%s\": SSH needs HOST:PORT, "
+		    "as in 0.0.0.0:2222", s->value);
+	c->ssh_listen = a;
+	replace(&s->value, xstrdup(address_format(&a, text)));
+	return 0;
+}
+
+int
+set_http_listen(void *config, struct setting *s, struct error *e)
+{
+	struct gateway_config *c = config;
+	struct address a = { .kind = ADDRESS_NONE };
+	char text[ADDRESS_TEXT_MAX];
+
+	if (strcmp(s->value, "off") != 0) {
+		if (address_parse(s->value, false, &a, e) == -1)
+			return -1;
+		if (!address_is_local(&a))
+			return error_set(e, EX_CONFIG, "\"%s\" is beyond "
+			    "loopback, where HTTP would show tokens and "
+			    "agents to the network: expected a Unix socket, "
+			    "127.0.0.1:PORT, [::1]:PORT or off", s->value);
+		replace(&s->value, xstrdup(address_format(&a, text)));
+	}
+	c->http_listen = a;
+	return 0;
+}
+
+int
+set_interval(void *c, struct setting *s, struct error *e)
+{
+	uint64_t ms;
+
+	if (duration_parse(s->value, &ms, e) == -1)
+		return -1;
+	if (ms < INTERVAL_MIN || ms > INTERVAL_MAX)
+		return error_set(e, EX_CONFIG, "\"%s\": expected 100ms to 1h",
+		    s->value);
+	memcpy((char *)c + s->kw->offset, &ms, sizeof(ms));
+	return 0;
+}
+
+/* A certificate's times have no fractions of seconds. */
+int
+set_seconds(void *c, struct setting *s, struct error *e)
+{
+	uint64_t ms;
+
+	if (duration_parse(s->value, &ms, e) == -1)
+		return -1;
+	if (ms % 1000 != 0)
+		return error_set(e, EX_CONFIG, "\"%s\": expected whole "
+		    "seconds", s->value);
+	ms /= 1000;
+	memcpy((char *)c + s->kw->offset, &ms, sizeof(ms));
+	return 0;
+}
+
+int
+set_egress(void *config, struct setting *s, struct error *e)
+{
+	struct gateway_config *c = config;
+	char text[EGRESS_TEXT_MAX];
+	struct egress_rule rule;
+
+	if (egress_rule_parse(s->value, &rule, e) == -1)
+		return -1;
+	c->egress = xreallocarray(c->egress, c->negress + 1,
+	    sizeof(*c->egress));
+	c->egress[c->negress++] = rule;
+	replace(&s->value, xstrdup(egress_rule_format(&rule, text)));
+	return 0;
+}

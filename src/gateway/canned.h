@@ -1,0 +1,10 @@
+/* See canned.c. */
+#ifndef ORTHRUS_GATEWAY_CANNED_H
+#define ORTHRUS_GATEWAY_CANNED_H
+
+struct endpoint;
+
+/* Takes over text, which free(3) frees.  Freed by its close(). */
+struct endpoint *canned_endpoint_new(char *text);
+
+#endif

@@ -1,0 +1,235 @@
+/*
+ * What the files of this folder share while the gateway runs: the registered
+ * agents, the sessions, and the streams between them.
+ */
+#ifndef ORTHRUS_GATEWAY_PRIVATE_H
+#define ORTHRUS_GATEWAY_PRIVATE_H
+
+#include <sys/queue.h>
+
+#include "orthrus/gateway/ca.h"
+#include "orthrus/gateway/registry.h"
+#include "orthrus/muzzle/muzzle.h"
+#include "orthrus/proto/egress.h"
+#include "orthrus/proto/wire.h"
+#include "orthrus/ssh/inbound.h"
+
+#define DOCKER_PORT 2375	/* NAME.orthrus:2375, unless it is exposed */
+#define PORT_CHOSEN_FIRST 49152	/* for an agent that asks for port 0 */
+#define SWEEP_MS 250		/* how often everybody is looked after */
+#define LISTENS_MAX (LEASH_PORTS_MAX + 1)
+
+struct agent_endpoint;
+struct enrolment;
+struct event;
+struct gateway;
+struct leash;
+struct listener;
+struct session;
+
+/* --- agents.c: who is registered ---------------------------------------- */
+
+/*
+ * A registered agent, connected or not.  There may be thousands: what is
+ * rarely asked for stays encoded.
+ */
+struct agent {
+	struct agent *same_slot;	/* of the table */
+	struct gateway *gateway;
+	uint64_t id;
+	char name[NAME_MAX_LEN];
+	unsigned mentioned;		/* by the registry, in which update */
+	struct session *session;	/* NULL: offline */
+	int64_t last_seen;		/* UNIX seconds, 0: never */
+	bool unsaved;			/* the registry has not been told */
+	bool hello_unsaved;
+	uint8_t *hello;			/* its last Hello as a frame, or NULL */
+	size_t hello_len;
+	double load;
+	uint64_t memory_used, memory_total;
+	struct agent_endpoint *docker;
+	struct agent_endpoint **ports;	/* sorted by port */
+	size_t nports;
+	struct muzzle *muzzle;		/* judges what goes to its Docker */
+};
+
+struct agents;
+struct agents *agents_new(struct gateway *g);
+void agents_free(struct agents *set);
+/* From the registry: those that came, changed or went.  0 or -1 with *e. */
+int agents_update(struct agents *set, struct error *e);
+/* By name, in constant time; NULL. */
+struct agent *agents_find(const struct agents *set, const char *name);
+/* Writes what was seen of them since: 0, or -1 with *e (and again later). */
+int agents_save(struct agents *set, struct error *e);
+size_t agents_count(const struct agents *set);
+/* In no order; each may not change the set. */
+void agents_each(const struct agents *set, void (*each)(void *arg,
+    struct agent *a), void *arg);
+/* It is online with s, or, when that is NULL, offline. */
+void agent_set_session(struct agent *a, struct session *s);
+/* Takes over its Hello: what it exposes now is what it exposes. */
+void agent_set_hello(struct agent *a, const struct leash_message *hello);
+/* Its Hello, or a message of kind LEASH_UNKNOWN. */
+void agent_hello(const struct agent *a, struct leash_message *hello);
+/* The endpoint of a port is there from now on, or no longer. */
+void agent_expose(struct agent *a, uint16_t port);
+void agent_unexpose(struct agent *a, uint16_t port);
+/* pending, online or offline. */
+const char *agent_status(const struct agent *a);
+
+/* --- endpoint.c: sockets of this machine for one agent ------------------- */
+
+/* port 0: its Docker socket. */
+struct agent_endpoint *agent_endpoint_new(struct agent *a, uint16_t port);
+void agent_endpoint_free(struct agent_endpoint *ep);
+uint16_t agent_endpoint_port(const struct agent_endpoint *ep);
+const char *agent_endpoint_path(const struct agent_endpoint *ep);
+/* With docker_tcp, while its agent is online: the loopback port, else 0. */
+uint16_t agent_endpoint_tcp(const struct agent_endpoint *ep);
+void agent_endpoint_online(struct agent_endpoint *ep, bool online);
+uint64_t agent_endpoint_requests(const struct agent_endpoint *ep);
+void agent_endpoint_count(struct agent_endpoint *ep);
+
+/* --- session.c: who is connected ---------------------------------------- */
+
+enum session_kind { SESSION_AGENT, SESSION_CLIENT, SESSION_ENROLL };
+
+/* What a session listens on for others: an agent's tcpip-forward. */
+struct session_listen {
+	struct address at;	/* as it asked, which is how it is told */
+	uint16_t port;		/* 0: its Docker socket */
+};
+
+struct session {
+	TAILQ_ENTRY(session) next;
+	struct gateway *gateway;
+	struct inbound *in;
+	enum session_kind kind;
+	char name[NAME_MAX_LEN];	/* of the agent or client; "" enrolling */
+	uint64_t id;			/* its registry's */
+	uint64_t serial;		/* of its certificate, 0: none */
+	uint64_t valid_before;		/* of the newest one, UNIX seconds */
+	uint64_t since;			/* ms; logged in */
+	struct agent *agent;		/* NULL: displaced, or no agent */
+	char *allow;			/* client: see proto/allow.h */
+	struct auth_key auth;		/* enrolling; wiped */
+	struct leash *leash;		/* NULL until it is opened */
+	struct enrolment *enrolment;	/* the same */
+	struct session_listen *listens;
+	size_t nlistens;
+	uint64_t pinged_at;		/* ms; 0: no ping is due */
+	bool over;			/* inbound_end() was called */
+};
+
+TAILQ_HEAD(session_list, session);
+
+/* The acceptor's events; their arg is the gateway. */
+extern const struct acceptor_events session_events;
+/* Ends it now as far as others see, and its connection soon. */
+void session_end(struct session *s, const char *why);
+/* Ends those that are silent, and asks those that have no leash. */
+void sessions_sweep(struct gateway *g);
+/* Those of a peer that was removed or whose certificates were revoked. */
+/* A client's permissions, as they are now. */
+void sessions_update(struct gateway *g, const struct peer *p);
+void sessions_revoke(struct gateway *g, uint64_t id, const char *why);
+
+/* --- login.c: who may come ---------------------------------------------- */
+
+bool login_key(void *gateway, struct inbound *in, const char *user,
+    const uint8_t *blob, size_t len, bool proven);
+bool login_password(void *gateway, struct inbound *in, const char *password);
+
+/* --- leash.c, enroll.c: their subsystems --------------------------------- */
+
+/* Takes the session channel over; false: there is one already. */
+bool leash_open(struct session *s, struct channel *ch);
+void leash_free(struct leash *l);
+/* Tells the agent to go elsewhere. */
+void leash_drain(struct leash *l, const char *reason);
+bool enroll_open(struct session *s, struct channel *ch);
+void enroll_free(struct enrolment *en);
+
+/* --- route.c: from a client's wish to an agent's channel ------------------ */
+
+void route_direct(struct session *s, struct channel *ch,
+    const struct address *to);
+bool route_listen(struct session *s, const struct address *at, bool cancel,
+    uint16_t *port);
+
+/* --- stream.c: two endpoints joined --------------------------------------- */
+
+/*
+ * Opens a channel to what agent a listens on (port 0: Docker) and joins it
+ * with the socket fd, or, when fd is -1, with the channel ch, which is
+ * answered.  What cannot be had is refused or closed.
+ */
+void stream_to_agent(struct agent *a, uint16_t port, int fd,
+    struct channel *ch);
+/* The same with the agent's Docker socket, through its Muzzle. */
+void stream_to_docker(struct agent *a, int fd, struct channel *ch);
+/* Ends those that its Muzzle serves. */
+void agent_end_streams(struct agent *a);
+/* Dials to and joins it with ch: egress. */
+void stream_dial(struct gateway *g, const struct address *to,
+    struct channel *ch);
+/* The way to an agent's Docker engine, for its Muzzle; arg is the agent. */
+extern const struct muzzle_way stream_way;
+void gateway_end_streams(struct gateway *g);
+
+/* --- the whole ------------------------------------------------------------ */
+
+enum refusal {
+	REFUSED_PERMISSION,	/* beyond a client's --allow */
+	REFUSED_FOREIGN,	/* an agent, and another's name, port or path */
+	REFUSED_UNKNOWN,	/* no such agent or port */
+	REFUSED_OFFLINE,
+	REFUSED_REQUEST,	/* shell, exec, sftp ... */
+	REFUSED_LOGIN,
+	REFUSED_ENROLL,
+	REFUSED_LEASH,		/* malformed, too large, too many */
+	REFUSED_EGRESS,
+	NREFUSALS
+};
+extern const char *const refusal_names[NREFUSALS];	/* for /metrics */
+
+/* Counts it; true when it should be logged (one line a second for each). */
+bool refused(struct gateway *g, enum refusal why, unsigned *untold);
+
+struct stream_counters {
+	size_t open;
+	uint64_t total, bytes_in, bytes_out;	/* in: towards agents */
+};
+
+struct gateway {
+	struct event_base *base;
+	struct dialer *dialer;		/* for egress */
+	struct registry *registry;
+	struct ca *ca;
+	struct acceptor *acceptor;
+	struct listener *listener;	/* of SSH */
+	struct agents *agents;
+	struct session_list sessions;
+	size_t nsessions[3];		/* by kind */
+	LIST_HEAD(, stream) streams;
+	struct stream_counters counters;
+
+	/* The configuration. */
+	char *runtime;			/* directory */
+	uint32_t heartbeat_ms, timeout_ms;
+	uint64_t certificate_lifetime, renew_before;	/* seconds */
+	bool docker_tcp, enabled;
+	struct egress_rule *egress;
+	size_t negress;
+
+	uint64_t refusals[NREFUSALS];
+	unsigned untold[NREFUSALS];
+	int64_t told_at[NREFUSALS];
+	uint64_t heartbeats, renewals, enrolments;
+	uint64_t heartbeat_delay_ms;	/* sum of what they came late */
+	bool revoked_dirty;		/* revoked_keys is to be written */
+	bool stopping;
+};
+
+#endif

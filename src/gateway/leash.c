@@ -1,0 +1,279 @@
+/*
+ * The gateway's end of an agent's leash: what the host says of itself, its
+ * heartbeats and renewals, with limits on each (docs/leash.md).
+ */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "orthrus/base/log.h"
+#include "orthrus/base/mem.h"
+#include "orthrus/base/text.h"
+#include "orthrus/relay/frames.h"
+#include "orthrus/relay/relay.h"
+
+#include "gateway.h"
+
+/* Messages that may come at once, and for each second after that. */
+#define BURST 40
+#define RATE 10
+#define UNKNOWN_MAX 16		/* messages of unknown kinds */
+#define RENEW_SLACK 60		/* seconds that an agent's clock may be ahead */
+
+struct leash {
+	struct session *session;
+	struct frames *frames;
+	bool told;			/* its first Hello has come */
+	unsigned tokens, unknown;
+	uint64_t filled_at;		/* ms */
+	uint64_t beat_at;		/* ms; 0: no heartbeat yet */
+};
+
+static uint64_t
+now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+static void
+say(struct leash *l, const struct leash_message *m)
+{
+	static uint8_t frame[4 + LEASH_FRAME_MAX];
+	size_t n = leash_encode(m, frame);
+
+	/* What an agent does not read, it does not need. */
+	frames_send(l->frames, frame, n);
+}
+
+static void
+say_text(struct leash *l, enum leash_kind kind, const char *text)
+{
+	struct leash_message *m = xcalloc(1, sizeof(*m));
+
+	m->kind = kind;
+	text_escape(m->error.reason, sizeof(m->error.reason), text,
+	    TEXT_PLAIN);
+	say(l, m);
+	free(m);
+}
+
+/* What the agent does is beyond what a leash is for. */
+static void
+break_off(struct leash *l, const char *why)
+{
+	struct session *s = l->session;
+	unsigned untold;
+
+	if (refused(s->gateway, REFUSED_LEASH, &untold))
+		log_warn("%s: its leash is cut: %s", s->name, why);
+	say_text(l, LEASH_ERROR, why);
+	session_end(s, why);
+}
+
+/* --- what it says -------------------------------------------------------- */
+
+static void
+welcome(struct leash *l)
+{
+	const struct gateway *g = l->session->gateway;
+	struct leash_message *m = xcalloc(1, sizeof(*m));
+
+	m->kind = LEASH_WELCOME;
+	m->welcome.heartbeat_ms = g->heartbeat_ms;
+	m->welcome.timeout_ms = g->timeout_ms;
+	m->welcome.renew_before = g->renew_before;
+	strcpy(m->welcome.version, PACKAGE_VERSION);
+	say(l, m);
+	free(m);
+}
+
+static void
+on_hello(struct leash *l, const struct leash_message *m)
+{
+	struct session *s = l->session;
+
+	if (strcmp(m->hello.name, s->name) != 0) {
+		break_off(l, "Hello under another name");
+		return;
+	}
+	if (s->agent != NULL)		/* clients have nothing to offer */
+		agent_set_hello(s->agent, m);
+	if (!l->told)
+		welcome(l);
+	l->told = true;
+}
+
+static void
+on_heartbeat(struct leash *l, const struct leash_message *m)
+{
+	struct gateway *g = l->session->gateway;
+	struct agent *a = l->session->agent;
+	uint64_t now = now_ms();
+
+	if (a == NULL)
+		return;
+	a->last_seen = time(NULL);
+	a->load = m->heartbeat.load;
+	a->memory_used = m->heartbeat.memory_used;
+	a->memory_total = m->heartbeat.memory_total;
+	a->unsaved = true;
+	g->heartbeats++;
+	if (l->beat_at != 0 && now - l->beat_at > g->heartbeat_ms)
+		g->heartbeat_delay_ms += now - l->beat_at - g->heartbeat_ms;
+	l->beat_at = now;
+}
+
+/* Early renewals would only fill the registry. */
+static bool
+too_early(const struct session *s)
+{
+	uint64_t now = (uint64_t)time(NULL);
+
+	return s->valid_before > now &&
+	    s->valid_before - now > s->gateway->renew_before + RENEW_SLACK;
+}
+
+static void
+on_renew(struct leash *l, const struct leash_message *m)
+{
+	struct session *s = l->session;
+	struct gateway *g = s->gateway;
+	struct leash_message *answer = xcalloc(1, sizeof(*answer));
+	struct certificate c;
+	struct error e;
+
+	answer->kind = LEASH_RENEWED;
+	if (s->serial == 0 || too_early(s))
+		error_set(&e, EX_DATAERR, "not yet due");
+	else if (registry_renew(g->registry, s->id, m->renew.key,
+	    g->certificate_lifetime, &c, &e) == 0) {
+		answer->certificate.len = certificate_write(&c, g->ca->secret,
+		    answer->certificate.certificate);
+		s->valid_before = c.valid_before;
+		g->renewals++;
+		log_info("%s: certificate renewed, serial %llu", s->name,
+		    (unsigned long long)c.serial);
+	} else
+		log_error("%s: cannot renew its certificate: %s", s->name,
+		    e.text);
+	if (answer->certificate.len == 0)
+		text_escape(answer->certificate.error,
+		    sizeof(answer->certificate.error), e.text, TEXT_PLAIN);
+	say(l, answer);
+	free(answer);
+}
+
+static void
+on_other(struct leash *l, const struct leash_message *m)
+{
+	if (m->kind != LEASH_UNKNOWN)
+		break_off(l, "a message that is not for gateways");
+	else if (++l->unknown > UNKNOWN_MAX)
+		break_off(l, "too many unknown messages");
+	else
+		say_text(l, LEASH_ERROR, "unknown message");
+}
+
+/* --- life ------------------------------------------------------------------ */
+
+static bool
+take_token(struct leash *l)
+{
+	uint64_t now = now_ms(), fresh = (now - l->filled_at) * RATE / 1000;
+
+	if (fresh > 0) {
+		l->tokens = fresh + l->tokens > BURST ? BURST :
+		    (unsigned)fresh + l->tokens;
+		l->filled_at = now;
+	}
+	if (l->tokens == 0)
+		return false;
+	l->tokens--;
+	return true;
+}
+
+static void
+on_frame(void *arg, const uint8_t *p, size_t n)
+{
+	struct leash *l = arg;
+	struct leash_message *m;
+	const char *why;
+
+	if (!take_token(l)) {
+		break_off(l, "too many messages");
+		return;
+	}
+	m = xcalloc(1, sizeof(*m));
+	if (leash_decode(p, n, m, &why) == -1)
+		break_off(l, why);
+	else if (m->kind == LEASH_HELLO)
+		on_hello(l, m);
+	else if (!l->told)
+		break_off(l, "no Hello came first");
+	else if (m->kind == LEASH_HEARTBEAT)
+		on_heartbeat(l, m);
+	else if (m->kind == LEASH_RENEW)
+		on_renew(l, m);
+	else
+		on_other(l, m);
+	free(m);
+}
+
+static void
+on_ended(void *arg, const char *why)
+{
+	struct leash *l = arg;
+	struct session *s = l->session;
+
+	if (why != NULL)
+		break_off(l, why);
+	else
+		leash_free(l);
+	s->leash = NULL;
+}
+
+static void
+on_relay_done(void *arg, uint64_t in, uint64_t out)
+{
+	(void)arg;
+	(void)in;
+	(void)out;
+}
+
+bool
+leash_open(struct session *s, struct channel *ch)
+{
+	static const struct frames_events events = { on_frame, on_ended };
+	struct leash *l;
+
+	if (s->leash != NULL)
+		return false;
+	l = xcalloc(1, sizeof(*l));
+	l->session = s;
+	l->tokens = BURST;
+	l->filled_at = now_ms();
+	l->frames = frames_new(s->gateway->base, LEASH_FRAME_MAX, &events, l);
+	relay_start(frames_endpoint(l->frames), channel_endpoint(ch),
+	    on_relay_done, NULL);
+	s->leash = l;
+	return true;
+}
+
+void
+leash_free(struct leash *l)
+{
+	frames_finish(l->frames);
+	frames_free(l->frames);
+	free(l);
+}
+
+void
+leash_drain(struct leash *l, const char *reason)
+{
+	say_text(l, LEASH_DRAIN, reason);
+}

@@ -1,0 +1,314 @@
+/* The registry's rows: agents and clients come, change, are asked for, go. */
+#include "config.h"
+
+#include <string.h>
+#include <time.h>
+
+#include <sodium.h>
+
+#include "registry_private.h"
+
+#define CHANGES_KEPT (int64_t)100000
+
+/*
+ * A fast hash is right here: a secret of 256 random bits cannot be guessed,
+ * however many guesses a second.  What slow hashes are for, passwords that
+ * people choose, does not occur.
+ */
+void
+secret_hash(const uint8_t secret[32], uint8_t hash[SECRET_HASH_LEN])
+{
+	crypto_generichash(hash, SECRET_HASH_LEN, secret, 32, NULL, 0);
+}
+
+static const char *
+kind_name(enum peer_kind kind)
+{
+	return kind == PEER_AGENT ? "agent" : "client";
+}
+
+static int
+damaged(struct registry *r, struct error *e)
+{
+	return error_set(e, EX_IOERR, "registry %s: it is damaged (a row that "
+	    "charon did not write); put a copy in its place", r->path);
+}
+
+/* A text column of less than size bytes: true, and copied. */
+static bool
+copy_text(sqlite3_stmt *s, int i, char *out, size_t size)
+{
+	const unsigned char *text = sqlite3_column_text(s, i);
+	size_t n = (size_t)sqlite3_column_bytes(s, i);
+
+	if (text == NULL || n >= size || memchr(text, '\0', n) != NULL)
+		return false;
+	memcpy(out, text, n);
+	out[n] = '\0';
+	return true;
+}
+
+int
+peer_read(struct registry *r, sqlite3_stmt *s, struct peer *p, struct error *e)
+{
+	const void *frame;
+	const char *why;
+
+	memset(p, 0, sizeof(*p));
+	p->id = (uint64_t)sqlite3_column_int64(s, 0);
+	p->kind = sqlite3_column_int(s, 1) == 0 ? PEER_AGENT : PEER_CLIENT;
+	p->created = sqlite3_column_int64(s, 3);
+	p->has_key = sqlite3_column_type(s, 4) != SQLITE_NULL;
+	p->enrolled = sqlite3_column_int(s, 6) != 0;
+	p->last_seen = sqlite3_column_int64(s, 7);
+	p->online = sqlite3_column_int(s, 8) != 0;
+	p->load = sqlite3_column_double(s, 9);
+	p->memory_used = (uint64_t)sqlite3_column_int64(s, 10);
+	p->memory_total = (uint64_t)sqlite3_column_int64(s, 11);
+	/* Names become paths: what is no name goes no further. */
+	if (!copy_text(s, 2, p->name, sizeof(p->name)) ||
+	    !name_valid(p->name) ||
+	    !copy_text(s, 5, p->allow, sizeof(p->allow)) ||
+	    (p->has_key && !sql_blob(s, 4, p->key, sizeof(p->key))))
+		return damaged(r, e);
+	frame = sqlite3_column_blob(s, 12);
+	if (frame == NULL)
+		return 0;
+	if (leash_decode(frame, (size_t)sqlite3_column_bytes(s, 12), &p->hello,
+	    &why) == -1 || p->hello.kind != LEASH_HELLO)
+		return damaged(r, e);
+	return 0;
+}
+
+/* The kind and id of a name: 1, 0 when there is none, or -1 with *e. */
+static int
+look_up(struct registry *r, const char *name, enum peer_kind *kind,
+    int64_t *id, bool *has_secret, struct error *e)
+{
+	sqlite3_stmt *s = sql_start(&r->main, SQL_PEER_KIND, e, "t", name);
+	int result;
+
+	if (s == NULL || (result = sql_step(&r->main, s, e)) == -1)
+		return -1;
+	if (result == 0)
+		return 0;
+	*id = sqlite3_column_int64(s, 0);
+	*kind = sqlite3_column_int(s, 1) == 0 ? PEER_AGENT : PEER_CLIENT;
+	*has_secret = sqlite3_column_type(s, 2) != SQLITE_NULL;
+	sql_reset(s);
+	return 1;
+}
+
+static void
+new_auth(struct auth_key *auth, uint64_t id)
+{
+	memset(auth, 0, sizeof(*auth));
+	auth->id = id;
+	randombytes_buf(auth->secret, sizeof(auth->secret));
+}
+
+static int
+check_new(enum peer_kind kind, const char *name, const char *allow,
+    const uint8_t *key, struct error *e)
+{
+	if (!name_valid(name))
+		return error_set(e, EX_DATAERR, "\"%s\" is no name; write 1 to "
+		    "63 of a-z, 0-9 and -, with no - at either end", name);
+	if (strcmp(name, ENROLL_USER) == 0)
+		return error_set(e, EX_DATAERR, "\"%s\" is the user that those "
+		    "without an identity log in as; choose another name", name);
+	if (kind == PEER_AGENT && (key != NULL || *allow != '\0'))
+		return error_set(e, EX_DATAERR, "an agent has no key and no "
+		    "permissions of its own; add a client for that");
+	if (strlen(allow) >= ALLOW_MAX)
+		return error_set(e, EX_DATAERR, "what %s is allowed takes more "
+		    "than %d bytes; use AGENT:*", name, ALLOW_MAX - 1);
+	return 0;
+}
+
+/* The row itself, inside a change; auth has its id, and its secret if any. */
+static int
+insert(struct registry *r, enum peer_kind kind, const char *name,
+    const char *allow, const uint8_t *key, const uint8_t *hash, uint64_t id,
+    struct error *e)
+{
+	enum peer_kind other;
+	int64_t other_id;
+	bool has_secret;
+
+	switch (look_up(r, name, &other, &other_id, &has_secret, e)) {
+	case 1:
+		return error_set(e, EX_DATAERR, "there is already %s %s called "
+		    "%s; choose another name", other == PEER_AGENT ? "an" :
+		    "a", kind_name(other), name);
+	case 0:
+		break;
+	default:
+		return -1;
+	}
+	if (sql_run(&r->main, SQL_PEER_ADD, e, "iititbb", (int64_t)id,
+	    (int64_t)kind, name, (int64_t)time(NULL), allow, key,
+	    (size_t)ED25519_KEY_LEN, hash, (size_t)SECRET_HASH_LEN) == -1)
+		return -1;
+	return sql_run(&r->main, SQL_CHANGES_PRUNE, e, "i", CHANGES_KEPT);
+}
+
+int
+registry_add(struct registry *r, enum peer_kind kind, const char *name,
+    const char *allow, const uint8_t *key, struct auth_key *auth,
+    struct error *e)
+{
+	struct auth_key own;
+	uint8_t hash[SECRET_HASH_LEN];
+	uint64_t id;
+	int result;
+
+	if (allow == NULL)
+		allow = "";
+	if (check_new(kind, name, allow, key, e) == -1)
+		return -1;
+	do
+		randombytes_buf(&id, sizeof(id));
+	while (id == 0);
+	new_auth(&own, id);
+	secret_hash(own.secret, hash);
+
+	if ((result = change_begin(r, e)) == 0)
+		result = change_end(r, insert(r, kind, name, allow, key,
+		    key == NULL ? hash : NULL, id, e), e);
+	if (result == 0 && key == NULL)
+		*auth = own;
+	sodium_memzero(&own, sizeof(own));
+	return result;
+}
+
+static int
+no_such(enum peer_kind kind, const char *name, struct error *e)
+{
+	return error_set(e, EX_NOUSER, "there is no %s called \"%s\"; \"charon "
+	    "%s list\" shows those that there are", kind_name(kind), name,
+	    kind_name(kind));
+}
+
+static int
+rekey(struct registry *r, const char *name, struct auth_key *auth,
+    struct error *e)
+{
+	struct database *d = &r->main;
+	uint8_t hash[SECRET_HASH_LEN];
+	enum peer_kind kind;
+	bool has_secret;
+	int64_t id;
+	int found;
+
+	found = look_up(r, name, &kind, &id, &has_secret, e);
+	if (found != 1)
+		return found == 0 ? no_such(PEER_AGENT, name, e) : -1;
+	if (!has_secret)
+		return error_set(e, EX_DATAERR, "client %s logs in with a key "
+		    "of its own; remove it, and add it with another", name);
+	new_auth(auth, (uint64_t)id);
+	secret_hash(auth->secret, hash);
+	if (sql_run(d, SQL_SECRET_KEEP, e, "i", id) == -1 ||
+	    sql_run(d, SQL_CERTIFICATE_REVOKE_ALL, e, "i", id) == -1 ||
+	    sql_run(d, SQL_PEER_REKEY, e, "ib", id, hash, sizeof(hash)) == -1)
+		return -1;
+	return sql_run(d, SQL_CHANGES_PRUNE, e, "i", CHANGES_KEPT);
+}
+
+int
+registry_rekey(struct registry *r, const char *name, struct auth_key *auth,
+    struct error *e)
+{
+	struct auth_key own = { 0 };
+	int result = change_begin(r, e);
+
+	if (result == 0)
+		result = change_end(r, rekey(r, name, &own, e), e);
+	if (result == 0)
+		*auth = own;
+	sodium_memzero(&own, sizeof(own));
+	return result;
+}
+
+static int
+forget(struct registry *r, enum peer_kind kind, const char *name,
+    struct error *e)
+{
+	enum peer_kind other;
+	bool has_secret;
+	int64_t id;
+	int found;
+
+	found = look_up(r, name, &other, &id, &has_secret, e);
+	if (found != 1)
+		return found == 0 ? no_such(kind, name, e) : -1;
+	if (other != kind)
+		return error_set(e, EX_NOUSER, "%s is the name of %s %s; use "
+		    "\"charon %s remove %s\"", name, other == PEER_AGENT ?
+		    "an" : "a", kind_name(other), kind_name(other), name);
+	if (sql_run(&r->main, SQL_PEER_REMOVE, e, "i", id) == -1)
+		return -1;
+	return sql_run(&r->main, SQL_CHANGES_PRUNE, e, "i", CHANGES_KEPT);
+}
+
+int
+registry_remove(struct registry *r, enum peer_kind kind, const char *name,
+    struct error *e)
+{
+	if (change_begin(r, e) == -1)
+		return -1;
+	return change_end(r, forget(r, kind, name, e), e);
+}
+
+/* --- questions -------------------------------------------------------- */
+
+static int
+find(struct registry *r, sqlite3_stmt *s, struct peer *p, struct error *e)
+{
+	int result;
+
+	if (s == NULL)
+		return -1;
+	result = sql_step(&r->main, s, e);
+	if (result == 1) {
+		if (peer_read(r, s, p, e) == -1)
+			result = -1;
+		sql_reset(s);
+	}
+	return result;
+}
+
+int
+registry_find(struct registry *r, const char *name, struct peer *p,
+    struct error *e)
+{
+	return find(r, sql_start(&r->main, SQL_PEER_BY_NAME, e, "t", name), p,
+	    e);
+}
+
+int
+registry_find_id(struct registry *r, uint64_t id, struct peer *p,
+    struct error *e)
+{
+	return find(r, sql_start(&r->main, SQL_PEER_BY_ID, e, "i",
+	    (int64_t)id), p, e);
+}
+
+int
+registry_each(struct registry *r, void (*each)(void *arg,
+    const struct peer *p), void *arg, struct error *e)
+{
+	sqlite3_stmt *s = sql_start(&r->main, SQL_PEER_EACH, e, "");
+	struct peer p;
+	int result = s == NULL ? -1 : 1;
+
+	while (result == 1 && (result = sql_step(&r->main, s, e)) == 1) {
+		if (peer_read(r, s, &p, e) == -1) {
+			sql_reset(s);
+			result = -1;
+		} else
+			each(arg, &p);
+	}
+	return result;
+}

@@ -1,0 +1,271 @@
+/*
+ * Who may go where: a client's direct channels to agents and beyond, and what
+ * an agent may listen on, which is its own name.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "orthrus/base/log.h"
+#include "orthrus/base/mem.h"
+#include "orthrus/proto/allow.h"
+
+#include "gateway.h"
+
+const char *const refusal_names[NREFUSALS] = {
+	[REFUSED_PERMISSION] = "permission", [REFUSED_FOREIGN] = "foreign",
+	[REFUSED_UNKNOWN] = "unknown", [REFUSED_OFFLINE] = "offline",
+	[REFUSED_REQUEST] = "request", [REFUSED_LOGIN] = "login",
+	[REFUSED_ENROLL] = "enroll", [REFUSED_LEASH] = "leash",
+	[REFUSED_EGRESS] = "egress"
+};
+
+/* The log says who and why, not where to. */
+static void
+refuse(struct session *s, struct channel *ch, enum refusal why,
+    const char *text)
+{
+	static const char *const kinds[] = { "agent", "client", "enrolment" };
+	unsigned untold;
+
+	if (refused(s->gateway, why, &untold))
+		log_info("%s %s: refused a channel: %s", kinds[s->kind],
+		    s->name, text);
+	channel_refuse(ch, why == REFUSED_OFFLINE ? OPEN_CONNECT_FAILED :
+	    OPEN_PROHIBITED, text);
+}
+
+/* --- names of what agents offer ------------------------------------------- */
+
+struct target {
+	char name[NAME_MAX_LEN];
+	uint16_t port;			/* 0: Docker */
+};
+
+/* "docker.sock", "9100.sock" */
+static bool
+read_file(const char *file, uint16_t *port)
+{
+	const char *dot = strchr(file, '.');
+
+	*port = 0;
+	return dot != NULL && strcmp(dot, ".sock") == 0 &&
+	    (strcmp(file, "docker.sock") == 0 ||
+	    port_parse(file, (size_t)(dot - file), false, port) == 0);
+}
+
+/*
+ * "/NAME/docker.sock" and "/NAME/9100.sock", or the whole path that such a
+ * socket has here.
+ */
+static bool
+read_path(const struct gateway *g, const char *path, struct target *t)
+{
+	size_t n = strlen(g->runtime);
+	const char *slash;
+
+	if (strncmp(path, g->runtime, n) == 0 &&
+	    strncmp(path + n, "/agents/", 8) == 0)
+		path += n + 7;
+	if (*path++ != '/' || (slash = strchr(path, '/')) == NULL ||
+	    (size_t)(slash - path) >= sizeof(t->name))
+		return false;
+	memset(t->name, 0, sizeof(t->name));
+	memcpy(t->name, path, (size_t)(slash - path));
+	return name_valid(t->name) && read_file(slash + 1, &t->port);
+}
+
+static bool
+read_target(const struct gateway *g, const struct address *at,
+    struct target *t)
+{
+	const struct agent *a;
+	size_t i;
+
+	if (at->kind == ADDRESS_UNIX)
+		return read_path(g, at->path, t);
+	if (!leash_host(at->host, t->name))
+		return false;
+	t->port = at->port;
+	/* Docker's own port stands for Docker, unless it is exposed itself. */
+	if (at->port != DOCKER_PORT)
+		return true;
+	t->port = 0;
+	if ((a = agents_find(g->agents, t->name)) != NULL)
+		for (i = 0; i < a->nports; i++)
+			if (agent_endpoint_port(a->ports[i]) == at->port)
+				t->port = at->port;
+	return true;
+}
+
+static bool
+may_reach(const struct session *s, const struct target *t)
+{
+	switch (s->kind) {
+	case SESSION_AGENT:
+		return strcmp(t->name, s->name) == 0;
+	case SESSION_CLIENT:
+		return t->port == 0 ? allow_docker(s->allow, t->name) :
+		    allow_port(s->allow, t->name, t->port);
+	default:
+		return false;
+	}
+}
+
+/* --- direct channels --------------------------------------------------------- */
+
+static void
+route_egress(struct session *s, struct channel *ch, const struct address *to)
+{
+	const struct gateway *g = s->gateway;
+
+	if (s->kind != SESSION_CLIENT || !allow_egress(s->allow))
+		refuse(s, ch, REFUSED_PERMISSION, "not allowed: it is no "
+		    "agent's address (NAME.orthrus), and egress is not "
+		    "among this client's permissions");
+	else if (to->kind != ADDRESS_TCP || !egress_allows(g->egress,
+	    g->negress, to->host, to->port))
+		refuse(s, ch, REFUSED_EGRESS, "not allowed: the gateway's "
+		    "[egress] allow does not name it");
+	else
+		stream_dial(s->gateway, to, ch);
+}
+
+void
+route_direct(struct session *s, struct channel *ch, const struct address *to)
+{
+	struct agent_endpoint *ep = NULL;
+	struct target t;
+	struct agent *a;
+	size_t i;
+
+	if (s->over || s->gateway->stopping) {
+		channel_refuse(ch, OPEN_PROHIBITED, "this session is ending");
+		return;
+	}
+	if (!read_target(s->gateway, to, &t)) {
+		route_egress(s, ch, to);
+		return;
+	}
+	/* Before anything tells whether there is such an agent. */
+	if (!may_reach(s, &t)) {
+		refuse(s, ch, s->kind == SESSION_AGENT ? REFUSED_FOREIGN :
+		    REFUSED_PERMISSION, s->kind == SESSION_AGENT ?
+		    "not allowed: an agent reaches its own name only" :
+		    "not allowed: it is not among this client's permissions "
+		    "(charon client add --allow)");
+		return;
+	}
+	if ((a = agents_find(s->gateway->agents, t.name)) == NULL) {
+		refuse(s, ch, REFUSED_UNKNOWN, "there is no such agent");
+		return;
+	}
+	if (a->session == NULL) {
+		refuse(s, ch, REFUSED_OFFLINE, "the agent is not connected");
+		return;
+	}
+	for (i = 0; i < a->nports; i++)
+		if (agent_endpoint_port(a->ports[i]) == t.port)
+			ep = a->ports[i];
+	if (t.port == 0) {
+		stream_to_docker(a, -1, ch);
+		return;
+	}
+	if (ep == NULL) {
+		refuse(s, ch, REFUSED_UNKNOWN,
+		    "the agent does not offer this port");
+		return;
+	}
+	agent_endpoint_count(ep);
+	stream_to_agent(a, t.port, -1, ch);
+}
+
+/* --- what agents listen on ------------------------------------------------------ */
+
+/* What ssh -R sends when it is told of no address, or of one of its own. */
+static bool
+is_own_host(const struct session *s, const char *host)
+{
+	static const char *const any[] = { "", "*", "localhost", "127.0.0.1",
+	    "::1", "0.0.0.0", "::" };
+	char name[NAME_MAX_LEN];
+	size_t i;
+
+	for (i = 0; i < sizeof(any) / sizeof(any[0]); i++)
+		if (strcmp(host, any[i]) == 0)
+			return true;
+	return strcmp(host, s->name) == 0 ||
+	    (leash_host(host, name) && strcmp(name, s->name) == 0);
+}
+
+static struct session_listen *
+find_listen(struct session *s, uint16_t port)
+{
+	size_t i;
+
+	for (i = 0; i < s->nlistens; i++)
+		if (s->listens[i].port == port)
+			return &s->listens[i];
+	return NULL;
+}
+
+static bool
+not_its_own(struct session *s)
+{
+	unsigned untold;
+
+	if (refused(s->gateway, REFUSED_FOREIGN, &untold))
+		log_warn("%s: refused to listen: an agent listens under its "
+		    "own name only, a client not at all", s->name);
+	return false;
+}
+
+static bool
+stop_listening(struct session *s, struct session_listen *l)
+{
+	uint16_t port;
+
+	if (l == NULL)
+		return false;
+	port = l->port;
+	*l = s->listens[--s->nlistens];
+	if (port != 0)
+		agent_unexpose(s->agent, port);
+	return true;
+}
+
+bool
+route_listen(struct session *s, const struct address *at, bool cancel,
+    uint16_t *port)
+{
+	struct target t = { .port = at->port };
+	struct session_listen *l;
+
+	if (s->over || s->agent == NULL)
+		return not_its_own(s);
+	if (at->kind == ADDRESS_UNIX ? !read_path(s->gateway, at->path, &t) ||
+	    strcmp(t.name, s->name) != 0 : !is_own_host(s, at->host))
+		return not_its_own(s);
+	if (at->kind == ADDRESS_TCP && at->port == 0 && !cancel) {
+		t.port = PORT_CHOSEN_FIRST;
+		while (find_listen(s, t.port) != NULL)
+			t.port++;
+	}
+	l = find_listen(s, t.port);
+	if (cancel)
+		return stop_listening(s, l);
+	if (l != NULL || s->nlistens == LISTENS_MAX)
+		return false;
+	s->listens = xreallocarray(s->listens, s->nlistens + 1,
+	    sizeof(*s->listens));
+	l = &s->listens[s->nlistens++];
+	l->at = *at;
+	l->port = t.port;
+	if (at->kind == ADDRESS_TCP)
+		l->at.port = *port = t.port;
+	if (t.port != 0)
+		agent_expose(s->agent, t.port);
+	return true;
+}

@@ -1,0 +1,328 @@
+/* "charon serve": one loop with the sessions, the registry and the signals. */
+#include "config.h"
+
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "orthrus/base/file.h"
+#include "orthrus/base/log.h"
+#include "orthrus/base/mem.h"
+#include "orthrus/base/notify.h"
+#include "orthrus/conf/gateway.h"
+#include "orthrus/gateway/commands.h"
+#include "orthrus/gateway/state.h"
+#include "orthrus/relay/socket.h"
+#include "orthrus/ssh/session.h"
+#include "orthrus/transport/dial.h"
+#include "orthrus/transport/listener.h"
+
+#include "gateway.h"
+
+#define GRACE_MS 20000		/* from a connection to its login */
+#define ATTEMPTS 3
+#define UNAUTHENTICATED_MAX 100
+#define BUSY_PAUSE_MS 50
+#define SAVE_TICKS 4		/* of SWEEP_MS each: 1 s */
+#define DRAIN_TICKS 20		/* 5 s */
+
+struct serving {
+	struct gateway g;
+	struct gateway_config *config;
+	struct state *state;
+	struct event *tick, *sigterm, *sigint, *watchdog;
+	unsigned ticks, drain_ticks;
+	bool told_busy;			/* the registry's trouble was logged */
+	int code;
+};
+
+bool
+refused(struct gateway *g, enum refusal why, unsigned *untold)
+{
+	int64_t now = time(NULL);
+
+	g->refusals[why]++;
+	*untold = g->untold[why];
+	if (g->told_at[why] == now) {
+		g->untold[why]++;
+		return false;
+	}
+	g->told_at[why] = now;
+	g->untold[why] = 0;
+	return true;
+}
+
+/* --- the tick ------------------------------------------------------------- */
+
+/* Told when it begins and when it is over, not four times a second. */
+static void
+registry_trouble(struct serving *sv, const struct error *e)
+{
+	if (!sv->told_busy)
+		log_error("registry: %s", e->text);
+	sv->told_busy = true;
+}
+
+static void
+save(struct serving *sv)
+{
+	struct gateway *g = &sv->g;
+	struct error e;
+
+	if (agents_save(g->agents, &e) == -1) {
+		registry_trouble(sv, &e);
+		return;
+	}
+	if (g->revoked_dirty) {
+		if (state_write_revoked(sv->state, &e) == -1) {
+			registry_trouble(sv, &e);
+			return;
+		}
+		g->revoked_dirty = false;
+	}
+	sv->told_busy = false;
+}
+
+static void
+on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct serving *sv = arg;
+	struct error e;
+
+	(void)fd;
+	(void)what;
+	if (agents_update(sv->g.agents, &e) == -1)
+		registry_trouble(sv, &e);
+	sessions_sweep(&sv->g);
+	if (++sv->ticks % SAVE_TICKS == 0)
+		save(sv);
+	if (sv->g.stopping && ((TAILQ_EMPTY(&sv->g.sessions) &&
+	    sv->g.counters.open == 0) || ++sv->drain_ticks >= DRAIN_TICKS))
+		event_base_loopbreak(sv->g.base);
+}
+
+/* --- signals ------------------------------------------------------------------ */
+
+static void
+on_stop(evutil_socket_t sig, short what, void *arg)
+{
+	struct serving *sv = arg;
+	struct session *s;
+
+	(void)sig;
+	(void)what;
+	if (sv->g.stopping) {		/* asked twice: at once */
+		event_base_loopbreak(sv->g.base);
+		return;
+	}
+	sv->g.stopping = true;
+	log_info("stopping");
+	notify_send("STOPPING=1");
+	listener_free(sv->g.listener);
+	sv->g.listener = NULL;
+	TAILQ_FOREACH(s, &sv->g.sessions, next)
+		if (s->leash != NULL)
+			leash_drain(s->leash, "this gateway is stopping");
+}
+
+static void
+on_watchdog(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	notify_send("WATCHDOG=1");
+}
+
+static void
+watch_signals(struct serving *sv)
+{
+	uint64_t ms = notify_watchdog_ms();
+	struct timeval tv = { (time_t)(ms / 1000),
+	    (suseconds_t)(ms % 1000 * 1000) };
+	struct timeval sweep = { 0, SWEEP_MS * 1000 };
+
+	signal(SIGPIPE, SIG_IGN);
+	sv->sigterm = evsignal_new(sv->g.base, SIGTERM, on_stop, sv);
+	sv->sigint = evsignal_new(sv->g.base, SIGINT, on_stop, sv);
+	sv->watchdog = event_new(sv->g.base, -1, EV_PERSIST, on_watchdog, sv);
+	sv->tick = event_new(sv->g.base, -1, EV_PERSIST, on_tick, sv);
+	event_add(sv->sigterm, NULL);
+	event_add(sv->sigint, NULL);
+	event_add(sv->tick, &sweep);
+	if (ms > 0)
+		event_add(sv->watchdog, &tv);
+}
+
+/* --- life ----------------------------------------------------------------------- */
+
+static void
+on_accept(void *arg, int fd)
+{
+	struct gateway *g = arg;
+
+	acceptor_take(g->acceptor, fd);
+	if (acceptor_is_busy(g->acceptor))
+		listener_pause(g->listener, BUSY_PAUSE_MS);
+}
+
+static bool
+egress_ok(void *arg, const struct address *to, const struct sockaddr *resolved)
+{
+	const struct gateway *g = arg;
+
+	return egress_address_allowed(g->egress, g->negress, to->host,
+	    to->port, resolved);
+}
+
+static int
+make_runtime(struct gateway *g, struct error *e)
+{
+	char *path = xasprintf("%s/agents/x", g->runtime);
+	int rc = file_make_parents(path, e);
+
+	free(path);
+	return rc;
+}
+
+/* Each agent takes some descriptors: as many as we may have. */
+static void
+raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+static int
+start(struct serving *sv, struct error *e)
+{
+	const struct gateway_config *c = sv->config;
+	const struct acceptor_config limits = {
+		.host_key = c->host_key,
+		.version = "charon_" PACKAGE_VERSION,
+		.grace_ms = GRACE_MS, .attempts = ATTEMPTS,
+		.unauthenticated_max = UNAUTHENTICATED_MAX,
+		.dead_ms = (unsigned)c->timeout
+	};
+	struct gateway *g = &sv->g;
+	char text[ADDRESS_TEXT_MAX];
+
+	if ((g->base = event_base_new()) == NULL)
+		return error_set(e, EX_OSERR, "cannot make an event loop");
+	raise_descriptor_limit();
+	if ((sv->state = state_open(c, true, e)) == NULL ||
+	    state_lock(sv->state, e) == -1 ||
+	    (g->ca = ca_load(c->state, e)) == NULL || make_runtime(g, e) == -1)
+		return -1;
+	g->registry = sv->state->registry;
+	watch_signals(sv);
+	g->dialer = dialer_new(g->base);
+	dialer_set_filter(g->dialer, egress_ok, g);
+	g->acceptor = acceptor_new(g->base, &limits, ENROLL_USER,
+	    &session_events, g, e);
+	if (g->acceptor == NULL || registry_all_offline(g->registry, e) == -1)
+		return -1;
+	g->agents = agents_new(g);
+	if (agents_update(g->agents, e) == -1)
+		return -1;
+	g->listener = listener_new(g->base, &c->ssh_listen, on_accept, g, e);
+	if (g->listener == NULL)
+		return -1;
+	log_info("listening on %s, %zu agents registered",
+	    address_format(&c->ssh_listen, text), agents_count(g->agents));
+	notify_send("READY=1\nSTATUS=listening");
+	return 0;
+}
+
+static void
+finish(struct serving *sv)
+{
+	struct event *events[] = { sv->tick, sv->sigterm, sv->sigint,
+	    sv->watchdog };
+	struct gateway *g = &sv->g;
+	struct session *s;
+	struct error e;
+	size_t i;
+
+	listener_free(g->listener);
+	gateway_end_streams(g);
+	/* Their ends are told from the loop. */
+	TAILQ_FOREACH(s, &g->sessions, next)
+		session_end(s, "this gateway has stopped");
+	if (g->base != NULL)
+		event_base_loop(g->base, EVLOOP_NONBLOCK);
+	if (g->agents != NULL && (agents_save(g->agents, &e) == -1 ||
+	    registry_all_offline(g->registry, &e) == -1))
+		log_error("registry: %s", e.text);
+	agents_free(g->agents);
+	acceptor_free(g->acceptor);
+	dialer_free(g->dialer);
+	socket_endpoints_end();
+	for (i = 0; i < sizeof(events) / sizeof(events[0]); i++)
+		if (events[i] != NULL)
+			event_free(events[i]);
+	if (g->base != NULL)
+		event_base_free(g->base);
+	ca_free(g->ca);
+	state_close(sv->state);
+	gateway_config_free(sv->config);
+}
+
+static void
+report(void *arg, const char *line)
+{
+	(void)arg;
+	fprintf(stderr, "%s\n", line);
+}
+
+int
+cmd_serve(int argc, char **argv)
+{
+	struct serving sv;
+	struct gateway *g = &sv.g;
+	struct error e;
+
+	memset(&sv, 0, sizeof(sv));
+	if (wants_help(argc, argv)) {
+		printf("usage: charon serve [options]\n\nRuns the gateway: an "
+		    "SSH server for agents and clients.\n\n");
+		gateway_config_usage(stdout);
+		return 0;
+	}
+	sv.config = gateway_config_load(argc, argv, report, NULL, &sv.code);
+	if (sv.config == NULL)
+		return sv.code;
+	log_setup(sv.config->log_level, sv.config->log_format);
+	session_library_init();
+	TAILQ_INIT(&g->sessions);
+	LIST_INIT(&g->streams);
+	g->runtime = sv.config->runtime;
+	g->heartbeat_ms = (uint32_t)sv.config->heartbeat;
+	g->timeout_ms = (uint32_t)sv.config->timeout;
+	g->certificate_lifetime = sv.config->certificate_lifetime;
+	g->renew_before = sv.config->renew_before;
+	g->docker_tcp = sv.config->docker_tcp;
+	g->enabled = sv.config->enabled;
+	g->egress = sv.config->egress;
+	g->negress = sv.config->negress;
+	if (start(&sv, &e) == -1) {
+		log_error("%s", e.text);
+		sv.code = e.code;
+	} else
+		event_base_dispatch(g->base);
+	finish(&sv);
+	return sv.code;
+}

@@ -1,0 +1,270 @@
+/*
+ * Those who are connected: agents, clients, and those that enrol.  What the
+ * acceptor tells of their sessions, and when a session must end.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "orthrus/base/log.h"
+#include "orthrus/base/mem.h"
+#include "orthrus/base/text.h"
+
+#include "gateway.h"
+
+#define ENROLL_MS 20000		/* for an enrolment from its login on */
+#define NO_SHELL "charon: no shell or commands here; use ssh -N with -L, -D, " \
+    "-W or -R\r\n"
+
+static uint64_t
+now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+/* --- the beginning --------------------------------------------------------- */
+
+static void
+on_pong(void *arg, bool ok, uint16_t port)
+{
+	struct session *s = arg;
+
+	(void)ok;		/* a refusal is an answer */
+	(void)port;
+	s->pinged_at = 0;
+}
+
+static void
+ping(struct session *s)
+{
+	s->pinged_at = now_ms();
+	mux_ping(inbound_mux(s->in), on_pong, s);
+}
+
+static void
+agent_is_up(struct session *s)
+{
+	struct gateway *g = s->gateway;
+	struct agent *a = agents_find(g->agents, s->name);
+	struct error e;
+
+	if (a == NULL || a->id != s->id) {	/* removed meanwhile */
+		session_end(s, "removed from this gateway");
+		return;
+	}
+	if (a->session != NULL) {
+		log_info("agent %s: a new session takes over", a->name);
+		session_end(a->session,
+		    "displaced by a newer session of this agent");
+	}
+	s->agent = a;
+	agent_set_session(a, s);
+	if (registry_logged_in(g->registry, s->id, s->serial, &e) == -1)
+		log_error("agent %s: %s", s->name, e.text);
+	else
+		g->revoked_dirty = true;
+}
+
+static void
+client_is_up(struct session *s)
+{
+	struct error e;
+
+	log_info("client %s logged in from %s", s->name, inbound_peer(s->in));
+	if (s->serial == 0)
+		return;
+	if (registry_logged_in(s->gateway->registry, s->id, s->serial,
+	    &e) == -1)
+		log_error("client %s: %s", s->name, e.text);
+	else
+		s->gateway->revoked_dirty = true;
+}
+
+static void
+on_up(void *arg, struct inbound *in)
+{
+	struct gateway *g = arg;
+	struct session *s = inbound_data(in);
+
+	TAILQ_INSERT_TAIL(&g->sessions, s, next);
+	g->nsessions[s->kind]++;
+	s->since = now_ms();
+	ping(s);		/* for the round-trip time */
+	if (s->kind == SESSION_AGENT)
+		agent_is_up(s);
+	else if (s->kind == SESSION_CLIENT)
+		client_is_up(s);
+}
+
+/* --- the end ---------------------------------------------------------------- */
+
+/* What others see of it is gone at once. */
+static void
+detach(struct session *s)
+{
+	struct agent *a = s->agent;
+
+	s->over = true;
+	if (s->leash != NULL)
+		leash_free(s->leash);
+	s->leash = NULL;
+	s->agent = NULL;
+	s->nlistens = 0;
+	if (a != NULL)
+		agent_set_session(a, NULL);
+}
+
+void
+session_end(struct session *s, const char *why)
+{
+	if (s->over)
+		return;
+	detach(s);
+	inbound_end(s->in, why);
+}
+
+static void
+on_ended(void *arg, struct inbound *in, const struct error *why)
+{
+	static const char *const kinds[] = { "agent", "client", "enrolment" };
+	struct gateway *g = arg;
+	struct session *s = inbound_data(in);
+
+	log_info("%s%s%s: session ended: %s", kinds[s->kind],
+	    s->name[0] != '\0' ? " " : "", s->name, why->text);
+	detach(s);
+	mux_forget(inbound_mux(in), s);
+	TAILQ_REMOVE(&g->sessions, s, next);
+	g->nsessions[s->kind]--;
+	enroll_free(s->enrolment);
+	auth_key_wipe(&s->auth);
+	free(s->listens);
+	free(s->allow);
+	free(s);
+}
+
+void
+sessions_revoke(struct gateway *g, uint64_t id, const char *why)
+{
+	struct session *s;
+
+	TAILQ_FOREACH(s, &g->sessions, next)
+		if (s->id == id)
+			session_end(s, why);
+}
+
+void
+sessions_update(struct gateway *g, const struct peer *p)
+{
+	struct session *s;
+
+	TAILQ_FOREACH(s, &g->sessions, next)
+		if (s->id == p->id && strcmp(s->allow, p->allow) != 0) {
+			free(s->allow);
+			s->allow = xstrdup(p->allow);
+		}
+}
+
+static void
+look_after(struct session *s, uint64_t now)
+{
+	const struct gateway *g = s->gateway;
+	uint64_t silent = now - inbound_heard_at(s->in);
+
+	if (s->over)
+		return;
+	/* The next look is SWEEP_MS away, and would be too late. */
+	if (silent + SWEEP_MS >= g->timeout_ms)
+		session_end(s, "no sign of life");
+	else if (s->kind == SESSION_ENROLL && now - s->since > ENROLL_MS)
+		session_end(s, "enrolment took too long");
+	/* An agent with a leash speaks by itself. */
+	else if (silent >= g->heartbeat_ms && s->pinged_at == 0)
+		ping(s);
+}
+
+void
+sessions_sweep(struct gateway *g)
+{
+	struct session *s;
+	uint64_t now = now_ms();
+
+	TAILQ_FOREACH(s, &g->sessions, next)
+		look_after(s, now);
+}
+
+/* --- what they ask for ------------------------------------------------------- */
+
+static void
+on_direct(void *arg, struct inbound *in, struct channel *ch,
+    const struct address *to)
+{
+	(void)arg;
+	route_direct(inbound_data(in), ch, to);
+}
+
+static bool
+on_listen(void *arg, struct inbound *in, const struct address *at, bool cancel,
+    uint16_t *port)
+{
+	(void)arg;
+	return route_listen(inbound_data(in), at, cancel, port);
+}
+
+static bool
+subsystem_is(const uint8_t *p, size_t len, const char *name)
+{
+	struct wire w;
+
+	wire_init(&w, p, len);
+	return wire_is(&w, name) && !w.bad;
+}
+
+/* Terminals and environments are set up before what they are for. */
+static bool
+on_request(void *arg, struct channel *ch, const char *type, const uint8_t *p,
+    size_t len)
+{
+	struct session *s = arg;
+	unsigned untold;
+
+	if (s->over)
+		return false;
+	if (strcmp(type, "subsystem") == 0) {
+		if (s->kind != SESSION_ENROLL &&
+		    subsystem_is(p, len, LEASH_SUBSYSTEM))
+			return leash_open(s, ch);
+		if (s->kind == SESSION_ENROLL &&
+		    subsystem_is(p, len, ENROLL_SUBSYSTEM))
+			return enroll_open(s, ch);
+	}
+	if (strcmp(type, "pty-req") == 0 || strcmp(type, "env") == 0)
+		return false;
+	if (refused(s->gateway, REFUSED_REQUEST, &untold)) {
+		char shown[80];
+
+		text_escape(shown, sizeof(shown), type, TEXT_PLAIN);
+		log_info("%s: refused a request on a session channel: %s",
+		    s->name, shown);
+	}
+	channel_say(ch, NO_SHELL);
+	return false;
+}
+
+static void
+on_session(void *arg, struct inbound *in, struct channel *ch)
+{
+	(void)arg;
+	channel_accept(ch);
+	channel_on_request(ch, on_request, inbound_data(in));
+}
+
+const struct acceptor_events session_events = {
+	login_key, login_password, on_up, on_ended, on_direct, on_session,
+	on_listen
+};

@@ -1,0 +1,323 @@
+/*
+ * Streams: somebody's end (a socket of this machine, a client's channel, a
+ * Muzzle) joined with what it wants, as soon as that is there.
+ */
+#include "config.h"
+
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "orthrus/base/mem.h"
+#include "orthrus/relay/relay.h"
+#include "orthrus/relay/socket.h"
+#include "orthrus/transport/dial.h"
+
+#include "canned.h"
+#include "gateway.h"
+
+#define OPEN_SECONDS 30		/* for the agent to connect to its target */
+#define DIAL_MS 10000		/* egress */
+#define CANNED_SECONDS 5	/* for somebody to take a refusal and go */
+
+struct stream {
+	LIST_ENTRY(stream) next;
+	struct gateway *gateway;
+	struct agent *agent;		/* whose Muzzle serves it, or NULL */
+	int fd;				/* who asks: a socket, or -1 ... */
+	struct channel *from;		/* ... a channel, or NULL ... */
+	/* ... or a Muzzle, which is told of the result. */
+	void (*connected)(void *to, int fd, const char *why);
+	void *to;
+	const char *why;		/* it cannot be had */
+	struct channel *opening;	/* to the agent */
+	struct dial *dial;		/* egress */
+	struct relay *relay;
+	struct event *timer;
+};
+
+/* --- life ------------------------------------------------------------- */
+
+static void
+finalize(struct event *ev, void *arg)
+{
+	(void)ev;
+	free(arg);
+}
+
+static void
+stream_end(struct stream *st)
+{
+	if (st->opening != NULL)
+		channel_cancel(st->opening);
+	if (st->dial != NULL)
+		dial_cancel(st->dial);
+	if (st->fd != -1)
+		close(st->fd);
+	LIST_REMOVE(st, next);
+	st->gateway->counters.open--;
+	event_del(st->timer);
+	event_free_finalize(0, st->timer, finalize);
+}
+
+static void
+on_done(void *arg, uint64_t out, uint64_t in)
+{
+	struct stream *st = arg;
+
+	st->gateway->counters.bytes_out += out;
+	st->gateway->counters.bytes_in += in;
+	st->relay = NULL;
+	stream_end(st);
+}
+
+/* The end that was asked for is there. */
+static void
+join(struct stream *st, struct endpoint *wanted)
+{
+	struct endpoint *mine;
+
+	event_del(st->timer);
+	if (st->from != NULL) {
+		channel_on_gone(st->from, NULL, NULL);
+		channel_accept(st->from);
+		mine = channel_endpoint(st->from);
+	} else
+		mine = socket_endpoint_new(st->gateway->base, st->fd, NULL, 0);
+	st->from = NULL;
+	st->fd = -1;
+	st->relay = relay_start(wanted, mine, on_done, st);
+}
+
+/* It cannot be had: said in the words of whoever asked. */
+static void
+give_up(struct stream *st, enum open_failure reason, const char *why)
+{
+	struct endpoint *ep;
+	struct timeval tv = { CANNED_SECONDS, 0 };
+
+	if (st->connected != NULL) {
+		st->connected(st->to, -1, why);
+		stream_end(st);
+		return;
+	}
+	if (st->from != NULL) {
+		channel_refuse(st->from, reason, why);
+		stream_end(st);
+		return;
+	}
+	ep = canned_endpoint_new(xasprintf("HTTP/1.1 502 Bad Gateway\r\n"
+	    "Content-Type: text/plain\r\nContent-Length: %zu\r\n"
+	    "Connection: close\r\n\r\n%s\n", strlen(why) + 1, why));
+	join(st, ep);
+	evtimer_add(st->timer, &tv);
+	relay_readable(ep);
+}
+
+static void
+on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct stream *st = arg;
+
+	(void)fd;
+	(void)what;
+	if (st->relay != NULL) {
+		relay_abort(st->relay);
+		return;
+	}
+	if (st->why == NULL) {
+		st->why = "the agent's target did not answer in time";
+		channel_cancel(st->opening);
+		st->opening = NULL;
+	}
+	give_up(st, OPEN_CONNECT_FAILED, st->why);
+}
+
+/* The client's session ended before there was an answer for its channel. */
+static void
+on_gone(void *arg)
+{
+	struct stream *st = arg;
+
+	st->from = NULL;
+	stream_end(st);
+}
+
+static struct stream *
+stream_new(struct gateway *g, int fd, struct channel *ch)
+{
+	struct stream *st = xcalloc(1, sizeof(*st));
+
+	st->gateway = g;
+	st->fd = fd;
+	st->from = ch;
+	st->timer = evtimer_new(g->base, on_timer, st);
+	LIST_INSERT_HEAD(&g->streams, st, next);
+	g->counters.open++;
+	g->counters.total++;
+	if (ch != NULL)
+		channel_on_gone(ch, on_gone, st);
+	return st;
+}
+
+/* --- to an agent --------------------------------------------------------- */
+
+/* A Muzzle wants a descriptor: one end of a pair, the other is joined. */
+static bool
+hand_to_muzzle(struct stream *st)
+{
+	int fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
+	    fds) == -1) {
+		give_up(st, OPEN_CONNECT_FAILED, strerror(errno));
+		return false;
+	}
+	st->connected(st->to, fds[0], NULL);
+	st->connected = NULL;
+	st->fd = fds[1];
+	return true;
+}
+
+static void
+on_opened(void *arg, enum open_failure reason, const char *text)
+{
+	struct stream *st = arg;
+	struct channel *ch = st->opening;
+
+	st->opening = NULL;
+	if (reason != OPEN_OK) {
+		/* The agent's own words are about its own address. */
+		(void)text;
+		give_up(st, OPEN_CONNECT_FAILED,
+		    "the agent could not connect to it");
+		return;
+	}
+	if (st->connected == NULL || hand_to_muzzle(st))
+		join(st, channel_endpoint(ch));
+	else
+		channel_endpoint(ch)->ops->close(channel_endpoint(ch), true);
+}
+
+static const struct session_listen *
+find_listen(const struct agent *a, uint16_t port)
+{
+	const struct session *s = a->session;
+	size_t i;
+
+	for (i = 0; i < s->nlistens; i++)
+		if (s->listens[i].port == port)
+			return &s->listens[i];
+	return NULL;
+}
+
+/* Asks the agent; what is refused at once is told from the loop. */
+static void
+open_at_agent(struct stream *st, struct agent *a, uint16_t port)
+{
+	struct timeval tv = { OPEN_SECONDS, 0 }, now = { 0, 0 };
+	const struct session_listen *l = NULL;
+
+	if (a->session == NULL)
+		st->why = "the agent is not connected";
+	else if ((l = find_listen(a, port)) == NULL)
+		st->why = port == 0 ? "the agent does not share its Docker "
+		    "socket" : "the agent does not offer this port";
+	else if ((st->opening = mux_open_forwarded(inbound_mux(a->session->in),
+	    &l->at, on_opened, st)) == NULL)
+		st->why = "the agent has too many channels";
+	evtimer_add(st->timer, st->opening != NULL ? &tv : &now);
+}
+
+void
+stream_to_agent(struct agent *a, uint16_t port, int fd, struct channel *ch)
+{
+	open_at_agent(stream_new(a->gateway, fd, ch), a, port);
+}
+
+static void *
+way_connect(void *arg, void (*connected)(void *to, int fd, const char *why),
+    void *to)
+{
+	struct agent *a = arg;
+	struct stream *st = stream_new(a->gateway, -1, NULL);
+
+	st->connected = connected;
+	st->to = to;
+	open_at_agent(st, a, 0);
+	return st;
+}
+
+static void
+way_cancel(void *handle)
+{
+	stream_end(handle);
+}
+
+const struct muzzle_way stream_way = { way_connect, way_cancel, NULL };
+
+void
+stream_to_docker(struct agent *a, int fd, struct channel *ch)
+{
+	struct stream *st = stream_new(a->gateway, fd, ch);
+
+	st->agent = a;
+	join(st, muzzle_endpoint_new(a->muzzle));
+}
+
+void
+agent_end_streams(struct agent *a)
+{
+	struct stream *st, *following;
+
+	for (st = LIST_FIRST(&a->gateway->streams); st != NULL;
+	    st = following) {
+		following = LIST_NEXT(st, next);
+		if (st->agent == a && st->relay != NULL)
+			relay_abort(st->relay);
+	}
+}
+
+/* --- egress ---------------------------------------------------------------- */
+
+static void
+on_dialled(void *arg, int fd, int error)
+{
+	struct stream *st = arg;
+
+	st->dial = NULL;
+	if (fd == -1) {
+		give_up(st, error == EACCES ? OPEN_PROHIBITED :
+		    OPEN_CONNECT_FAILED, error == EACCES ?
+		    "not allowed here" : dial_strerror(error));
+		return;
+	}
+	join(st, socket_endpoint_new(st->gateway->base, fd, NULL, 0));
+}
+
+void
+stream_dial(struct gateway *g, const struct address *to, struct channel *ch)
+{
+	struct stream *st = stream_new(g, -1, ch);
+
+	st->dial = dial_start(g->dialer, to, DIAL_MS, on_dialled, st);
+}
+
+void
+gateway_end_streams(struct gateway *g)
+{
+	struct stream *st;
+
+	while ((st = LIST_FIRST(&g->streams)) != NULL) {
+		if (st->relay != NULL)
+			relay_abort(st->relay);
+		else
+			give_up(st, OPEN_CONNECT_FAILED, "shutting down");
+	}
+}

@@ -1,0 +1,160 @@
+/*
+ * The host key and the algorithms of a server, and the limits on those who
+ * have connected but not logged in.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "orthrus/base/mem.h"
+#include "orthrus/ssh/identity.h"
+#include "orthrus/ssh/selftest.h"
+
+#include "inbound_private.h"
+
+#define YOUNG_MS 1000		/* a login over a long link takes so long */
+
+/*
+ * Modern algorithms only, as session.c's: Ed25519, X25519, authenticated
+ * encryption.
+ */
+static int
+set_options(struct acceptor *a, ssh_key key)
+{
+	static const char kex[] = "curve25519-sha256,"
+	    "curve25519-sha256@libssh.org";
+	static const char mac[] = "hmac-sha2-256-etm@openssh.com,"
+	    "hmac-sha2-512-etm@openssh.com";
+	const char *ciphers = cipher_preference();
+	bool off = false;
+
+	return ssh_bind_options_set(a->bind, SSH_BIND_OPTIONS_PROCESS_CONFIG,
+	    &off) |
+	    ssh_bind_options_set(a->bind, SSH_BIND_OPTIONS_BANNER,
+	    a->config.version) |
+	    ssh_bind_options_set(a->bind, SSH_BIND_OPTIONS_KEY_EXCHANGE, kex) |
+	    ssh_bind_options_set(a->bind, SSH_BIND_OPTIONS_CIPHERS_C_S,
+	    ciphers) |
+	    ssh_bind_options_set(a->bind, SSH_BIND_OPTIONS_CIPHERS_S_C,
+	    ciphers) |
+	    ssh_bind_options_set(a->bind, SSH_BIND_OPTIONS_HMAC_C_S, mac) |
+	    ssh_bind_options_set(a->bind, SSH_BIND_OPTIONS_HMAC_S_C, mac) |
+	    ssh_bind_options_set(a->bind, SSH_BIND_OPTIONS_HOSTKEY_ALGORITHMS,
+	    "ssh-ed25519") |
+	    ssh_bind_options_set(a->bind,
+	    SSH_BIND_OPTIONS_PUBKEY_ACCEPTED_KEY_TYPES,
+	    "ssh-ed25519-cert-v01@openssh.com,ssh-ed25519") |
+	    /* The last one: from here on the key is the bind's. */
+	    ssh_bind_options_set(a->bind, SSH_BIND_OPTIONS_IMPORT_KEY, key);
+}
+
+/* identity_load() looks at what could be wrong with the file. */
+static int
+load_host_key(struct acceptor *a, struct error *e)
+{
+	struct identity *id = identity_load(a->config.host_key, e);
+	ssh_key key = NULL;
+
+	if (id == NULL) {
+		error_prefix(e, "host key");
+		return -1;
+	}
+	identity_free(id);
+	if (ssh_pki_import_privkey_file(a->config.host_key, NULL, NULL, NULL,
+	    &key) != SSH_OK)
+		return error_set(e, EX_CONFIG, "cannot read the host key %s",
+		    a->config.host_key);
+	if (set_options(a, key) != 0)
+		return error_set(e, EX_SOFTWARE, "libssh refuses our options: "
+		    "%s", ssh_get_error(a->bind));
+	return 0;
+}
+
+struct acceptor *
+acceptor_new(struct event_base *base, const struct acceptor_config *config,
+    const char *password_user, const struct acceptor_events *events, void *arg,
+    struct error *e)
+{
+	struct acceptor *a = xcalloc(1, sizeof(*a));
+
+	a->base = base;
+	a->config = *config;
+	a->password_user = password_user;
+	a->events = *events;
+	a->arg = arg;
+	TAILQ_INIT(&a->waiting);
+	TAILQ_INIT(&a->sessions);
+	if ((a->bind = ssh_bind_new()) == NULL)
+		abort();
+	if (load_host_key(a, e) == -1) {
+		acceptor_free(a);
+		return NULL;
+	}
+	return a;
+}
+
+void
+acceptor_free(struct acceptor *a)
+{
+	struct inbound *in;
+
+	if (a == NULL)
+		return;
+	while ((in = TAILQ_FIRST(&a->waiting)) != NULL)
+		inbound_free(in);
+	while ((in = TAILQ_FIRST(&a->sessions)) != NULL)
+		inbound_free(in);
+	ssh_bind_free(a->bind);
+	free(a);
+}
+
+/*
+ * The oldest that has not said a word makes room, else the oldest of all: who
+ * only holds connections open gains nothing, whoever logs in is let finish.
+ */
+static void
+make_room(struct acceptor *a)
+{
+	struct inbound *in;
+
+	if (a->counters.unauthenticated < a->config.unauthenticated_max)
+		return;
+	TAILQ_FOREACH(in, &a->waiting, next)
+		if (!inbound_speaks(in))
+			break;
+	if (in == NULL)
+		in = TAILQ_FIRST(&a->waiting);
+	a->counters.dropped++;
+	inbound_free(in);
+}
+
+bool
+acceptor_is_busy(const struct acceptor *a)
+{
+	const struct inbound *in;
+
+	if (a->counters.unauthenticated < a->config.unauthenticated_max)
+		return false;
+	TAILQ_FOREACH(in, &a->waiting, next)
+		if (!inbound_speaks(in) ||
+		    inbound_now() - in->accepted_at > YOUNG_MS)
+			return false;
+	return true;
+}
+
+void
+acceptor_take(void *arg, int fd)
+{
+	struct acceptor *a = arg;
+
+	make_room(a);
+	a->counters.accepted++;
+	inbound_new(a, fd);
+}
+
+void
+acceptor_counters(const struct acceptor *a, struct acceptor_counters *out)
+{
+	*out = a->counters;
+}

@@ -1,0 +1,69 @@
+/* What acceptor.c (all of them) and inbound.c (one session) share. */
+#ifndef ORTHRUS_SSH_INBOUND_PRIVATE_H
+#define ORTHRUS_SSH_INBOUND_PRIVATE_H
+
+#include <sys/queue.h>
+
+#include <libssh/libssh.h>
+#include <libssh/callbacks.h>
+#include <libssh/server.h>
+
+#include "orthrus/ssh/inbound.h"
+
+enum inbound_step {
+	INBOUND_HANDSHAKE,	/* exchanging keys */
+	INBOUND_LOGIN,
+	INBOUND_UP,
+	INBOUND_ENDED
+};
+
+struct inbound {
+	TAILQ_ENTRY(inbound) next;	/* in waiting, or in sessions */
+	struct acceptor *acceptor;
+	enum inbound_step step;
+	bool logged_in;			/* in the list of sessions */
+	bool announced;			/* up() was called */
+	int fd;
+	ssh_session ssh;
+	struct ssh_server_callbacks_struct callbacks;
+	struct mux *mux;
+	struct pump *pump;
+	struct event *ready;		/* during the handshake */
+	struct event *timer;		/* grace; then soon, for up() and ended() */
+	uint64_t accepted_at;		/* ms */
+	unsigned failures, requests;
+	const char *goodbye;		/* told to the client, or NULL */
+	struct error why;
+	char user[INBOUND_USER_MAX], peer[INBOUND_PEER_MAX];
+	void *data;
+};
+
+TAILQ_HEAD(inbound_list, inbound);
+
+struct acceptor {
+	struct event_base *base;
+	struct acceptor_config config;
+	const char *password_user;
+	struct acceptor_events events;
+	void *arg;
+	ssh_bind bind;
+	struct inbound_list waiting;	/* not logged in, oldest first */
+	struct inbound_list sessions;
+	struct acceptor_counters counters;
+};
+
+/* inbound.c */
+void inbound_new(struct acceptor *a, int fd);
+void inbound_free(struct inbound *in);
+/* It has sent its identification, at least. */
+bool inbound_speaks(const struct inbound *in);
+uint64_t inbound_now(void);
+
+/* login.c */
+void login_init(struct inbound *in);
+void inbound_fail(struct inbound *in, const char *goodbye, const char *fmt,
+    ...) __attribute__((format(printf, 3, 4)));
+/* The login has succeeded: up() follows from the loop. */
+void inbound_logged_in(struct inbound *in);
+
+#endif

@@ -1,0 +1,153 @@
+/*
+ * The server's half of the login (RFC 4252): which requests libssh gets to
+ * see, what their owner says to keys and passwords, and when it is enough.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "orthrus/proto/wire.h"
+
+#include "inbound_private.h"
+#include "mux_private.h"
+
+#define REQUESTS_MAX 32		/* of any kind: questions are free only so long */
+#define BLOB_TEXT_MAX 8192	/* base64 of a key that is looked at */
+#define TOO_MANY "Too many authentication failures"
+
+static void
+refused(struct inbound *in)
+{
+	in->acceptor->counters.refused++;
+	if (++in->failures >= in->acceptor->config.attempts)
+		inbound_fail(in, TOO_MANY, "%s", TOO_MANY);
+}
+
+static bool
+may_password(const struct inbound *in, const char *user)
+{
+	return in->acceptor->password_user != NULL &&
+	    strcmp(user, in->acceptor->password_user) == 0;
+}
+
+/*
+ * libssh is shown what we mean to serve and nothing else: not its GSSAPI, not
+ * its keyboard-interactive, not its parsers of other keys.
+ */
+static bool
+may_pass(struct inbound *in, const uint8_t *p, size_t len)
+{
+	char user[INBOUND_USER_MAX], method[16], type[64];
+	struct wire w;
+	bool password;
+
+	wire_init(&w, p, len);
+	wire_text(&w, user, sizeof(user));
+	if (!wire_is(&w, "ssh-connection") || w.bad)
+		return false;
+	password = may_password(in, user);
+	wire_text(&w, method, sizeof(method));
+	ssh_set_auth_methods(in->ssh, password ? SSH_AUTH_METHOD_PASSWORD :
+	    SSH_AUTH_METHOD_PUBLICKEY);
+	if (w.bad || user[0] == '\0')
+		return false;
+	if (strcmp(method, "none") == 0)
+		return true;
+	if (strcmp(method, "password") == 0)
+		return password;
+	if (strcmp(method, "publickey") != 0 || password)
+		return false;
+	wire_bool(&w);
+	wire_text(&w, type, sizeof(type));
+	return !w.bad && (strcmp(type, "ssh-ed25519") == 0 ||
+	    strcmp(type, "ssh-ed25519-cert-v01@openssh.com") == 0);
+}
+
+static bool
+on_request(void *arg, const uint8_t *p, size_t len)
+{
+	struct inbound *in = arg;
+
+	if (in->step != INBOUND_LOGIN)
+		return false;
+	if (++in->requests > REQUESTS_MAX) {
+		inbound_fail(in, TOO_MANY, "%s", TOO_MANY);
+		return false;
+	}
+	if (may_pass(in, p, len))
+		return true;
+	mux_login_failed(in->mux, "publickey");
+	refused(in);
+	return false;
+}
+
+static int
+succeed(struct inbound *in, const char *user)
+{
+	memcpy(in->user, user, strnlen(user, sizeof(in->user) - 1));
+	inbound_logged_in(in);
+	return SSH_AUTH_SUCCESS;
+}
+
+static int
+on_password(ssh_session session, const char *user, const char *password,
+    void *arg)
+{
+	struct inbound *in = arg;
+	const struct acceptor *a = in->acceptor;
+
+	(void)session;
+	if (in->step == INBOUND_LOGIN && may_password(in, user) &&
+	    a->events.password(a->arg, in, password))
+		return succeed(in, user);
+	refused(in);
+	return SSH_AUTH_DENIED;
+}
+
+static bool
+ask_owner(struct inbound *in, const char *user, ssh_key key, bool proven)
+{
+	const struct acceptor *a = in->acceptor;
+	uint8_t blob[BLOB_TEXT_MAX];
+	char *text = NULL;
+	size_t len;
+	bool ok;
+
+	ok = ssh_pki_export_pubkey_base64(key, &text) == SSH_OK &&
+	    sodium_base642bin(blob, sizeof(blob), text, strlen(text), NULL,
+	    &len, NULL, sodium_base64_VARIANT_ORIGINAL) == 0 &&
+	    a->events.key(a->arg, in, user, blob, len, proven);
+	ssh_string_free_char(text);
+	return ok;
+}
+
+/* Only a signature logs in; what was only asked is asked again then. */
+static int
+on_key(ssh_session session, const char *user, struct ssh_key_struct *key,
+    char state, void *arg)
+{
+	struct inbound *in = arg;
+	bool proven = state == SSH_PUBLICKEY_STATE_VALID;
+
+	(void)session;
+	if (in->step == INBOUND_LOGIN &&
+	    (proven || state == SSH_PUBLICKEY_STATE_NONE) &&
+	    ask_owner(in, user, key, proven))
+		return proven ? succeed(in, user) : SSH_AUTH_SUCCESS;
+	refused(in);
+	return SSH_AUTH_DENIED;
+}
+
+void
+login_init(struct inbound *in)
+{
+	in->callbacks.userdata = in;
+	in->callbacks.auth_password_function = on_password;
+	in->callbacks.auth_pubkey_function = on_key;
+	ssh_callbacks_init(&in->callbacks);
+	ssh_set_server_callbacks(in->ssh, &in->callbacks);
+	mux_logins(in->mux, on_request);
+}
