@@ -42,4 +42,5 @@ noinst_HEADERS += \
 	include/orthrus/agent/commands.h \
 	include/orthrus/agent/control.h \
 	include/orthrus/gateway/ca.h \
-	include/orthrus/gateway/registry.h
+	include/orthrus/gateway/registry.h \
+	include/orthrus/gateway/state.h

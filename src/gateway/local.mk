@@ -8,6 +8,8 @@ gateway_sources = \
 	src/gateway/endpoint.c \
 	src/gateway/enroll.c \
 	src/gateway/gateway.h \
+	src/gateway/key_file.c \
+	src/gateway/key_file.h \
 	src/gateway/leash.c \
 	src/gateway/login.c \
 	src/gateway/registry.c \
@@ -19,6 +21,7 @@ gateway_sources = \
 	src/gateway/registry_sql.c \
 	src/gateway/route.c \
 	src/gateway/session.c \
+	src/gateway/state.c \
 	src/gateway/stream.c
 liborthrus_a_SOURCES += $(gateway_sources)
 endif

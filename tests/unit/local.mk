@@ -51,6 +51,26 @@ tests_unit_test_egress_SOURCES = tests/unit/test_egress.c
 tests_unit_test_egress_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_egress_LDADD = $(unit_ldadd)
 
+unit_tests += tests/unit/test_auth_key
+tests_unit_test_auth_key_SOURCES = tests/unit/test_auth_key.c
+tests_unit_test_auth_key_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_auth_key_LDADD = $(unit_ldadd)
+
+unit_tests += tests/unit/test_key_text
+tests_unit_test_key_text_SOURCES = tests/unit/test_key_text.c
+tests_unit_test_key_text_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_key_text_LDADD = $(unit_ldadd)
+
+unit_tests += tests/unit/test_certificate
+tests_unit_test_certificate_SOURCES = tests/unit/test_certificate.c
+tests_unit_test_certificate_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_certificate_LDADD = $(unit_ldadd)
+
+unit_tests += tests/unit/test_leash
+tests_unit_test_leash_SOURCES = tests/unit/test_leash.c
+tests_unit_test_leash_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_leash_LDADD = $(unit_ldadd)
+
 unit_tests += tests/unit/test_config
 tests_unit_test_config_SOURCES = tests/unit/test_config.c
 tests_unit_test_config_CPPFLAGS = $(unit_cppflags)
@@ -103,6 +123,12 @@ unit_tests += tests/unit/test_relay
 tests_unit_test_relay_SOURCES = tests/unit/test_relay.c $(memory_sources)
 tests_unit_test_relay_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_relay_LDADD = $(unit_ldadd)
+
+unit_tests += tests/unit/test_frames
+tests_unit_test_frames_SOURCES = tests/unit/test_frames.c $(memory_sources)
+tests_unit_test_frames_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_frames_LDADD = $(unit_ldadd)
+tests_unit_test_frames_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=event_add
 
 unit_tests += tests/unit/test_socket
 tests_unit_test_socket_SOURCES = tests/unit/test_socket.c $(memory_sources)
