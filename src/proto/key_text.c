@@ -20,6 +20,7 @@
 #define PEM_MAX (16 * 1024)
 #define PRIVATE_MAGIC "openssh-key-v1"	/* its NUL belongs to it */
 #define PRIVATE_BLOCK 8			/* of the cipher "none" */
+#define PRIVATE_PAD_MAX 16		/* libssh fills up blocks of 16 */
 
 void
 key_blob_write(const uint8_t key[ED25519_KEY_LEN], uint8_t out[KEY_BLOB_LEN])
@@ -152,7 +153,7 @@ read_secret(const uint8_t *p, size_t len, const uint8_t key[ED25519_KEY_LEN],
 		if (wire_u8(&w) != pad)
 			return damaged(e);
 	crypto_sign_seed_keypair(public, secret, pair);
-	if (w.bad || pad > PRIVATE_BLOCK || sodium_memcmp(secret, pair, 64) !=
+	if (w.bad || pad > PRIVATE_PAD_MAX || sodium_memcmp(secret, pair, 64) !=
 	    0 || memcmp(public, key, ED25519_KEY_LEN) != 0)
 		return damaged(e);
 	return 0;

@@ -176,6 +176,43 @@ tests_unit_test_channel_SOURCES = tests/unit/test_channel.c $(mux_sources)
 tests_unit_test_channel_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_channel_LDADD = $(unit_ldadd)
 tests_unit_test_channel_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=mux_now
+
+registry_sources = tests/unit/registry_fixture.c tests/unit/registry_fixture.h
+
+unit_tests += tests/unit/test_registry
+tests_unit_test_registry_SOURCES = tests/unit/test_registry.c \
+	$(registry_sources)
+tests_unit_test_registry_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_registry_LDADD = $(unit_ldadd)
+
+unit_tests += tests/unit/test_registry_certs
+tests_unit_test_registry_certs_SOURCES = tests/unit/test_registry_certs.c \
+	$(registry_sources)
+tests_unit_test_registry_certs_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_registry_certs_LDADD = $(unit_ldadd)
+
+unit_tests += tests/unit/test_registry_faults
+tests_unit_test_registry_faults_SOURCES = tests/unit/test_registry_faults.c \
+	$(registry_sources)
+tests_unit_test_registry_faults_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_registry_faults_LDADD = $(unit_ldadd)
+
+unit_tests += tests/unit/test_registry_changes
+tests_unit_test_registry_changes_SOURCES = tests/unit/test_registry_changes.c \
+	$(registry_sources)
+tests_unit_test_registry_changes_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_registry_changes_LDADD = $(unit_ldadd)
+
+unit_tests += tests/unit/test_registry_kill
+tests_unit_test_registry_kill_SOURCES = tests/unit/test_registry_kill.c \
+	$(registry_sources)
+tests_unit_test_registry_kill_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_registry_kill_LDADD = $(unit_ldadd)
+
+unit_tests += tests/unit/test_ca
+tests_unit_test_ca_SOURCES = tests/unit/test_ca.c
+tests_unit_test_ca_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_ca_LDADD = $(unit_ldadd)
 endif
 
 endif
