@@ -181,7 +181,8 @@ on_lost(void *arg)
 	const char *text = ssh_get_error(in->ssh);
 
 	inbound_fail(in, NULL, "%s", text[0] != '\0' ? text :
-	    error != 0 ? strerror(error) : "connection closed");
+	    error == 0 || error == ECONNRESET ? "the client closed the "
+	    "connection" : strerror(error));
 }
 
 /* Keys are there: what follows are whole packets, the login first. */
@@ -266,6 +267,7 @@ inbound_new(struct acceptor *a, int fd)
 	/* libssh closes its descriptor as it likes: it gets a copy. */
 	copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	if (copy == -1 || (in->ssh = ssh_new()) == NULL ||
+	    ssh_options_set(in->ssh, SSH_OPTIONS_COMPRESSION, "none") != 0 ||
 	    ssh_bind_accept_fd(a->bind, in->ssh, copy) != SSH_OK) {
 		if (copy != -1 && in->ssh == NULL)
 			close(copy);
