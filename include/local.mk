@@ -33,6 +33,7 @@ noinst_HEADERS += \
 	include/orthrus/ssh/mux.h \
 	include/orthrus/ssh/selftest.h \
 	include/orthrus/ssh/session.h \
+	include/orthrus/ssh/successor.h \
 	include/orthrus/muzzle/http.h \
 	include/orthrus/muzzle/muzzle.h \
 	include/orthrus/muzzle/policy.h \

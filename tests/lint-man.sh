@@ -10,7 +10,7 @@ mandoc -T lint -W warning docs/*.[1-9]
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-for command in connect check keygen muzzle status; do
+for command in connect check enroll keygen muzzle status; do
 	"$ORTHRUS" $command --help
 done >"$work/help"
 
@@ -19,10 +19,10 @@ done >"$work/help"
 	echo --version
 	grep -oE -e '(^|[^a-z0-9-])--[a-z][a-z0-9-]+' "$work/help" |
 	    sed 's/^[^-]//'
-	grep -oE '(ORTHRUS|CHARON)_[A-Z0-9_]+' "$work/help"
+	grep -oE '((ORTHRUS|CHARON)_[A-Z0-9_]+|AUTH_KEY(_FILE)?)' "$work/help"
 } | sort -u >"$work/program"
-grep -oE 'Fl \\-[a-z][a-z0-9-]+|Ev (ORTHRUS|CHARON)_[A-Z0-9_]+' \
-    docs/orthrus.1 | sed 's/^Fl \\-/--/; s/^Ev //' | sort -u >"$work/page"
+grep -oE 'Fl \\-[a-z][a-z0-9-]+|(Ev|,) ((ORTHRUS|CHARON)_[A-Z0-9_]+|AUTH_KEY(_FILE)?)' \
+    docs/orthrus.1 | sed -E 's/^Fl \\-/--/; s/^(Ev|,) //' | sort -u >"$work/page"
 diff -u "$work/program" "$work/page"
 
 # The page may have more keys: some cannot be given by option.

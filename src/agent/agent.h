@@ -6,7 +6,9 @@
 #include "orthrus/ssh/link.h"
 #include "orthrus/tunnel/tunnel.h"
 
+struct at_gateway;
 struct control;
+struct enrolment;
 struct event;
 struct event_base;
 
@@ -20,7 +22,9 @@ struct agent {
 	struct event_base *base;
 	struct dialer *dialer;
 	struct tunnels *tunnels;
+	struct enrolment *enrolment;	/* as long as there is no link */
 	struct link *link;
+	struct at_gateway *gateway;
 	struct control *control;
 	struct mux *mux;		/* NULL while not connected */
 	/* Channels and bytes of the sessions that have ended. */
@@ -47,8 +51,15 @@ void agent_forget_credentials(struct agent *a);
 int agent_apply_tunnels(struct agent *a, const struct config *c,
     struct error *e);
 
-/* What the link is to know of a's configuration; points into a. */
+/*
+ * What a link is to know of a configuration: all but keys and passwords.
+ * Points into c; that of a is complete, and points into a as well.
+ */
+void link_config_of(const struct config *c, struct link_config *lc);
 void agent_link_config(const struct agent *a, struct link_config *lc);
+
+/* Takes id over for the next login; the session stays. */
+void agent_set_identity(struct agent *a, struct identity *id);
 
 /* Reads the configuration again.  A faulty one is told and changes nothing. */
 void agent_reload(struct agent *a);

@@ -12,6 +12,11 @@
 
 #include "agent.h"
 
+#define CONNECT_MS 10000	/* to one server, all its addresses */
+#define LOGIN_MS 10000		/* key exchange and login */
+#define PROBE_MS 5000		/* contract: a probe every 5 s ... */
+#define DEAD_MS 13000		/* ... and a dead peer noticed within 15 s */
+
 int
 agent_load_credentials(const struct config *c, struct identity **id,
     char **password, struct error *e)
@@ -39,6 +44,47 @@ agent_forget_credentials(struct agent *a)
 	secret_free(a->password);
 	a->identity = NULL;
 	a->password = NULL;
+}
+
+void
+link_config_of(const struct config *c, struct link_config *lc)
+{
+	*lc = (struct link_config) {
+		.session = {
+			.policy = {
+				.pins = c->host_keys,
+				.npins = c->nhost_keys,
+				.known_hosts = c->known_hosts,
+				.nknown_hosts = c->nknown_hosts,
+				.accept_new = c->accept_new
+			},
+			.connect_ms = CONNECT_MS, .login_ms = LOGIN_MS,
+			.probe_ms = PROBE_MS, .dead_ms = DEAD_MS
+		},
+		.servers = c->servers, .nservers = c->nservers,
+		.backoff_min = c->backoff_min, .backoff_max = c->backoff_max,
+		.reconnect = c->reconnect
+	};
+}
+
+void
+agent_link_config(const struct agent *a, struct link_config *lc)
+{
+	link_config_of(a->config, lc);
+	lc->session.identity = a->identity;
+	lc->session.password = a->password;
+}
+
+void
+agent_set_identity(struct agent *a, struct identity *id)
+{
+	struct identity *old = a->identity;
+	struct link_config lc;
+
+	a->identity = id;
+	agent_link_config(a, &lc);
+	link_update(a->link, &lc);
+	identity_free(old);
 }
 
 static struct tunnel_config *
@@ -86,10 +132,15 @@ agent_apply_tunnels(struct agent *a, const struct config *c, struct error *e)
 	if (c->docker) {
 		list = add(list, &n, TUNNEL_DOCKER, NULL);
 		list[n - 1].spec.listen = c->docker_remote;
+		list[n - 1].automatic = c->docker_auto;
 		list[n - 1].spec.to.kind = ADDRESS_UNIX;
 		snprintf(list[n - 1].spec.to.path,
 		    sizeof(list[n - 1].spec.to.path), "%s", c->docker_socket);
 		list[n - 1].policy = c->docker_policy;
+	}
+	for (i = 0; i < c->nexposed; i++) {
+		list = add(list, &n, TUNNEL_EXPOSE, &c->exposed[i]);
+		list[n - 1].automatic = true;
 	}
 	rc = tunnels_apply(a->tunnels, list, n, e);
 	free(list);

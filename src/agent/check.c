@@ -24,13 +24,13 @@ usage(void)
 	config_usage(stdout);
 }
 
-/* With a password to log in with, there need not be a key. */
+/* With a password or an AUTH_KEY to log in with, there need not be a key. */
 static int
 check_identity(const struct config *c, struct error *e)
 {
 	struct identity *id;
 
-	if (c->password_file != NULL && access(c->identity, F_OK) == -1)
+	if ((c->password_file != NULL || c->auth_key != NULL) && access(c->identity, F_OK) == -1)
 		return 0;
 	if ((id = identity_load(c->identity, e)) == NULL)
 		return -1;

@@ -23,11 +23,9 @@
 #include "orthrus/transport/dial.h"
 
 #include "agent.h"
+#include "enroll.h"
+#include "gateway.h"
 
-#define CONNECT_MS 10000	/* to one server, all its addresses */
-#define LOGIN_MS 10000		/* key exchange and login */
-#define PROBE_MS 5000		/* contract: a probe every 5 s ... */
-#define DEAD_MS 13000		/* ... and a dead peer noticed within 15 s */
 #define DRAIN_TICK_MS 50
 #define DRAIN_TICKS 40		/* 2 s */
 
@@ -67,13 +65,16 @@ on_change(void *arg)
 }
 
 static void
-on_up(void *arg, struct mux *mux)
+on_up(void *arg, struct mux *mux, bool gateway)
 {
 	struct agent *a = arg;
+	struct link_info info;
 
+	link_info(a->link, &info);
 	a->mux = mux;
 	a->trouble.code = 0;
-	tunnels_up(a->tunnels, mux);
+	tunnels_up(a->tunnels, mux, gateway ? info.server->user : NULL);
+	at_gateway_up(a->gateway, mux, gateway);
 }
 
 static void
@@ -82,6 +83,7 @@ on_down(void *arg)
 	struct agent *a = arg;
 	struct mux_counters c;
 
+	at_gateway_down(a->gateway);
 	mux_counters(a->mux, &c);
 	a->past.total += c.total;
 	a->past.in += c.in;
@@ -122,32 +124,6 @@ on_gave_up(void *arg, const struct error *why)
 	stop_loop(a, a->stopping ? 0 : why->code);
 }
 
-/* What the link is to know; it points into the agent. */
-void
-agent_link_config(const struct agent *a, struct link_config *lc)
-{
-	const struct config *c = a->config;
-
-	*lc = (struct link_config) {
-		.session = {
-			.policy = {
-				.pins = c->host_keys,
-				.npins = c->nhost_keys,
-				.known_hosts = c->known_hosts,
-				.nknown_hosts = c->nknown_hosts,
-				.accept_new = c->accept_new
-			},
-			.identity = a->identity,
-			.password = a->password,
-			.connect_ms = CONNECT_MS, .login_ms = LOGIN_MS,
-			.probe_ms = PROBE_MS, .dead_ms = DEAD_MS
-		},
-		.servers = c->servers, .nservers = c->nservers,
-		.backoff_min = c->backoff_min, .backoff_max = c->backoff_max,
-		.reconnect = c->reconnect
-	};
-}
-
 static void
 start_link(struct agent *a)
 {
@@ -158,6 +134,43 @@ start_link(struct agent *a)
 
 	agent_link_config(a, &lc);
 	a->link = link_new(a->base, a->dialer, &lc, &events, a);
+}
+
+/* --- enrolment, which comes first where there is no identity ----------- */
+
+static void
+on_enrolled(void *arg, const char *name)
+{
+	struct agent *a = arg;
+	struct error e;
+
+	log_info("enrolled as %s", name);
+	enrolment_free(a->enrolment);
+	a->enrolment = NULL;
+	config_forget_auth_key(a->config);
+	if (agent_load_credentials(a->config, &a->identity, &a->password,
+	    &e) == 0) {
+		start_link(a);
+		return;
+	}
+	log_error("%s", e.text);
+	stop_loop(a, e.code);
+}
+
+static int
+start_session(struct agent *a, bool enrol, struct error *e)
+{
+	static const struct enrolment_events events = {
+		on_enrolled, on_trouble, on_gave_up
+	};
+
+	if (!enrol) {
+		start_link(a);
+		return 0;
+	}
+	a->enrolment = enrolment_new(a->base, a->dialer, a->config, false,
+	    &events, a, e);
+	return a->enrolment == NULL ? -1 : 0;
 }
 
 /* --- signals ---------------------------------------------------------- */
@@ -270,21 +283,33 @@ raise_descriptor_limit(void)
 static int
 start(struct agent *a, struct error *e)
 {
+	bool enrol;
+
 	if ((a->base = event_base_new()) == NULL)
 		return error_set(e, EX_OSERR, "cannot make an event loop");
-	if (agent_load_credentials(a->config, &a->identity, &a->password, e) == -1)
+	if (enrolment_look(a->config, &enrol, e) == -1)
 		return -1;
+	if (!enrol && a->config->auth_key != NULL &&
+	    enrolment_is_own(a->config))
+		log_info("AUTH_KEY is not used: the identity %s is there, and "
+		    "did not come from an enrolment", a->config->identity);
+	if (!enrol) {
+		config_forget_auth_key(a->config);
+		if (agent_load_credentials(a->config, &a->identity,
+		    &a->password, e) == -1)
+			return -1;
+	}
 	raise_descriptor_limit();
 	watch_signals(a);
 	a->dialer = dialer_new(a->base);
 	a->tunnels = tunnels_new(a->base, a->dialer);
 	tunnels_on_change(a->tunnels, on_change, a);
+	a->gateway = at_gateway_new(a);
 	a->control = control_new(a->base, &a->config->control, agent_snapshot,
 	    a, e);
 	if (a->control == NULL || agent_apply_tunnels(a, a->config, e) == -1)
 		return -1;
-	start_link(a);
-	return 0;
+	return start_session(a, enrol, e);
 }
 
 static void
@@ -298,7 +323,9 @@ finish(struct agent *a)
 	a->stopping = true;
 	tunnels_free(a->tunnels);
 	a->tunnels = NULL;
+	enrolment_free(a->enrolment);
 	link_free(a->link);
+	at_gateway_free(a->gateway);
 	if (a->dialer != NULL)
 		dialer_free(a->dialer);
 	socket_endpoints_end();

@@ -5,10 +5,21 @@ liborthrus_a_SOURCES += \
 	src/agent/check.c \
 	src/agent/connect.c \
 	src/agent/control.c \
+	src/agent/enroll.c \
+	src/agent/enroll.h \
+	src/agent/enroll_cmd.c \
+	src/agent/gateway.c \
+	src/agent/gateway.h \
 	src/agent/help.c \
+	src/agent/host.c \
+	src/agent/host.h \
 	src/agent/keygen.c \
+	src/agent/leash.c \
+	src/agent/leash.h \
 	src/agent/muzzle_cmd.c \
 	src/agent/reload.c \
+	src/agent/renewal.c \
+	src/agent/renewal.h \
 	src/agent/snapshot.c \
 	src/agent/status.c \
 	src/agent/status.h \

@@ -19,6 +19,7 @@ static const struct command {
 	    "keep a session to a server, with SOCKS5 and forwards" },
 	{ "check", cmd_check,
 	    "validate the configuration and show where each value is from" },
+	{ "enroll", cmd_enroll, "enrol at a gateway with an AUTH_KEY" },
 	{ "keygen", cmd_keygen, "make an Ed25519 key" },
 	{ "muzzle", cmd_muzzle, "filter a Docker socket, as a local proxy" },
 	{ "status", cmd_status, "show what the running process does" },

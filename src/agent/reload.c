@@ -10,6 +10,7 @@
 #include "orthrus/ssh/identity.h"
 
 #include "agent.h"
+#include "gateway.h"
 
 static void
 report_log(void *arg, const char *line)
@@ -44,11 +45,16 @@ agent_reload(struct agent *a)
 	char *password, *old_password;
 	int code;
 
+	if (a->link == NULL) {
+		log_error("not reloaded: the enrolment comes first");
+		return;
+	}
 	if ((c = config_load(a->argc, a->argv, report_log, NULL,
 	    &code)) == NULL) {
 		log_error("not reloaded: the configuration has errors");
 		return;
 	}
+	config_forget_auth_key(c);
 	if (agent_load_credentials(c, &id, &password, &e) == -1)
 		goto refused;
 	if (agent_apply_tunnels(a, c, &e) == -1)
@@ -67,6 +73,7 @@ agent_reload(struct agent *a)
 	a->password = password;
 	agent_link_config(a, &lc);
 	link_update(a->link, &lc);
+	at_gateway_reloaded(a->gateway);
 	identity_free(old_id);
 	secret_free(old_password);
 	config_free(old);

@@ -1,6 +1,7 @@
 /* What "orthrus status --json" shows, made with jansson. */
 #include "config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -8,8 +9,11 @@
 #include <jansson.h>
 
 #include "orthrus/base/mem.h"
+#include "orthrus/ssh/identity.h"
 
 #include "agent.h"
+#include "enroll.h"
+#include "gateway.h"
 
 static const char *
 state_text(const struct agent *a, const struct link_info *info)
@@ -20,7 +24,12 @@ state_text(const struct agent *a, const struct link_info *info)
 		[LINK_BACKOFF] = "backoff"
 	};
 
-	return a->stopping ? "stopping" : text[info->state];
+	if (a->stopping)
+		return "stopping";
+	/* A session to enrol in is none that anybody can use. */
+	if (a->link == NULL && info->state == LINK_CONNECTED)
+		return text[LINK_CONNECTING];
+	return text[info->state];
 }
 
 static json_t *
@@ -33,6 +42,20 @@ time_json(int64_t when)
 	gmtime_r(&t, &tm);
 	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
 	return json_string(text);
+}
+
+static json_t *
+certificate_json(const struct certificate *c)
+{
+	char serial[24];
+
+	if (c == NULL)
+		return json_null();
+	/* As text, for many readers of JSON have no 64 bits. */
+	snprintf(serial, sizeof(serial), "%llu",
+	    (unsigned long long)c->serial);
+	return json_pack("{s:s, s:o}", "serial", serial, "expires",
+	    time_json((int64_t)c->valid_before));
 }
 
 static json_t *
@@ -58,8 +81,9 @@ add_docker(json_t *docker, json_t *o, const struct tunnel_info *t)
 	json_decref(o);
 	json_object_set_new(docker, "socket", address_json(&t->spec->to));
 	json_object_set_new(docker, "remote", address_json(&t->listen));
-	json_object_set_new(docker, "docker_host", t->state != TUNNEL_UP ?
-	    json_null() : json_string(docker_host(&t->listen, text)));
+	json_object_set_new(docker, "docker_host", t->state != TUNNEL_UP ||
+	    t->gateway ? json_null() :
+	    json_string(docker_host(&t->listen, text)));
 	json_object_set_new(docker, "ping", json_boolean(t->docker.ping));
 	json_object_set_new(docker, "ping_error", t->docker.ping ?
 	    json_null() : json_string(t->docker.error));
@@ -75,6 +99,10 @@ add_tunnel(void *arg, const struct tunnel_info *t)
 	static const char *const state[] = {
 		[TUNNEL_DOWN] = "down", [TUNNEL_PENDING] = "pending",
 		[TUNNEL_RETRYING] = "retrying", [TUNNEL_UP] = "up"
+	};
+	static const char *const kind[] = {
+		[TUNNEL_LOCAL] = "local", [TUNNEL_REMOTE] = "remote",
+		[TUNNEL_EXPOSE] = "expose"
 	};
 	struct lists *to = arg;
 	char spec[SPEC_TEXT_MAX];
@@ -94,10 +122,10 @@ add_tunnel(void *arg, const struct tunnel_info *t)
 		add_docker(to->docker, o, t);
 		return;
 	}
-	json_object_set_new(o, "kind", json_string(t->kind == TUNNEL_LOCAL ?
-	    "local" : "remote"));
+	json_object_set_new(o, "kind", json_string(kind[t->kind]));
 	json_object_set_new(o, "name", json_string(t->name));
-	json_object_set_new(o, "spec",
+	json_object_set_new(o, "spec", t->kind == TUNNEL_EXPOSE ?
+	    address_json(&t->spec->to) :
 	    json_string(forward_spec_format(t->spec, spec)));
 	json_object_set_new(o, "to", address_json(&t->spec->to));
 	json_array_append_new(to->forwards, o);
@@ -114,7 +142,8 @@ agent_snapshot(void *arg)
 	char server[SERVER_TEXT_MAX], *text;
 	json_t *o;
 
-	link_info(a->link, &info);
+	link_info(a->link != NULL ? a->link : enrolment_link(a->enrolment),
+	    &info);
 	if (a->mux != NULL)
 		mux_counters(a->mux, &c);
 	tunnels_each(a->tunnels, add_tunnel, &lists);
@@ -129,6 +158,11 @@ agent_snapshot(void *arg)
 	    "transport", "tcp");
 	json_object_set_new(o, "error", a->trouble.code != 0 ?
 	    json_string(a->trouble.text) : json_null());
+	json_object_set_new(o, "gateway", json_boolean(info.session.gateway));
+	json_object_set_new(o, "leash",
+	    json_boolean(at_gateway_held(a->gateway)));
+	json_object_set_new(o, "certificate",
+	    certificate_json(identity_certificate(a->identity)));
 	json_object_set_new(o, "kex", json_string(info.session.kex));
 	json_object_set_new(o, "cipher", json_string(info.session.cipher));
 	json_object_set_new(o, "host_key",

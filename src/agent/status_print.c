@@ -172,7 +172,9 @@ print_docker(const json_t *docker)
 	if (!json_is_true(json_object_get(docker, "ping")))
 		printf("Docker: the engine does not answer: %s\n",
 		    field(docker, "ping_error", a));
-	else if (json_is_string(json_object_get(docker, "docker_host")))
+	else if (!json_is_string(json_object_get(docker, "docker_host")))
+		printf("Docker: the engine answers\n");
+	else
 		printf("Docker: the engine answers; there with "
 		    "DOCKER_HOST=%s\n", field(docker, "docker_host", a));
 }

@@ -25,6 +25,7 @@ struct setting {
 #define KW_NAMED 0x8		/* its section has a name: [forward NAME] */
 #define KW_COMMA 0x10		/* the option takes a comma list, too */
 #define KW_OPTIONAL 0x20	/* the option's value may be left out: fixed */
+#define KW_SECRET 0x40		/* its value is never shown */
 
 /* A row of the table that options, environment, file and help follow. */
 struct keyword {
@@ -89,10 +90,14 @@ int set_docker_socket(void *, struct setting *, struct error *);
 int set_docker_remote(void *, struct setting *, struct error *);
 int set_docker_allow(void *, struct setting *, struct error *);
 int set_docker_redact(void *, struct setting *, struct error *);
-int set_mode(void *, struct setting *, struct error *);
 int set_control(void *, struct setting *, struct error *);
 int set_level(void *, struct setting *, struct error *);
 int set_format(void *, struct setting *, struct error *);
+
+/* What is shared, and the key to enrol with (share.c). */
+int set_expose(void *, struct setting *, struct error *);
+int set_mode(void *, struct setting *, struct error *);
+int set_auth_key(void *, struct setting *, struct error *);
 
 /* Defaults (initial.c). */
 char *initial_file(const void *, unsigned);
@@ -165,12 +170,16 @@ void load_options(struct loader *l, int argc, char **argv);
 void load_file(struct loader *l);
 /* orthrus: users, and everything that is wrong only in combination. */
 void load_finish(struct loader *l);
+void load_share(struct loader *l);	/* the part of it in share.c */
 
 /* Keeps s, whose strings then belong to c. */
 void setting_add(struct config_head *c, const struct setting *s);
 void setting_clear(struct setting *s);
 struct setting *setting_find(const struct config_head *c,
     const char *section, const char *key);
+/* The n-th of kw, which made the n-th forward; finish.c. */
+const struct setting *setting_nth(const struct config_head *c,
+    const struct keyword *kw, size_t n);
 
 /* "option --name", "environment NAME", "FILE:LINE" or "default". */
 #define ORIGIN_TEXT_MAX 4352

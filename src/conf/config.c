@@ -21,11 +21,14 @@ clear_config(void *config)
 	free(c->servers);
 	free(c->identity);
 	free(c->password_file);
+	secret_free(c->auth_key);
+	free(c->auth_key_file);
 	free(c->socks5_username);
 	free(c->socks5_password_file);
 	free(c->docker_socket);
 	free(c->local);
 	free(c->remote);
+	free(c->exposed);
 }
 
 static void
@@ -70,6 +73,21 @@ config_free(struct config *c)
 }
 
 void
+config_forget_auth_key(struct config *c)
+{
+	secret_free(c->auth_key);
+	c->auth_key = NULL;
+}
+
+bool
+config_name_is_default(const struct config *c)
+{
+	const struct setting *s = setting_find(&c->head, "agent", "name");
+
+	return s == NULL || s->origin == FROM_DEFAULT;
+}
+
+void
 config_print(const struct config *c, FILE *f)
 {
 	head_print(&c->head, f);
@@ -89,6 +107,6 @@ config_usage(FILE *f)
 	usage_origins(&program_orthrus, f);
 	fprintf(f, "\nWhat may be repeated is a comma list in the environment "
 	    "and in address and\nhost_key of the file.  Of it, too, the first "
-	    "origin that has any counts alone;\nonly forwards of all origins "
-	    "add up.\n");
+	    "origin that has any counts alone;\nonly forwards and exposed ports of "
+	    "all\norigins add up.\n");
 }

@@ -100,8 +100,8 @@ same_listener(const struct address *a, const struct address *b)
 }
 
 /* The n-th setting of kw, which made the n-th forward. */
-static const struct setting *
-nth(const struct config_head *c, const struct keyword *kw, size_t n)
+const struct setting *
+setting_nth(const struct config_head *c, const struct keyword *kw, size_t n)
 {
 	size_t i;
 
@@ -129,8 +129,8 @@ check_forwards(struct loader *l, const struct forward_conf *v, size_t n,
 		error_set(&e, EX_CONFIG, "%s is listened on already by %s "
 		    "(%s); choose another port or socket",
 		    address_format(&v[i].spec.listen, listen), v[j].name,
-		    origin_text(l->c, nth(l->c, kw, j), where));
-		loader_blame(l, nth(l->c, kw, i), &e);
+		    origin_text(l->c, setting_nth(l->c, kw, j), where));
+		loader_blame(l, setting_nth(l->c, kw, i), &e);
 	}
 }
 
@@ -230,23 +230,6 @@ check_secret(struct loader *l, const struct setting *s, size_t max)
 	secret_free(secret);
 }
 
-/* The socket is shared when it is named, or when ORTHRUS_MODE says so. */
-static void
-decide_docker(struct loader *l)
-{
-	const struct keyword *kw = keyword_by_key(&program_orthrus, "docker",
-	    "socket");
-	struct config *c = config_of(l);
-	size_t i;
-
-	c->docker = setting_find(l->c, "docker", "socket") != NULL;
-	for (i = 0; i < l->c->nsettings; i++)
-		if (strcmp(l->c->settings[i].kw->key, "mode") == 0)
-			c->docker = true;
-	if (c->docker_socket == NULL)
-		c->docker_socket = xstrdup(kw->fixed);
-}
-
 void
 load_finish(struct loader *l)
 {
@@ -263,7 +246,7 @@ load_finish(struct loader *l)
 		check_socks5_login(l);
 	}
 	check_backoff(l);
-	decide_docker(l);
+	load_share(l);
 	check_secret(l, setting_find(l->c, "server", "password_file"),
 	    SIZE_MAX);
 	check_secret(l, setting_find(l->c, "socks5", "password_file"),

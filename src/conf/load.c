@@ -28,7 +28,7 @@ void
 setting_clear(struct setting *s)
 {
 	free(s->label);
-	free(s->value);
+	secret_free(s->value);		/* it may be one */
 }
 
 struct setting *
@@ -147,8 +147,8 @@ take_one(struct loader *l, const struct keyword *kw, enum origin origin,
 		r = error_set(&e, EX_CONFIG, "an empty value; write one, or "
 		    "leave it out");
 	else if (value[0] == '"' || value[0] == '\'')
-		r = error_set(&e, EX_CONFIG,
-		    "%s: write the value without quotes", value);
+		r = error_set(&e, EX_CONFIG, "%s: write the value without "
+		    "quotes", kw->flags & KW_SECRET ? "***" : value);
 	else if (!text_clean(value, strlen(value)))
 		r = error_set(&e, EX_CONFIG, "not UTF-8 text without control "
 		    "characters");
@@ -183,6 +183,7 @@ loader_take(struct loader *l, const struct keyword *kw, enum origin origin,
 		if (!list)
 			break;
 	}
+	explicit_bzero(copy, strlen(text));
 	free(copy);
 }
 

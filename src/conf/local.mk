@@ -20,4 +20,5 @@ liborthrus_a_SOURCES += \
 	src/conf/print.c \
 	src/conf/program.c \
 	src/conf/secret.c \
-	src/conf/set.c
+	src/conf/set.c \
+	src/conf/share.c

@@ -5,6 +5,7 @@
 
 #include "conf.h"
 #include "orthrus/base/mem.h"
+#include "orthrus/proto/auth_key.h"
 
 #define LONG_BASE 256		/* what getopt_long() returns for row 0 */
 
@@ -121,6 +122,40 @@ is_abbreviated(const struct keyword *kw, const char *text)
 	    (text[2 + len] != '\0' && text[2 + len] != '=');
 }
 
+/*
+ * A secret among the arguments is seen by everybody who runs ps(1), so it is
+ * taken out at once.  What stands there instead tells a reload, which reads
+ * the same arguments, that it was there.
+ */
+static char taken[] = "--auth-key=";
+#define TAKEN (taken + sizeof(taken) - 1)
+
+static void
+take_out(char **word)
+{
+	explicit_bzero(optarg, strlen(optarg));
+	*word = optarg == *word ? TAKEN : taken;
+}
+
+static void
+take_option(struct loader *l, const struct keyword *kw, char **word)
+{
+	if (optarg == TAKEN)
+		return;
+	loader_take(l, kw, FROM_OPTION, 0, NULL, optarg != NULL ? optarg :
+	    kw->fixed);
+	if (kw->flags & KW_SECRET)
+		take_out(word);
+}
+
+/* Somebody may have forgotten "--auth-key". */
+static const char *
+shown(const char *argument)
+{
+	return strncmp(argument, AUTH_KEY_PREFIX, strlen(AUTH_KEY_PREFIX)) ==
+	    0 ? AUTH_KEY_PREFIX "***" : argument;
+}
+
 void
 load_options(struct loader *l, int argc, char **argv)
 {
@@ -145,12 +180,11 @@ load_options(struct loader *l, int argc, char **argv)
 		if (code >= LONG_BASE && is_abbreviated(kw, text))
 			fail_unknown(l, text);
 		else
-			loader_take(l, kw, FROM_OPTION, 0, NULL,
-			    optarg != NULL ? optarg : kw->fixed);
+			take_option(l, kw, &argv[optind - 1]);
 	}
 	for (i = optind; i < argc; i++) {
 		error_set(&e, EX_USAGE, "unexpected argument \"%s\"; options "
-		    "begin with -", argv[i]);
+		    "begin with -", shown(argv[i]));
 		loader_fail(l, FROM_OPTION, 0, e.text);
 	}
 	free(shorts);

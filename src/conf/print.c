@@ -33,7 +33,7 @@ print_key(const struct keyword *kw, const char *label, FILE *f)
 		fprintf(f, "%s %s.%s = ", kw->section, label, kw->key);
 }
 
-/* Passwords are in files, so there is no secret among the values. */
+/* Of a secret, the setting's text is "***" only; passwords are in files. */
 static size_t
 print_settings(const struct config_head *c, const struct keyword *kw,
     FILE *f)

@@ -254,7 +254,10 @@ set_docker_socket(void *config, struct setting *s, struct error *e)
 	return 0;
 }
 
-/* "auto" is a port on the server's loopback that the server chooses. */
+/*
+ * "auto" is the agent's own endpoint at a gateway, elsewhere a port on the
+ * server's loopback that the server chooses.
+ */
 int
 set_docker_remote(void *config, struct setting *s, struct error *e)
 {
@@ -269,6 +272,7 @@ set_docker_remote(void *config, struct setting *s, struct error *e)
 		return error_set(e, EX_CONFIG, "\"%s\": expected auto, a Unix "
 		    "path or a loopback port: everyone who reaches it may "
 		    "read what the filter lets through", s->value);
+	c->docker_auto = automatic;
 	c->docker_remote = a;
 	if (!automatic)
 		replace(&s->value, xstrdup(address_format(&a, text)));
@@ -293,19 +297,6 @@ set_docker_redact(void *config, struct setting *s, struct error *e)
 		return 0;
 	return error_set(e, EX_CONFIG, "\"%s\": expected env or none",
 	    s->value);
-}
-
-int
-set_mode(void *c, struct setting *s, struct error *e)
-{
-	(void)c;
-	if (strcmp(s->value, "socket") == 0)
-		return 0;
-	if (strcmp(s->value, "port") == 0)
-		return error_set(e, EX_CONFIG, "this version cannot offer "
-		    "ports by name; use remote forwards "
-		    "(ORTHRUS_REMOTE_FORWARD)");
-	return error_set(e, EX_CONFIG, "\"%s\": expected socket", s->value);
 }
 
 int

@@ -5,6 +5,7 @@ liborthrus_a_SOURCES += \
 	src/muzzle/connection.c \
 	src/muzzle/engine.c \
 	src/muzzle/engine.h \
+	src/muzzle/facts.c \
 	src/muzzle/http.c \
 	src/muzzle/muzzle.c \
 	src/muzzle/policy.c \

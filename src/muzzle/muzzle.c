@@ -97,6 +97,7 @@ muzzle_info(const struct muzzle *m, struct muzzle_info *info)
 	info->denied = m->denied;
 	info->clients = m->clients;
 	info->streams = m->streams;
+	info->facts = &m->facts;
 }
 
 const char *
@@ -147,12 +148,24 @@ muzzle_set_policy(struct muzzle *m, const struct policy *policy)
 }
 
 void
+muzzle_watch(struct muzzle *m, bool on)
+{
+	if (on && m->watch == NULL)
+		m->watch = facts_new(m);
+	else if (!on && m->watch != NULL) {
+		facts_free(m->watch);
+		m->watch = NULL;
+	}
+}
+
+void
 muzzle_free(struct muzzle *m)
 {
 	if (m == NULL)
 		return;
 	if (m->probe != NULL)
 		probe_free(m->probe);
+	muzzle_watch(m, false);
 	free(m->label);
 	free(m);
 }

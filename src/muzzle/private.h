@@ -19,6 +19,7 @@
 #define OUT_HIGH (64 * 1024)	/* unread by the client: the engine waits */
 #define HELD_MAX (64 * 1024 * 1024)	/* of all large answers */
 
+struct facts;
 struct probe;
 
 struct muzzle {
@@ -33,6 +34,8 @@ struct muzzle {
 	size_t clients, streams;
 	size_t held;			/* bytes of large answers */
 	struct probe *probe;
+	struct facts *watch;		/* NULL: nobody wants to know */
+	struct muzzle_facts facts;
 	bool ping;
 	const char *error;		/* static text, or "" */
 	int64_t told_at[6];		/* by status class, for the log */
@@ -47,5 +50,9 @@ void muzzle_engine_answered(struct muzzle *m);
 /* probe.c */
 struct probe *probe_new(struct muzzle *m);
 void probe_free(struct probe *p);
+
+/* facts.c */
+struct facts *facts_new(struct muzzle *m);
+void facts_free(struct facts *f);
 
 #endif

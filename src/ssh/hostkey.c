@@ -82,6 +82,10 @@ check_pins(const struct hostkey_policy *policy, const char *shown,
 	for (i = 0; i < policy->npins; i++)
 		if (strcmp(policy->pins[i], fp) == 0)
 			return 0;
+	if (policy->enrolling)
+		return error_set(e, EX_NOPERM, "the host key of %s is %s, but "
+		    "the AUTH_KEY is for the gateway whose key is %s: nothing "
+		    "was sent there", shown, fp, policy->pins[0]);
 	return error_set(e, EX_NOPERM, "the host key of %s is %s, which is not "
 	    "among the pinned ones (host_key): refused", shown, fp);
 }
@@ -119,12 +123,14 @@ check_file(const char *path, const char *host, uint16_t port, const char *blob,
 
 /* Appends a line for the host to the file. */
 static int
-append_key(int fd, const char *shown, const char *blob)
+append_key(int fd, const char *path, const char *shown, const char *blob)
 {
 	off_t end = lseek(fd, 0, SEEK_END);
 	char last = '\n', *line;
 	int r;
 
+	if (end == 0 && file_give_to_owner(fd, path) == -1)
+		return -1;
 	/* Never continue a line that somebody left unfinished. */
 	if (end > 0 && pread(fd, &last, 1, end - 1) != 1)
 		return -1;
@@ -152,7 +158,7 @@ remember(const char *path, const char *shown, const char *blob,
 	}
 	fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY |
 	    O_NONBLOCK, 0600);
-	r = fd == -1 ? -1 : append_key(fd, shown, blob);
+	r = fd == -1 ? -1 : append_key(fd, path, shown, blob);
 	if (r == -1)
 		error_set(e, EX_NOPERM, "cannot remember the host key of %s "
 		    "in %s: %s", shown, path, strerror(errno));
@@ -218,6 +224,23 @@ check_known_hosts(const struct hostkey_policy *policy, const char *host,
 	return unknown_key(policy, shown, fp, blob, unreadable, e);
 }
 
+/* What an AUTH_KEY has vouched for is known at every later login. */
+static int
+remember_pinned(const struct hostkey_policy *policy, const char *host,
+    uint16_t port, const char *shown, const char *blob, struct error *e)
+{
+	bool unreadable = false;
+	unsigned line;
+	size_t i;
+
+	for (i = 0; i < policy->nknown_hosts; i++)
+		if (check_file(policy->known_hosts[i], host, port, blob, &line,
+		    &unreadable) == KNOWN_HOST_MATCH)
+			return 0;
+	return policy->nknown_hosts == 0 ? 0 :
+	    remember(policy->known_hosts[0], shown, blob, e);
+}
+
 int
 hostkey_check(struct ssh_session_struct *session, const char *host,
     uint16_t port, const struct hostkey_policy *policy,
@@ -237,6 +260,8 @@ hostkey_check(struct ssh_session_struct *session, const char *host,
 		r = check_pins(policy, shown, fp, e);
 	else
 		r = check_known_hosts(policy, host, port, shown, fp, blob, e);
+	if (r == 0 && policy->enrolling)
+		r = remember_pinned(policy, host, port, shown, blob, e);
 	ssh_string_free_char(blob);
 	return r;
 }

@@ -10,8 +10,10 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <libssh/libssh.h>
@@ -23,9 +25,12 @@
 #include "orthrus/proto/wire.h"
 
 #define KEY_FILE_MAX (64 * 1024)
+#define DATE_MAX 32
 
 struct identity {
 	ssh_key key;
+	bool certified;
+	struct certificate certificate;	/* when certified */
 };
 
 static void
@@ -138,8 +143,25 @@ cert_is_for(const char *cert, ssh_key key)
 	return same;
 }
 
+/*
+ * What a gateway issues can be read in full, for its times and names; another
+ * authority's certificate need not be of that kind to serve.
+ */
+static void
+look_into(const char *base64, struct identity *id)
+{
+	uint8_t *blob = xcalloc(1, CERT_MAX);
+	size_t n = 0;
+
+	id->certified = sodium_base642bin(blob, CERT_MAX, base64,
+	    strlen(base64), NULL, &n, NULL, sodium_base64_VARIANT_ORIGINAL) ==
+	    0 && certificate_read(blob, n, &id->certificate, NULL) == 0;
+	free(blob);
+}
+
 static int
-add_cert_text(const char *path, char *text, ssh_key key, struct error *e)
+add_cert_text(const char *path, char *text, struct identity *id,
+    struct error *e)
 {
 	char *save = NULL, *type, *blob;
 	ssh_key cert = NULL;
@@ -152,25 +174,27 @@ add_cert_text(const char *path, char *text, ssh_key key, struct error *e)
 	    &cert) != SSH_OK)
 		return error_set(e, EX_CONFIG, "certificate %s: not one of "
 		    "type %s; replace or remove it", path, CERT_TYPE_NAME);
-	if (!cert_is_for(blob, key))
+	if (!cert_is_for(blob, id->key))
 		r = error_set(e, EX_CONFIG, "certificate %s: it is for another "
 		    "key than the identity; replace or remove it", path);
-	else if (ssh_pki_copy_cert_to_privkey(cert, key) != SSH_OK)
+	else if (ssh_pki_copy_cert_to_privkey(cert, id->key) != SSH_OK)
 		r = error_set(e, EX_CONFIG, "certificate %s: cannot be used",
 		    path);
+	else
+		look_into(blob, id);
 	ssh_key_free(cert);
 	return r;
 }
 
 static int
-add_certificate(const char *identity, ssh_key key, struct error *e)
+add_certificate(const char *identity, struct identity *id, struct error *e)
 {
 	char *path = xasprintf("%s-cert.pub", identity);
 	char *text = file_read(path, KEY_FILE_MAX, NULL, NULL);
 	int r = 0;
 
 	if (text != NULL)
-		r = add_cert_text(path, text, key, e);
+		r = add_cert_text(path, text, id, e);
 	else if (errno != ENOENT)
 		r = error_set(e, EX_CONFIG, "cannot read certificate %s: %s",
 		    path, strerror(errno));
@@ -184,7 +208,6 @@ identity_load(const char *path, struct error *e)
 {
 	struct identity *id;
 	struct stat st;
-	ssh_key key = NULL;
 	char *text;
 	size_t len;
 	int r;
@@ -194,18 +217,17 @@ identity_load(const char *path, struct error *e)
 		read_failed(path, &st, e);
 		return NULL;
 	}
+	id = xcalloc(1, sizeof(*id));
 	r = check_private(path, &st, text, e);
 	if (r == 0)
-		r = import_key(path, text, &key, e);
+		r = import_key(path, text, &id->key, e);
 	if (r == 0)
-		r = add_certificate(path, key, e);
+		r = add_certificate(path, id, e);
 	wipe_free(text, len);
 	if (r == -1) {
-		ssh_key_free(key);
+		identity_free(id);
 		return NULL;
 	}
-	id = xcalloc(1, sizeof(*id));
-	id->key = key;
 	return id;
 }
 
@@ -216,6 +238,58 @@ identity_free(struct identity *id)
 		return;
 	ssh_key_free(id->key);
 	free(id);
+}
+
+const struct certificate *
+identity_certificate(const struct identity *id)
+{
+	return id != NULL && id->certified ? &id->certificate : NULL;
+}
+
+static void
+date_text(uint64_t when, char text[DATE_MAX])
+{
+	time_t t = (time_t)when;
+	struct tm tm;
+
+	if (gmtime_r(&t, &tm) == NULL ||
+	    strftime(text, DATE_MAX, "%Y-%m-%d %H:%M:%S UTC", &tm) == 0)
+		strcpy(text, "a strange date");
+}
+
+void
+identity_why_refused(const struct identity *id, const char *user, uint64_t now,
+    char *text, size_t size)
+{
+	const struct certificate *c = identity_certificate(id);
+	char date[DATE_MAX];
+	size_t i;
+
+	if (c == NULL) {
+		snprintf(text, size, "its public half must be in that user's "
+		    "authorized_keys");
+		return;
+	}
+	for (i = 0; i < c->nprincipals &&
+	    strcmp(c->principals[i], user) != 0; i++)
+		;
+	if (now >= c->valid_before) {
+		date_text(c->valid_before, date);
+		snprintf(text, size, "its certificate expired at %s; \"charon "
+		    "agent rekey %s\" at the gateway makes an AUTH_KEY for a "
+		    "new one", date, user);
+	} else if (now < c->valid_after) {
+		date_text(c->valid_after, date);
+		snprintf(text, size, "its certificate is not valid before %s; "
+		    "is this host's clock right?", date);
+	} else if (c->nprincipals > 0 && i == c->nprincipals)
+		snprintf(text, size, "its certificate is for \"%s\"; log in as "
+		    "that user (--user, --name)", c->principals[0]);
+	else
+		snprintf(text, size, "the server does not trust who signed "
+		    "its certificate, or that was revoked (\"charon agent "
+		    "rekey %s\" at a gateway makes an AUTH_KEY for a new "
+		    "one)", user);
 }
 
 struct ssh_key_struct *

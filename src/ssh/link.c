@@ -97,7 +97,7 @@ on_up(void *arg)
 	clock_gettime(CLOCK_MONOTONIC, &l->up_at);
 	log_info("connected to %s (%s, %s, host key %s)", server_text(l),
 	    info.kex, info.cipher, info.host_key);
-	l->events.up(l->arg, session_mux(l->session));
+	l->events.up(l->arg, session_mux(l->session), info.gateway);
 }
 
 static void
@@ -112,7 +112,8 @@ on_incoming(void *arg, struct channel *ch, const struct address *listen)
 static bool
 hopeless(const struct link *l)
 {
-	return !l->config.reconnect || (!l->was_up && l->refusal.code != 0);
+	return !l->config.reconnect || (l->refusal.code != 0 &&
+	    (!l->was_up || l->config.refusal_is_final));
 }
 
 static void
@@ -137,7 +138,7 @@ round_failed(struct link *l, const struct error *why)
 
 /* A session that was up: another server next, where there is one. */
 static void
-session_lost(struct link *l, const struct error *why)
+leave_session(struct link *l, const struct error *why)
 {
 	struct timespec now;
 
@@ -152,6 +153,12 @@ session_lost(struct link *l, const struct error *why)
 	l->session = NULL;
 	l->next = (l->next + 1) % l->config.nservers;
 	l->events.trouble(l->arg, why);
+}
+
+static void
+session_lost(struct link *l, const struct error *why)
+{
+	leave_session(l, why);
 	round_failed(l, why);
 }
 
@@ -274,6 +281,21 @@ link_update(struct link *l, const struct link_config *config)
 	l->next = l->failed = 0;
 	l->refusal.code = 0;
 	try(l);
+}
+
+void
+link_next(struct link *l, const struct error *why)
+{
+	struct error copy = *why;
+
+	if (l->state != LINK_CONNECTED)
+		return;
+	error_prefix(&copy, "%s", server_text(l));
+	leave_session(l, &copy);
+	if (l->config.nservers > 1 && !hopeless(l))
+		try(l);
+	else
+		round_failed(l, &copy);
 }
 
 void

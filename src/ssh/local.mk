@@ -3,6 +3,7 @@ liborthrus_a_SOURCES += \
 	include/orthrus/ssh/hostkey.h \
 	include/orthrus/ssh/identity.h \
 	include/orthrus/ssh/selftest.h \
+	include/orthrus/ssh/successor.h \
 	src/ssh/hostkey.c \
 	src/ssh/identity.c \
 	src/ssh/known_hosts.c \
@@ -11,7 +12,8 @@ liborthrus_a_SOURCES += \
 	src/ssh/selftest.c \
 	src/ssh/selftest_run.h \
 	src/ssh/link.c \
-	src/ssh/session.c
+	src/ssh/session.c \
+	src/ssh/successor.c
 
 # The channel manager: our own over whole packets, or over libssh's channels.
 if LIBSSH_STATIC

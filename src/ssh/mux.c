@@ -19,6 +19,12 @@ mux_can_listen_unix(void)
 	return true;
 }
 
+bool
+mux_can_open_subsystem(void)
+{
+	return true;
+}
+
 /* --- dispatch --------------------------------------------------------- */
 
 static void

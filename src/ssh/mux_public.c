@@ -25,6 +25,24 @@ mux_can_listen_unix(void)
 	return false;
 }
 
+/* No leash and no enrolment: see mux_public.h. */
+bool
+mux_can_open_subsystem(void)
+{
+	return false;
+}
+
+struct channel *
+mux_open_subsystem(struct mux *m, const char *name, channel_opened *opened,
+    void *arg)
+{
+	(void)m;
+	(void)name;
+	(void)opened;
+	(void)arg;
+	return NULL;
+}
+
 void
 mux_violation(struct mux *m, const char *what)
 {

@@ -7,6 +7,8 @@
  * The price, which configure's summary names:
  * - no Unix sockets can be listened on at the far end, and only at an OpenSSH
  *   server can they be connected to;
+ * - there are no session channels, so that nobody can enrol at a gateway, or
+ *   be on its leash;
  * - libssh grants 1.28 MB (0.11 and later: 2 MiB) to every stream and keeps
  *   for a stream what it once allocated.  What readers leave unread is
  *   bounded for the session as a whole: at HELD_MAX its input waits, for all

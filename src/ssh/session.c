@@ -18,6 +18,7 @@
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/base/text.h"
+#include "orthrus/proto/leash.h"
 #include "orthrus/ssh/selftest.h"
 #include "orthrus/ssh/session.h"
 #include "orthrus/transport/dial.h"
@@ -167,11 +168,33 @@ login_lost(struct session *s)
 	return OVER;
 }
 
+static void
+refused(struct session *s, bool partial)
+{
+	const char *user = s->config.server.user;
+	char why[256];
+
+	if (s->config.policy.enrolling) {
+		fail(s, EX_NOPERM, "the gateway refused the AUTH_KEY: it is "
+		    "used up, or another one took its place; \"charon agent "
+		    "rekey NAME\" there makes a new one");
+		return;
+	}
+	if (s->step == STEP_PASSWORD)
+		strcpy(why, "password");
+	else {
+		strcpy(why, "key: ");
+		identity_why_refused(s->config.identity, user,
+		    (uint64_t)time(NULL), why + 5, sizeof(why) - 5);
+	}
+	fail(s, EX_NOPERM, "the server refused user \"%s\" with this %s%s",
+	    user, why, partial ? " (it wants a second factor, which an agent "
+	    "cannot give)" : "");
+}
+
 static enum verdict
 after_auth(struct session *s, int rc)
 {
-	const char *user = s->config.server.user;
-
 	switch (rc) {
 	case SSH_AUTH_AGAIN:
 		/* libssh says so for ever when the connection has ended. */
@@ -186,12 +209,7 @@ after_auth(struct session *s, int rc)
 			s->step = STEP_PASSWORD;
 			return GO_ON;
 		}
-		fail(s, EX_NOPERM, "the server refused user \"%s\" with this "
-		    "%s%s", user, s->step == STEP_PASSWORD ? "password" :
-		    "key: its public half must be in that user's "
-		    "authorized_keys",
-		    rc == SSH_AUTH_PARTIAL ? " (it wants a second factor, "
-		    "which an agent cannot give)" : "");
+		refused(s, rc == SSH_AUTH_PARTIAL);
 		return OVER;
 	}
 }
@@ -210,7 +228,7 @@ step_login(struct session *s)
 static enum verdict
 step_password(struct session *s)
 {
-	if (!s->password_told)
+	if (!s->password_told && !s->config.policy.enrolling)
 		log_warn("logging in with a password: a key is safer (orthrus "
 		    "keygen)");
 	s->password_told = true;
@@ -543,6 +561,15 @@ session_mux(struct session *s)
 	return s->step == STEP_UP ? s->mux : NULL;
 }
 
+static bool
+is_gateway(const struct session *s)
+{
+	const char *banner = ssh_get_serverbanner(s->ssh);
+
+	return banner != NULL && strncmp(banner, LEASH_BANNER,
+	    strlen(LEASH_BANNER)) == 0;
+}
+
 void
 session_info(const struct session *s, struct session_info *info)
 {
@@ -555,4 +582,5 @@ session_info(const struct session *s, struct session_info *info)
 	info->cipher = cipher != NULL ? cipher : "";
 	memcpy(info->host_key, s->host_key, sizeof(info->host_key));
 	info->rtt_ms = s->rtt_ms;
+	info->gateway = s->step == STEP_UP && is_gateway(s);
 }

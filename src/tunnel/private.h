@@ -28,6 +28,7 @@ struct tunnel {
 	char error[ERROR_TEXT_MAX];
 	struct listener *listener;	/* local kinds */
 	struct event *retry;		/* remote kind */
+	struct address at;		/* remote: asked for in this session */
 	uint16_t port;			/* remote TCP: bound there, 0: not */
 	bool asked;			/* remote: an answer is due */
 	bool removed;			/* lives on for its streams */
@@ -43,6 +44,8 @@ struct tunnels {
 	struct event_base *base;
 	struct dialer *dialer;
 	struct mux *mux;		/* NULL while there is no session */
+	char name[NAME_MAX_LEN];	/* ours at a gateway, "": it is none */
+	struct policy_limits limits;	/* of the gateway */
 	bool stopped;
 	struct tunnel_list list;
 	struct tunnel_list removed;

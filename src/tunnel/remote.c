@@ -5,6 +5,7 @@
  */
 #include "config.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include <event2/event.h>
@@ -17,7 +18,8 @@ bool
 is_remote(const struct tunnel *t)
 {
 	return t->config.kind == TUNNEL_REMOTE ||
-	    t->config.kind == TUNNEL_DOCKER;
+	    t->config.kind == TUNNEL_DOCKER ||
+	    t->config.kind == TUNNEL_EXPOSE;
 }
 
 static void
@@ -32,14 +34,47 @@ int
 remote_init(struct tunnel *t)
 {
 	t->retry = evtimer_new(t->set->base, on_retry, t);
+	t->at = t->config.spec.listen;
 	return 0;
+}
+
+static bool
+has_place(const struct tunnel *t)
+{
+	return t->config.automatic && t->set->name[0] != '\0';
+}
+
+/*
+ * A gateway has a place for each agent's socket and ports; charon and this
+ * have agreed on how they are named.
+ */
+static void
+find_place(struct tunnel *t)
+{
+	const char *name = t->set->name;
+
+	t->at = t->config.spec.listen;
+	if (!has_place(t))
+		return;
+	memset(&t->at, 0, sizeof(t->at));
+	if (t->config.kind == TUNNEL_DOCKER) {
+		t->at.kind = ADDRESS_UNIX;
+		snprintf(t->at.path, sizeof(t->at.path), "/%s/docker.sock",
+		    name);
+		return;
+	}
+	t->at.kind = ADDRESS_TCP;
+	t->at.port = t->config.spec.to.port;
+	snprintf(t->at.host, sizeof(t->at.host), "%s.orthrus", name);
 }
 
 /* What to look at, besides patience, when the far end says no. */
 static const char *
 hint(const struct tunnel *t)
 {
-	return t->config.spec.listen.kind == ADDRESS_UNIX ?
+	if (t->set->name[0] != '\0')
+		return "the gateway's log says why";
+	return t->at.kind == ADDRESS_UNIX ?
 	    "it may still be there from a dead session (sshd_config: "
 	    "StreamLocalBindUnlink yes), or not be allowed (sshd_config: "
 	    "AllowStreamLocalForwarding)" :
@@ -55,8 +90,7 @@ refused(struct tunnel *t)
 	bool first = t->state != TUNNEL_RETRYING;
 
 	tunnel_set_state(t, TUNNEL_RETRYING, "the server refused to listen "
-	    "on %s: %s", address_format(&t->config.spec.listen, text),
-	    hint(t));
+	    "on %s: %s", address_format(&t->at, text), hint(t));
 	if (first)
 		log_warn("%s: %s; asking again every %d s", tunnel_label(t),
 		    t->error, RETRY_SECONDS);
@@ -67,7 +101,7 @@ static void
 on_answer(void *arg, bool ok, uint16_t port)
 {
 	struct tunnel *t = arg;
-	struct address at = t->config.spec.listen;
+	struct address at = t->at;
 	char text[ADDRESS_TEXT_MAX], host[DOCKER_HOST_MAX];
 
 	t->asked = false;
@@ -80,7 +114,7 @@ on_answer(void *arg, bool ok, uint16_t port)
 	t->port = at.port = port;
 	log_info("%s: the server listens on %s", tunnel_label(t),
 	    address_format(&at, text));
-	if (t->config.kind == TUNNEL_DOCKER)
+	if (t->config.kind == TUNNEL_DOCKER && !has_place(t))
 		log_info("Docker: use it there with DOCKER_HOST=%s",
 		    docker_host(&at, host));
 	tunnel_set_state(t, TUNNEL_UP, "%s", "");
@@ -91,7 +125,8 @@ remote_arm(struct tunnel *t)
 {
 	if (t->set->mux == NULL || t->asked)
 		return;
-	if (t->config.spec.listen.kind == ADDRESS_UNIX &&
+	find_place(t);
+	if (t->at.kind == ADDRESS_UNIX &&
 	    !mux_can_listen_unix()) {
 		tunnel_set_state(t, TUNNEL_DOWN, "this build cannot have Unix "
 		    "sockets at the far end (it is linked with the shared "
@@ -102,7 +137,7 @@ remote_arm(struct tunnel *t)
 	t->asked = true;
 	if (t->state == TUNNEL_PENDING)
 		tunnel_set_state(t, TUNNEL_PENDING, "%s", "");
-	mux_listen(t->set->mux, &t->config.spec.listen, on_answer, t);
+	mux_listen(t->set->mux, &t->at, on_answer, t);
 }
 
 void
@@ -110,14 +145,16 @@ remote_session_ended(struct tunnel *t)
 {
 	t->port = 0;
 	event_del(t->retry);
-	if (t->state != TUNNEL_DOWN)
+	/* Another server may have another place for it. */
+	if (t->state != TUNNEL_DOWN || t->config.automatic)
 		tunnel_set_state(t, TUNNEL_PENDING, "%s", "not connected");
+	t->at = t->config.spec.listen;
 }
 
 void
 remote_remove(struct tunnel *t)
 {
-	struct address at = t->config.spec.listen;
+	struct address at = t->at;
 
 	event_del(t->retry);
 	if (t->set->mux == NULL)
@@ -162,7 +199,7 @@ remote_find(struct tunnels *set, const struct address *listen)
 	struct tunnel *t;
 
 	TAILQ_FOREACH(t, &set->list, next) {
-		at = &t->config.spec.listen;
+		at = &t->at;
 		if (!is_remote(t) || t->state != TUNNEL_UP ||
 		    at->kind != listen->kind)
 			continue;

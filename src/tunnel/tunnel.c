@@ -36,7 +36,8 @@ tunnel_label(const struct tunnel *t)
 		[TUNNEL_LOCAL] = "local forward",
 		[TUNNEL_SOCKS5] = "SOCKS5",
 		[TUNNEL_REMOTE] = "remote forward",
-		[TUNNEL_DOCKER] = "Docker"
+		[TUNNEL_DOCKER] = "Docker",
+		[TUNNEL_EXPOSE] = "exposed port"
 	};
 	static char text[NAME_MAX_LEN + 32];
 
@@ -155,6 +156,7 @@ same(const struct tunnel *t, const struct tunnel_config *c)
 	if (!is_remote(t) && t->state == TUNNEL_DOWN)
 		return false;
 	return t->config.kind == c->kind &&
+	    t->config.automatic == c->automatic &&
 	    (c->kind == TUNNEL_SOCKS5 ?
 	    address_equal(&t->config.spec.listen, &c->spec.listen) :
 	    forward_spec_equal(&t->config.spec, &c->spec)) &&
@@ -202,6 +204,16 @@ reopen_listeners(struct tunnel_list *list)
 		}
 }
 
+/* What was configured, less what the gateway takes away. */
+static void
+apply_policy(struct tunnel *t)
+{
+	struct policy p = policy_narrow(t->config.policy, &t->set->limits);
+
+	if (t->muzzle != NULL)
+		muzzle_set_policy(t->muzzle, &p);
+}
+
 int
 tunnels_apply(struct tunnels *set, const struct tunnel_config *config,
     size_t n, struct error *e)
@@ -238,9 +250,12 @@ tunnels_apply(struct tunnels *set, const struct tunnel_config *config,
 		TAILQ_REMOVE(&old, t, next);
 		tunnel_remove(t);
 	}
-	TAILQ_FOREACH(t, &fresh, next)
+	TAILQ_FOREACH(t, &fresh, next) {
 		if (is_remote(t) && set->mux != NULL)
 			remote_arm(t);
+		if (t->muzzle != NULL)
+			muzzle_watch(t->muzzle, set->name[0] != '\0');
+	}
 	/* In the order of the configuration, under its names. */
 	TAILQ_INIT(&set->list);
 	for (i = 0; i < n; i++) {
@@ -248,8 +263,7 @@ tunnels_apply(struct tunnels *set, const struct tunnel_config *config,
 		    sizeof(config[i].name));
 		kept[i]->config.optional = config[i].optional;
 		kept[i]->config.policy = config[i].policy;
-		if (kept[i]->muzzle != NULL)
-			muzzle_set_policy(kept[i]->muzzle, &config[i].policy);
+		apply_policy(kept[i]);
 		TAILQ_INSERT_TAIL(&set->list, kept[i], next);
 	}
 	if (set->changed != NULL)
@@ -262,15 +276,19 @@ out:
 /* --- the session comes and goes --------------------------------------- */
 
 void
-tunnels_up(struct tunnels *set, struct mux *mux)
+tunnels_up(struct tunnels *set, struct mux *mux, const char *name)
 {
 	struct tunnel *t;
 
 	set->mux = mux;
+	snprintf(set->name, sizeof(set->name), "%s", name != NULL ? name : "");
 	/* Listeners before anything else: they are what others wait for. */
-	TAILQ_FOREACH(t, &set->list, next)
+	TAILQ_FOREACH(t, &set->list, next) {
 		if (is_remote(t))
 			remote_arm(t);
+		if (t->muzzle != NULL)
+			muzzle_watch(t->muzzle, name != NULL);
+	}
 	stream_session_up(set);
 	if (set->changed != NULL)
 		set->changed(set->changed_arg);
@@ -282,9 +300,26 @@ tunnels_down(struct tunnels *set)
 	struct tunnel *t;
 
 	set->mux = NULL;
-	TAILQ_FOREACH(t, &set->list, next)
+	set->name[0] = '\0';
+	memset(&set->limits, 0, sizeof(set->limits));
+	TAILQ_FOREACH(t, &set->list, next) {
 		if (is_remote(t))
 			remote_session_ended(t);
+		if (t->muzzle != NULL)
+			muzzle_watch(t->muzzle, false);
+		apply_policy(t);
+	}
+}
+
+void
+tunnels_limit(struct tunnels *set, const struct policy_limits *limits)
+{
+	struct tunnel *t;
+
+	set->limits.actions_closed |= limits->actions_closed;
+	set->limits.redact_always |= limits->redact_always;
+	TAILQ_FOREACH(t, &set->list, next)
+		apply_policy(t);
 }
 
 void
@@ -378,7 +413,8 @@ tunnels_each(const struct tunnels *set,
 		info.kind = t->config.kind;
 		info.name = t->config.name;
 		info.spec = &t->config.spec;
-		info.listen = t->config.spec.listen;
+		info.listen = is_remote(t) ? t->at : t->config.spec.listen;
+		info.gateway = t->config.automatic && set->name[0] != '\0';
 		if (t->port != 0)
 			info.listen.port = t->port;
 		info.state = t->state;

@@ -13,6 +13,7 @@ import pytest
 ORTHRUS = os.path.abspath(os.environ.get("ORTHRUS", "./orthrus"))
 BAD = pathlib.Path(__file__).parent.parent / "bad-config"
 FP = "SHA256:" + "A" * 42
+AUTH_KEY = "ch_orthrus_" + "k" * 96
 
 
 def check(home, *args, **env):
@@ -343,8 +344,20 @@ def test_file_itself(home):
     (["--docker-remote", "0.0.0.0:1"], "option --docker-remote"),
     (["--docker-allow", "stop,exec"], "\"exec\" is not an action"),
     (["--docker-redact", "all"], "expected env or none"),
-    (["--expose", "9100"], "unknown option --expose"),
-    (["--auth-key", "ch_orthrus_x"], "unknown option --auth-key"),
+    (["--expose", "/run/x.sock"], "option --expose: \"/run/x.sock\" has no "
+     "port number"),
+    (["--expose", "0"], "option --expose: "),
+    (["--expose", "*:80"], "is no place to connect to"),
+    (["--auth-key", "hunter2"], "option --auth-key: this is no AUTH_KEY"),
+    (["--auth-key", "ch_orthrus_hunter2"],
+     "option --auth-key: the AUTH_KEY is cut short"),
+    (["--auth-key", '"hunter2"'], "option --auth-key: ***: write the value "
+     "without quotes"),
+    (["--auth-key=" + AUTH_KEY + "hunter2"],
+     "option --auth-key: the AUTH_KEY is too long"),
+    (["--auth-key", ""], "option --auth-key: an empty value"),
+    (["--auth-kye", "ch_orthrus_hunter2"], "did you mean --auth-key?"),
+    (["ch_orthrus_hunter2"], "unexpected argument \"ch_orthrus_***\""),
     (["--ident", "/x"], "did you mean --identity?"),
     (["--sever", "h"], "did you mean --server?"),
     (["-x"], "unknown option -x"),
@@ -369,6 +382,108 @@ def test_bad_option(home, args, text):
     assert run.stdout == ""
     assert text in run.stderr
     assert "hunter2" not in run.stderr
+
+
+def test_exposed_ports(home):
+    path, line = write(home, "[expose web]\nto = 127.0.0.1:84\n")
+    for args in spellings("--expose", "81"):
+        found = settings(check(home, "-c", path, *args, "--expose",
+                               "db.internal:5432",
+                               ORTHRUS_PORTS="82, [::1]:83"))
+        assert found["expose E1.to"] == [("127.0.0.1:81", "option --expose")]
+        assert found["expose E2.to"] == \
+            [("db.internal:5432", "option --expose")]
+        assert found["expose E3.to"] == \
+            [("127.0.0.1:82", "environment ORTHRUS_PORTS")]
+        assert found["expose E4.to"] == \
+            [("[::1]:83", "environment ORTHRUS_PORTS")]
+        assert found["expose web.to"] == [("127.0.0.1:84", f"{path}:2")]
+    run = check(home, "-c", path, "--expose", "db.internal:84")
+    assert run.returncode == 78
+    assert run.stderr.startswith(f"{path}:2: to: port 84 is offered already "
+                                 "by E1 (option --expose)")
+    many = ",".join(str(p) for p in range(1000, 1065))
+    run = check(home, "-c", path, ORTHRUS_PORTS=many)
+    assert run.returncode == 78
+    assert "more than 64 ports" in run.stderr
+
+
+@pytest.mark.parametrize("env, wrong", [
+    ({"ORTHRUS_MODE": "socket"}, None),
+    ({"ORTHRUS_MODE": "port", "ORTHRUS_PORTS": "80"}, None),
+    ({"ORTHRUS_MODE": "socket, port", "ORTHRUS_PORTS": "80,81",
+      "ORTHRUS_DOCKER_SOCKET": "/d.sock"}, None),
+    ({"ORTHRUS_PORTS": "80", "ORTHRUS_DOCKER_SOCKET": "/d.sock"}, None),
+    ({"ORTHRUS_MODE": "port"}, "environment ORTHRUS_MODE: \"port\", but "),
+    ({"ORTHRUS_MODE": "ports"}, "environment ORTHRUS_MODE: \"ports\": "),
+    ({"ORTHRUS_MODE": "socket", "ORTHRUS_PORTS": "80"},
+     "environment ORTHRUS_PORTS: it is set, but "),
+    ({"ORTHRUS_MODE": "port", "ORTHRUS_PORTS": "80",
+      "ORTHRUS_DOCKER_SOCKET": "/d.sock"},
+     "environment ORTHRUS_DOCKER_SOCKET: it is set, but "),
+], ids=lambda v: ",".join(v) if isinstance(v, dict) else "")
+def test_mode(home, env, wrong):
+    path, _ = write(home, "")
+    run = check(home, "-c", path, **env)
+    if wrong is None:
+        assert run.returncode == 0, run.stderr
+    else:
+        assert run.returncode == 78
+        assert run.stderr.startswith(wrong)
+        assert len(run.stderr.splitlines()) == 1
+
+
+def test_mode_port_by_option(home):
+    path, _ = write(home, "")
+    assert check(home, "-c", path, "--expose", "80",
+                 ORTHRUS_MODE="port").returncode == 0
+    path, _ = write(home, "[docker]\nsocket = /d.sock\n[expose a]\nto = 80\n")
+    found = settings(check(home, "-c", path, ORTHRUS_MODE="port"))
+    assert "docker.socket" in found		# the file speaks for itself
+
+
+def test_auth_key(home):
+    """No origin shows it; with it, there need not be an identity."""
+    path, _ = write(home, f"[server]\nidentity = {home}/none\n")
+    other = "ch_orthrus_" + "o" * 96
+    file = home / "key.txt"
+    file.write_text(AUTH_KEY + "\n")
+    file.chmod(0o600)
+    assert check(home, "-c", path).returncode == 78
+    for args, env, key, origin in (
+            (["--auth-key", AUTH_KEY], {}, "auth_key", "option --auth-key"),
+            (["--auth-key=" + AUTH_KEY], {"AUTH_KEY": other}, "auth_key",
+             "option --auth-key"),
+            ([], {"AUTH_KEY": AUTH_KEY}, "auth_key", "environment AUTH_KEY")):
+        run = check(home, "-c", path, *args, **env)
+        assert settings(run)[key] == [("***", origin)]
+        assert "kkkk" not in run.stdout and "oooo" not in run.stdout
+    run = check(home, "-c", path, AUTH_KEY_FILE=str(file))
+    assert settings(run)["auth_key_file"] == \
+        [(str(file), "environment AUTH_KEY_FILE")]
+    assert "kkkk" not in run.stdout
+    run = check(home, "-c", path, "--auth-key", other,
+                AUTH_KEY_FILE=str(home / "missing"))
+    assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.parametrize("text, mode, more, wrong", [
+    (AUTH_KEY, 0o640, {}, "others have access"),
+    ("hunter2", 0o600, {}, "this is no AUTH_KEY"),
+    (AUTH_KEY[:-1] + "+", 0o600, {}, "holds other characters"),
+    ("", 0o600, {}, "nothing in its first line"),
+    (AUTH_KEY, 0o600, {"AUTH_KEY": AUTH_KEY}, "AUTH_KEY is set as well"),
+], ids=["mode", "no key", "characters", "empty", "two"])
+def test_bad_auth_key_file(home, text, mode, more, wrong):
+    path, _ = write(home, "")
+    file = home / "key.txt"
+    file.write_text(text + "\n")
+    file.chmod(mode)
+    run = check(home, "-c", path, AUTH_KEY_FILE=str(file), **more)
+    assert run.returncode == 78
+    assert run.stderr.startswith("environment AUTH_KEY_FILE: ")
+    assert wrong in run.stderr
+    assert "hunter2" not in run.stderr and "kkkk" not in run.stderr
 
 
 @pytest.mark.parametrize("args, text", [

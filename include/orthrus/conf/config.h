@@ -36,6 +36,8 @@ struct config {
 	size_t nhost_keys;
 	bool accept_new;
 	char *password_file;		/* path, or NULL */
+	char *auth_key;			/* to enrol with; wiped; or NULL */
+	char *auth_key_file;		/* path that it is from, or NULL */
 
 	bool socks5;			/* wanted at all */
 	bool socks5_default;		/* only by default: a taken port is a warning */
@@ -45,10 +47,14 @@ struct config {
 
 	struct forward_conf *local, *remote;
 	size_t nlocal, nremote;
+	/* Ports offered: spec.to; the number is that of spec.to.port. */
+	struct forward_conf *exposed;
+	size_t nexposed;
 
 	bool docker;			/* share the Docker socket */
 	char *docker_socket;		/* path, even when not shared */
-	struct address docker_remote;	/* where the server listens */
+	bool docker_auto;		/* the server's kind says where ... */
+	struct address docker_remote;	/* ... else there; it listens */
 	struct policy docker_policy;
 
 	uint64_t backoff_min, backoff_max;	/* milliseconds */
@@ -82,6 +88,11 @@ struct config *config_check(int argc, char **argv,
     void (*report)(void *arg, const char *line), void *arg, int *code);
 
 void config_free(struct config *c);
+
+/* Wipes c's auth_key as soon as it has served. */
+void config_forget_auth_key(struct config *c);
+/* True when nobody chose the name: it is this host's. */
+bool config_name_is_default(const struct config *c);
 
 /*
  * Prints "section.key = value  # origin" for every setting, secrets masked,

@@ -63,11 +63,24 @@ struct endpoint *muzzle_endpoint_new(struct muzzle *m);
 #define DOCKER_HOST_MAX (ADDRESS_TEXT_MAX + 8)
 const char *docker_host(const struct address *at, char text[DOCKER_HOST_MAX]);
 
+/* About the engine, as it has told; clean UTF-8, "" when unknown. */
+#define MUZZLE_FACT_MAX 128	/* with NUL; what is longer is left out */
+#define MUZZLE_NETWORKS_MAX 16
+struct muzzle_facts {
+	char version[MUZZLE_FACT_MAX];
+	char networks[MUZZLE_NETWORKS_MAX][MUZZLE_FACT_MAX];
+	size_t nnetworks;
+};
+
+/* Has the engine asked for them now and every minute, or no more. */
+void muzzle_watch(struct muzzle *m, bool on);
+
 struct muzzle_info {
 	bool ping;			/* the engine has answered lately */
 	const char *error;		/* why not, or "" */
 	uint64_t allowed, denied;	/* requests so far */
 	size_t clients, streams;	/* now */
+	const struct muzzle_facts *facts;	/* of the muzzle's memory */
 };
 void muzzle_info(const struct muzzle *m, struct muzzle_info *info);
 

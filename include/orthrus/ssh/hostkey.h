@@ -18,6 +18,8 @@ struct hostkey_policy {
 	char *const *known_hosts;	/* files; the first is written to */
 	size_t nknown_hosts;
 	bool accept_new;
+	bool enrolling;			/* the pin is of an AUTH_KEY: what
+					   matches it is remembered */
 };
 
 /*

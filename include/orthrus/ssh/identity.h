@@ -5,7 +5,11 @@
 #ifndef ORTHRUS_SSH_IDENTITY_H
 #define ORTHRUS_SSH_IDENTITY_H
 
+#include <stddef.h>
+#include <stdint.h>
+
 #include "orthrus/base/error.h"
+#include "orthrus/proto/certificate.h"
 
 struct identity;		/* holds a libssh key, wiped when freed */
 struct ssh_key_struct;
@@ -24,10 +28,24 @@ void identity_free(struct identity *id);
 struct ssh_key_struct *identity_key(const struct identity *id);
 
 /*
+ * Its certificate, owned by id; NULL without one, or when it is of a kind that
+ * certificate_read() does not take, or without id.
+ */
+const struct certificate *identity_certificate(const struct identity *id);
+
+/*
+ * For an error message, what a server that has refused user with this key at
+ * now (UNIX seconds) may have against it: "its certificate expired at ...".
+ */
+void identity_why_refused(const struct identity *id, const char *user,
+    uint64_t now, char *text, size_t size);
+
+/*
  * Makes a new key and writes it to path with mode 0600, its directory being
  * created with 0700 when missing, and its public half to "PATH.pub"; never
- * overwrites.  What root makes belongs to the owner of its directory.  The public key line ("ssh-ed25519 AAAA... comment") is
- * returned for the caller to free; NULL with *e (EX_CANTCREAT).
+ * overwrites.  What root makes belongs to the owner of its directory.  The
+ * public key line ("ssh-ed25519 AAAA... comment") is returned for the caller
+ * to free; NULL with *e (EX_CANTCREAT).
  */
 char *identity_generate(const char *path, const char *comment,
     struct error *e);

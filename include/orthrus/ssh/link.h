@@ -21,10 +21,12 @@ struct link_config {
 	size_t nservers;
 	uint64_t backoff_min, backoff_max;	/* milliseconds */
 	bool reconnect;
+	bool refusal_is_final;		/* even after a success */
 };
 
 struct link_events {
-	void (*up)(void *arg, struct mux *mux);
+	/* gateway: the server is charon. */
+	void (*up)(void *arg, struct mux *mux, bool gateway);
 	/* The mux given to up() is freed after this returns. */
 	void (*down)(void *arg);
 	void (*incoming)(void *arg, struct channel *ch,
@@ -33,8 +35,8 @@ struct link_events {
 	void (*trouble)(void *arg, const struct error *why);
 	/*
 	 * It will not try again: EX_NOPERM when every server that could be
-	 * reached refused us before the first success, EX_UNAVAILABLE without
-	 * reconnect.
+	 * reached refused us before the first success (or ever, where a
+	 * refusal is final), EX_UNAVAILABLE without reconnect.
 	 */
 	void (*gave_up)(void *arg, const struct error *why);
 };
@@ -54,6 +56,13 @@ void link_free(struct link *l);
  * configuration pointed to is not needed any more afterwards.
  */
 void link_update(struct link *l, const struct link_config *config);
+
+/*
+ * Ends the session that is up, why being the reason for trouble(), and tries
+ * the next server at once; with one server it waits as after any end.  Not
+ * from inside a callback of the session's mux.
+ */
+void link_next(struct link *l, const struct error *why);
 
 struct link_info {
 	enum link_state state;

@@ -33,6 +33,7 @@ struct session_info {
 	const char *kex, *cipher;	/* "" before the key exchange */
 	char host_key[FINGERPRINT_MAX];
 	int64_t rtt_ms;			/* of the last probe, -1 unknown */
+	bool gateway;			/* charon, by its identification */
 };
 
 struct session_events {

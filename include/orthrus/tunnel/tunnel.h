@@ -1,7 +1,8 @@
 /*
  * Everything that is forwarded: local forwards (-L), the SOCKS5 server,
- * remote forwards (-R) and the Docker socket, in one list with one life.  Local listeners stay while
- * sessions come and go; remote ones are armed again with each session.
+ * remote forwards (-R), the Docker socket and exposed ports, in one list with
+ * one life.  Local listeners stay while sessions come and go; remote ones are
+ * armed again with each session.
  */
 #ifndef ORTHRUS_TUNNEL_TUNNEL_H
 #define ORTHRUS_TUNNEL_TUNNEL_H
@@ -24,7 +25,8 @@ enum tunnel_kind {
 	TUNNEL_LOCAL,
 	TUNNEL_SOCKS5,
 	TUNNEL_REMOTE,
-	TUNNEL_DOCKER		/* remote; its target is behind the Muzzle */
+	TUNNEL_DOCKER,		/* remote; its target is behind the Muzzle */
+	TUNNEL_EXPOSE		/* remote, always automatic */
 };
 
 enum tunnel_state {
@@ -40,6 +42,11 @@ struct tunnel_config {
 	struct forward_spec spec;	/* SOCKS5: only listen counts */
 	const char *username, *password;	/* SOCKS5; copied, or NULL */
 	struct policy policy;	/* Docker */
+	/*
+	 * Remote: at a gateway it listens where the gateway has a place for it
+	 * under our name; elsewhere at spec.listen.
+	 */
+	bool automatic;
 	bool optional;		/* a taken port is a warning, not an error */
 };
 
@@ -57,9 +64,18 @@ void tunnels_free(struct tunnels *set);
 int tunnels_apply(struct tunnels *set, const struct tunnel_config *config,
     size_t n, struct error *e);
 
-/* A session can carry channels; it cannot any more (before mux_free()). */
-void tunnels_up(struct tunnels *set, struct mux *mux);
+/*
+ * A session can carry channels; it cannot any more (before mux_free()).  name
+ * is ours at a gateway, or NULL when the server is none.
+ */
+void tunnels_up(struct tunnels *set, struct mux *mux, const char *name);
 void tunnels_down(struct tunnels *set);
+
+/*
+ * What the gateway has to say about the Docker policy; it adds up, and is
+ * forgotten when the session ends.
+ */
+void tunnels_limit(struct tunnels *set, const struct policy_limits *limits);
 
 /* The far end opened a channel; a listener we did not ask for is refused. */
 void tunnels_incoming(struct tunnels *set, struct channel *ch,
@@ -83,6 +99,7 @@ struct tunnel_info {
 	const char *name;
 	const struct forward_spec *spec;	/* as configured */
 	struct address listen;	/* with the port that is really bound */
+	bool gateway;		/* that is a place at a gateway */
 	enum tunnel_state state;
 	const char *error;	/* "" when there is none */
 	size_t open;

@@ -1,0 +1,395 @@
+/*
+ * The enrolment: a link of its own, whose sessions log in with the AUTH_KEY at
+ * the one gateway that it names, and one question and answer.
+ */
+#include "config.h"
+
+#include "enroll.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+#include <sodium.h>
+
+#include "orthrus/base/log.h"
+#include "orthrus/base/mem.h"
+#include "orthrus/proto/auth_key.h"
+#include "orthrus/proto/leash.h"
+#include "orthrus/relay/frames.h"
+#include "orthrus/relay/relay.h"
+#include "orthrus/ssh/successor.h"
+
+#include "agent.h"
+
+#define ANSWER_SECONDS 15
+
+struct enrolment {
+	struct event_base *base;
+	const struct config *config;
+	bool any_name;
+	struct enrolment_events events;
+	void *arg;
+	struct server *servers;		/* with the user to enrol as */
+	char fingerprint[FINGERPRINT_MAX];
+	char *pin;
+	uint8_t key[ED25519_KEY_LEN];
+	struct link *link;
+	struct channel *opening;
+	struct frames *frames;
+	struct event *deadline;
+	const char *why;		/* what the deadline says */
+};
+
+/* --- whether ----------------------------------------------------------- */
+
+bool
+enrolment_is_own(const struct config *c)
+{
+	char mark[MARK_MAX];
+
+	return access(c->identity, F_OK) == 0 &&
+	    !successor_mark(c->identity, mark);
+}
+
+int
+enrolment_look(const struct config *c, bool *needed, struct error *e)
+{
+	char mark[MARK_MAX], ours[MARK_MAX];
+
+	*needed = false;
+	if (successor_settle(c->identity, e) == -1)
+		return -1;
+	if (c->auth_key == NULL)
+		return 0;
+	successor_hash(c->auth_key, ours);
+	if (access(c->identity, F_OK) == -1)
+		*needed = true;
+	else if (successor_mark(c->identity, mark) &&
+	    sodium_memcmp(mark, ours, MARK_MAX) != 0) {
+		log_info("the AUTH_KEY is another one than that of the "
+		    "identity %s: enrolling anew", c->identity);
+		*needed = true;
+	}
+	return 0;
+}
+
+/* --- ending ------------------------------------------------------------ */
+
+static void
+let_go(struct enrolment *en)
+{
+	if (en->opening != NULL)
+		channel_cancel(en->opening);
+	en->opening = NULL;
+	frames_free(en->frames);
+	en->frames = NULL;
+	evtimer_del(en->deadline);
+}
+
+static void
+failed(struct enrolment *en, int code, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void
+failed(struct enrolment *en, int code, const char *fmt, ...)
+{
+	char text[ERROR_TEXT_MAX];
+	struct error e;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	error_set(&e, code, "%s", text);
+	let_go(en);
+	en->events.failed(en->arg, &e);
+}
+
+/* This session brings nothing: the next attempt, from the loop. */
+static void
+give_up_session(struct enrolment *en, const char *why, long seconds)
+{
+	struct timeval tv = { seconds, 0 };
+
+	en->why = why;
+	evtimer_add(en->deadline, &tv);
+}
+
+static void
+on_deadline(evutil_socket_t fd, short what, void *arg)
+{
+	struct enrolment *en = arg;
+	struct error e;
+
+	(void)fd;
+	(void)what;
+	error_set(&e, EX_UNAVAILABLE, "%s", en->why);
+	link_next(en->link, &e);
+}
+
+/* --- the answer -------------------------------------------------------- */
+
+/* As whom we would log in at the server that the answer is from. */
+static const char *
+configured_user(const struct enrolment *en)
+{
+	struct link_info info;
+	size_t i;
+
+	link_info(en->link, &info);
+	for (i = 0; i < en->config->nservers; i++)
+		if (&en->servers[i] == info.server)
+			return en->config->servers[i].user;
+	return "";
+}
+
+/* The certificate is good for one name, here and as the user there. */
+static bool
+names_fit(struct enrolment *en, const char *name)
+{
+	const char *user = configured_user(en);
+
+	if (en->any_name)
+		return true;
+	if (strcmp(name, en->config->name) != 0) {
+		failed(en, EX_CONFIG, "the AUTH_KEY is for the agent \"%s\", "
+		    "but this one is called \"%s\": set ORTHRUS_NAME=%s (or "
+		    "--name %s, or name = %s in [agent]), or use the AUTH_KEY "
+		    "of \"%s\"", name, en->config->name, name, name, name,
+		    en->config->name);
+		return false;
+	}
+	if (strcmp(name, user) == 0)
+		return true;
+	failed(en, EX_CONFIG, "the user is \"%s\", but at a gateway it must "
+	    "be the agent's name: leave it out, or write %s (--user, or "
+	    "before the @ of the server)", user, name);
+	return false;
+}
+
+static void
+on_answer(struct enrolment *en, const struct leash_message *m)
+{
+	char name[NAME_MAX_LEN];
+	struct error e;
+
+	if (m->certificate.len == 0)
+		failed(en, EX_NOPERM, "the gateway did not enrol us: %s",
+		    m->certificate.error[0] != '\0' ? m->certificate.error :
+		    "it does not say why");
+	else if (!names_fit(en, m->certificate.name))
+		;
+	else if (successor_install(en->config->identity,
+	    m->certificate.certificate, m->certificate.len, &e) == -1)
+		failed(en, e.code, "%s", e.text);
+	else {
+		memcpy(name, m->certificate.name, sizeof(name));
+		let_go(en);
+		en->events.done(en->arg, name);
+	}
+}
+
+static void
+on_frame(void *arg, const uint8_t *p, size_t n)
+{
+	struct leash_message *m = xcalloc(1, sizeof(*m));
+	struct enrolment *en = arg;
+	const char *why;
+
+	if (leash_decode(p, n, m, &why) == -1)
+		give_up_session(en, why, 0);
+	else if (m->kind == LEASH_ERROR)
+		failed(en, EX_NOPERM, "the gateway did not enrol us: %s",
+		    m->error.reason);
+	else if (m->kind == LEASH_ENROLLED)
+		on_answer(en, m);
+	else
+		give_up_session(en, "the gateway answers something else than "
+		    "was asked", 0);
+	free(m);
+}
+
+static void
+on_frames_ended(void *arg, const char *why)
+{
+	give_up_session(arg, why != NULL ? why :
+	    "the gateway ended the enrolment without an answer", 0);
+}
+
+/* --- the question ------------------------------------------------------ */
+
+static void
+on_relay_done(void *arg, uint64_t up, uint64_t down)
+{
+	(void)arg;
+	(void)up;
+	(void)down;
+}
+
+static void
+on_opened(void *arg, enum open_failure reason, const char *text)
+{
+	static const struct frames_events events = {
+		on_frame, on_frames_ended
+	};
+	static uint8_t out[4 + LEASH_FRAME_MAX];
+	struct leash_message *m;
+	struct enrolment *en = arg;
+	struct channel *ch = en->opening;
+
+	(void)text;
+	en->opening = NULL;
+	if (reason != OPEN_OK) {
+		give_up_session(en, "the gateway does not let us enrol now",
+		    0);
+		return;
+	}
+	en->frames = frames_new(en->base, LEASH_FRAME_MAX, &events, en);
+	relay_start(frames_endpoint(en->frames), channel_endpoint(ch),
+	    on_relay_done, NULL);
+	m = xcalloc(1, sizeof(*m));
+	m->kind = LEASH_ENROLL;
+	strcpy(m->enroll.name, en->config->name);
+	memcpy(m->enroll.key, en->key, sizeof(m->enroll.key));
+	frames_send(en->frames, out, leash_encode(m, out));
+	free(m);
+	give_up_session(en, "the gateway does not answer the enrolment",
+	    ANSWER_SECONDS);
+}
+
+/* --- the link ---------------------------------------------------------- */
+
+static void
+on_up(void *arg, struct mux *mux, bool gateway)
+{
+	struct enrolment *en = arg;
+
+	(void)gateway;		/* its key has proved which one it is */
+	give_up_session(en, "the gateway does not answer the enrolment",
+	    ANSWER_SECONDS);
+	en->opening = mux_open_subsystem(mux, ENROLL_SUBSYSTEM, on_opened, en);
+}
+
+static void
+on_down(void *arg)
+{
+	let_go(arg);
+}
+
+static void
+on_incoming(void *arg, struct channel *ch, const struct address *listen)
+{
+	(void)arg;
+	(void)listen;
+	channel_refuse(ch, OPEN_PROHIBITED, "no such listener was asked for");
+}
+
+static void
+on_trouble(void *arg, const struct error *why)
+{
+	struct enrolment *en = arg;
+
+	en->events.trouble(en->arg, why);
+}
+
+static void
+on_gave_up(void *arg, const struct error *why)
+{
+	struct enrolment *en = arg;
+
+	en->events.failed(en->arg, why);
+}
+
+/* --- life -------------------------------------------------------------- */
+
+static void
+start(struct enrolment *en, struct dialer *dialer)
+{
+	static const struct link_events events = {
+		on_up, on_down, on_incoming, on_trouble, on_gave_up
+	};
+	const struct config *c = en->config;
+	struct link_config lc;
+	size_t i;
+
+	en->servers = xcalloc(c->nservers, sizeof(*en->servers));
+	for (i = 0; i < c->nservers; i++) {
+		en->servers[i] = c->servers[i];
+		strcpy(en->servers[i].user, ENROLL_USER);
+	}
+	en->pin = en->fingerprint;
+	link_config_of(c, &lc);
+	lc.servers = en->servers;
+	lc.refusal_is_final = true;
+	lc.session.policy.enrolling = true;
+	lc.session.policy.pins = &en->pin;
+	lc.session.policy.npins = 1;
+	lc.session.password = c->auth_key;
+	en->link = link_new(en->base, dialer, &lc, &events, en);
+}
+
+/* 0, or -1 with *e: who the gateway is, and a key that is to be certified. */
+static int
+prepare(struct enrolment *en, struct error *e)
+{
+	const struct config *c = en->config;
+	char mark[MARK_MAX], *comment;
+	struct auth_key k;
+	int r;
+
+	if (!mux_can_open_subsystem())
+		return error_set(e, EX_UNAVAILABLE, "this build cannot enrol "
+		    "at a gateway: it is linked with the shared libssh");
+	if (auth_key_parse(c->auth_key, &k, e) == -1)
+		return -1;
+	auth_key_fingerprint(&k, en->fingerprint);
+	auth_key_wipe(&k);
+	successor_hash(c->auth_key, mark);
+	comment = xasprintf("orthrus@%s", c->name);
+	r = successor_make(c->identity, mark, comment, en->key, e);
+	free(comment);
+	return r;
+}
+
+struct enrolment *
+enrolment_new(struct event_base *base, struct dialer *dialer,
+    const struct config *c, bool any_name,
+    const struct enrolment_events *events, void *arg, struct error *e)
+{
+	struct enrolment *en = xcalloc(1, sizeof(*en));
+
+	en->base = base;
+	en->config = c;
+	en->any_name = any_name;
+	en->events = *events;
+	en->arg = arg;
+	if (prepare(en, e) == -1) {
+		free(en);
+		return NULL;
+	}
+	en->deadline = evtimer_new(base, on_deadline, en);
+	start(en, dialer);
+	return en;
+}
+
+void
+enrolment_free(struct enrolment *en)
+{
+	if (en == NULL)
+		return;
+	let_go(en);
+	link_free(en->link);
+	event_free(en->deadline);
+	free(en->servers);
+	free(en);
+}
+
+const struct link *
+enrolment_link(const struct enrolment *en)
+{
+	return en->link;
+}

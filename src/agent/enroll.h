@@ -1,0 +1,47 @@
+/* From an AUTH_KEY to an identity with a certificate (contract, section 4). */
+#ifndef ORTHRUS_AGENT_ENROLL_H
+#define ORTHRUS_AGENT_ENROLL_H
+
+#include <stdbool.h>
+
+#include "orthrus/base/error.h"
+#include "orthrus/conf/config.h"
+
+struct dialer;
+struct enrolment;
+struct event_base;
+struct link;
+
+/*
+ * Looks whether c has to enrol: it has an AUTH_KEY, and there is no identity,
+ * or one that another AUTH_KEY has brought.  An identity that no enrolment has
+ * brought is left alone.  Completes what was cut off before.  0, or -1 with *e.
+ */
+int enrolment_look(const struct config *c, bool *needed, struct error *e);
+
+/* The identity of c is there, and no enrolment has brought it. */
+bool enrolment_is_own(const struct config *c);
+
+/* Both of the first and the last end it; it is then to be freed, or at once. */
+struct enrolment_events {
+	/* The identity of c is there, registered under this name. */
+	void (*done)(void *arg, const char *name);
+	/* It goes on, as a link does: an attempt has failed. */
+	void (*trouble)(void *arg, const struct error *why);
+	/*
+	 * EX_NOPERM when the gateway refused the AUTH_KEY or is another one,
+	 * EX_CONFIG when the AUTH_KEY is of an agent with another name (unless
+	 * any_name), EX_CANTCREAT, or EX_UNAVAILABLE without reconnect.
+	 */
+	void (*failed)(void *arg, const struct error *why);
+};
+
+/* Starts it; c must outlive it.  NULL with *e when the key cannot be made. */
+struct enrolment *enrolment_new(struct event_base *base,
+    struct dialer *dialer, const struct config *c, bool any_name,
+    const struct enrolment_events *events, void *arg, struct error *e);
+void enrolment_free(struct enrolment *en);	/* NULL is fine */
+
+const struct link *enrolment_link(const struct enrolment *en);
+
+#endif

@@ -1,0 +1,198 @@
+/* "orthrus enroll": the enrolment alone, so that "connect" needs no AUTH_KEY. */
+#include "config.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "orthrus/agent/commands.h"
+#include "orthrus/base/text.h"
+#include "orthrus/ssh/identity.h"
+#include "orthrus/transport/dial.h"
+
+#include "agent.h"
+#include "enroll.h"
+
+struct run {
+	struct event_base *base;
+	struct dialer *dialer;
+	struct event *sigterm, *sigint;
+	struct enrolment *enrolment;
+	struct config *config;
+	char name[NAME_MAX_LEN];	/* "" until enrolled */
+	int code;
+};
+
+static void
+report(void *arg, const char *line)
+{
+	(void)arg;
+	fprintf(stderr, "%s\n", line);
+}
+
+static void
+usage(FILE *f)
+{
+	fprintf(f, "usage: orthrus enroll --server SERVER --auth-key KEY "
+	    "[options]\n\n"
+	    "Enrols at a gateway: stores a new identity, its certificate and "
+	    "the gateway's host\nkey, with which \"orthrus connect\" then "
+	    "logs in.  AUTH_KEY and AUTH_KEY_FILE hide\nthe key from "
+	    "ps(1).  The options are those of \"connect\".\n\n");
+	config_usage(f);
+}
+
+/* --- what becomes of it ------------------------------------------------ */
+
+static void
+on_done(void *arg, const char *name)
+{
+	struct run *r = arg;
+
+	snprintf(r->name, sizeof(r->name), "%s", name);
+	event_base_loopbreak(r->base);
+}
+
+static void
+on_trouble(void *arg, const struct error *why)
+{
+	(void)arg;
+	(void)why;		/* the link has logged it */
+}
+
+static void
+on_failed(void *arg, const struct error *why)
+{
+	struct run *r = arg;
+
+	fprintf(stderr, "orthrus enroll: %s\n", why->text);
+	r->code = why->code;
+	event_base_loopbreak(r->base);
+}
+
+static void
+on_signal(evutil_socket_t sig, short what, void *arg)
+{
+	struct run *r = arg;
+
+	(void)what;
+	r->code = 128 + (int)sig;
+	event_base_loopbreak(r->base);
+}
+
+static void
+show(const struct config *c, const char *name)
+{
+	const struct certificate *cert;
+	char path[1024], date[32];
+	struct identity *id;
+	struct error e;
+	struct tm tm;
+	time_t end;
+
+	text_escape(path, sizeof(path), c->identity, TEXT_PLAIN);
+	printf("enrolled as %s\nidentity: %s\n", name, path);
+	if ((id = identity_load(c->identity, &e)) != NULL &&
+	    (cert = identity_certificate(id)) != NULL) {
+		end = (time_t)cert->valid_before;
+		if (gmtime_r(&end, &tm) != NULL && strftime(date, sizeof(date),
+		    "%Y-%m-%d %H:%M:%S UTC", &tm) > 0)
+			printf("certificate: until %s, renewed by \"orthrus "
+			    "connect\" before\n", date);
+	}
+	identity_free(id);
+	if (strcmp(name, c->name) != 0)
+		printf("This host is called %s: connect with --name %s, or "
+		    "ORTHRUS_NAME=%s.\n", c->name, name, name);
+}
+
+/* --- the run ----------------------------------------------------------- */
+
+static int
+run(struct run *r, bool any_name)
+{
+	static const struct enrolment_events events = {
+		on_done, on_trouble, on_failed
+	};
+	struct error e;
+
+	signal(SIGPIPE, SIG_IGN);
+	r->base = event_base_new();
+	r->dialer = dialer_new(r->base);
+	r->sigterm = evsignal_new(r->base, SIGTERM, on_signal, r);
+	r->sigint = evsignal_new(r->base, SIGINT, on_signal, r);
+	event_add(r->sigterm, NULL);
+	event_add(r->sigint, NULL);
+	r->enrolment = enrolment_new(r->base, r->dialer, r->config, any_name,
+	    &events, r, &e);
+	if (r->enrolment == NULL)
+		on_failed(r, &e);
+	else
+		event_base_dispatch(r->base);
+	enrolment_free(r->enrolment);
+	dialer_free(r->dialer);
+	event_free(r->sigterm);
+	event_free(r->sigint);
+	event_base_free(r->base);
+	if (r->name[0] != '\0')
+		show(r->config, r->name);
+	return r->code;
+}
+
+/* True when there is something to do; else *code is how it ends. */
+static bool
+is_wanted(const struct config *c, int *code)
+{
+	struct error e;
+	bool needed;
+
+	if (c->auth_key == NULL) {
+		fprintf(stderr, "orthrus enroll: no key to enrol with: give "
+		    "--auth-key, or set AUTH_KEY or AUTH_KEY_FILE (\"charon "
+		    "agent add NAME\" at the gateway prints one)\n");
+		*code = EX_USAGE;
+		return false;
+	}
+	if (enrolment_look(c, &needed, &e) == -1) {
+		fprintf(stderr, "orthrus enroll: %s\n", e.text);
+		*code = e.code;
+		return false;
+	}
+	if (needed)
+		return true;
+	if (enrolment_is_own(c)) {
+		fprintf(stderr, "orthrus enroll: the identity %s is there and "
+		    "did not come from an enrolment; choose another file with "
+		    "--identity\n", c->identity);
+		*code = EX_CANTCREAT;
+	} else
+		printf("%s is enrolled with this AUTH_KEY already\n",
+		    c->identity);
+	return false;
+}
+
+int
+cmd_enroll(int argc, char **argv)
+{
+	struct run r = { .code = 0 };
+
+	if (wants_help(argc, argv)) {
+		usage(stdout);
+		return 0;
+	}
+	r.config = config_load(argc, argv, report, NULL, &r.code);
+	if (r.config == NULL)
+		return r.code;
+	log_setup(r.config->log_level, r.config->log_format);
+	r.config->reconnect = false;	/* each server once */
+	session_library_init();
+	if (is_wanted(r.config, &r.code))
+		r.code = run(&r, config_name_is_default(r.config));
+	config_free(r.config);
+	return r.code;
+}

@@ -1,0 +1,191 @@
+/* See gateway.h: wires the leash to the tunnels, the link and the renewal. */
+#include "config.h"
+
+#include "gateway.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "orthrus/base/log.h"
+#include "orthrus/base/mem.h"
+
+#include "agent.h"
+#include "host.h"
+#include "leash.h"
+#include "renewal.h"
+
+#define LEAVE_TICK_MS 50
+#define LEAVE_TICKS 80		/* 4 s: charon waits for 5 */
+
+struct at_gateway {
+	struct agent *agent;
+	struct leash *leash;
+	struct renewal *renewal;
+	bool held;
+	const char *told;		/* last said about its absence, or NULL */
+	struct event *leave;		/* looks whether streams are left */
+	unsigned leave_ticks;
+	struct error why;		/* to leave */
+};
+
+/* --- what the leash says ----------------------------------------------- */
+
+static void
+on_hello(void *arg, struct leash_message *m)
+{
+	const struct at_gateway *g = arg;
+
+	host_hello(g->agent, m);
+}
+
+static void
+on_missing(void *arg, const char *why)
+{
+	struct at_gateway *g = arg;
+
+	if (g->told != why)
+		log_info("no leash at the gateway, which may take us for "
+		    "offline: %s; going on, and asking again", why);
+	g->told = why;
+	g->held = false;
+	renewal_allow(g->renewal, NULL, 0);
+}
+
+static void
+on_held(void *arg, uint64_t renew_before)
+{
+	struct at_gateway *g = arg;
+
+	g->told = NULL;
+	g->held = true;
+	renewal_allow(g->renewal, g->leash, renew_before);
+}
+
+static void
+on_limits(void *arg, const struct policy_limits *limits)
+{
+	struct at_gateway *g = arg;
+
+	if (limits->actions_closed != 0 || limits->redact_always)
+		log_info("the gateway narrows what Docker clients may do");
+	tunnels_limit(g->agent->tunnels, limits);
+}
+
+static void
+on_renewed(void *arg, const struct leash_message *m)
+{
+	struct at_gateway *g = arg;
+
+	renewal_answer(g->renewal, m);
+}
+
+static void
+wait_tick(struct at_gateway *g)
+{
+	static const struct timeval tick = { 0, LEAVE_TICK_MS * 1000 };
+
+	evtimer_add(g->leave, &tick);
+}
+
+static void
+on_leave(evutil_socket_t fd, short what, void *arg)
+{
+	struct at_gateway *g = arg;
+
+	(void)fd;
+	(void)what;
+	if (tunnels_open(g->agent->tunnels) == 0 ||
+	    ++g->leave_ticks > LEAVE_TICKS)
+		link_next(g->agent->link, &g->why);
+	else
+		wait_tick(g);
+}
+
+/* Streams that exist may end in peace, as far as the gateway's time goes. */
+static void
+on_drain(void *arg, const char *reason)
+{
+	struct at_gateway *g = arg;
+
+	if (evtimer_pending(g->leave, NULL))
+		return;
+	error_set(&g->why, EX_UNAVAILABLE, "the gateway asks us to go "
+	    "elsewhere%s%s", reason[0] != '\0' ? ": " : "", reason);
+	log_info("%s", g->why.text);
+	g->leave_ticks = 0;
+	wait_tick(g);
+}
+
+/* --- the session ------------------------------------------------------- */
+
+static void
+tell_once(struct at_gateway *g, const char *text)
+{
+	if (g->told != text)
+		log_info("%s", text);
+	g->told = text;
+}
+
+void
+at_gateway_up(struct at_gateway *g, struct mux *mux, bool gateway)
+{
+	static const struct leash_events events = {
+		on_hello, on_missing, on_held, on_limits, on_renewed, on_drain
+	};
+
+	if (!gateway)
+		tell_once(g, "the server is no gateway: no leash, only SSH's "
+		    "own keepalives");
+	else if (!mux_can_open_subsystem())
+		tell_once(g, "this build cannot be on a gateway's leash (it is "
+		    "linked with the shared libssh): the gateway may take us "
+		    "for offline");
+	else
+		g->leash = agent_leash_new(g->agent->base, mux, &events, g);
+}
+
+void
+at_gateway_down(struct at_gateway *g)
+{
+	evtimer_del(g->leave);
+	renewal_allow(g->renewal, NULL, 0);
+	agent_leash_free(g->leash);
+	g->leash = NULL;
+	g->held = false;
+}
+
+void
+at_gateway_reloaded(struct at_gateway *g)
+{
+	renewal_plan(g->renewal);
+}
+
+bool
+at_gateway_held(const struct at_gateway *g)
+{
+	return g->held;
+}
+
+struct at_gateway *
+at_gateway_new(struct agent *a)
+{
+	struct at_gateway *g = xcalloc(1, sizeof(*g));
+
+	g->agent = a;
+	g->leave = evtimer_new(a->base, on_leave, g);
+	g->renewal = renewal_new(a);
+	return g;
+}
+
+void
+at_gateway_free(struct at_gateway *g)
+{
+	if (g == NULL)
+		return;
+	agent_leash_free(g->leash);
+	renewal_free(g->renewal);
+	event_free(g->leave);
+	free(g);
+}

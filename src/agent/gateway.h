@@ -1,0 +1,23 @@
+/* What the agent does where the server is a gateway: the leash, and more. */
+#ifndef ORTHRUS_AGENT_GATEWAY_H
+#define ORTHRUS_AGENT_GATEWAY_H
+
+#include <stdbool.h>
+
+struct agent;
+struct at_gateway;
+struct mux;
+
+struct at_gateway *at_gateway_new(struct agent *a);
+void at_gateway_free(struct at_gateway *g);	/* NULL is fine */
+
+/* A session is up, at a gateway or at another server; it is down again. */
+void at_gateway_up(struct at_gateway *g, struct mux *mux, bool gateway);
+void at_gateway_down(struct at_gateway *g);
+/* The identity is another one. */
+void at_gateway_reloaded(struct at_gateway *g);
+
+/* For the status. */
+bool at_gateway_held(const struct at_gateway *g);
+
+#endif

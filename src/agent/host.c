@@ -1,0 +1,108 @@
+/* See host.h: uname(2), /proc/meminfo, the configuration, the engine. */
+#include "config.h"
+
+#include "host.h"
+
+#include <sys/utsname.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "orthrus/base/text.h"
+
+#include "agent.h"
+
+/* What cannot be told as it is is not told. */
+static void
+set_text(char to[LEASH_TEXT_MAX], const char *s)
+{
+	size_t n = strlen(s);
+
+	if (n < LEASH_TEXT_MAX && text_clean(s, n))
+		memcpy(to, s, n + 1);
+}
+
+static void
+add_engine(void *arg, const struct tunnel_info *t)
+{
+	struct leash_message *m = arg;
+	const struct muzzle_facts *f = t->docker.facts;
+	size_t i;
+
+	if (t->kind != TUNNEL_DOCKER)
+		return;
+	m->hello.docker = true;
+	set_text(m->hello.docker_version, f->version);
+	for (i = 0; i < f->nnetworks && i < LEASH_NETWORKS_MAX; i++)
+		set_text(m->hello.networks[i], f->networks[i]);
+	m->hello.nnetworks = i;
+}
+
+void
+host_hello(const struct agent *a, struct leash_message *m)
+{
+	const struct config *c = a->config;
+	const char *label;
+	struct utsname un;
+	char host[256] = "";
+	struct link_info info;
+	size_t i;
+
+	set_text(m->hello.version, PACKAGE_VERSION);
+	link_info(a->link, &info);
+	if (name_valid(info.server->user))
+		strcpy(m->hello.name, info.server->user);
+	gethostname(host, sizeof(host) - 1);
+	set_text(m->hello.hostname, host);
+	if (uname(&un) == 0) {
+		set_text(m->hello.os, un.sysname);
+		set_text(m->hello.arch, un.machine);
+	}
+	for (i = 0; i < c->nexposed && i < LEASH_PORTS_MAX; i++) {
+		label = c->exposed[i].name;
+		m->hello.ports[i].port = c->exposed[i].spec.to.port;
+		if (name_valid(label))	/* "E1" is no name of the user's */
+			strcpy(m->hello.ports[i].name, label);
+	}
+	m->hello.nports = i;
+	tunnels_each(a->tunnels, add_engine, m);
+}
+
+/* In bytes; what the kernel does not tell stays 0. */
+static void
+read_memory(uint64_t *used, uint64_t *total)
+{
+	unsigned long long kb, all = 0, available = 0;
+	FILE *f = fopen("/proc/meminfo", "re");
+	char line[128];
+
+	if (f == NULL)
+		return;
+	while (fgets(line, sizeof(line), f) != NULL) {
+		if (sscanf(line, "MemTotal: %llu kB", &kb) == 1)
+			all = kb;
+		else if (sscanf(line, "MemAvailable: %llu kB", &kb) == 1)
+			available = kb;
+	}
+	fclose(f);
+	*total = all * 1024;
+	*used = (all > available ? all - available : 0) * 1024;
+}
+
+void
+host_heartbeat(struct leash_message *m)
+{
+	struct timespec now;
+	double load;
+
+	m->kind = LEASH_HEARTBEAT;
+	clock_gettime(CLOCK_REALTIME, &now);
+	m->heartbeat.timestamp = (uint64_t)now.tv_sec * 1000 +
+	    (uint64_t)now.tv_nsec / 1000000;
+	if (getloadavg(&load, 1) == 1)
+		m->heartbeat.load = load;
+	read_memory(&m->heartbeat.memory_used, &m->heartbeat.memory_total);
+}

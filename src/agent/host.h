@@ -1,0 +1,14 @@
+/* What the leash tells about this host. */
+#ifndef ORTHRUS_AGENT_HOST_H
+#define ORTHRUS_AGENT_HOST_H
+
+#include "orthrus/proto/leash.h"
+
+struct agent;
+
+/* m is zeroed but for its kind. */
+void host_hello(const struct agent *a, struct leash_message *m);
+/* Load and memory now; sets the kind as well. */
+void host_heartbeat(struct leash_message *m);
+
+#endif

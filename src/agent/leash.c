@@ -1,0 +1,285 @@
+/*
+ * A session channel with the gateway's subsystem, a timer for heartbeats, and
+ * a table of what the gateway may say.
+ */
+#include "config.h"
+
+#include "leash.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "orthrus/base/log.h"
+#include "orthrus/base/mem.h"
+#include "orthrus/relay/frames.h"
+#include "orthrus/relay/relay.h"
+#include "orthrus/ssh/mux.h"
+
+#include "host.h"
+
+#define HEARTBEAT_MS 5000	/* until Welcome says otherwise */
+#define AGAIN_MS 10000		/* when it was refused, or has ended */
+
+struct leash {
+	struct event_base *base;
+	struct mux *mux;
+	struct leash_events events;
+	void *arg;
+	struct channel *opening;
+	struct frames *frames;		/* NULL: it is not held */
+	struct event *timer;		/* heartbeat, or the next attempt */
+	uint32_t heartbeat_ms;
+	uint64_t renew_before;
+	struct leash_message in, hello;	/* hello: as sent last */
+	char error[LEASH_TEXT_MAX];	/* the last Error, told once */
+};
+
+static void attempt(struct leash *l);
+
+static void
+add_timer(struct leash *l, uint32_t ms)
+{
+	struct timeval tv = { (time_t)(ms / 1000),
+	    (suseconds_t)(ms % 1000 * 1000) };
+
+	evtimer_add(l->timer, &tv);
+}
+
+static void
+let_go(struct leash *l)
+{
+	frames_free(l->frames);
+	l->frames = NULL;
+	add_timer(l, AGAIN_MS);
+}
+
+/* --- what we say ------------------------------------------------------- */
+
+/* All messages are written here; frames_send() copies. */
+static uint8_t scratch[4 + LEASH_FRAME_MAX];
+
+static int
+say(struct leash *l, const struct leash_message *m)
+{
+	return frames_send(l->frames, scratch, leash_encode(m, scratch));
+}
+
+/* What is known about the host may come late, or change. */
+static void
+say_hello(struct leash *l)
+{
+	struct leash_message *m = xcalloc(1, sizeof(*m));
+
+	m->kind = LEASH_HELLO;
+	l->events.hello(l->arg, m);
+	if (memcmp(m, &l->hello, sizeof(*m)) != 0 && say(l, m) == 0)
+		memcpy(&l->hello, m, sizeof(*m));
+	free(m);
+}
+
+static void
+on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct leash *l = arg;
+	struct leash_message *m;
+
+	(void)fd;
+	(void)what;
+	if (l->frames == NULL) {
+		attempt(l);
+		return;
+	}
+	say_hello(l);
+	m = xcalloc(1, sizeof(*m));
+	host_heartbeat(m);
+	/* A gateway that does not read them finds us offline all the same. */
+	if (say(l, m) == -1)
+		log_debug("leash: a heartbeat could not be sent");
+	free(m);
+	add_timer(l, l->heartbeat_ms);
+}
+
+int
+agent_leash_renew(struct leash *l, const uint8_t key[ED25519_KEY_LEN])
+{
+	struct leash_message *m;
+	int r;
+
+	if (l->frames == NULL)
+		return -1;
+	m = xcalloc(1, sizeof(*m));
+	m->kind = LEASH_RENEW;
+	memcpy(m->renew.key, key, ED25519_KEY_LEN);
+	r = say(l, m);
+	free(m);
+	return r;
+}
+
+/* --- what the gateway says --------------------------------------------- */
+
+static void
+set_heartbeat(struct leash *l, uint32_t ms)
+{
+	if (ms == 0 || ms == l->heartbeat_ms)
+		return;
+	l->heartbeat_ms = ms;
+	add_timer(l, ms);
+}
+
+static void
+on_welcome(struct leash *l)
+{
+	set_heartbeat(l, l->in.welcome.heartbeat_ms);
+	l->renew_before = l->in.welcome.renew_before;
+	log_info("on the leash of charon %s, a heartbeat every %.1f s",
+	    l->in.welcome.version, (double)l->heartbeat_ms / 1000);
+	l->events.held(l->arg, l->renew_before);
+}
+
+static void
+on_update(struct leash *l)
+{
+	struct policy_limits limits = {
+		.actions_closed = l->in.update.actions_closed,
+		.redact_always = l->in.update.redact_always
+	};
+	uint64_t renew_before = l->in.update.renew_before;
+	bool news = renew_before != 0 && renew_before != l->renew_before;
+
+	set_heartbeat(l, l->in.update.heartbeat_ms);
+	if (news)
+		l->renew_before = renew_before;
+	l->events.limits(l->arg, &limits);
+	if (news)
+		l->events.held(l->arg, renew_before);
+}
+
+static void
+on_renewed(struct leash *l)
+{
+	l->events.renewed(l->arg, &l->in);
+}
+
+static void
+on_drain(struct leash *l)
+{
+	l->events.drain(l->arg, l->in.drain.reason);
+}
+
+static void
+on_error(struct leash *l)
+{
+	if (strcmp(l->error, l->in.error.reason) == 0)
+		return;
+	memcpy(l->error, l->in.error.reason, sizeof(l->error));
+	log_warn("leash: the gateway reports an error: %s", l->error);
+}
+
+/* Messages of other kinds are not for us; a newer gateway may know more. */
+static void (*const handlers[])(struct leash *) = {
+	[LEASH_WELCOME] = on_welcome,
+	[LEASH_UPDATE] = on_update,
+	[LEASH_RENEWED] = on_renewed,
+	[LEASH_DRAIN] = on_drain,
+	[LEASH_ERROR] = on_error
+};
+#define NHANDLERS (sizeof(handlers) / sizeof(handlers[0]))
+
+static void
+on_frame(void *arg, const uint8_t *p, size_t n)
+{
+	struct leash *l = arg;
+	const char *why;
+
+	if (leash_decode(p, n, &l->in, &why) == -1) {
+		let_go(l);
+		l->events.missing(l->arg, why);
+	} else if ((size_t)l->in.kind < NHANDLERS &&
+	    handlers[l->in.kind] != NULL)
+		handlers[l->in.kind](l);
+	else
+		log_debug("leash: a message of an unknown kind");
+}
+
+static void
+on_ended(void *arg, const char *why)
+{
+	struct leash *l = arg;
+
+	let_go(l);
+	l->events.missing(l->arg, why != NULL ? why :
+	    "the gateway has ended it");
+}
+
+/* --- its life ---------------------------------------------------------- */
+
+/* The frames tell of its end, as long as somebody wants to know. */
+static void
+on_relay_done(void *arg, uint64_t up, uint64_t down)
+{
+	(void)arg;
+	(void)up;
+	(void)down;
+}
+
+static void
+on_opened(void *arg, enum open_failure reason, const char *text)
+{
+	static const struct frames_events events = { on_frame, on_ended };
+	struct channel *ch;
+	struct leash *l = arg;
+
+	(void)text;
+	ch = l->opening;
+	l->opening = NULL;
+	if (reason != OPEN_OK) {
+		add_timer(l, AGAIN_MS);
+		l->events.missing(l->arg, reason == OPEN_CONNECT_FAILED ?
+		    "the session ended" : "the gateway refuses it");
+		return;
+	}
+	l->frames = frames_new(l->base, LEASH_FRAME_MAX, &events, l);
+	relay_start(frames_endpoint(l->frames), channel_endpoint(ch),
+	    on_relay_done, NULL);
+	memset(&l->hello, 0, sizeof(l->hello));
+	say_hello(l);
+	add_timer(l, 0);
+}
+
+static void
+attempt(struct leash *l)
+{
+	l->opening = mux_open_subsystem(l->mux, LEASH_SUBSYSTEM, on_opened, l);
+	if (l->opening == NULL)
+		add_timer(l, AGAIN_MS);
+}
+
+struct leash *
+agent_leash_new(struct event_base *base, struct mux *m,
+    const struct leash_events *events, void *arg)
+{
+	struct leash *l = xcalloc(1, sizeof(*l));
+
+	l->base = base;
+	l->mux = m;
+	l->events = *events;
+	l->arg = arg;
+	l->heartbeat_ms = HEARTBEAT_MS;
+	l->timer = evtimer_new(base, on_timer, l);
+	attempt(l);
+	return l;
+}
+
+void
+agent_leash_free(struct leash *l)
+{
+	if (l == NULL)
+		return;
+	if (l->opening != NULL)
+		channel_cancel(l->opening);
+	frames_free(l->frames);
+	event_free(l->timer);
+	free(l);
+}

@@ -1,0 +1,45 @@
+/*
+ * The leash at the agent's end: who we are, that we live, and what a gateway
+ * has to say (contract, section 4; docs/leash.md).
+ */
+#ifndef ORTHRUS_AGENT_LEASH_H
+#define ORTHRUS_AGENT_LEASH_H
+
+#include <stdint.h>
+
+#include "orthrus/muzzle/policy.h"
+#include "orthrus/proto/leash.h"
+
+struct event_base;
+struct leash;
+struct mux;
+
+/*
+ * But for hello and missing, all come from the loop, outside of the mux, and
+ * may call agent_leash_free().
+ */
+struct leash_events {
+	/* Fills in our Hello, which is sent again whenever it changes. */
+	void (*hello)(void *arg, struct leash_message *m);
+	/* It is not held now, why in static text; it is tried again. */
+	void (*missing)(void *arg, const char *why);
+	/* Held; our certificate is to be renewed so many seconds before it
+	   ends.  Told again when that changes. */
+	void (*held)(void *arg, uint64_t renew_before);
+	void (*limits)(void *arg, const struct policy_limits *limits);
+	/* The answer to agent_leash_renew(): of kind LEASH_RENEWED. */
+	void (*renewed)(void *arg, const struct leash_message *m);
+	/* The gateway is about to end; we are to go elsewhere. */
+	void (*drain)(void *arg, const char *reason);
+};
+
+/* Asks the gateway at the other end of m for it. */
+struct leash *agent_leash_new(struct event_base *base, struct mux *m,
+    const struct leash_events *events, void *arg);
+/* Before the mux is freed; NULL is fine. */
+void agent_leash_free(struct leash *l);
+
+/* Asks for a certificate for key: 0, or -1 when that cannot be sent now. */
+int agent_leash_renew(struct leash *l, const uint8_t key[ED25519_KEY_LEN]);
+
+#endif

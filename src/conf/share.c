@@ -1,0 +1,237 @@
+/*
+ * What a gateway is offered (the Docker socket, ports), and the key to enrol
+ * there with: the variables that an agent is installed with.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf.h"
+#include "orthrus/base/mem.h"
+#include "orthrus/proto/auth_key.h"
+#include "orthrus/proto/leash.h"
+
+static struct config *
+config_of(const struct loader *l)
+{
+	return (struct config *)l->c;	/* whose head it is */
+}
+
+static void
+set_value(struct setting *s, const char *text)
+{
+	secret_free(s->value);
+	s->value = xstrdup(text);
+}
+
+/* --- values ------------------------------------------------------------ */
+
+/* A port of another host's is offered as well; a socket has no number. */
+static int
+parse_target(const char *text, struct address *to, struct error *e)
+{
+	uint16_t port;
+
+	if (address_parse(text, false, to, e) == -1)
+		return -1;
+	if (to->kind == ADDRESS_UNIX)
+		return error_set(e, EX_CONFIG, "\"%s\" has no port number, "
+		    "which is what a service is known by at the gateway; write "
+		    "PORT or HOST:PORT", text);
+	if (strcmp(to->host, "*") == 0)
+		return error_set(e, EX_CONFIG, "\"%s\" is no place to connect "
+		    "to; write PORT or HOST:PORT", text);
+	if (port_parse(text, strlen(text), false, &port) == 0)
+		strcpy(to->host, "127.0.0.1");
+	return 0;
+}
+
+/* One that no section names is called E1, E2 ... */
+int
+set_expose(void *config, struct setting *s, struct error *e)
+{
+	struct config *c = config;
+	char text[ADDRESS_TEXT_MAX];
+	struct forward_conf f;
+	size_t i, number = 1;
+
+	memset(&f, 0, sizeof(f));
+	if (parse_target(s->value, &f.spec.to, e) == -1)
+		return -1;
+	f.spec.listen.kind = ADDRESS_TCP;	/* where there is no gateway: */
+	strcpy(f.spec.listen.host, "localhost");	/* a port of its */
+	if (s->label == NULL) {
+		for (i = 0; i < c->nexposed; i++)
+			number += c->exposed[i].name[0] == 'E';
+		s->label = xasprintf("E%zu", number);
+	}
+	strncpy(f.name, s->label, sizeof(f.name) - 1);
+	set_value(s, address_format(&f.spec.to, text));
+	c->exposed = xreallocarray(c->exposed, c->nexposed + 1, sizeof(f));
+	c->exposed[c->nexposed++] = f;
+	return 0;
+}
+
+int
+set_mode(void *config, struct setting *s, struct error *e)
+{
+	(void)config;
+	if (strcmp(s->value, "socket") == 0 || strcmp(s->value, "port") == 0)
+		return 0;
+	return error_set(e, EX_CONFIG, "\"%s\": expected socket, port, or "
+	    "socket,port", s->value);
+}
+
+/* The key itself is nowhere but in its field. */
+static int
+take_auth_key(struct config *c, const char *text, struct error *e)
+{
+	struct auth_key key;
+
+	if (auth_key_parse(text, &key, e) == -1)
+		return -1;
+	auth_key_wipe(&key);
+	secret_free(c->auth_key);
+	c->auth_key = xstrdup(text);
+	return 0;
+}
+
+int
+set_auth_key(void *config, struct setting *s, struct error *e)
+{
+	int r = take_auth_key(config, s->value, e);
+
+	set_value(s, "***");
+	return r;
+}
+
+/* --- together ---------------------------------------------------------- */
+
+static const struct setting *
+find_plain(const struct loader *l, const char *key, const char *value)
+{
+	const struct setting *s;
+	size_t i;
+
+	for (i = 0; i < l->c->nsettings; i++) {
+		s = &l->c->settings[i];
+		if (s->kw->section == NULL && strcmp(s->kw->key, key) == 0 &&
+		    (value == NULL || strcmp(s->value, value) == 0))
+			return s;
+	}
+	return NULL;
+}
+
+static bool
+in_environment(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value != NULL && value[0] != '\0';
+}
+
+static void
+fail_mode(struct loader *l, const char *variable, const char *word)
+{
+	struct error e;
+
+	error_set(&e, EX_CONFIG, "environment %s: it is set, but ORTHRUS_MODE "
+	    "does not say \"%s\", so that nothing would come of it; add that "
+	    "word there, or leave %s out", variable, word, variable);
+	loader_fail(l, FROM_ENVIRONMENT, 0, e.text);
+}
+
+/* Where ORTHRUS_MODE is set, the environment shares what it says, no more. */
+static void
+check_mode(struct loader *l)
+{
+	const struct setting *port = find_plain(l, "mode", "port");
+	const struct setting *sock = find_plain(l, "mode", "socket");
+	struct error e;
+
+	if (port == NULL && sock == NULL)
+		return;
+	if (port == NULL && in_environment("ORTHRUS_PORTS"))
+		fail_mode(l, "ORTHRUS_PORTS", "port");
+	if (sock == NULL && in_environment("ORTHRUS_DOCKER_SOCKET"))
+		fail_mode(l, "ORTHRUS_DOCKER_SOCKET", "socket");
+	if (port != NULL && !loader_given(l, "expose", "to")) {
+		error_set(&e, EX_CONFIG, "\"port\", but there is no port to "
+		    "offer; set ORTHRUS_PORTS (9100, or 9100,8080 ...), or "
+		    "give --expose");
+		loader_blame(l, port, &e);
+	}
+}
+
+static void
+check_exposed(struct loader *l)
+{
+	const struct keyword *kw = keyword_by_key(&program_orthrus, "expose",
+	    "to");
+	const struct config *c = config_of(l);
+	char where[ORIGIN_TEXT_MAX];
+	struct error e;
+	size_t i, j;
+
+	for (i = 1; i < c->nexposed; i++) {
+		for (j = 0; j < i && c->exposed[j].spec.to.port !=
+		    c->exposed[i].spec.to.port; j++)
+			;
+		if (j == i && i != LEASH_PORTS_MAX)
+			continue;
+		if (j < i)
+			error_set(&e, EX_CONFIG, "port %u is offered already "
+			    "by %s (%s); a number can lead to one place only",
+			    (unsigned)c->exposed[i].spec.to.port,
+			    c->exposed[j].name, origin_text(l->c,
+			    setting_nth(l->c, kw, j), where));
+		else
+			error_set(&e, EX_CONFIG, "more than %d ports; an agent "
+			    "can offer so many", LEASH_PORTS_MAX);
+		loader_blame(l, setting_nth(l->c, kw, i), &e);
+	}
+}
+
+/* A key in the option or AUTH_KEY goes first; two variables are a mistake. */
+static void
+load_auth_key_file(struct loader *l)
+{
+	const struct setting *s = find_plain(l, "auth_key_file", NULL);
+	const struct setting *key = find_plain(l, "auth_key", NULL);
+	struct config *c = config_of(l);
+	struct error e;
+	char *text;
+
+	if (s == NULL || (key != NULL && key->origin == FROM_OPTION))
+		return;
+	if (key != NULL) {
+		error_set(&e, EX_CONFIG, "AUTH_KEY is set as well; one of them "
+		    "is enough");
+		loader_blame(l, s, &e);
+		return;
+	}
+	if ((text = secret_load(s->value, &e)) == NULL) {
+		loader_blame(l, s, &e);
+		return;
+	}
+	if (take_auth_key(c, text, &e) == -1) {
+		error_prefix(&e, "%s", s->value);
+		loader_blame(l, s, &e);
+	}
+	secret_free(text);
+}
+
+void
+load_share(struct loader *l)
+{
+	const struct keyword *kw = keyword_by_key(&program_orthrus, "docker",
+	    "socket");
+	struct config *c = config_of(l);
+
+	c->docker = setting_find(l->c, "docker", "socket") != NULL ||
+	    find_plain(l, "mode", "socket") != NULL;
+	if (c->docker_socket == NULL)
+		c->docker_socket = xstrdup(kw->fixed);
+	check_mode(l);
+	check_exposed(l);
+	load_auth_key_file(l);
+}
