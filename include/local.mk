@@ -40,4 +40,5 @@ noinst_HEADERS += \
 	include/orthrus/agent/control.h \
 	include/orthrus/agent/notify.h \
 	include/orthrus/gateway/ca.h \
-	include/orthrus/gateway/registry.h
+	include/orthrus/gateway/registry.h \
+	include/orthrus/gateway/state.h

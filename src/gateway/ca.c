@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,66 +16,18 @@
 
 #include "orthrus/base/file.h"
 #include "orthrus/base/mem.h"
-#include "orthrus/ssh/identity.h"
+#include "key_file.h"
 
 #define CA_FILE_MAX (64 * 1024)
 
-static void
-unlink_pair(const char *path)
-{
-	char *pub = xasprintf("%s.pub", path);
-
-	unlink(path);
-	unlink(pub);
-	free(pub);
-}
-
-/*
- * Makes the key under another name first: whenever the process is killed, a
- * later start finds either no key or a whole one.
- */
 static int
 make_key(const char *path, const char *pub, struct error *e)
 {
-	char *fresh, *line;
-	int r = 0;
-
 	if (access(pub, F_OK) == 0)
 		return error_set(e, EX_CONFIG, "there is a %s, but not the "
 		    "private key %s; put that back, or remove the public one "
 		    "to begin with a new CA, whom no agent knows", pub, path);
-	fresh = xasprintf("%s.new", path);
-	unlink_pair(fresh);
-	line = identity_generate(fresh, "charon-ca", e);
-	if (line == NULL)
-		r = -1;
-	else if (rename(fresh, path) == -1 || file_sync_parent(path) == -1)
-		r = error_set(e, EX_CANTCREAT, "cannot make %s: %s", path,
-		    strerror(errno));
-	unlink_pair(fresh);
-	free(line);
-	free(fresh);
-	return r;
-}
-
-static int
-read_private(const char *path, uint8_t secret[64], struct error *e)
-{
-	struct stat st;
-	size_t len;
-	char *text = file_read(path, CA_FILE_MAX, &len, &st);
-	int r;
-
-	if (text == NULL)
-		return error_set(e, EX_CONFIG, "cannot read the CA's key %s: "
-		    "%s", path, errno == ENXIO ? "not a regular file" :
-		    strerror(errno));
-	r = file_check_private("the CA's key", path, &st, e);
-	if (r == 0 && (r = private_key_read(text, len, secret, e)) == -1)
-		error_prefix(e, "the CA's key %s", path);
-	sodium_memzero(text, len);
-	free(text);
-	return r;
+	return key_file_make(path, "charon-ca", e);
 }
 
 static int
@@ -197,7 +148,7 @@ load(struct ca *ca, const char *directory, struct error *e)
 	if (lstat(path, &st) == -1 && errno == ENOENT)
 		r = make_key(path, pub, e);
 	if (r == 0)
-		r = read_private(path, ca->secret, e);
+		r = key_file_read("the CA's key", path, ca->secret, e);
 	if (r == 0) {
 		memcpy(ca->accepted[0], ca->secret + ED25519_SEED_LEN,
 		    ED25519_KEY_LEN);

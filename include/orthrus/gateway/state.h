@@ -1,0 +1,52 @@
+/*
+ * The gateway's state directory: registry, host key, list of revoked keys, and
+ * the lock by which one gateway at a time runs on it.  "charon serve" and
+ * the other commands open it side by side.
+ */
+#ifndef ORTHRUS_GATEWAY_STATE_H
+#define ORTHRUS_GATEWAY_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "orthrus/base/error.h"
+#include "orthrus/conf/gateway.h"
+#include "orthrus/gateway/registry.h"
+
+struct state {
+	struct registry *registry;
+	char *directory;
+	char *host_key;			/* path of the private key */
+	uint8_t host_key_hash[32];	/* SHA-256 of its public blob */
+	char *revoked_keys;		/* path, for sshd(8)'s RevokedKeys */
+	char *lock_path;		/* private */
+	int lock;			/* private: descriptor, or -1 */
+};
+
+/*
+ * Opens what c names; with create, what is missing is made: the directory
+ * (0700), host key, registry and an empty list of revoked keys.  Several may
+ * do so at once.  What root makes belongs to the directory's owner.  A
+ * directory that others may write to is refused.  NULL with *e as
+ * registry_open() gives it, EX_CONFIG for the host key.
+ */
+struct state *state_open(const struct gateway_config *c, bool create,
+    struct error *e);
+void state_close(struct state *s);
+
+/*
+ * Takes the lock that "charon serve" holds until state_close(): 0, or -1 with
+ * *e (EX_UNAVAILABLE) while another gateway runs on this directory.
+ */
+int state_lock(struct state *s, struct error *e);
+
+/* Does a gateway, of another process, hold the lock? */
+bool state_is_served(const struct state *s);
+
+/*
+ * Writes revoked_keys anew, after certificates were revoked: 0, or -1 with
+ * *e.  What is in the registry holds all the same.
+ */
+int state_write_revoked(struct state *s, struct error *e);
+
+#endif

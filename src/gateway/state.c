@@ -1,0 +1,229 @@
+/* The state directory: opened, made where it is missing, and locked. */
+#include "config.h"
+
+#include "orthrus/gateway/state.h"
+
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <sodium.h>
+
+#include "orthrus/base/file.h"
+#include "orthrus/base/mem.h"
+#include "orthrus/proto/certificate.h"
+
+#include "key_file.h"
+
+/* How long another process may keep the registry locked. */
+#define BUSY_MS 2000
+
+static int
+read_host_key(struct state *s, struct error *e)
+{
+	uint8_t secret[64], blob[KEY_BLOB_LEN];
+	int r;
+
+	if (access(s->host_key, F_OK) == -1 && errno == ENOENT)
+		return error_set(e, EX_CONFIG, "there is no host key %s; put "
+		    "it back, or \"charon serve\" makes a new one, whose "
+		    "gateway no agent knows", s->host_key);
+	r = key_file_read("host key", s->host_key, secret, e);
+	if (r == 0) {
+		key_blob_write(secret + ED25519_SEED_LEN, blob);
+		crypto_hash_sha256(s->host_key_hash, blob, sizeof(blob));
+	}
+	sodium_memzero(secret, sizeof(secret));
+	return r;
+}
+
+/* Who may write here may put keys and a registry of their own in place. */
+static int
+check_directory(const char *path, struct error *e)
+{
+	struct stat st;
+
+	if (stat(path, &st) == -1)
+		return error_set(e, errno == EACCES ? EX_NOPERM : EX_CONFIG,
+		    "the state directory %s cannot be used: %s", path,
+		    strerror(errno));
+	if (!S_ISDIR(st.st_mode))
+		return error_set(e, EX_CONFIG, "%s is no directory; [state] "
+		    "directory of charon.ini names another", path);
+	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		return error_set(e, EX_CONFIG, "others may write to the state "
+		    "directory %s (mode %04o); run \"chmod go-w %s\"", path,
+		    (unsigned)st.st_mode & 07777, path);
+	if (st.st_uid != geteuid() && geteuid() != 0)
+		return error_set(e, EX_NOPERM, "the state directory %s belongs "
+		    "to user %u; run this as that user, or as root", path,
+		    (unsigned)st.st_uid);
+	return 0;
+}
+
+/* Of several first runs at once, one makes it all. */
+static int
+lock_directory(const char *path, struct error *e)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd != -1 && flock(fd, LOCK_EX) == 0)
+		return fd;
+	error_set(e, EX_NOPERM, "the state directory %s cannot be used: %s",
+	    path, strerror(errno));
+	if (fd != -1)
+		close(fd);
+	return -1;
+}
+
+static int
+make_lock_file(const struct state *s, struct error *e)
+{
+	int fd = open(s->lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
+	    0600);
+
+	if (fd == -1 || file_give_to_owner(fd, s->lock_path) == -1) {
+		error_set(e, EX_CANTCREAT, "cannot make %s: %s", s->lock_path,
+		    strerror(errno));
+		if (fd != -1)
+			close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* What is missing, and the registry, which makes itself. */
+static int
+make_all(struct state *s, const char *database, struct error *e)
+{
+	int fd;
+
+	if (access(s->host_key, F_OK) == -1 && errno == ENOENT &&
+	    (file_make_parents(s->host_key, e) == -1 ||
+	    key_file_make(s->host_key, "charon", e) == -1))
+		return -1;
+	if ((fd = make_lock_file(s, e)) == -1)
+		return -1;
+	close(fd);
+	s->registry = registry_open(database, true, BUSY_MS, e);
+	if (s->registry == NULL)
+		return -1;
+	if (access(s->revoked_keys, F_OK) == -1 && errno == ENOENT)
+		return registry_write_revoked(s->registry, s->revoked_keys, e);
+	return 0;
+}
+
+static int
+open_all(struct state *s, bool create, struct error *e)
+{
+	char *below = xasprintf("%s/", s->directory);
+	char *database = xasprintf("%s/registry.db", s->directory);
+	int fd, r = 0;
+
+	if (create)
+		r = file_make_parents(below, e);
+	if (r == 0 && (create || access(database, F_OK) == 0))
+		r = check_directory(s->directory, e);
+	if (r == 0 && create) {
+		fd = lock_directory(s->directory, e);
+		r = fd == -1 ? -1 : make_all(s, database, e);
+		if (fd != -1)
+			close(fd);
+	} else if (r == 0) {
+		s->registry = registry_open(database, false, BUSY_MS, e);
+		r = s->registry == NULL ? -1 : 0;
+	}
+	if (r == 0)
+		r = read_host_key(s, e);
+	free(database);
+	free(below);
+	return r;
+}
+
+struct state *
+state_open(const struct gateway_config *c, bool create, struct error *e)
+{
+	struct state *s = xcalloc(1, sizeof(*s));
+
+	s->lock = -1;
+	s->directory = xstrdup(c->state);
+	s->host_key = xstrdup(c->host_key);
+	s->revoked_keys = xasprintf("%s/revoked_keys", c->state);
+	s->lock_path = xasprintf("%s/charon.lock", c->state);
+	if (open_all(s, create, e) == 0)
+		return s;
+	state_close(s);
+	return NULL;
+}
+
+void
+state_close(struct state *s)
+{
+	if (s == NULL)
+		return;
+	registry_close(s->registry);
+	if (s->lock != -1)
+		close(s->lock);
+	free(s->lock_path);
+	free(s->revoked_keys);
+	free(s->host_key);
+	free(s->directory);
+	free(s);
+}
+
+/*
+ * A lock of the open file rather than flock(2)'s: it can be asked about
+ * without being taken, so that who asks is never in the way of a start.
+ */
+int
+state_lock(struct state *s, struct error *e)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	int err;
+
+	if ((s->lock = make_lock_file(s, e)) == -1)
+		return -1;
+	if (fcntl(s->lock, F_OFD_SETLK, &lock) == 0)
+		return 0;
+	err = errno;
+	close(s->lock);
+	s->lock = -1;
+	if (err == EAGAIN || err == EACCES)
+		return error_set(e, EX_UNAVAILABLE, "another charon runs on "
+		    "%s; stop it, or give this one another [state] directory",
+		    s->directory);
+	return error_set(e, EX_OSERR, "cannot lock %s: %s", s->lock_path,
+	    strerror(err));
+}
+
+bool
+state_is_served(const struct state *s)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	int fd = open(s->lock_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	bool served;
+
+	if (fd == -1)
+		return false;
+	served = fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+	close(fd);
+	return served;
+}
+
+int
+state_write_revoked(struct state *s, struct error *e)
+{
+	int fd = lock_directory(s->directory, e), r;
+
+	/* Of two at once, the later must have read the registry later. */
+	if (fd == -1)
+		return -1;
+	r = registry_write_revoked(s->registry, s->revoked_keys, e);
+	close(fd);
+	return r;
+}
