@@ -136,6 +136,17 @@ text_clean(const char *s, size_t len)
 	return true;
 }
 
+bool
+text_ascii(const char *s, size_t len)
+{
+	unsigned char all = 0;
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		all |= (unsigned char)s[i];
+	return all < 0x80;
+}
+
 int
 text_hex(unsigned char c)
 {

@@ -20,6 +20,15 @@
 
 #define CA_FILE_MAX (64 * 1024)
 
+/* What a parser has said of a file is an error of the set-up here. */
+static int
+as_config(struct error *e)
+{
+	if (e != NULL)
+		e->code = EX_CONFIG;
+	return -1;
+}
+
 static int
 make_key(const char *path, const char *pub, struct error *e)
 {
@@ -65,8 +74,7 @@ check_public(const char *pub, const uint8_t key[ED25519_KEY_LEN],
 	free(text);
 	if (r == -1) {
 		error_prefix(e, "%s", pub);
-		if (e != NULL)
-			e->code = EX_CONFIG;
+		as_config(e);
 	} else if (memcmp(theirs, key, sizeof(theirs)) != 0)
 		r = error_set(e, EX_CONFIG, "%s is not the public half of the "
 		    "CA's key beside it; remove it, and it is written anew",
@@ -97,9 +105,7 @@ add_previous(struct ca *ca, const char *path, int number, char *line,
 		return 0;
 	if (key_line_read(line, key, e) == -1) {
 		error_prefix(e, "%s:%d", path, number);
-		if (e != NULL)
-			e->code = EX_CONFIG;
-		return -1;
+		return as_config(e);
 	}
 	if (is_accepted(ca, key))
 		return 0;

@@ -71,12 +71,12 @@ peer_read(struct registry *r, sqlite3_stmt *s, struct peer *p, struct error *e)
 	    !copy_text(s, 5, p->allow, sizeof(p->allow)) ||
 	    (p->has_key && !sql_blob(s, 4, p->key, sizeof(p->key))))
 		return damaged(r, e);
+	/* What another version wrote may be beyond us: it comes anew. */
 	frame = sqlite3_column_blob(s, 12);
-	if (frame == NULL)
-		return 0;
-	if (leash_decode(frame, (size_t)sqlite3_column_bytes(s, 12), &p->hello,
-	    &why) == -1 || p->hello.kind != LEASH_HELLO)
-		return damaged(r, e);
+	if (frame == NULL || leash_decode(frame,
+	    (size_t)sqlite3_column_bytes(s, 12), &p->hello, &why) == -1 ||
+	    p->hello.kind != LEASH_HELLO)
+		memset(&p->hello, 0, sizeof(p->hello));
 	return 0;
 }
 

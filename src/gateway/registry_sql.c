@@ -121,7 +121,7 @@ sql_error(struct database *d, struct error *e)
 	case SQLITE_READONLY:
 	case SQLITE_PERM:
 		return error_set(e, EX_IOERR, "registry %s: %s%s%s; nothing "
-		    "was changed, it and its directory must be writable",
+		    "was changed, see whether its disk is whole and writable",
 		    d->path, sqlite3_errmsg(d->db), number == 0 ? "" : ": ",
 		    number == 0 ? "" : strerror(number));
 	default:

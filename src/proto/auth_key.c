@@ -5,6 +5,7 @@
 
 #include <sodium.h>
 
+#include "orthrus/base/text.h"
 #include "orthrus/proto/auth_key.h"
 #include "orthrus/proto/certificate.h"
 #include "orthrus/proto/wire.h"
@@ -47,8 +48,9 @@ auth_key_parse(const char *text, struct auth_key *k, struct error *e)
 
 	if (check_shape(text, e) == -1)
 		return -1;
-	if (sodium_base642bin(raw, sizeof(raw), text + PREFIX_LEN, DIGITS, NULL,
-	    &len, NULL, VARIANT) != 0 || len != sizeof(raw))
+	if (!text_ascii(text, TEXT_LEN) || sodium_base642bin(raw, sizeof(raw),
+	    text + PREFIX_LEN, DIGITS, NULL, &len, NULL, VARIANT) != 0 ||
+	    len != sizeof(raw))
 		r = error_set(e, EX_CONFIG, "the AUTH_KEY holds other "
 		    "characters than A-Z a-z 0-9 - _ after " AUTH_KEY_PREFIX);
 	else {

@@ -10,6 +10,7 @@
 #include <sodium.h>
 
 #include "orthrus/base/mem.h"
+#include "orthrus/base/text.h"
 #include "orthrus/proto/certificate.h"
 #include "orthrus/proto/wire.h"
 
@@ -19,6 +20,7 @@
 #define PEM_MAX (16 * 1024)
 #define PRIVATE_MAGIC "openssh-key-v1"	/* its NUL belongs to it */
 #define PRIVATE_BLOCK 8			/* of the cipher "none" */
+#define PRIVATE_PAD_MAX 16		/* libssh fills up blocks of 16 */
 
 void
 key_blob_write(const uint8_t key[ED25519_KEY_LEN], uint8_t out[KEY_BLOB_LEN])
@@ -67,18 +69,18 @@ key_line_read(const char *line, uint8_t key[ED25519_KEY_LEN], struct error *e)
 	const char *digits, *end = line + strcspn(line, "\r\n");
 	size_t len;
 
-	if (strcmp(end + (*end == '\r'), "\n") != 0 && *end != '\0')
-		return error_set(e, EX_DATAERR, "more than one line where one "
-		    "public key is expected");
 	if (strncmp(line, type, sizeof(type) - 1) != 0 ||
 	    strchr(" \t", line[sizeof(type) - 1]) == NULL)
 		return no_key_line(line, e);
+	if (strcmp(end + (*end == '\r'), "\n") != 0 && *end != '\0')
+		return error_set(e, EX_DATAERR, "more than one line where one "
+		    "public key is expected");
 	digits = line + sizeof(type) - 1;
 	digits += strspn(digits, " \t");
 	len = strcspn(digits, " \t\r\n");
-	if (sodium_base642bin(blob, sizeof(blob), digits, len, NULL, &len,
-	    NULL, sodium_base64_VARIANT_ORIGINAL) != 0 ||
-	    key_blob_read(blob, len, key) == -1)
+	if (!text_ascii(digits, len) || sodium_base642bin(blob, sizeof(blob),
+	    digits, len, NULL, &len, NULL, sodium_base64_VARIANT_ORIGINAL) !=
+	    0 || key_blob_read(blob, len, key) == -1)
 		return error_set(e, EX_DATAERR, "the " KEY_TYPE_NAME " key is "
 		    "damaged; copy the whole line again");
 	return 0;
@@ -151,7 +153,7 @@ read_secret(const uint8_t *p, size_t len, const uint8_t key[ED25519_KEY_LEN],
 		if (wire_u8(&w) != pad)
 			return damaged(e);
 	crypto_sign_seed_keypair(public, secret, pair);
-	if (w.bad || pad > PRIVATE_BLOCK || sodium_memcmp(secret, pair, 64) !=
+	if (w.bad || pad > PRIVATE_PAD_MAX || sodium_memcmp(secret, pair, 64) !=
 	    0 || memcmp(public, key, ED25519_KEY_LEN) != 0)
 		return damaged(e);
 	return 0;
@@ -204,8 +206,8 @@ private_key_read(const char *pem, size_t len, uint8_t secret[64],
 	pem += head;
 	len -= head;
 	raw = xcalloc(len, 1);
-	if (sodium_base642bin(raw, len, pem, len, "\r\n", &n, &end,
-	    sodium_base64_VARIANT_ORIGINAL) != 0 ||
+	if (!text_ascii(pem, len) || sodium_base642bin(raw, len, pem, len,
+	    "\r\n", &n, &end, sodium_base64_VARIANT_ORIGINAL) != 0 ||
 	    (size_t)(pem + len - end) < tail || memcmp(end, PEM_END, tail) != 0)
 		r = damaged(e);
 	else

@@ -19,10 +19,10 @@
 
 #include "orthrus/base/file.h"
 #include "orthrus/base/mem.h"
+#include "orthrus/proto/certificate.h"
+#include "orthrus/proto/wire.h"
 
 #define KEY_FILE_MAX (64 * 1024)
-#define CERT_TYPE "ssh-ed25519-cert-v01@openssh.com"
-#define ED25519_LEN 32
 
 struct identity {
 	ssh_key key;
@@ -98,52 +98,34 @@ import_key(const char *path, const char *text, ssh_key *key, struct error *e)
 	return 0;
 }
 
-/* Takes the next SSH string off the blob: its length, or -1. */
-static ssize_t
-take_string(const uint8_t **p, size_t *n, const uint8_t **s)
-{
-	uint32_t len;
-
-	if (*n < 4)
-		return -1;
-	len = (uint32_t)(*p)[0] << 24 | (uint32_t)(*p)[1] << 16 |
-	    (uint32_t)(*p)[2] << 8 | (*p)[3];
-	if (len > *n - 4)
-		return -1;
-	*s = *p + 4;
-	*p += 4 + (size_t)len;
-	*n -= 4 + (size_t)len;
-	return (ssize_t)len;
-}
-
 /*
  * The public key in the base64 blob of a key (its 2nd string) or of a
  * certificate (its 3rd, after a nonce).  0 or -1.
  */
 static int
-public_part(const char *base64, int nth, uint8_t out[ED25519_LEN])
+public_part(const char *base64, int nth, uint8_t out[ED25519_KEY_LEN])
 {
-	const uint8_t *p, *s = NULL;
-	size_t max = strlen(base64), n;
+	size_t max = strlen(base64), n, len = 0;
 	uint8_t *blob = xcalloc(max + 1, 1);
-	ssize_t len = -1;
+	const uint8_t *s = NULL;
+	struct wire w;
 
-	p = blob;
 	if (sodium_base642bin(blob, max, base64, max, NULL, &n, NULL,
-	    sodium_base64_VARIANT_ORIGINAL) == 0)
-		do
-			len = take_string(&p, &n, &s);
-		while (--nth > 0 && len >= 0);
-	if (len == ED25519_LEN)
-		memcpy(out, s, ED25519_LEN);
+	    sodium_base64_VARIANT_ORIGINAL) == 0) {
+		wire_init(&w, blob, n);
+		while (nth-- > 0)
+			s = wire_string(&w, &len);
+	}
+	if (len == ED25519_KEY_LEN)
+		memcpy(out, s, ED25519_KEY_LEN);
 	free(blob);
-	return len == ED25519_LEN ? 0 : -1;
+	return len == ED25519_KEY_LEN ? 0 : -1;
 }
 
 static bool
 cert_is_for(const char *cert, ssh_key key)
 {
-	uint8_t ours[ED25519_LEN], theirs[ED25519_LEN];
+	uint8_t ours[ED25519_KEY_LEN], theirs[ED25519_KEY_LEN];
 	char *public = NULL;
 	bool same;
 
@@ -165,11 +147,11 @@ add_cert_text(const char *path, char *text, ssh_key key, struct error *e)
 
 	type = strtok_r(text, " \t\r\n", &save);
 	blob = strtok_r(NULL, " \t\r\n", &save);
-	if (type == NULL || blob == NULL || strcmp(type, CERT_TYPE) != 0 ||
+	if (type == NULL || blob == NULL || strcmp(type, CERT_TYPE_NAME) != 0 ||
 	    ssh_pki_import_cert_base64(blob, SSH_KEYTYPE_ED25519_CERT01,
 	    &cert) != SSH_OK)
 		return error_set(e, EX_CONFIG, "certificate %s: not one of "
-		    "type %s; replace or remove it", path, CERT_TYPE);
+		    "type %s; replace or remove it", path, CERT_TYPE_NAME);
 	if (!cert_is_for(blob, key))
 		r = error_set(e, EX_CONFIG, "certificate %s: it is for another "
 		    "key than the identity; replace or remove it", path);

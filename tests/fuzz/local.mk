@@ -60,6 +60,19 @@ fuzzers += tests/fuzz/fuzz_redact
 tests_fuzz_fuzz_redact_SOURCES = tests/fuzz/fuzz_redact.c $(fuzz_main)
 tests_fuzz_fuzz_redact_LDFLAGS = $(fuzz_ldflags)
 
+fuzzers += tests/fuzz/fuzz_certificate
+tests_fuzz_fuzz_certificate_SOURCES = tests/fuzz/fuzz_certificate.c $(fuzz_main)
+tests_fuzz_fuzz_certificate_LDFLAGS = $(fuzz_ldflags)
+
+fuzzers += tests/fuzz/fuzz_leash
+tests_fuzz_fuzz_leash_SOURCES = tests/fuzz/fuzz_leash.c $(fuzz_main)
+tests_fuzz_fuzz_leash_LDFLAGS = $(fuzz_ldflags)
+
+fuzzers += tests/fuzz/fuzz_frames
+tests_fuzz_fuzz_frames_SOURCES = tests/fuzz/fuzz_frames.c \
+	tests/unit/memory_endpoint.c tests/unit/memory_endpoint.h $(fuzz_main)
+tests_fuzz_fuzz_frames_LDFLAGS = $(fuzz_ldflags)
+
 # Its own far end stands in for packet.c.
 if LIBSSH_STATIC
 fuzzers += tests/fuzz/fuzz_mux

@@ -51,6 +51,26 @@ tests_unit_test_egress_SOURCES = tests/unit/test_egress.c
 tests_unit_test_egress_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_egress_LDADD = $(unit_ldadd)
 
+unit_tests += tests/unit/test_auth_key
+tests_unit_test_auth_key_SOURCES = tests/unit/test_auth_key.c
+tests_unit_test_auth_key_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_auth_key_LDADD = $(unit_ldadd)
+
+unit_tests += tests/unit/test_key_text
+tests_unit_test_key_text_SOURCES = tests/unit/test_key_text.c
+tests_unit_test_key_text_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_key_text_LDADD = $(unit_ldadd)
+
+unit_tests += tests/unit/test_certificate
+tests_unit_test_certificate_SOURCES = tests/unit/test_certificate.c
+tests_unit_test_certificate_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_certificate_LDADD = $(unit_ldadd)
+
+unit_tests += tests/unit/test_leash
+tests_unit_test_leash_SOURCES = tests/unit/test_leash.c
+tests_unit_test_leash_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_leash_LDADD = $(unit_ldadd)
+
 unit_tests += tests/unit/test_config
 tests_unit_test_config_SOURCES = tests/unit/test_config.c
 tests_unit_test_config_CPPFLAGS = $(unit_cppflags)
@@ -104,6 +124,12 @@ tests_unit_test_relay_SOURCES = tests/unit/test_relay.c $(memory_sources)
 tests_unit_test_relay_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_relay_LDADD = $(unit_ldadd)
 
+unit_tests += tests/unit/test_frames
+tests_unit_test_frames_SOURCES = tests/unit/test_frames.c $(memory_sources)
+tests_unit_test_frames_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_frames_LDADD = $(unit_ldadd)
+tests_unit_test_frames_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=event_add
+
 unit_tests += tests/unit/test_socket
 tests_unit_test_socket_SOURCES = tests/unit/test_socket.c $(memory_sources)
 tests_unit_test_socket_CPPFLAGS = $(unit_cppflags)
@@ -150,6 +176,49 @@ tests_unit_test_channel_SOURCES = tests/unit/test_channel.c $(mux_sources)
 tests_unit_test_channel_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_channel_LDADD = $(unit_ldadd)
 tests_unit_test_channel_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=mux_now
+
+registry_sources = tests/unit/registry_fixture.c tests/unit/registry_fixture.h
+
+unit_tests += tests/unit/test_registry
+tests_unit_test_registry_SOURCES = tests/unit/test_registry.c \
+	$(registry_sources)
+tests_unit_test_registry_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_registry_LDADD = $(unit_ldadd)
+
+unit_tests += tests/unit/test_registry_certs
+tests_unit_test_registry_certs_SOURCES = tests/unit/test_registry_certs.c \
+	$(registry_sources)
+tests_unit_test_registry_certs_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_registry_certs_LDADD = $(unit_ldadd)
+
+unit_tests += tests/unit/test_registry_faults
+tests_unit_test_registry_faults_SOURCES = tests/unit/test_registry_faults.c \
+	$(registry_sources)
+tests_unit_test_registry_faults_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_registry_faults_LDADD = $(unit_ldadd)
+
+unit_tests += tests/unit/test_registry_full
+tests_unit_test_registry_full_SOURCES = tests/unit/test_registry_full.c \
+	$(registry_sources)
+tests_unit_test_registry_full_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_registry_full_LDADD = $(unit_ldadd)
+
+unit_tests += tests/unit/test_registry_changes
+tests_unit_test_registry_changes_SOURCES = tests/unit/test_registry_changes.c \
+	$(registry_sources)
+tests_unit_test_registry_changes_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_registry_changes_LDADD = $(unit_ldadd)
+
+unit_tests += tests/unit/test_registry_kill
+tests_unit_test_registry_kill_SOURCES = tests/unit/test_registry_kill.c \
+	$(registry_sources)
+tests_unit_test_registry_kill_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_registry_kill_LDADD = $(unit_ldadd)
+
+unit_tests += tests/unit/test_ca
+tests_unit_test_ca_SOURCES = tests/unit/test_ca.c
+tests_unit_test_ca_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_ca_LDADD = $(unit_ldadd)
 endif
 
 endif

@@ -127,6 +127,29 @@ test_text(void **state)
 }
 
 static void
+test_u64(void **state)
+{
+	static const uint8_t b[] = { 0x80, 1, 2, 3, 0xfc, 5, 6, 7 };
+	uint8_t out[8];
+	struct wire w;
+	size_t i;
+
+	(void)state;
+	wire_init(&w, b, sizeof(b));
+	assert_true(wire_u64(&w) == UINT64_C(0x80010203fc050607));
+	assert_false(w.bad);
+	assert_int_equal(w.left, 0);
+	assert_ptr_equal(wire_put_u64(out, UINT64_C(0x80010203fc050607)),
+	    out + 8);
+	assert_memory_equal(out, b, sizeof(b));
+	for (i = 0; i < sizeof(b); i++) {
+		wire_init(&w, b, i);
+		assert_true(wire_u64(&w) == 0);
+		assert_true(w.bad);
+	}
+}
+
+static void
 test_is(void **state)
 {
 	uint8_t b[16];
@@ -169,6 +192,7 @@ main(void)
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_string_lengths),
 		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_u64),
 		cmocka_unit_test(test_is),
 		cmocka_unit_test(test_put),
 	};

@@ -28,4 +28,10 @@ int text_hex(unsigned char c);
 /* True when s is valid UTF-8 without control characters (C0, DEL, C1). */
 bool text_clean(const char *s, size_t len);
 
+/*
+ * True when all bytes are below 0x80; takes the same time whatever they are.
+ * To be asked before sodium_base642bin(), which takes others for digits.
+ */
+bool text_ascii(const char *s, size_t len);
+
 #endif

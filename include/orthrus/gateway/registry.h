@@ -77,7 +77,7 @@ int registry_find(struct registry *r, const char *name, struct peer *p,
     struct error *e);
 int registry_find_id(struct registry *r, uint64_t id, struct peer *p,
     struct error *e);
-/* Calls each, which changes nothing, in the order of names: 0, or -1 with *e. */
+/* Calls each, which makes no change, by name: 0, or -1 with *e. */
 int registry_each(struct registry *r, void (*each)(void *arg,
     const struct peer *p), void *arg, struct error *e);
 

@@ -1,0 +1,147 @@
+/*
+ * Any bytes as a certificate, as a public key line and as a private key: what
+ * is read stays within its limits, and what is made of it reads back the same.
+ * Nothing passes that the authority has not signed.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "orthrus/proto/auth_key.h"
+#include "orthrus/proto/certificate.h"
+
+#define NOW UINT64_C(1700000000)
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static uint8_t ca[1][ED25519_KEY_LEN], ca_secret[64];
+
+static void
+check(bool ok)
+{
+	if (!ok)
+		abort();
+}
+
+static void
+check_error(const struct error *e)
+{
+	check(e->code == EX_DATAERR || e->code == EX_NOPERM ||
+	    e->code == EX_CONFIG);
+	check(e->text[0] != '\0');
+	check(memchr(e->text, '\0', sizeof(e->text)) != NULL);
+}
+
+static void
+check_fields(const struct certificate *c, size_t size)
+{
+	size_t i;
+
+	check(memchr(c->key_id, '\0', sizeof(c->key_id)) != NULL);
+	check(c->nprincipals <= CERT_PRINCIPALS_MAX);
+	for (i = 0; i < c->nprincipals; i++)
+		check(name_valid(c->principals[i]));
+	check(c->signed_len < size && size <= CERT_MAX);
+}
+
+/* Signed by us with the same fields, it reads back and is right. */
+static void
+sign_and_read(const struct certificate *c)
+{
+	uint8_t blob[CERT_MAX];
+	struct certificate again;
+	size_t n = certificate_write(c, ca_secret, blob);
+	bool valid = c->valid_after <= NOW && NOW < c->valid_before;
+	struct error e;
+
+	check(n <= CERT_MAX && certificate_read(blob, n, &again, &e) == 0);
+	check(again.serial == c->serial && again.type == CERT_USER);
+	check(strcmp(again.key_id, c->key_id) == 0);
+	check(again.nprincipals == c->nprincipals);
+	check(memcmp(again.principals, c->principals,
+	    sizeof(c->principals)) == 0);
+	check(again.valid_after == c->valid_after);
+	check(again.valid_before == c->valid_before && !again.critical);
+	check(memcmp(again.key, c->key, sizeof(c->key)) == 0);
+	check(memcmp(again.ca, ca[0], sizeof(again.ca)) == 0);
+	if (c->nprincipals > 0)
+		check((certificate_judge(&again, blob, n,
+		    (const uint8_t (*)[ED25519_KEY_LEN])ca, 1,
+		    c->principals[0], NOW, &e) == 0) == valid);
+	check(certificate_judge(&again, blob, n,
+	    (const uint8_t (*)[ED25519_KEY_LEN])ca, 1, "not-named-here", NOW,
+	    &e) == -1);
+}
+
+static void
+fuzz_certificate(const uint8_t *data, size_t size)
+{
+	struct certificate c;
+	struct error e;
+	char text[KEY_FINGERPRINT_MAX];
+
+	if (certificate_read(data, size, &c, &e) == -1) {
+		check_error(&e);
+		return;
+	}
+	check_fields(&c, size);
+	/* Whatever key it names as its authority: judging reads no further. */
+	if (certificate_judge(&c, data, size,
+	    (const uint8_t (*)[ED25519_KEY_LEN])&c.ca, 1,
+	    c.principals[0], NOW, &e) == -1)
+		check_error(&e);
+	check(certificate_judge(&c, data, size,
+	    (const uint8_t (*)[ED25519_KEY_LEN])ca, 1, c.principals[0], NOW,
+	    &e) == -1);
+	check_error(&e);
+	sign_and_read(&c);
+	key_fingerprint(data, size, text);
+	check(strlen(text) == 7 + 43);
+}
+
+static void
+fuzz_texts(const char *text, size_t size)
+{
+	uint8_t key[ED25519_KEY_LEN], again[ED25519_KEY_LEN], secret[64];
+	uint8_t blob[KEY_BLOB_LEN];
+	char *line, auth[AUTH_KEY_TEXT_MAX];
+	struct auth_key k;
+	struct error e;
+
+	if (key_line_read(text, key, &e) == 0) {
+		key_blob_write(key, blob);
+		check(key_blob_read(blob, sizeof(blob), again) == 0);
+		check(memcmp(key, again, sizeof(key)) == 0);
+		line = key_line_write(KEY_TYPE_NAME, blob, sizeof(blob));
+		check(key_line_read(line, again, &e) == 0);
+		check(memcmp(key, again, sizeof(key)) == 0);
+		free(line);
+	} else
+		check_error(&e);
+	if (private_key_read(text, size, secret, &e) == -1)
+		check_error(&e);
+	if (auth_key_parse(text, &k, &e) == 0) {
+		auth_key_format(&k, auth);
+		check(strcmp(auth, text) == 0);
+	} else
+		check_error(&e);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const uint8_t seed[crypto_sign_SEEDBYTES] = { 1 };
+	char *text = malloc(size + 1);
+
+	check(text != NULL && sodium_init() != -1);
+	crypto_sign_seed_keypair(ca[0], ca_secret, seed);
+	fuzz_certificate(data, size);
+	if (size > 0)
+		memcpy(text, data, size);
+	text[size] = '\0';
+	fuzz_texts(text, size);
+	free(text);
+	return 0;
+}
