@@ -40,5 +40,7 @@ noinst_HEADERS += \
 	include/orthrus/agent/control.h \
 	include/orthrus/agent/notify.h \
 	include/orthrus/gateway/ca.h \
+	include/orthrus/gateway/commands.h \
+	include/orthrus/gateway/describe.h \
 	include/orthrus/gateway/registry.h \
 	include/orthrus/gateway/state.h

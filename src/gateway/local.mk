@@ -1,7 +1,14 @@
 # The gateway, charon: only where libssh is linked statically.
 if LIBSSH_STATIC
 gateway_sources = \
+	src/gateway/agent_cmd.c \
+	src/gateway/agent_list.c \
+	src/gateway/agent_show.c \
 	src/gateway/ca.c \
+	src/gateway/cli.c \
+	src/gateway/cli.h \
+	src/gateway/client_cmd.c \
+	src/gateway/describe.c \
 	src/gateway/key_file.c \
 	src/gateway/key_file.h \
 	src/gateway/registry.c \
@@ -11,6 +18,10 @@ gateway_sources = \
 	src/gateway/registry_private.h \
 	src/gateway/registry_schema.c \
 	src/gateway/registry_sql.c \
-	src/gateway/state.c
+	src/gateway/snippet.c \
+	src/gateway/snippet.h \
+	src/gateway/snippet_texts.c \
+	src/gateway/state.c \
+	src/gateway/table.c
 liborthrus_a_SOURCES += $(gateway_sources)
 endif

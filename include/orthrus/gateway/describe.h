@@ -1,0 +1,46 @@
+/* What is shown of agents and clients, to people and as JSON. */
+#ifndef ORTHRUS_GATEWAY_DESCRIBE_H
+#define ORTHRUS_GATEWAY_DESCRIBE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "orthrus/gateway/registry.h"
+
+struct json_t;
+
+enum agent_status { AGENT_PENDING, AGENT_ONLINE, AGENT_OFFLINE };
+
+/*
+ * What the registry's row means now (UNIX seconds): online is only whom a
+ * gateway that runs (served) has heard within the timeout and a little more,
+ * which the writing of the row takes.
+ */
+enum agent_status agent_status(const struct peer *p, bool served,
+    uint64_t timeout_ms, int64_t now);
+const char *agent_status_text(enum agent_status status);
+
+/*
+ * The path of an agent's socket below the runtime directory, for port 0 its
+ * docker.sock.  The caller frees it.
+ */
+char *agent_socket(const char *runtime, const char *name, uint16_t port);
+
+/*
+ * A new object each, for the caller to decref: what "charon agent list
+ * --json" and the HTTP API show of one agent, and "charon client list --json"
+ * of one client.
+ */
+struct json_t *agent_json(const struct peer *p, enum agent_status status,
+    const char *runtime);
+struct json_t *client_json(const struct peer *p);
+
+/* "2026-11-21T15:51:31Z". */
+#define TIME_TEXT_MAX 32
+const char *time_text(int64_t seconds, char text[TIME_TEXT_MAX]);
+/* How long ago that was: "3s", "5m", "2h", "9d". */
+const char *age_text(int64_t seconds, int64_t now, char text[TIME_TEXT_MAX]);
+/* "512M", "1.9G": bytes, short. */
+const char *bytes_text(uint64_t bytes, char text[TIME_TEXT_MAX]);
+
+#endif

@@ -1,0 +1,163 @@
+/* "charon agent": who may keep a session here, and how they begin. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "orthrus/gateway/commands.h"
+#include "orthrus/gateway/describe.h"
+
+#include "cli.h"
+
+/*
+ * Shows a new AUTH_KEY, of which nothing but a hash is kept.  When it could
+ * not be shown, nobody will ever know it.
+ */
+int
+call_show_auth_key(const struct call *c, const struct state *s,
+    enum peer_kind kind, struct auth_key *auth)
+{
+	char text[AUTH_KEY_TEXT_MAX];
+	int code;
+
+	memcpy(auth->host_key, s->host_key_hash, sizeof(auth->host_key));
+	auth_key_format(auth, text);
+	puts(text);
+	sodium_memzero(text, sizeof(text));
+	auth_key_wipe(auth);
+	code = call_end(c);
+	if (code != 0)
+		fprintf(stderr, "\"charon agent rekey %s\" makes another "
+		    "AUTH_KEY in place of the lost one\n", c->name);
+	else
+		fprintf(stderr, "This AUTH_KEY enrols once and is shown only "
+		    "now.  Keep it in a file or a secret, not on\na command "
+		    "line.%s%s%s\n", kind != PEER_AGENT ? "" :
+		    "  \"charon snippet ", kind != PEER_AGENT ? "" : c->name,
+		    kind != PEER_AGENT ? "" : " --for PLATFORM\" prints what "
+		    "to install with it.");
+	return code;
+}
+
+/* The longest path that the agent's endpoints have must fit. */
+static int
+check_room(const struct call *c, struct error *e)
+{
+	char *path = agent_socket(c->config->runtime, c->name, 0);
+	size_t len = strlen(path);
+
+	free(path);
+	if (len < UNIX_PATH_MAX_LEN)
+		return 0;
+	return error_set(e, EX_CONFIG, "the path of its docker.sock below %s "
+	    "would have %zu bytes, and a socket's may have %d; choose a "
+	    "shorter name, or another [state] runtime", c->config->runtime,
+	    len, UNIX_PATH_MAX_LEN - 1);
+}
+
+static int
+agent_add(const struct call *c)
+{
+	struct auth_key auth;
+	struct state *s = NULL;
+	struct error e;
+	int code;
+
+	if (check_room(c, &e) == -1 ||
+	    (s = state_open(c->config, true, &e)) == NULL ||
+	    registry_add(s->registry, PEER_AGENT, c->name, "", NULL, &auth,
+	    &e) == -1)
+		code = call_fail(c, &e);
+	else
+		code = call_show_auth_key(c, s, PEER_AGENT, &auth);
+	state_close(s);
+	return code;
+}
+
+/* What was revoked holds here at once; sshd(8) needs the list for it. */
+int
+call_write_revoked(const struct call *c, struct state *s)
+{
+	struct error e;
+
+	if (state_write_revoked(s, &e) == 0)
+		return 0;
+	error_prefix(&e, "done, but an sshd that uses the list of revoked keys "
+	    "does not know it");
+	return call_fail(c, &e);
+}
+
+static int
+agent_rekey(const struct call *c)
+{
+	struct peer p = { .kind = PEER_AGENT };
+	struct auth_key auth;
+	struct error e;
+	struct state *s = state_open(c->config, false, &e);
+	int code, shown;
+
+	if (s == NULL || registry_rekey(s->registry, c->name, &auth, &e) == -1)
+		code = call_fail(c, &e);
+	else {
+		registry_find(s->registry, c->name, &p, NULL);
+		shown = call_show_auth_key(c, s, p.kind, &auth);
+		code = call_write_revoked(c, s);
+		if (shown != 0)
+			code = shown;
+	}
+	state_close(s);
+	return code;
+}
+
+int
+call_remove(const struct call *c, enum peer_kind kind)
+{
+	struct error e;
+	struct state *s = state_open(c->config, false, &e);
+	int code;
+
+	if (s == NULL || registry_remove(s->registry, kind, c->name, &e) == -1)
+		code = call_fail(c, &e);
+	else
+		code = call_write_revoked(c, s);
+	state_close(s);
+	return code;
+}
+
+static int
+agent_remove(const struct call *c)
+{
+	return call_remove(c, PEER_AGENT);
+}
+
+static const struct command commands[] = {
+	{ "agent add", "NAME", "register an agent and print its AUTH_KEY",
+	    "Registers an agent and prints its AUTH_KEY, with which its "
+	    "orthrus enrols once.\nMakes the state directory where there is "
+	    "none yet.",
+	    TAKES_NAME, agent_add },
+	{ "agent list", "", "show the status of all agents",
+	    "Shows all agents: pending until their first session, then online "
+	    "or offline.",
+	    TAKES_JSON, agent_list },
+	{ "agent show", "NAME", "show all that is known of one",
+	    "Shows all that is known of one agent, and its endpoints.",
+	    TAKES_NAME | TAKES_JSON, agent_show },
+	{ "agent rekey", "NAME", "make a new AUTH_KEY; end the old identity",
+	    "Prints a new AUTH_KEY.  The old one, and the identity that was "
+	    "enrolled with it,\nstop working at once.",
+	    TAKES_NAME, agent_rekey },
+	{ "agent remove", "NAME", "forget an agent and end its session",
+	    "Forgets an agent, its endpoints and its identity, and ends its "
+	    "session at once.",
+	    TAKES_NAME, agent_remove },
+};
+
+int
+cmd_agent(int argc, char **argv)
+{
+	return group_run("agent", commands,
+	    sizeof(commands) / sizeof(commands[0]), argc, argv);
+}

@@ -1,0 +1,148 @@
+/* "charon agent show": all that is known of one agent. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <jansson.h>
+
+#include "orthrus/base/text.h"
+#include "orthrus/gateway/describe.h"
+
+#include "cli.h"
+
+/* What an agent has told of itself may hold anything. */
+static void
+print_text(const char *label, const char *text)
+{
+	char shown[512];
+
+	text_escape(shown, sizeof(shown), text, TEXT_PLAIN);
+	printf("%-12s%s\n", label, *shown == '\0' ? "-" : shown);
+}
+
+static void
+print_docker(const struct peer *p)
+{
+	char shown[LEASH_TEXT_MAX * 4];
+	size_t i;
+
+	if (!p->hello.hello.docker) {
+		print_text("docker:", "not shared");
+		return;
+	}
+	print_text("docker:", *p->hello.hello.docker_version == '\0' ?
+	    "shared, version unknown" : p->hello.hello.docker_version);
+	for (i = 0; i < p->hello.hello.nnetworks; i++) {
+		text_escape(shown, sizeof(shown), p->hello.hello.networks[i],
+		    TEXT_PLAIN);
+		printf("%s%s", i == 0 ? "networks:   " : ", ", shown);
+	}
+	if (i > 0)
+		putchar('\n');
+}
+
+static void
+print_hello(const struct peer *p)
+{
+	char used[TIME_TEXT_MAX], all[TIME_TEXT_MAX];
+
+	print_text("version:", p->hello.hello.version);
+	print_text("host:", p->hello.hello.hostname);
+	print_text("system:", p->hello.hello.os);
+	print_text("arch:", p->hello.hello.arch);
+	if (p->memory_total > 0) {
+		printf("load:       %.2f\n", p->load);
+		printf("memory:     %s of %s\n",
+		    bytes_text(p->memory_used, used),
+		    bytes_text(p->memory_total, all));
+	}
+	print_docker(p);
+}
+
+static void
+print_endpoints(const struct peer *p, const char *runtime)
+{
+	const struct leash_port *port;
+	char *path = agent_socket(runtime, p->name, 0);
+	char shown[LEASH_TEXT_MAX * 4];
+	size_t i;
+
+	text_escape(shown, sizeof(shown), path, TEXT_PLAIN);
+	printf("endpoints:  %s\n", shown);
+	free(path);
+	for (i = 0; p->hello.kind == LEASH_HELLO &&
+	    i < p->hello.hello.nports; i++) {
+		port = &p->hello.hello.ports[i];
+		path = agent_socket(runtime, p->name, port->port);
+		text_escape(shown, sizeof(shown), path, TEXT_PLAIN);
+		printf("            %s, %s.orthrus:%u%s%s\n", shown, p->name,
+		    port->port, *port->name == '\0' ? "" : ", ", port->name);
+		free(path);
+	}
+}
+
+static void
+print_peer(const struct peer *p, enum agent_status status,
+    const struct gateway_config *config, int64_t now)
+{
+	char text[TIME_TEXT_MAX], age[TIME_TEXT_MAX];
+
+	print_text("name:", p->name);
+	print_text("status:", agent_status_text(status));
+	print_text("registered:", time_text(p->created, text));
+	print_text("enrolled:", p->enrolled ? "yes" : "no");
+	if (p->last_seen == 0)
+		print_text("last seen:", "never");
+	else
+		printf("last seen:  %s, %s ago\n",
+		    time_text(p->last_seen, text),
+		    age_text(p->last_seen, now, age));
+	if (p->hello.kind == LEASH_HELLO)
+		print_hello(p);
+	print_endpoints(p, config->runtime);
+}
+
+static int
+show(const struct call *c, struct state *s, struct error *e)
+{
+	struct peer p;
+	int64_t now = time(NULL);
+	enum agent_status status;
+	json_t *json;
+	int found = registry_find(s->registry, c->name, &p, e);
+
+	if (found == 1 && p.kind != PEER_AGENT)
+		return error_set(e, EX_NOUSER, "%s is the name of a client; "
+		    "\"charon client list\" shows it", c->name);
+	if (found == 0)
+		return error_set(e, EX_NOUSER, "there is no agent called "
+		    "\"%s\"; \"charon agent list\" shows those that there are",
+		    c->name);
+	if (found == -1)
+		return -1;
+	status = agent_status(&p, state_is_served(s), c->config->timeout, now);
+	if (c->json) {
+		json = agent_json(&p, status, c->config->runtime);
+		json_dumpf(json, stdout, JSON_INDENT(2));
+		putchar('\n');
+		json_decref(json);
+	} else
+		print_peer(&p, status, c->config, now);
+	return 0;
+}
+
+int
+agent_show(const struct call *c)
+{
+	struct error e;
+	struct state *s = state_open(c->config, false, &e);
+	int code;
+
+	if (s == NULL)
+		return call_fail(c, &e);
+	code = show(c, s, &e) == -1 ? call_fail(c, &e) : call_end(c);
+	state_close(s);
+	return code;
+}

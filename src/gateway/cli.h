@@ -1,0 +1,71 @@
+/* What the commands other than "charon serve" have in common. */
+#ifndef ORTHRUS_GATEWAY_CLI_H
+#define ORTHRUS_GATEWAY_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "orthrus/conf/gateway.h"
+#include "orthrus/gateway/state.h"
+
+/* What a command takes beside the options of every command. */
+#define TAKES_NAME	0x1		/* and needs it */
+#define TAKES_JSON	0x2
+#define TAKES_ALLOW	0x4
+#define TAKES_KEY	0x8
+#define TAKES_FOR	0x10
+#define TAKES_SERVER	0x20
+
+/* One run of a command. */
+struct call {
+	const char *command;		/* "agent add" */
+	const char *name;		/* valid, when the command takes one */
+	const char *allow, *key, *platform, *server;	/* or NULL */
+	bool json;
+	struct gateway_config *config;
+};
+
+struct command {
+	const char *name;		/* "agent add", "snippet" */
+	const char *synopsis;		/* what follows it */
+	const char *help;		/* one line */
+	const char *text;		/* more, of --help */
+	unsigned takes;
+	int (*run)(const struct call *c);
+};
+
+/* Reads options and configuration and runs it; returns the exit code. */
+int command_run(const struct command *command, int argc, char **argv);
+/* The same for that command of a group, "agent", which argv[1] names. */
+int group_run(const char *group, const struct command *table, size_t n,
+    int argc, char **argv);
+
+/* Prints "charon COMMAND: text" and returns the code of *e. */
+int call_fail(const struct call *c, const struct error *e);
+/* What was printed on stdout has arrived: 0, or EX_IOERR after saying so. */
+int call_end(const struct call *c);
+
+/* agent_cmd.c: what "charon client" does in the same way. */
+int call_show_auth_key(const struct call *c, const struct state *s,
+    enum peer_kind kind, struct auth_key *auth);
+int call_write_revoked(const struct call *c, struct state *s);
+int call_remove(const struct call *c, enum peer_kind kind);
+
+/* agent_list.c and agent_show.c */
+int agent_list(const struct call *c);
+int agent_show(const struct call *c);
+
+/*
+ * A table for people: cells are given one by one, row by row, and escaped.
+ * The head is a row, too.
+ */
+struct table {
+	size_t columns, n;
+	char **cells;
+};
+void table_add(struct table *t, const char *text);
+void table_print(const struct table *t, FILE *f);
+void table_free(struct table *t);
+
+#endif

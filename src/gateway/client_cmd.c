@@ -1,0 +1,157 @@
+/* "charon client": people and programs that dial in, and what they may. */
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <jansson.h>
+
+#include "orthrus/base/file.h"
+#include "orthrus/gateway/commands.h"
+#include "orthrus/gateway/describe.h"
+
+#include "cli.h"
+
+#define KEY_FILE_MAX (16 * 1024)
+
+/* One public key, as ssh-keygen(1) writes it. */
+static int
+read_key(const char *path, uint8_t key[ED25519_KEY_LEN], struct error *e)
+{
+	char *text = file_read(path, KEY_FILE_MAX, NULL, NULL);
+	int r;
+
+	if (text == NULL)
+		return error_set(e, EX_NOINPUT, "--key: cannot read %s: %s",
+		    path, errno == ENXIO ? "not a regular file" :
+		    strerror(errno));
+	if ((r = key_line_read(text, key, e)) == -1)
+		error_prefix(e, "--key: %s", path);
+	free(text);
+	return r;
+}
+
+/* With a key of its own nothing is shown; else it enrols like an agent. */
+static int
+client_add(const struct call *c)
+{
+	uint8_t key[ED25519_KEY_LEN];
+	char list[ALLOW_MAX];
+	struct state *s = NULL;
+	struct auth_key auth;
+	struct error e;
+	int code;
+
+	if (c->allow == NULL) {
+		error_set(&e, EX_USAGE, "--allow LIST is missing: what may %s "
+		    "reach?", c->name);
+		return call_fail(c, &e);
+	}
+	if (allow_parse(c->allow, list, &e) == -1) {
+		error_prefix(&e, "--allow");
+		return call_fail(c, &e);
+	}
+	if ((c->key != NULL && read_key(c->key, key, &e) == -1) ||
+	    (s = state_open(c->config, true, &e)) == NULL ||
+	    registry_add(s->registry, PEER_CLIENT, c->name, list,
+	    c->key != NULL ? key : NULL, &auth, &e) == -1)
+		code = call_fail(c, &e);
+	else
+		code = c->key != NULL ? 0 :
+		    call_show_auth_key(c, s, PEER_CLIENT, &auth);
+	state_close(s);
+	return code;
+}
+
+struct list {
+	struct table table;
+	json_t *json;			/* NULL: the table */
+};
+
+static void
+on_peer(void *arg, const struct peer *p)
+{
+	char text[TIME_TEXT_MAX];
+	struct list *l = arg;
+
+	if (p->kind != PEER_CLIENT)
+		return;
+	if (l->json != NULL) {
+		json_array_append_new(l->json, client_json(p));
+		return;
+	}
+	table_add(&l->table, p->name);
+	table_add(&l->table, p->has_key ? "key" : p->enrolled ?
+	    "certificate" : "AUTH_KEY");
+	table_add(&l->table, time_text(p->created, text));
+	table_add(&l->table, p->allow);
+}
+
+static int
+client_list(const struct call *c)
+{
+	static const char *const head[] = { "NAME", "LOGIN", "REGISTERED",
+	    "ALLOW" };
+	struct list l = { .table = { .columns = 4 } };
+	struct error e;
+	struct state *s = state_open(c->config, false, &e);
+	size_t i;
+	int code;
+
+	if (s == NULL)
+		return call_fail(c, &e);
+	if (c->json)
+		l.json = json_array();
+	for (i = 0; i < l.table.columns; i++)
+		table_add(&l.table, head[i]);
+	if (registry_each(s->registry, on_peer, &l, &e) == -1)
+		code = call_fail(c, &e);
+	else {
+		if (l.json != NULL) {
+			json_dumpf(l.json, stdout, JSON_INDENT(2));
+			putchar('\n');
+		} else if (l.table.n > l.table.columns)
+			table_print(&l.table, stdout);
+		else
+			fprintf(stderr, "There are no clients; \"charon client "
+			    "add NAME --allow LIST\" registers one.\n");
+		code = call_end(c);
+	}
+	json_decref(l.json);
+	table_free(&l.table);
+	state_close(s);
+	return code;
+}
+
+static int
+client_remove(const struct call *c)
+{
+	return call_remove(c, PEER_CLIENT);
+}
+
+static const struct command commands[] = {
+	{ "client add", "NAME --allow LIST [--key FILE.pub]",
+	    "register a person or program that dials in",
+	    "Registers who may log in as NAME and reach what the list holds: "
+	    "exposed ports of\nagents, their Docker sockets, both, or, with "
+	    "egress, what the gateway lets out.\nWith --key it logs in with "
+	    "that key; without, an AUTH_KEY is printed, with which\nan orthrus "
+	    "enrols once.",
+	    TAKES_NAME | TAKES_ALLOW | TAKES_KEY, client_add },
+	{ "client list", "", "show all clients",
+	    "Shows all clients, how they log in and what they may reach.",
+	    TAKES_JSON, client_list },
+	{ "client remove", "NAME", "forget a client and end its sessions",
+	    "Forgets a client and its identity, and ends its sessions at "
+	    "once.",
+	    TAKES_NAME, client_remove },
+};
+
+int
+cmd_client(int argc, char **argv)
+{
+	return group_run("client", commands,
+	    sizeof(commands) / sizeof(commands[0]), argc, argv);
+}

@@ -1,0 +1,212 @@
+/* Agents and clients for people and programs to read. */
+#include "config.h"
+
+#include "orthrus/gateway/describe.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <jansson.h>
+
+#include "orthrus/base/mem.h"
+
+/* The gateway writes what it heard once a second, when nothing delays it. */
+#define WRITING_SECONDS 3
+
+enum agent_status
+agent_status(const struct peer *p, bool served, uint64_t timeout_ms,
+    int64_t now)
+{
+	int64_t limit = (int64_t)((timeout_ms + 999) / 1000) + WRITING_SECONDS;
+
+	if (p->last_seen == 0 && !p->online)
+		return AGENT_PENDING;
+	return p->online && served && now - p->last_seen <= limit ?
+	    AGENT_ONLINE : AGENT_OFFLINE;
+}
+
+const char *
+agent_status_text(enum agent_status status)
+{
+	static const char *const words[] = { [AGENT_PENDING] = "pending",
+	    [AGENT_ONLINE] = "online", [AGENT_OFFLINE] = "offline" };
+
+	return words[status];
+}
+
+char *
+agent_socket(const char *runtime, const char *name, uint16_t port)
+{
+	return port == 0 ?
+	    xasprintf("%s/agents/%s/docker.sock", runtime, name) :
+	    xasprintf("%s/agents/%s/%u.sock", runtime, name, port);
+}
+
+const char *
+time_text(int64_t seconds, char text[TIME_TEXT_MAX])
+{
+	time_t t = (time_t)seconds;
+	struct tm tm;
+
+	if (gmtime_r(&t, &tm) == NULL ||
+	    strftime(text, TIME_TEXT_MAX, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		strcpy(text, "?");
+	return text;
+}
+
+const char *
+age_text(int64_t seconds, int64_t now, char text[TIME_TEXT_MAX])
+{
+	long long age = now > seconds ? (long long)(now - seconds) : 0;
+
+	if (age < 120)
+		snprintf(text, TIME_TEXT_MAX, "%llds", age);
+	else if (age < 2 * 60 * 60)
+		snprintf(text, TIME_TEXT_MAX, "%lldm", age / 60);
+	else if (age < 2 * 24 * 60 * 60)
+		snprintf(text, TIME_TEXT_MAX, "%lldh", age / (60 * 60));
+	else
+		snprintf(text, TIME_TEXT_MAX, "%lldd", age / (24 * 60 * 60));
+	return text;
+}
+
+const char *
+bytes_text(uint64_t bytes, char text[TIME_TEXT_MAX])
+{
+	static const char units[] = "BKMGTPE";
+	double value = (double)bytes;
+	size_t i;
+
+	for (i = 0; value >= 1000 && units[i + 1] != '\0'; i++)
+		value /= 1024;
+	snprintf(text, TIME_TEXT_MAX, i > 0 && value < 10 ? "%.1f%c" :
+	    "%.0f%c", value, units[i]);
+	return text;
+}
+
+/* --- JSON -------------------------------------------------------------- */
+
+static json_t *
+text_or_null(const char *s)
+{
+	return *s == '\0' ? json_null() : json_string(s);
+}
+
+static json_t *
+time_or_null(int64_t seconds)
+{
+	char text[TIME_TEXT_MAX];
+
+	return seconds == 0 ? json_null() : json_string(time_text(seconds,
+	    text));
+}
+
+/* Steals the path. */
+static json_t *
+path_json(char *path)
+{
+	json_t *j = json_string(path);
+
+	free(path);
+	return j;
+}
+
+static json_t *
+ports_json(const struct peer *p, const char *runtime)
+{
+	json_t *list = json_array(), *one;
+	const struct leash_port *port;
+	char *address;
+	size_t i;
+
+	for (i = 0; i < p->hello.hello.nports; i++) {
+		port = &p->hello.hello.ports[i];
+		address = xasprintf("%s.orthrus:%u", p->name, port->port);
+		one = json_pack("{s:i, s:o, s:o, s:s}", "port",
+		    (int)port->port, "name", text_or_null(port->name),
+		    "socket", path_json(agent_socket(runtime, p->name,
+		    port->port)), "address", address);
+		json_array_append_new(list, one);
+		free(address);
+	}
+	return list;
+}
+
+static json_t *
+networks_json(const struct peer *p)
+{
+	json_t *list = json_array();
+	size_t i;
+
+	for (i = 0; i < p->hello.hello.nnetworks; i++)
+		json_array_append_new(list,
+		    json_string(p->hello.hello.networks[i]));
+	return list;
+}
+
+/* Until the first hello everything that it tells is null or empty. */
+struct json_t *
+agent_json(const struct peer *p, enum agent_status status, const char *runtime)
+{
+	static const struct peer nothing;
+	const struct peer *of = p->hello.kind == LEASH_HELLO ? p : &nothing;
+	bool reported = p->memory_total > 0;
+
+	return json_pack("{s:s, s:s, s:o, s:b, s:o,"
+	    " s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o},"
+	    " s:{s:b, s:o, s:o, s:o}, s:o}",
+	    "name", p->name,
+	    "status", agent_status_text(status),
+	    "created", time_or_null(p->created),
+	    "enrolled", p->enrolled,
+	    "last_seen", time_or_null(p->last_seen),
+	    "version", text_or_null(of->hello.hello.version),
+	    "hostname", text_or_null(of->hello.hello.hostname),
+	    "os", text_or_null(of->hello.hello.os),
+	    "arch", text_or_null(of->hello.hello.arch),
+	    "load", reported ? json_real(p->load) : json_null(),
+	    "memory",
+		"used", reported ? json_integer((json_int_t)p->memory_used) :
+		    json_null(),
+		"total", reported ? json_integer((json_int_t)p->memory_total) :
+		    json_null(),
+	    "docker",
+		"shared", of->hello.hello.docker,
+		"version", text_or_null(of->hello.hello.docker_version),
+		"networks", networks_json(of),
+		"socket", path_json(agent_socket(runtime, p->name, 0)),
+	    "ports", of == p ? ports_json(p, runtime) : json_array());
+}
+
+static json_t *
+allow_json(const char *allow)
+{
+	char *copy = xstrdup(allow), *rest = copy, *item;
+	json_t *list = json_array();
+
+	while (*allow != '\0' && (item = strsep(&rest, ",")) != NULL)
+		json_array_append_new(list, json_string(item));
+	free(copy);
+	return list;
+}
+
+struct json_t *
+client_json(const struct peer *p)
+{
+	char fingerprint[KEY_FINGERPRINT_MAX] = "";
+	uint8_t blob[KEY_BLOB_LEN];
+
+	if (p->has_key) {
+		key_blob_write(p->key, blob);
+		key_fingerprint(blob, sizeof(blob), fingerprint);
+	}
+	return json_pack("{s:s, s:s, s:o, s:b, s:o, s:o}",
+	    "name", p->name,
+	    "login", p->has_key ? "key" : "certificate",
+	    "key", text_or_null(fingerprint),
+	    "enrolled", p->enrolled,
+	    "created", time_or_null(p->created),
+	    "allow", allow_json(p->allow));
+}
