@@ -42,5 +42,7 @@ noinst_HEADERS += \
 	include/orthrus/agent/commands.h \
 	include/orthrus/agent/control.h \
 	include/orthrus/gateway/ca.h \
+	include/orthrus/gateway/commands.h \
+	include/orthrus/gateway/describe.h \
 	include/orthrus/gateway/registry.h \
 	include/orthrus/gateway/state.h

@@ -189,7 +189,7 @@ const char *origin_text(const struct config_head *c, const struct setting *s,
 void head_print(const struct config_head *c, FILE *f);
 void head_blame(const struct config_head *c, const char *section,
     const char *key, struct error *e);
-void usage_options(const struct program *p, FILE *f);
+void usage_options(const struct program *p, const char *heading, FILE *f);
 void usage_origins(const struct program *p, FILE *f);
 
 #endif

@@ -103,7 +103,7 @@ config_blame(const struct config *c, const char *section, const char *key,
 void
 config_usage(FILE *f)
 {
-	usage_options(&program_orthrus, f);
+	usage_options(&program_orthrus, "options", f);
 	usage_origins(&program_orthrus, f);
 	fprintf(f, "\nWhat may be repeated is a comma list in the environment "
 	    "and in address and\nhost_key of the file.  Of it, too, the first "

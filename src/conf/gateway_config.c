@@ -64,5 +64,5 @@ gateway_config_free(struct gateway_config *c)
 void
 gateway_config_usage(FILE *f)
 {
-	usage_options(&program_charon, f);
+	usage_options(&program_charon, "options of every command", f);
 }

@@ -116,11 +116,11 @@ usage_names(const struct keyword *kw, FILE *f)
 }
 
 void
-usage_options(const struct program *p, FILE *f)
+usage_options(const struct program *p, const char *heading, FILE *f)
 {
 	const struct keyword *kw;
 
-	fprintf(f, "options:\n");
+	fprintf(f, "%s:\n", heading);
 	for (kw = p->rows; kw < p->rows + p->n; kw++) {
 		if (kw->help != NULL)
 			usage_option(kw, f);

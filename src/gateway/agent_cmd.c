@@ -17,7 +17,7 @@
  */
 int
 call_show_auth_key(const struct call *c, const struct state *s,
-    struct auth_key *auth)
+    enum peer_kind kind, struct auth_key *auth)
 {
 	char text[AUTH_KEY_TEXT_MAX];
 	int code;
@@ -34,8 +34,10 @@ call_show_auth_key(const struct call *c, const struct state *s,
 	else
 		fprintf(stderr, "This AUTH_KEY enrols once and is shown only "
 		    "now.  Keep it in a file or a secret, not on\na command "
-		    "line; \"charon snippet %s --for PLATFORM\" prints what "
-		    "to install with it.\n", c->name);
+		    "line.%s%s%s\n", kind != PEER_AGENT ? "" :
+		    "  \"charon snippet ", kind != PEER_AGENT ? "" : c->name,
+		    kind != PEER_AGENT ? "" : " --for PLATFORM\" prints what "
+		    "to install with it.");
 	return code;
 }
 
@@ -69,7 +71,7 @@ agent_add(const struct call *c)
 	    &e) == -1)
 		code = call_fail(c, &e);
 	else
-		code = call_show_auth_key(c, s, &auth);
+		code = call_show_auth_key(c, s, PEER_AGENT, &auth);
 	state_close(s);
 	return code;
 }
@@ -90,6 +92,7 @@ call_write_revoked(const struct call *c, struct state *s)
 static int
 agent_rekey(const struct call *c)
 {
+	struct peer p = { .kind = PEER_AGENT };
 	struct auth_key auth;
 	struct error e;
 	struct state *s = state_open(c->config, false, &e);
@@ -98,7 +101,8 @@ agent_rekey(const struct call *c)
 	if (s == NULL || registry_rekey(s->registry, c->name, &auth, &e) == -1)
 		code = call_fail(c, &e);
 	else {
-		shown = call_show_auth_key(c, s, &auth);
+		registry_find(s->registry, c->name, &p, NULL);
+		shown = call_show_auth_key(c, s, p.kind, &auth);
 		code = call_write_revoked(c, s);
 		if (shown != 0)
 			code = shown;

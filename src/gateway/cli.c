@@ -42,6 +42,7 @@ static void
 usage(const struct command *command)
 {
 	char text[64];
+	bool any = false;
 	size_t i;
 
 	usage_line(command, stdout);
@@ -49,11 +50,16 @@ usage(const struct command *command)
 	for (i = 0; i < NOWN; i++) {
 		if (!(command->takes & own[i].bit))
 			continue;
+		if (!any)
+			printf("options:\n");
+		any = true;
 		snprintf(text, sizeof(text), "    --%s%s%s", own[i].name,
 		    own[i].arg == NULL ? "" : " ",
 		    own[i].arg == NULL ? "" : own[i].arg);
 		printf("  %-26s  %s\n", text, own[i].help);
 	}
+	if (any)
+		putchar('\n');
 	gateway_config_usage(stdout);
 }
 

@@ -48,7 +48,7 @@ int call_end(const struct call *c);
 
 /* agent_cmd.c: what "charon client" does in the same way. */
 int call_show_auth_key(const struct call *c, const struct state *s,
-    struct auth_key *auth);
+    enum peer_kind kind, struct auth_key *auth);
 int call_write_revoked(const struct call *c, struct state *s);
 int call_remove(const struct call *c, enum peer_kind kind);
 
@@ -67,13 +67,5 @@ struct table {
 void table_add(struct table *t, const char *text);
 void table_print(const struct table *t, FILE *f);
 void table_free(struct table *t);
-
-/* snippet_texts.c */
-struct snippet {
-	const char *platform, *help;
-	const char *text;	/* with @WORD@ in it, see snippet.c */
-};
-extern const struct snippet snippets[];
-extern const size_t nsnippets;
 
 #endif

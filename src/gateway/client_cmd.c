@@ -59,7 +59,8 @@ client_add(const struct call *c)
 	    c->key != NULL ? key : NULL, &auth, &e) == -1)
 		code = call_fail(c, &e);
 	else
-		code = c->key != NULL ? 0 : call_show_auth_key(c, s, &auth);
+		code = c->key != NULL ? 0 :
+		    call_show_auth_key(c, s, PEER_CLIENT, &auth);
 	state_close(s);
 	return code;
 }

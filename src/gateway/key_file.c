@@ -72,7 +72,7 @@ key_file_read(const char *what, const char *path, uint8_t secret[64],
 	int r;
 
 	if (text == NULL)
-		return error_set(e, EX_CONFIG, "%s %s cannot be read: %s",
+		return error_set(e, EX_CONFIG, "cannot read %s %s: %s",
 		    what, path, errno == ENXIO ? "not a regular file" :
 		    strerror(errno));
 	accept_owner(path, &st);

@@ -1,10 +1,17 @@
 # The gateway, charon: only where libssh is linked statically.
 if LIBSSH_STATIC
 gateway_sources = \
+	src/gateway/agent_cmd.c \
+	src/gateway/agent_list.c \
+	src/gateway/agent_show.c \
 	src/gateway/agents.c \
 	src/gateway/ca.c \
 	src/gateway/canned.c \
 	src/gateway/canned.h \
+	src/gateway/cli.c \
+	src/gateway/cli.h \
+	src/gateway/client_cmd.c \
+	src/gateway/describe.c \
 	src/gateway/endpoint.c \
 	src/gateway/enroll.c \
 	src/gateway/gateway.h \
@@ -20,8 +27,13 @@ gateway_sources = \
 	src/gateway/registry_schema.c \
 	src/gateway/registry_sql.c \
 	src/gateway/route.c \
+	src/gateway/serve.c \
 	src/gateway/session.c \
+	src/gateway/snippet.c \
+	src/gateway/snippet.h \
+	src/gateway/snippet_texts.c \
 	src/gateway/state.c \
-	src/gateway/stream.c
+	src/gateway/stream.c \
+	src/gateway/table.c
 liborthrus_a_SOURCES += $(gateway_sources)
 endif

@@ -33,7 +33,7 @@ read_host_key(struct state *s, struct error *e)
 		return error_set(e, EX_CONFIG, "there is no host key %s; put "
 		    "it back, or \"charon serve\" makes a new one, whose "
 		    "gateway no agent knows", s->host_key);
-	r = key_file_read("host key", s->host_key, secret, e);
+	r = key_file_read("the host key", s->host_key, secret, e);
 	if (r == 0) {
 		key_blob_write(secret + ED25519_SEED_LEN, blob);
 		crypto_hash_sha256(s->host_key_hash, blob, sizeof(blob));
