@@ -10,7 +10,6 @@ liborthrus_a_SOURCES += \
 	src/agent/enroll_cmd.c \
 	src/agent/gateway.c \
 	src/agent/gateway.h \
-	src/agent/help.c \
 	src/agent/host.c \
 	src/agent/host.h \
 	src/agent/keygen.c \

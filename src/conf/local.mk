@@ -8,6 +8,7 @@ liborthrus_a_SOURCES += \
 	src/conf/gateway_config.c \
 	src/conf/gateway_keywords.c \
 	src/conf/gateway_set.c \
+	src/conf/help.c \
 	src/conf/ini.c \
 	src/conf/ini.h \
 	src/conf/initial.c \

@@ -101,7 +101,7 @@ agents_count(const struct agents *set)
 /* --- what is known of one ------------------------------------------------ */
 
 const char *
-agent_status(const struct agent *a)
+agent_state(const struct agent *a)
 {
 	return a->session != NULL ? "online" : a->last_seen != 0 ? "offline" :
 	    "pending";

@@ -76,7 +76,7 @@ void agent_hello(const struct agent *a, struct leash_message *hello);
 void agent_expose(struct agent *a, uint16_t port);
 void agent_unexpose(struct agent *a, uint16_t port);
 /* pending, online or offline. */
-const char *agent_status(const struct agent *a);
+const char *agent_state(const struct agent *a);
 
 /* --- endpoint.c: sockets of this machine for one agent ------------------- */
 

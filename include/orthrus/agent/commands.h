@@ -5,7 +5,7 @@
 #ifndef ORTHRUS_AGENT_COMMANDS_H
 #define ORTHRUS_AGENT_COMMANDS_H
 
-#include <stdbool.h>
+#include "orthrus/conf/head.h"	/* wants_help() */
 
 int cmd_connect(int argc, char **argv);
 int cmd_check(int argc, char **argv);
@@ -13,8 +13,5 @@ int cmd_enroll(int argc, char **argv);
 int cmd_keygen(int argc, char **argv);
 int cmd_muzzle(int argc, char **argv);
 int cmd_status(int argc, char **argv);
-
-/* True when --help or -h is among the options (before "--"). */
-bool wants_help(int argc, char **argv);
 
 #endif

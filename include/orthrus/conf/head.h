@@ -5,6 +5,7 @@
 #ifndef ORTHRUS_CONF_HEAD_H
 #define ORTHRUS_CONF_HEAD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct config_head {
@@ -13,5 +14,8 @@ struct config_head {
 	struct setting *settings;	/* private: values and origins */
 	size_t nsettings;
 };
+
+/* True when --help or -h is among the options (before "--"). */
+bool wants_help(int argc, char **argv);
 
 #endif

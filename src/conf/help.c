@@ -1,9 +1,9 @@
-/* What the commands have in common. */
+/* What every command is asked first. */
 #include "config.h"
 
 #include <string.h>
 
-#include "orthrus/agent/commands.h"
+#include "orthrus/conf/head.h"
 
 bool
 wants_help(int argc, char **argv)
