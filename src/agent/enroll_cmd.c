@@ -41,9 +41,9 @@ usage(FILE *f)
 	fprintf(f, "usage: orthrus enroll --server SERVER --auth-key KEY "
 	    "[options]\n\n"
 	    "Enrols at a gateway: stores a new identity, its certificate and "
-	    "the gateway's host\nkey, with which \"orthrus connect\" then "
-	    "logs in.  AUTH_KEY and AUTH_KEY_FILE hide\nthe key from "
-	    "ps(1).  The options are those of \"connect\".\n\n");
+	    "the gateway's\nhost key, with which \"orthrus connect\" then "
+	    "logs in.  AUTH_KEY and AUTH_KEY_FILE\nhide the key from ps(1).  "
+	    "The options are those of \"connect\".\n\n");
 	config_usage(f);
 }
 

@@ -107,6 +107,6 @@ config_usage(FILE *f)
 	usage_origins(&program_orthrus, f);
 	fprintf(f, "\nWhat may be repeated is a comma list in the environment "
 	    "and in address and\nhost_key of the file.  Of it, too, the first "
-	    "origin that has any counts alone;\nonly forwards and exposed ports of "
-	    "all\norigins add up.\n");
+	    "origin that has any counts alone;\nonly forwards and exposed "
+	    "ports of all origins add up.\n");
 }

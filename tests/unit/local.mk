@@ -97,6 +97,16 @@ tests_unit_test_identity_SOURCES = tests/unit/test_identity.c
 tests_unit_test_identity_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_identity_LDADD = $(unit_ldadd)
 
+unit_tests += tests/unit/test_successor
+tests_unit_test_successor_SOURCES = tests/unit/test_successor.c
+tests_unit_test_successor_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_successor_LDADD = $(unit_ldadd)
+
+unit_tests += tests/unit/test_renewal
+tests_unit_test_renewal_SOURCES = tests/unit/test_renewal.c
+tests_unit_test_renewal_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_renewal_LDADD = $(unit_ldadd)
+
 unit_tests += tests/unit/test_selftest
 tests_unit_test_selftest_SOURCES = tests/unit/test_selftest.c
 tests_unit_test_selftest_CPPFLAGS = $(unit_cppflags)

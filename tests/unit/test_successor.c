@@ -1,0 +1,297 @@
+/*
+ * The next key: made once for an AUTH_KEY, anew for a renewal, and put in its
+ * place so that a stop at any moment leaves a pair that fits.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <sodium.h>
+
+#include "orthrus/base/file.h"
+#include "orthrus/base/mem.h"
+#include "orthrus/ssh/identity.h"
+#include "orthrus/ssh/successor.h"
+
+static char dir[64], path[96];
+static uint8_t ca[64];
+static char mark[MARK_MAX], other[MARK_MAX];
+
+static int
+setup(void **state)
+{
+	uint8_t public[32];
+
+	(void)state;
+	crypto_sign_keypair(public, ca);
+	successor_hash("ch_orthrus_one", mark);
+	successor_hash("ch_orthrus_two", other);
+	strcpy(dir, "/tmp/orthrus-successor-XXXXXX");
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/state/id", dir);
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	char command[128];
+
+	(void)state;
+	snprintf(command, sizeof(command), "rm -rf %s", dir);
+	return system(command);
+}
+
+static bool
+exists(const char *suffix)
+{
+	char *file = xasprintf("%s%s", path, suffix);
+	bool there = access(file, F_OK) == 0;
+
+	free(file);
+	return there;
+}
+
+static void
+move(const char *from, const char *to)
+{
+	char *a = xasprintf("%s%s", path, from);
+	char *b = xasprintf("%s%s", path, to);
+
+	assert_int_equal(rename(a, b), 0);
+	free(a);
+	free(b);
+}
+
+static size_t
+certify(const uint8_t key[32], uint64_t serial, uint8_t out[CERT_MAX])
+{
+	struct certificate c;
+
+	memset(&c, 0, sizeof(c));
+	c.serial = serial;
+	c.type = CERT_USER;
+	strcpy(c.key_id, "a");
+	strcpy(c.principals[0], "a");
+	c.nprincipals = 1;
+	c.valid_after = 1000;
+	c.valid_before = 2000;
+	memcpy(c.key, key, sizeof(c.key));
+	return certificate_write(&c, ca, out);
+}
+
+static void
+assert_loaded(uint64_t serial)
+{
+	struct error e = { 0 };
+	struct identity *id;
+
+	assert_int_equal(successor_settle(path, &e), 0);
+	id = identity_load(path, &e);
+	if (id == NULL)
+		fail_msg("%s", e.text);
+	assert_non_null(identity_certificate(id));
+	assert_int_equal(identity_certificate(id)->serial, serial);
+	identity_free(id);
+}
+
+/* --- making ------------------------------------------------------------ */
+
+static void
+test_made_once(void **state)
+{
+	uint8_t a[32], b[32];
+	struct error e;
+	struct stat st;
+	char *file;
+
+	(void)state;
+	assert_int_equal(successor_make(path, mark, "c", a, &e), 0);
+	assert_int_equal(successor_make(path, mark, "c", b, &e), 0);
+	assert_memory_equal(a, b, 32);
+	file = xasprintf("%s.new", path);
+	assert_int_equal(stat(file, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	free(file);
+	assert_false(exists(""));
+
+	/* Another AUTH_KEY, another key: the gateway knows the first one. */
+	assert_int_equal(successor_make(path, other, "c", b, &e), 0);
+	assert_memory_not_equal(a, b, 32);
+	/* A renewal always has a new one, and forgets an enrolment. */
+	assert_int_equal(successor_make(path, NULL, "c", a, &e), 0);
+	assert_memory_not_equal(a, b, 32);
+	assert_false(exists(".new.enrolled"));
+	assert_int_equal(successor_make(path, NULL, "c", b, &e), 0);
+	assert_memory_not_equal(a, b, 32);
+	/* A renewal that was left does not serve an enrolment. */
+	assert_int_equal(successor_make(path, mark, "c", a, &e), 0);
+	assert_memory_not_equal(a, b, 32);
+}
+
+static void
+test_damaged(void **state)
+{
+	uint8_t a[32], b[32];
+	struct error e;
+	char *file = xasprintf("%s.new", path);
+
+	(void)state;
+	assert_int_equal(successor_make(path, mark, "c", a, &e), 0);
+	assert_int_equal(truncate(file, 100), 0);
+	assert_int_equal(successor_make(path, mark, "c", b, &e), 0);
+	assert_memory_not_equal(a, b, 32);
+	free(file);
+}
+
+/* --- installing -------------------------------------------------------- */
+
+static void
+test_installed(void **state)
+{
+	uint8_t key[32], blob[CERT_MAX];
+	char found[MARK_MAX];
+	struct error e;
+	size_t n;
+
+	(void)state;
+	assert_false(successor_mark(path, found));
+	assert_int_equal(successor_make(path, mark, "c", key, &e), 0);
+	n = certify(key, 7, blob);
+	assert_int_equal(successor_install(path, blob, n, &e), 0);
+	assert_loaded(7);
+	assert_true(successor_mark(path, found));
+	assert_string_equal(found, mark);
+	assert_true(exists(".pub"));
+	assert_false(exists(".new"));
+	assert_false(exists(".new-cert.pub"));
+
+	/* A renewal keeps the mark. */
+	assert_int_equal(successor_make(path, NULL, "c", key, &e), 0);
+	assert_loaded(7);
+	n = certify(key, 8, blob);
+	assert_int_equal(successor_install(path, blob, n, &e), 0);
+	assert_loaded(8);
+	assert_true(successor_mark(path, found));
+	assert_string_equal(found, mark);
+}
+
+static void
+test_wrong_certificate(void **state)
+{
+	uint8_t key[32], blob[CERT_MAX];
+	struct error e;
+	size_t n;
+
+	(void)state;
+	assert_int_equal(successor_make(path, mark, "c", key, &e), 0);
+	n = certify(key, 7, blob);
+	assert_int_equal(successor_install(path, blob, n - 1, &e), -1);
+	assert_int_equal(e.code, EX_PROTOCOL);
+	key[0] ^= 1;
+	n = certify(key, 7, blob);
+	assert_int_equal(successor_install(path, blob, n, &e), -1);
+	assert_int_equal(e.code, EX_PROTOCOL);
+	assert_non_null(strstr(e.text, "another key"));
+	assert_false(exists(""));
+	assert_false(exists(".new-cert.pub"));
+}
+
+/* Stopped after each of the renames: the start goes on where it was. */
+static void
+test_cut_off(void **state)
+{
+	static const char *const suffixes[] = { ".enrolled", "", ".pub",
+	    "-cert.pub" };
+	uint8_t key[32], blob[CERT_MAX];
+	char found[MARK_MAX], from[32];
+	struct error e;
+	size_t done, i, n;
+
+	(void)state;
+	assert_int_equal(successor_make(path, mark, "c", key, &e), 0);
+	n = certify(key, 1, blob);
+	assert_int_equal(successor_install(path, blob, n, &e), 0);
+	for (done = 0; done <= 4; done++) {
+		assert_int_equal(successor_make(path, other, "c", key, &e), 0);
+		n = certify(key, 10 + done, blob);
+		assert_int_equal(successor_install(path, blob, n, &e), 0);
+		/* As if the last ones had not been renamed yet. */
+		for (i = 4; i-- > done;) {
+			snprintf(from, sizeof(from), ".new%s", suffixes[i]);
+			move(suffixes[i], from);
+		}
+		assert_loaded(10 + done);
+		assert_true(successor_mark(path, found));
+		assert_string_equal(found, other);
+	}
+}
+
+/* Killed at moments that nobody chose: a pair that fits, old or new. */
+static void
+test_killed(void **state)
+{
+	uint8_t key[32], blob[CERT_MAX];
+	struct error e = { 0 };
+	struct timespec nap;
+	struct identity *id;
+	int status, round;
+	size_t n;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(successor_make(path, mark, "c", key, &e), 0);
+	n = certify(key, 1, blob);
+	assert_int_equal(successor_install(path, blob, n, &e), 0);
+	for (round = 0; round < 25; round++) {
+		if ((pid = fork()) == 0)
+			for (;;)
+				if (successor_make(path, round % 2 == 0 ?
+				    NULL : other, "c", key, &e) == -1 ||
+				    (n = certify(key, 2, blob)) == 0 ||
+				    successor_install(path, blob, n, &e) == -1)
+					_exit(1);
+		nap.tv_sec = 0;
+		nap.tv_nsec = 1000000 + (long)randombytes_uniform(9000000);
+		nanosleep(&nap, NULL);
+		kill(pid, SIGKILL);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFSIGNALED(status));
+		assert_int_equal(successor_settle(path, &e), 0);
+		id = identity_load(path, &e);
+		if (id == NULL)
+			fail_msg("round %d: %s", round, e.text);
+		assert_non_null(identity_certificate(id));
+		identity_free(id);
+	}
+}
+
+int
+main(void)
+{
+#define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(test_made_once),
+		TEST(test_damaged),
+		TEST(test_installed),
+		TEST(test_wrong_certificate),
+		TEST(test_cut_off),
+		TEST(test_killed),
+	};
+
+	if (sodium_init() == -1)
+		return 1;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
