@@ -228,6 +228,7 @@ struct gateway {
 	int64_t told_at[NREFUSALS];
 	uint64_t heartbeats, renewals, enrolments;
 	uint64_t heartbeat_delay_ms;	/* sum of what they came late */
+	bool save_soon;			/* somebody came or went */
 	bool revoked_dirty;		/* revoked_keys is to be written */
 	bool stopping;
 };

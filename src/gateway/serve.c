@@ -78,6 +78,7 @@ save(struct serving *sv)
 	struct gateway *g = &sv->g;
 	struct error e;
 
+	g->save_soon = false;
 	if (agents_save(g->agents, &e) == -1) {
 		registry_trouble(sv, &e);
 		return;
@@ -103,7 +104,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	if (agents_update(sv->g.agents, &e) == -1)
 		registry_trouble(sv, &e);
 	sessions_sweep(&sv->g);
-	if (++sv->ticks % SAVE_TICKS == 0)
+	if (++sv->ticks % SAVE_TICKS == 0 || sv->g.save_soon)
 		save(sv);
 	if (sv->g.stopping && ((TAILQ_EMPTY(&sv->g.sessions) &&
 	    sv->g.counters.open == 0) || ++sv->drain_ticks >= DRAIN_TICKS))
