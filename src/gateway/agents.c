@@ -252,7 +252,9 @@ make_directory(const struct agent *a)
 {
 	char *path = directory(a);
 
-	if (mkdir(path, 0750) == -1 && errno != EEXIST)
+	/* The same mode whatever umask(2) says. */
+	if ((mkdir(path, 0750) == -1 && errno != EEXIST) ||
+	    chmod(path, 0750) == -1)
 		log_error("cannot make %s: %s; agent %s has no sockets here",
 		    path, strerror(errno), a->name);
 	free(path);
