@@ -146,6 +146,8 @@ bool login_password(void *gateway, struct inbound *in, const char *password);
 /* Takes the session channel over; false: there is one already. */
 bool leash_open(struct session *s, struct channel *ch);
 void leash_free(struct leash *l);
+/* Tells the agent of intervals that have changed. */
+void leash_update(struct leash *l);
 /* Tells the agent to go elsewhere. */
 void leash_drain(struct leash *l, const char *reason);
 bool enroll_open(struct session *s, struct channel *ch);
