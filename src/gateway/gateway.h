@@ -21,8 +21,10 @@
 
 struct agent_endpoint;
 struct enrolment;
+struct endpoint;
 struct event;
 struct gateway;
+struct http;
 struct leash;
 struct listener;
 struct session;
@@ -40,7 +42,9 @@ struct agent {
 	char name[NAME_MAX_LEN];
 	unsigned mentioned;		/* by the registry, in which update */
 	struct session *session;	/* NULL: offline */
-	int64_t last_seen;		/* UNIX seconds, 0: never */
+	int64_t created;		/* UNIX seconds */
+	int64_t last_seen;		/* the same, 0: never */
+	bool enrolled;			/* as struct peer has it */
 	bool unsaved;			/* the registry has not been told */
 	bool hello_unsaved;
 	uint8_t *hello;			/* its last Hello as a frame, or NULL */
@@ -169,6 +173,8 @@ void stream_to_agent(struct agent *a, uint16_t port, int fd,
     struct channel *ch);
 /* The same with the agent's Docker socket, through its Muzzle. */
 void stream_to_docker(struct agent *a, int fd, struct channel *ch);
+/* The same for mine, an endpoint of any kind. */
+void stream_docker_endpoint(struct agent *a, struct endpoint *mine);
 /* Ends those that its Muzzle serves. */
 void agent_end_streams(struct agent *a);
 /* Dials to and joins it with ch: egress. */
@@ -190,6 +196,7 @@ enum refusal {
 	REFUSED_ENROLL,
 	REFUSED_LEASH,		/* malformed, too large, too many */
 	REFUSED_EGRESS,
+	REFUSED_HTTP,		/* browsers, no token */
 	NREFUSALS
 };
 extern const char *const refusal_names[NREFUSALS];	/* for /metrics */
@@ -210,6 +217,7 @@ struct gateway {
 	struct acceptor *acceptor;
 	struct listener *listener;	/* of SSH */
 	struct agents *agents;
+	struct http *http;		/* NULL: none is configured */
 	struct session_list sessions;
 	size_t nsessions[3];		/* by kind */
 	LIST_HEAD(, stream) streams;
@@ -229,6 +237,7 @@ struct gateway {
 	uint64_t heartbeats, renewals, enrolments;
 	uint64_t heartbeat_delay_ms;	/* sum of what they came late */
 	bool revoked_dirty;		/* revoked_keys is to be written */
+	bool trouble;			/* with the registry; it was logged */
 	bool stopping;
 };
 

@@ -272,6 +272,16 @@ stream_to_docker(struct agent *a, int fd, struct channel *ch)
 }
 
 void
+stream_docker_endpoint(struct agent *a, struct endpoint *mine)
+{
+	struct stream *st = stream_new(a->gateway, -1, NULL);
+
+	st->agent = a;
+	st->relay = relay_start(muzzle_endpoint_new(a->muzzle), mine, on_done,
+	    st);
+}
+
+void
 agent_end_streams(struct agent *a)
 {
 	struct stream *st, *following;
