@@ -235,7 +235,7 @@ agent_set_session(struct agent *a, struct session *s)
 	if (s != NULL && s->serial != 0)
 		a->enrolled = true;
 	a->last_seen = time(NULL);
-	a->unsaved = true;
+	a->unsaved = a->gateway->save_soon = true;
 	agent_endpoint_online(a->docker, s != NULL);
 	for (i = 0; i < a->nports; i++)
 		agent_endpoint_online(a->ports[i], s != NULL);

@@ -150,6 +150,8 @@ bool login_password(void *gateway, struct inbound *in, const char *password);
 /* Takes the session channel over; false: there is one already. */
 bool leash_open(struct session *s, struct channel *ch);
 void leash_free(struct leash *l);
+/* Tells the agent of intervals that have changed. */
+void leash_update(struct leash *l);
 /* Tells the agent to go elsewhere. */
 void leash_drain(struct leash *l, const char *reason);
 bool enroll_open(struct session *s, struct channel *ch);
@@ -182,7 +184,6 @@ void stream_dial(struct gateway *g, const struct address *to,
     struct channel *ch);
 /* The way to an agent's Docker engine, for its Muzzle; arg is the agent. */
 extern const struct muzzle_way stream_way;
-void gateway_end_streams(struct gateway *g);
 
 /* --- the whole ------------------------------------------------------------ */
 
@@ -209,6 +210,10 @@ struct stream_counters {
 	uint64_t total, bytes_in, bytes_out;	/* in: towards agents */
 };
 
+/* stream.c: with the bytes of those that are open. */
+void gateway_counters(const struct gateway *g, struct stream_counters *out);
+void gateway_end_streams(struct gateway *g);
+
 struct gateway {
 	struct event_base *base;
 	struct dialer *dialer;		/* for egress */
@@ -221,7 +226,7 @@ struct gateway {
 	struct session_list sessions;
 	size_t nsessions[3];		/* by kind */
 	LIST_HEAD(, stream) streams;
-	struct stream_counters counters;
+	struct stream_counters counters;	/* bytes: of those that ended */
 
 	/* The configuration. */
 	char *runtime;			/* directory */
@@ -236,6 +241,7 @@ struct gateway {
 	int64_t told_at[NREFUSALS];
 	uint64_t heartbeats, renewals, enrolments;
 	uint64_t heartbeat_delay_ms;	/* sum of what they came late */
+	bool save_soon;			/* somebody came or went */
 	bool revoked_dirty;		/* revoked_keys is to be written */
 	bool trouble;			/* with the registry; it was logged */
 	bool stopping;

@@ -112,17 +112,19 @@ write_refusals(const struct gateway *g, struct evbuffer *out)
 static void
 write_streams(const struct gateway *g, struct evbuffer *out)
 {
-	const struct stream_counters *c = &g->counters;
-	const struct sample bytes[] = { { "direction", "in", c->bytes_in },
-	    { "direction", "out", c->bytes_out } };
+	struct sample bytes[] = { { "direction", "in", 0 },
+	    { "direction", "out", 0 } };
+	struct stream_counters c;
 
+	gateway_counters(g, &c);
+	bytes[0].n = c.bytes_in;
+	bytes[1].n = c.bytes_out;
 	one(out, "charon_channels", PROMETHEUS_GAUGE,
-	    "Streams that are open.", c->open);
+	    "Streams that are open.", c.open);
 	one(out, "charon_channels_total", PROMETHEUS_COUNTER,
-	    "Streams that were opened.", c->total);
+	    "Streams that were opened.", c.total);
 	family(out, "charon_bytes_total", PROMETHEUS_COUNTER,
-	    "Bytes of streams that have ended, in: towards agents.", bytes,
-	    2);
+	    "Bytes that streams moved, in: towards agents.", bytes, 2);
 }
 
 static void

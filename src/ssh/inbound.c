@@ -189,11 +189,11 @@ on_lost(void *arg)
 static void
 start_pump(struct inbound *in)
 {
-	in->step = INBOUND_LOGIN;
+	if (in->step == INBOUND_HANDSHAKE)	/* else it did not wait */
+		in->step = INBOUND_LOGIN;
 	in->acceptor->counters.handshakes++;
 	event_free(in->ready);
 	in->ready = NULL;
-	login_init(in);
 	in->pump = pump_new(in->acceptor->base, in->fd, in->mux, on_lost, in);
 	pump_start(in->pump);
 }
@@ -277,6 +277,7 @@ inbound_new(struct acceptor *a, int fd)
 	ssh_set_blocking(in->ssh, 0);
 	in->mux = mux_new(a->base, in->ssh, &events, in);
 	mux_serve(in->mux, &service);
+	login_init(in);
 	in->timer = evtimer_new(a->base, on_timer, in);
 	in->ready = event_new(a->base, fd, EV_READ | EV_PERSIST, on_ready, in);
 	set_timer(in, a->config.grace_ms);
