@@ -71,13 +71,14 @@ on_request(void *arg, const uint8_t *p, size_t len)
 {
 	struct inbound *in = arg;
 
-	if (in->step != INBOUND_LOGIN)
+	if (in->step > INBOUND_LOGIN)
 		return false;
 	if (++in->requests > REQUESTS_MAX) {
 		inbound_fail(in, TOO_MANY, "%s", TOO_MANY);
 		return false;
 	}
-	if (may_pass(in, p, len))
+	/* Not before both have the keys and the session is ours to run. */
+	if (in->step == INBOUND_LOGIN && may_pass(in, p, len))
 		return true;
 	mux_login_failed(in->mux, "publickey");
 	refused(in);
