@@ -53,6 +53,14 @@ agent_is_up(struct session *s)
 	struct agent *a = agents_find(g->agents, s->name);
 	struct error e;
 
+	/* The registry knows of it: it may have been added just now. */
+	if (a == NULL || a->id != s->id) {
+		if (agents_update(g->agents, &e) == -1)
+			log_error("registry: %s", e.text);
+		if (s->over)		/* revoked just now */
+			return;
+		a = agents_find(g->agents, s->name);
+	}
 	if (a == NULL || a->id != s->id) {	/* removed meanwhile */
 		session_end(s, "removed from this gateway");
 		return;
