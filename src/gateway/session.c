@@ -18,6 +18,8 @@
 #define NO_SHELL "charon: no shell or commands here; use ssh -N with -L, -D, " \
     "-W or -R\r\n"
 
+static const char *const kinds[] = { "agent", "client", "enrolment" };
+
 static uint64_t
 now_ms(void)
 {
@@ -53,6 +55,13 @@ agent_is_up(struct session *s)
 	struct agent *a = agents_find(g->agents, s->name);
 	struct error e;
 
+	/* Registered a moment ago, and not heard of yet? */
+	if ((a == NULL || a->id != s->id) &&
+	    agents_update(g->agents, &e) == -1)
+		log_error("registry: %s", e.text);
+	a = agents_find(g->agents, s->name);
+	if (s->over)
+		return;
 	if (a == NULL || a->id != s->id) {	/* removed meanwhile */
 		session_end(s, "removed from this gateway");
 		return;
@@ -131,7 +140,6 @@ session_end(struct session *s, const char *why)
 static void
 on_ended(void *arg, struct inbound *in, const struct error *why)
 {
-	static const char *const kinds[] = { "agent", "client", "enrolment" };
 	struct gateway *g = arg;
 	struct session *s = inbound_data(in);
 
@@ -249,8 +257,9 @@ on_request(void *arg, struct channel *ch, const char *type, const uint8_t *p,
 		char shown[80];
 
 		text_escape(shown, sizeof(shown), type, TEXT_PLAIN);
-		log_info("%s: refused a request on a session channel: %s",
-		    s->name, shown);
+		log_info("%s%s%s: refused a request on a session channel: %s",
+		    kinds[s->kind], s->name[0] != '\0' ? " " : "", s->name,
+		    shown);
 	}
 	channel_say(ch, NO_SHELL);
 	return false;
