@@ -11,17 +11,16 @@ mandoc -T lint -W warning docs/*.[1-9]
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# check_options HELP PAGE: options and variables of both are the same.
+# check_options HELP PAGE VARIABLES: options and variables of both are the same.
 check_options() {
 	{
 		echo --help
 		echo --version
 		grep -oE -e '(^|[^a-z0-9-])--[a-z][a-z0-9-]+' "$1" |
 		    sed 's/^[^-]//'
-		grep -oE '((ORTHRUS|CHARON)_[A-Z0-9_]+|AUTH_KEY(_FILE)?)' "$1" ||
-		    :
+		grep -oE "$3" "$1" || :
 	} | sort -u >"$work/program"
-	grep -oE 'Fl \\-[a-z][a-z0-9-]+|(Ev|,) ((ORTHRUS|CHARON)_[A-Z0-9_]+|AUTH_KEY(_FILE)?)' \
+	grep -oE "Fl \\\\-[a-z][a-z0-9-]+|(Ev|,) ($3)" \
 	    "$2" | sed -E 's/^Fl \\-/--/; s/^(Ev|,) //' | sort -u >"$work/page"
 	diff -u "$work/program" "$work/page"
 }
@@ -35,7 +34,8 @@ documented() {
 for command in connect check enroll keygen muzzle status; do
 	"$ORTHRUS" $command --help
 done >"$work/help"
-check_options "$work/help" docs/orthrus.1
+check_options "$work/help" docs/orthrus.1 \
+    "(ORTHRUS|CHARON)_[A-Z0-9_]+|AUTH_KEY(_FILE)?"
 
 # The page may have more keys: some cannot be given by option.
 sed -nE 's/.* (\[[a-z0-9]+( NAME)?\] [a-z_]+)$/\1/p' "$work/help" |
@@ -55,7 +55,7 @@ for command in "" serve agent "agent add" "agent list" "agent show" \
     "client remove" snippet; do
 	"$charon" $command --help
 done >"$work/help"
-check_options "$work/help" docs/charon.8
+check_options "$work/help" docs/charon.8 "(ORTHRUS|CHARON)_[A-Z0-9_]+"
 
 # No option stands for most keys, but an unknown one is answered with a list.
 ask() {
