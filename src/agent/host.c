@@ -69,6 +69,8 @@ host_hello(const struct agent *a, struct leash_message *m)
 	}
 	m->hello.nports = i;
 	tunnels_each(a->tunnels, add_engine, m);
+	m->hello.docker_actions = c->docker_policy.actions;
+	m->hello.docker_redact = c->docker_policy.redact;
 }
 
 /* In bytes; what the kernel does not tell stays 0. */
