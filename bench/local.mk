@@ -15,6 +15,10 @@ bench_muzzle_load_SOURCES = bench/muzzle_load.c bench/load.h \
 bench_muzzle_load_LDADD =
 bench_muzzle_engine_SOURCES = bench/muzzle_engine.c
 bench_muzzle_engine_LDADD =
+if LIBSSH_STATIC
+check_PROGRAMS += bench/agents
+endif
+bench_agents_SOURCES = bench/agents.c bench/agents.h bench/agents_one.c
 
 .PHONY: bench bench-muzzle
 bench: orthrus

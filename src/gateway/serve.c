@@ -27,6 +27,7 @@
 #include "orthrus/transport/listener.h"
 
 #include "gateway.h"
+#include "http.h"
 
 #define GRACE_MS 20000		/* from a connection to its login */
 #define ATTEMPTS 3
@@ -43,7 +44,6 @@ struct serving {
 	struct state *state;
 	struct event *tick, *sigterm, *sigint, *sighup, *watchdog;
 	unsigned ticks, drain_ticks;
-	bool told_busy;			/* the registry's trouble was logged */
 	int code;
 };
 
@@ -69,9 +69,9 @@ refused(struct gateway *g, enum refusal why, unsigned *untold)
 static void
 registry_trouble(struct serving *sv, const struct error *e)
 {
-	if (!sv->told_busy)
+	if (!sv->g.trouble)
 		log_error("registry: %s", e->text);
-	sv->told_busy = true;
+	sv->g.trouble = true;
 }
 
 static void
@@ -92,7 +92,7 @@ save(struct serving *sv)
 		}
 		g->revoked_dirty = false;
 	}
-	sv->told_busy = false;
+	sv->g.trouble = false;
 }
 
 static void
@@ -103,10 +103,11 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	sessions_sweep(&sv->g);
+	sv->ticks++;
 	if (agents_update(sv->g.agents, &e) == -1)
 		registry_trouble(sv, &e);
-	sessions_sweep(&sv->g);
-	if (++sv->ticks % SAVE_TICKS == 0 || sv->g.save_soon)
+	else if (sv->ticks % SAVE_TICKS == 0 || sv->g.save_soon)
 		save(sv);
 	if (sv->g.stopping && ((TAILQ_EMPTY(&sv->g.sessions) &&
 	    sv->g.counters.open == 0) || ++sv->drain_ticks >= DRAIN_TICKS))
@@ -314,7 +315,8 @@ start(struct serving *sv, struct error *e)
 	if (agents_update(g->agents, e) == -1)
 		return -1;
 	g->listener = listener_new(g->base, &c->ssh_listen, on_accept, g, e);
-	if (g->listener == NULL)
+	if (g->listener == NULL ||
+	    http_start(g, &c->http_listen, c->state, e) == -1)
 		return -1;
 	log_info("listening on %s, %zu agents registered",
 	    address_format(&c->ssh_listen, text), agents_count(g->agents));
@@ -334,6 +336,7 @@ finish(struct serving *sv)
 
 	listener_free(g->listener);
 	gateway_end_streams(g);
+	http_stop(g->http);
 	/* Their ends are told from the loop. */
 	TAILQ_FOREACH(s, &g->sessions, next)
 		session_end(s, "this gateway has stopped");
