@@ -76,7 +76,7 @@ void agent_set_session(struct agent *a, struct session *s);
 void agent_set_hello(struct agent *a, const struct leash_message *hello);
 /* Its Hello, or a message of kind LEASH_UNKNOWN. */
 void agent_hello(const struct agent *a, struct leash_message *hello);
-/* The endpoint of a port is there from now on, or no longer. */
+/* The endpoint of a port is there, or no longer, unless its Hello has it. */
 void agent_expose(struct agent *a, uint16_t port);
 void agent_unexpose(struct agent *a, uint16_t port);
 /* pending, online or offline. */
