@@ -95,18 +95,19 @@ compile() {
 	return $status
 }
 
+# demo BUILD SCRIPT
 demo() {
-	ORTHRUS=$build/$1/orthrus "$root/contrib/demo.sh" \
-	    >"$build/$1/demo.log" 2>&1
+	ORTHRUS=$build/$1/orthrus "$root/contrib/$2" >"$build/$1/$2.log" 2>&1
 	local status=$?
-	[ $status -eq 0 ] || tail -n 30 "$build/$1/demo.log"
-	one "contrib/demo.sh with $1" $status
+	[ $status -eq 0 ] || tail -n 30 "$build/$1/$2.log"
+	one "contrib/$2 with $1" $status
 }
 
 step_gcc() {
 	compile gcc CC=gcc --enable-werror || return
 	tests "$build/gcc" "make check, gcc"
-	demo gcc
+	demo gcc demo.sh
+	demo gcc demo-sshd.sh
 }
 
 step_clang() {
@@ -124,7 +125,7 @@ step_shared() {
 	compile shared CC=gcc --enable-werror --with-libssh=shared \
 	    ORTHRUS_SKIP_INTEGRATION=1 || return
 	tests "$build/shared" "make check, shared libssh, without integration"
-	demo shared
+	demo shared demo-sshd.sh
 }
 
 step_dist() {

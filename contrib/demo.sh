@@ -1,306 +1,151 @@
 #!/bin/bash
-# Shows the main job on this machine alone: builds orthrus, starts a throw-away
-# sshd, tunnels to it in every way, kills the session and sees it come back.
-# Leaves nothing behind but build/demo.
+# Shows the main job on this machine alone: builds orthrus and charon, starts
+# the gateway, registers an agent, has it enrol and connect with nothing but
+# four environment variables, and reaches its Docker engine and its web page
+# through the gateway.  Leaves nothing behind but build/demo.
 #
 #   demo.sh		runs to its end
-#   demo.sh --keep	leaves the tunnel up until Ctrl-C, to try it by hand
+#   demo.sh --keep	leaves all of it up until Ctrl-C, to try it by hand
 #
-# ORTHRUS=PROGRAM uses that one and builds nothing.
+# ORTHRUS=PROGRAM uses that one, and the charon beside it, and builds nothing.
+# demo-sshd.sh shows orthrus with a plain OpenSSH server instead.
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
-export LC_ALL=C.UTF-8 PATH="$PATH:/usr/sbin:/sbin"
-unset http_proxy all_proxy ALL_PROXY
+# shellcheck source=contrib/demo-lib.sh
+. "$root/contrib/demo-lib.sh"
 keep=no
 case ${1:-} in
 '')	;;
 --keep)	keep=yes ;;
-*)	sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
+*)	sed -n '2,11s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
 esac
 
-step() {
-	printf '\n== %s\n' "$*"
+charon() {
+	"$CHARON" "$@"
 }
 
-die() {
-	printf '\ndemo.sh: %s\n' "$*" >&2
-	for log in "$dir"/*.log; do
-		printf -- '--- %s\n' "${log##*/}" >&2
-		tail -n 20 "$log" >&2
-	done
+# agent_is STATUS: as the gateway sees it.
+agent_is() {
+	charon agent list | grep -q "^vps-london-01  *$1 "
+}
+
+use_program
+CHARON=${ORTHRUS%/*}/charon
+[ -x "$CHARON" ] || {
+	echo "demo.sh: no $CHARON: this build has none (it needs the static" \
+	    "libssh); demo-sshd.sh runs without" >&2
 	exit 1
 }
-
-# Ends what was started, the newest first, and takes the folder away.
-pids=()
-engine=
-clean_up() {
-	trap - EXIT
-	local i
-	# unshare passes no other signal on; the kernel ends the rest.
-	[ -z "$engine" ] || { kill -KILL "$engine"; wait "$engine"; } 2>/dev/null || :
-	for ((i = ${#pids[@]} - 1; i >= 0; i--)); do
-		kill "${pids[i]}" 2>/dev/null || continue
-		wait "${pids[i]}" || :
-	done
-	find /sys/fs/cgroup -depth -type d -path "*/${dir##*/}*" \
-	    -exec rmdir {} + 2>/dev/null || :
-	rm -rf "$dir"
-}
-
-# start LOG COMMAND...: in the background, its output in LOG.
-start() {
-	"${@:2}" >"$dir/$1.log" 2>&1 </dev/null &
-	pids+=($!)
-}
-
-# within SECONDS COMMAND...: repeats it until it succeeds.
-within() {
-	local end=$((SECONDS + $1))
-	until "${@:2}" >/dev/null 2>&1; do
-		[ $SECONDS -lt $end ] || return 1
-		sleep 0.1
-	done
-}
-
-# Ports that no program gets by chance while nobody listens there yet.
-free_ports() {
-	/usr/bin/python3 -c '
-import random, socket, sys
-free = []
-for port in random.sample(range(10000, 32000), 1000):
-    try:
-        socket.socket().bind(("127.0.0.1", port))
-        free.append(port)
-    except OSError:
-        pass
-print(*free[:int(sys.argv[1])])' "$1"
-}
-
-# The processes of sshd that serve a session: its children.
-sessions() {
-	local stat rest
-	for stat in /proc/[0-9]*/stat; do
-		rest=$(cat "$stat" 2>/dev/null) || continue
-		read -r _ parent _ <<<"${rest##*) }"
-		[ "$parent" != "$1" ] || basename "${stat%/stat}"
-	done
-}
-
-# fetch WAY CURL-OPTIONS...: the page must come, by that way.
-fetch() {
-	local got
-	got=$(curl -sS --max-time 10 "${@:2}" 2>&1) || die "$1: $got"
-	[ "$got" = "$page" ] || die "$1 gave something else: $got"
-	printf '  %-36s %s\n' "$1" "$got"
-}
-
-status() {
-	"$ORTHRUS" status --control "$dir/control.sock" "$@"
-}
-
-# field NAME: one value out of "orthrus status --json".
-field() {
-	status --json | /usr/bin/python3 -c '
-import json, sys
-print(json.load(sys.stdin)[sys.argv[1]])' "$1"
-}
-
-came_back() {
-	[ "$(field reconnects)" -gt "$1" ] && [ "$(field state)" = connected ]
-}
-
-# A throw-away engine with one container, where one can run.
-start_engine() {
-	"$root/contrib/deps.sh" engine && command -v dockerd >/dev/null ||
-	    return 1
-	local root_fs=$dir/rootfs
-	# In namespaces of its own, with which all that it started ends.
-	start engine unshare --mount --net --pid --fork --kill-child \
-	    --mount-proc sh -c 'mount -t tmpfs none /run && exec dockerd "$@"' \
-	    sh -H "unix://$dir/engine.sock" --data-root "$dir/engine/root" \
-	    --exec-root "$dir/engine/exec" -p "$dir/engine/pid" \
-	    --bridge=none --iptables=false --ip6tables=false \
-	    --ip-forward=false --storage-driver=vfs \
-	    --exec-opt native.cgroupdriver=cgroupfs \
-	    --cgroup-parent "/${dir##*/}"
-	engine=${pids[-1]}
-	within 15 docker -H "unix://$dir/engine.sock" version || return 1
-	mkdir -p "$root_fs/bin"
-	cp /bin/busybox "$root_fs/bin/sh"
-	tar -C "$root_fs" -c . |
-	    docker -H "unix://$dir/engine.sock" import - demo:1 >/dev/null &&
-	docker -H "unix://$dir/engine.sock" run -d --network none \
-	    --name web -e TOKEN=secret demo:1 /bin/sh -c \
-	    'while :; do echo tick; sleep 1; done' >/dev/null
-}
-
-typed() {
-	printf '  %s\n' "$*"
-}
-
-if [ -z "${ORTHRUS:-}" ]; then
-	"$root/contrib/deps.sh" demo
-	step "Building in build/demo"
-	"$root/contrib/build.sh" "$root/build/demo"
-	ORTHRUS=$root/build/demo/orthrus
-fi
-[ -x "$ORTHRUS" ] || { echo "demo.sh: no program $ORTHRUS" >&2; exit 1; }
-ORTHRUS=$(realpath "$ORTHRUS")
-"$ORTHRUS" --version
-
-# Short, since the path of a Unix socket has 107 bytes at most.
-dir=$(mktemp -d /tmp/orthrus-demo.XXXXXX)
-trap clean_up EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
-mkdir "$dir/www" "$dir/state" "$dir/run" "$dir/engine"
-export STATE_DIRECTORY=$dir/state RUNTIME_DIRECTORY=$dir/run
-page="Hello from behind the tunnel"
+use_folder
+mkdir -m 700 "$dir/charon" "$dir/gate" "$dir/client"
+page="Hello from behind the gateway"
 echo "$page" >"$dir/www/index.html"
-read -r ssh_port web_port socks_port l_port r_port < <(free_ports 5)
+read -r ssh_port web_port socks_port < <(free_ports 3)
 
-step "Starting a web server and a throw-away sshd, with keys of their own"
+step "Starting the gateway, charon"
+cat >"$dir/charon.ini" <<END
+[ssh]
+listen = 127.0.0.1:$ssh_port
+[state]
+directory = $dir/charon
+runtime = $dir/gate
+END
+chmod 600 "$dir/charon.ini"
+export CHARON_CONFIG=$dir/charon.ini
+typed charon serve
+start charon "$CHARON" serve
+gateway=${pids[-1]}
+within 10 bash -c "exec 3<>/dev/tcp/127.0.0.1/$ssh_port" || die "no charon"
+
+step "Registering an agent"
+typed charon agent add vps-london-01
+key=$(charon agent add vps-london-01 2>"$dir/add.log") || die "no AUTH_KEY"
+echo "  ${key:0:20}... (its AUTH_KEY, shown once)"
+charon agent list | sed 's/^/  /'
+
+step "Starting the agent, with four environment variables"
 start web /usr/bin/python3 -m http.server --bind 127.0.0.1 \
     --directory "$dir/www" "$web_port"
-ssh-keygen -q -t ed25519 -N '' -C demo-host -f "$dir/host"
-"$ORTHRUS" keygen -o "$dir/id_ed25519" >"$dir/authorized_keys" \
-    2>"$dir/keygen.log" || die "no key"
-cat >"$dir/sshd_config" <<END
-ListenAddress 127.0.0.1:$ssh_port
-HostKey $dir/host
-AuthorizedKeysFile $dir/authorized_keys
-PasswordAuthentication no
-KbdInteractiveAuthentication no
-PermitRootLogin prohibit-password
-StrictModes no
-UsePAM no
-PidFile none
-AllowTcpForwarding yes
-AllowStreamLocalForwarding yes
-StreamLocalBindUnlink yes
-END
-[ "$(id -u)" -ne 0 ] || mkdir -p /run/sshd
-start sshd "$(command -v sshd)" -D -e -f "$dir/sshd_config"
-sshd=${pids[-1]}
-within 10 curl -sS "http://127.0.0.1:$web_port/" || die "no web server"
-within 10 bash -c "exec 3<>/dev/tcp/127.0.0.1/$ssh_port" || die "no sshd"
-fingerprint=$(ssh-keygen -l -f "$dir/host.pub")
-fingerprint=${fingerprint#* }
-fingerprint=${fingerprint%% *}
-echo "  http://127.0.0.1:$web_port/ and sshd on port $ssh_port, $fingerprint"
+use_engine
+mode=port
+[ "$docker" = no ] || mode=socket,port
+# What this machine has elsewhere than others is in its ini file.
+mkdir -p "$dir/config/orthrus"
+{
+	printf '[expose web]\nto = 127.0.0.1:%s\n' "$web_port"
+	printf '[socks5]\nlisten = off\n'
+	[ "$docker" = no ] || printf '[docker]\nsocket = %s\n' "$docker"
+} >"$dir/config/orthrus/orthrus.ini"
+chmod 600 "$dir/config/orthrus/orthrus.ini"
+agent=(ORTHRUS_NAME=vps-london-01 "CHARON_LINK=127.0.0.1:$ssh_port"
+    "AUTH_KEY=$key" "ORTHRUS_MODE=$mode")
+typed "orthrus.ini: $(tr '\n' ' ' <"$dir/config/orthrus/orthrus.ini")"
+typed "${agent[0]} ${agent[1]} AUTH_KEY=${key:0:14}... ${agent[3]}" \
+    "orthrus connect"
+started=$(date +%s%N)
+start agent env "XDG_CONFIG_HOME=$dir/config" "${agent[@]}" "$ORTHRUS" connect
+agent_pid=${pids[-1]}
+within 20 agent_is online || die "the agent did not come online"
+echo "  online after $((($(date +%s%N) - started) / 1000000)) ms, enrolment included"
+charon agent list | sed 's/^/  /'
 
-step "Starting orthrus connect"
-connect=(connect --name demo
-    --server "ssh://$(id -un)@127.0.0.1:$ssh_port"
-    --identity "$dir/id_ed25519" --host-key "$fingerprint"
-    --control "$dir/control.sock" --socks5 "127.0.0.1:$socks_port"
-    -L "$l_port:127.0.0.1:$web_port"
-    -L "$dir/local.sock:127.0.0.1:$web_port"
-    -R "$r_port:127.0.0.1:$web_port")
-# A Docker engine that runs already is shown through the filter, too.
-docker=no
-if [ -S /var/run/docker.sock ] && command -v docker >/dev/null &&
-    timeout 10 docker version >/dev/null 2>&1; then
-	docker=/var/run/docker.sock
-elif [ "$(id -u)" -eq 0 ] && [ "${ORTHRUS_DEMO_DOCKER:-yes}" = yes ] &&
-    start_engine; then
-	docker=$dir/engine.sock
-fi
-[ "$docker" = no ] || connect+=("--docker=$docker")
-# Only with the static libssh can the server listen on a Unix socket for us.
-unix=no
-if grep -qs '^#define HAVE_LIBSSH_STATIC 1' "${ORTHRUS%/*}/config.h"; then
-	unix=yes
-	connect+=(-R "$dir/remote.sock:127.0.0.1:$web_port")
-fi
-typed orthrus "${connect[@]}"
-start orthrus "$ORTHRUS" "${connect[@]}"
-orthrus=${pids[-1]}
-within 20 status --wait 1s || die "not connected within 20 s"
-
-all_ways() {
-	fetch "SOCKS5, by number" \
-	    --socks5-hostname "127.0.0.1:$socks_port" \
-	    "http://127.0.0.1:$web_port/"
-	# A minimal system may know no name at all, not even this one.
-	if getent hosts localhost >/dev/null; then
-		fetch "SOCKS5, name resolved by the server" \
-		    --socks5-hostname "127.0.0.1:$socks_port" \
-		    "http://localhost:$web_port/"
-	else
-		echo "  SOCKS5 by name: this machine resolves no name"
-	fi
-	fetch "-L, from port $l_port" "http://127.0.0.1:$l_port/"
-	fetch "-L, from a Unix socket" --unix-socket "$dir/local.sock" \
-	    http://demo/
-	fetch "-R, the server's port $r_port" "http://127.0.0.1:$r_port/"
-	if [ $unix = yes ]; then
-		fetch "-R, the server's Unix socket" \
-		    --unix-socket "$dir/remote.sock" http://demo/
-	else
-		echo "  -R on a Unix socket: not with a shared libssh"
-	fi
-}
-
-step "Fetching a page through it"
-all_ways
-
-step "Looking at a Docker engine through it"
+socket=$dir/gate/agents/vps-london-01/docker.sock
+step "Looking at its Docker engine, through the agent's endpoint"
 if [ "$docker" = no ]; then
 	echo "  no Docker engine runs here, nor can be started"
 else
-	docker_host=$(status --json | /usr/bin/python3 -c '
-import json, sys
-print(json.load(sys.stdin)["docker"]["docker_host"])')
-	typed "DOCKER_HOST=$docker_host docker ps"
-	DOCKER_HOST=$docker_host timeout 20 docker ps 2>&1 | sed 's/^/  /'
-	typed "DOCKER_HOST=$docker_host docker stop web"
-	if DOCKER_HOST=$docker_host timeout 20 docker stop web 2>&1; then
+	typed "DOCKER_HOST=unix://$socket docker ps"
+	DOCKER_HOST=unix://$socket timeout 20 docker ps 2>&1 | sed 's/^/  /'
+	typed "DOCKER_HOST=unix://$socket docker stop web"
+	if DOCKER_HOST=unix://$socket timeout 20 docker stop web 2>&1; then
 		die "docker stop was let through"
 	fi | sed 's/^/  /'
 fi
 
-step "Killing the session: the server's process for it"
-before=$(field reconnects)
-victims=$(sessions "$sshd")
-[ -n "$victims" ] || die "sshd has no session"
-# shellcheck disable=SC2086 # a list of numbers
-kill -KILL $victims
-since=$(date +%s%N)
-within 20 came_back "$before" || die "it did not come back"
-within 10 status --wait 1s || die "its forwards did not come back"
-echo "  back after $((($(date +%s%N) - since) / 1000000)) ms"
+step "A client: its own orthrus, which may see that agent and nothing else"
+typed "charon client add joe --allow 'vps-london-01:*'"
+client_key=$(charon client add joe --allow 'vps-london-01:*' \
+    2>>"$dir/add.log") || die "no client"
+start client env STATE_DIRECTORY="$dir/client" RUNTIME_DIRECTORY="$dir/client" \
+    "AUTH_KEY=$client_key" "$ORTHRUS" connect --name joe \
+    --server "127.0.0.1:$ssh_port" --socks5 "127.0.0.1:$socks_port" \
+    --control "$dir/client/control.sock"
+within 20 "$ORTHRUS" status --wait 1s --control "$dir/client/control.sock" ||
+    die "the client did not connect"
+url=http://vps-london-01.orthrus:$web_port/
+typed "curl -x socks5h://127.0.0.1:$socks_port $url"
+fetch "the agent's web page, by its name" -x "socks5h://127.0.0.1:$socks_port" \
+    "$url"
+fetch "the same, by its socket here" \
+    --unix-socket "$dir/gate/agents/vps-london-01/$web_port.sock" http://x/
 
-step "Fetching the page again"
-all_ways
-
-step "What orthrus says of itself"
-status | sed 's/^/  /'
-
-step "To try by hand"
-cat <<END
-  orthrus connect --server you@host:22 --accept-new -L 8080:localhost:80
-  curl --socks5-hostname 127.0.0.1:1080 http://a-name-only-the-server-knows/
-  git -c http.proxy=socks5h://127.0.0.1:1080 clone https://host/project.git
-  orthrus status --json
-END
 if [ $keep = yes ]; then
-	echo "  or, on the tunnel that is up until you press Ctrl-C:"
-	typed curl --socks5-hostname "127.0.0.1:$socks_port" \
-	    "http://localhost:$web_port/"
-	typed curl "http://127.0.0.1:$l_port/"
-	typed curl --unix-socket "$dir/local.sock" http://demo/
-	typed "$ORTHRUS" status --control "$dir/control.sock"
-	wait "$orthrus" || :
+	step "All of it is up until you press Ctrl-C; try"
+	typed "export CHARON_CONFIG=$CHARON_CONFIG"
+	typed "$CHARON agent show vps-london-01"
+	typed "curl -x socks5h://127.0.0.1:$socks_port $url"
+	typed "DOCKER_HOST=unix://$socket docker ps"
+	wait "$gateway" || :
 	exit 0
 fi
 
-step "Stopping"
-kill -TERM "$orthrus"
+step "Stopping the agent"
+kill -TERM "$agent_pid"
 code=0
-wait "$orthrus" || code=$?
-[ $code -eq 0 ] || die "orthrus ended with $code after SIGTERM"
-unset 'pids[-1]'
-echo "  orthrus ended with 0, and all that was started is gone: it worked"
+wait "$agent_pid" || code=$?
+[ $code -eq 0 ] || die "the agent ended with $code after SIGTERM"
+within 15 agent_is offline || die "the gateway did not notice"
+charon agent list | sed 's/^/  /'
+typed "curl --unix-socket $socket http://docker/containers/json"
+answer=$(curl -sS --max-time 5 -w ' %{http_code}' --unix-socket "$socket" \
+    http://docker/containers/json) || die "no answer from the socket"
+echo "  $answer"
+[ "${answer##* }" = 502 ] || die "not a 502"
+
+step "Stopping the gateway"
+kill -TERM "$gateway"
+code=0
+wait "$gateway" || code=$?
+[ $code -eq 0 ] || die "charon ended with $code after SIGTERM"
+echo "  charon ended with 0, and all that was started is gone: it worked"

@@ -1,7 +1,7 @@
 #!/bin/sh
-# The manual pages must be clean mdoc and agree with --help: orthrus(1) has the
-# same options and environment variables, orthrus.ini(5) has each key.
-# Skipped where mandoc is missing.
+# The manual pages must be clean mdoc and agree with --help: orthrus(1) and
+# charon(8) have the same options and environment variables, orthrus.ini(5) and
+# charon.ini(5) have each key.  Skipped where mandoc is missing.
 set -eu
 
 cd "${top_srcdir:-$(dirname "$0")/..}"
@@ -10,30 +10,64 @@ mandoc -T lint -W warning docs/*.[1-9]
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+
+# check_options HELP PAGE VARIABLES: options and variables of both are the same.
+check_options() {
+	{
+		echo --help
+		echo --version
+		grep -oE -e '(^|[^a-z0-9-])--[a-z][a-z0-9-]+' "$1" |
+		    sed 's/^[^-]//'
+		grep -oE "$3" "$1" || :
+	} | sort -u >"$work/program"
+	grep -oE "Fl \\\\-[a-z][a-z0-9-]+|(Ev|,) ($3)" \
+	    "$2" | sed -E 's/^Fl \\-/--/; s/^(Ev|,) //' | sort -u >"$work/page"
+	diff -u "$work/program" "$work/page"
+}
+
+# documented PAGE: "[section] key" for each key of a page.
+documented() {
+	awk '/^\.Ss \[/ { section = $2 ($3 == "" ? "" : " " $3) }
+	    /^\.It Cm .* No =/ { print section, $3 }' "$1" | sort -u
+}
+
 for command in connect check enroll keygen muzzle status; do
 	"$ORTHRUS" $command --help
 done >"$work/help"
-
-{
-	echo --help
-	echo --version
-	grep -oE -e '(^|[^a-z0-9-])--[a-z][a-z0-9-]+' "$work/help" |
-	    sed 's/^[^-]//'
-	grep -oE '((ORTHRUS|CHARON)_[A-Z0-9_]+|AUTH_KEY(_FILE)?)' "$work/help"
-} | sort -u >"$work/program"
-grep -oE 'Fl \\-[a-z][a-z0-9-]+|(Ev|,) ((ORTHRUS|CHARON)_[A-Z0-9_]+|AUTH_KEY(_FILE)?)' \
-    docs/orthrus.1 | sed -E 's/^Fl \\-/--/; s/^(Ev|,) //' | sort -u >"$work/page"
-diff -u "$work/program" "$work/page"
+check_options "$work/help" docs/orthrus.1 \
+    "(ORTHRUS|CHARON)_[A-Z0-9_]+|AUTH_KEY(_FILE)?"
 
 # The page may have more keys: some cannot be given by option.
 sed -nE 's/.* (\[[a-z0-9]+( NAME)?\] [a-z_]+)$/\1/p' "$work/help" |
     sort -u >"$work/keys"
-awk '/^\.Ss \[/ { section = $2 ($3 == "" ? "" : " " $3) }
-    /^\.It Cm .* No =/ { print section, $3 }' docs/orthrus.ini.5 |
-    sort -u >"$work/documented"
+documented docs/orthrus.ini.5 >"$work/documented"
 comm -23 "$work/keys" "$work/documented" >"$work/missing"
 if [ ! -s "$work/keys" ] || [ -s "$work/missing" ]; then
 	echo "orthrus.ini(5) does not have, of what --help has:"
 	cat "$work/missing"
 	exit 1
 fi
+
+charon=$(dirname "$ORTHRUS")/charon
+[ -x "$charon" ] || exit 0
+for command in "" serve agent "agent add" "agent list" "agent show" \
+    "agent rekey" "agent remove" client "client add" "client list" \
+    "client remove" snippet; do
+	"$charon" $command --help
+done >"$work/help"
+check_options "$work/help" docs/charon.8 "(ORTHRUS|CHARON)_[A-Z0-9_]+"
+
+# No option stands for most keys, but an unknown one is answered with a list.
+ask() {
+	(umask 077 && printf '%b\n' "$1" >"$work/charon.ini")
+	"$charon" agent list -c "$work/charon.ini" 2>&1 |
+	    sed -nE 's/.*there (are|is) //p' | tr -d ,
+}
+for section in $(ask '[zzzzzzzz]'); do
+	for key in $(ask "[$section]\nzzzzzzzz = 1"); do
+		echo "[$section] $key"
+	done
+done | sort -u >"$work/keys"
+documented docs/charon.ini.5 >"$work/documented"
+[ -s "$work/keys" ]
+diff -u "$work/keys" "$work/documented"

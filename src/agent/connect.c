@@ -218,6 +218,8 @@ on_stop(evutil_socket_t sig, short what, void *arg)
 	log_info("stopping");
 	notify_send("STOPPING=1");
 	tunnels_stop(a->tunnels);
+	/* Its channel is none that anybody waits for. */
+	at_gateway_down(a->gateway);
 	on_drain(-1, 0, a);
 }
 

@@ -65,4 +65,5 @@ void
 gateway_config_usage(FILE *f)
 {
 	usage_options(&program_charon, "options of every command", f);
+	usage_origins(&program_charon, f);
 }

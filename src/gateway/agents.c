@@ -232,8 +232,10 @@ agent_set_session(struct agent *a, struct session *s)
 		log_info("agent %s is %s", a->name, s != NULL ? "online" :
 		    "offline");
 	a->session = s;
+	if (s != NULL && s->serial != 0)
+		a->enrolled = true;
 	a->last_seen = time(NULL);
-	a->unsaved = true;
+	a->unsaved = a->gateway->save_soon = true;
 	agent_endpoint_online(a->docker, s != NULL);
 	for (i = 0; i < a->nports; i++)
 		agent_endpoint_online(a->ports[i], s != NULL);
@@ -270,6 +272,7 @@ add(struct agents *set, const struct peer *p)
 	a->gateway = set->gateway;
 	a->id = p->id;
 	memcpy(a->name, p->name, sizeof(a->name));
+	a->created = p->created;
 	a->last_seen = p->last_seen;
 	a->load = p->load;
 	a->memory_used = p->memory_used;
@@ -355,6 +358,7 @@ on_change(void *arg, const struct peer *p, bool removed, bool revoked)
 	if (a == NULL)
 		a = add(set, p);
 	a->mentioned = set->updates;
+	a->enrolled = p->enrolled;
 }
 
 /* The journal did not reach back: who was not mentioned is gone. */

@@ -103,14 +103,14 @@ time_or_null(int64_t seconds)
 	    text));
 }
 
-/* Steals the path. */
+/* Steals the path, which need not be UTF-8. */
 static json_t *
 path_json(char *path)
 {
 	json_t *j = json_string(path);
 
 	free(path);
-	return j;
+	return j != NULL ? j : json_null();
 }
 
 static json_t *

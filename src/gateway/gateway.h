@@ -21,8 +21,10 @@
 
 struct agent_endpoint;
 struct enrolment;
+struct endpoint;
 struct event;
 struct gateway;
+struct http;
 struct leash;
 struct listener;
 struct session;
@@ -40,7 +42,9 @@ struct agent {
 	char name[NAME_MAX_LEN];
 	unsigned mentioned;		/* by the registry, in which update */
 	struct session *session;	/* NULL: offline */
-	int64_t last_seen;		/* UNIX seconds, 0: never */
+	int64_t created;		/* UNIX seconds */
+	int64_t last_seen;		/* the same, 0: never */
+	bool enrolled;			/* as struct peer has it */
 	bool unsaved;			/* the registry has not been told */
 	bool hello_unsaved;
 	uint8_t *hello;			/* its last Hello as a frame, or NULL */
@@ -146,6 +150,8 @@ bool login_password(void *gateway, struct inbound *in, const char *password);
 /* Takes the session channel over; false: there is one already. */
 bool leash_open(struct session *s, struct channel *ch);
 void leash_free(struct leash *l);
+/* Tells the agent of intervals that have changed. */
+void leash_update(struct leash *l);
 /* Tells the agent to go elsewhere. */
 void leash_drain(struct leash *l, const char *reason);
 bool enroll_open(struct session *s, struct channel *ch);
@@ -169,6 +175,8 @@ void stream_to_agent(struct agent *a, uint16_t port, int fd,
     struct channel *ch);
 /* The same with the agent's Docker socket, through its Muzzle. */
 void stream_to_docker(struct agent *a, int fd, struct channel *ch);
+/* The same for mine, an endpoint of any kind. */
+void stream_docker_endpoint(struct agent *a, struct endpoint *mine);
 /* Ends those that its Muzzle serves. */
 void agent_end_streams(struct agent *a);
 /* Dials to and joins it with ch: egress. */
@@ -176,7 +184,6 @@ void stream_dial(struct gateway *g, const struct address *to,
     struct channel *ch);
 /* The way to an agent's Docker engine, for its Muzzle; arg is the agent. */
 extern const struct muzzle_way stream_way;
-void gateway_end_streams(struct gateway *g);
 
 /* --- the whole ------------------------------------------------------------ */
 
@@ -190,6 +197,7 @@ enum refusal {
 	REFUSED_ENROLL,
 	REFUSED_LEASH,		/* malformed, too large, too many */
 	REFUSED_EGRESS,
+	REFUSED_HTTP,		/* browsers, no token */
 	NREFUSALS
 };
 extern const char *const refusal_names[NREFUSALS];	/* for /metrics */
@@ -202,6 +210,10 @@ struct stream_counters {
 	uint64_t total, bytes_in, bytes_out;	/* in: towards agents */
 };
 
+/* stream.c: with the bytes of those that are open. */
+void gateway_counters(const struct gateway *g, struct stream_counters *out);
+void gateway_end_streams(struct gateway *g);
+
 struct gateway {
 	struct event_base *base;
 	struct dialer *dialer;		/* for egress */
@@ -210,10 +222,11 @@ struct gateway {
 	struct acceptor *acceptor;
 	struct listener *listener;	/* of SSH */
 	struct agents *agents;
+	struct http *http;		/* NULL: none is configured */
 	struct session_list sessions;
 	size_t nsessions[3];		/* by kind */
 	LIST_HEAD(, stream) streams;
-	struct stream_counters counters;
+	struct stream_counters counters;	/* bytes: of those that ended */
 
 	/* The configuration. */
 	char *runtime;			/* directory */
@@ -228,7 +241,9 @@ struct gateway {
 	int64_t told_at[NREFUSALS];
 	uint64_t heartbeats, renewals, enrolments;
 	uint64_t heartbeat_delay_ms;	/* sum of what they came late */
+	bool save_soon;			/* somebody came or went */
 	bool revoked_dirty;		/* revoked_keys is to be written */
+	bool trouble;			/* with the registry; it was logged */
 	bool stopping;
 };
 

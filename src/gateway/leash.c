@@ -273,6 +273,20 @@ leash_free(struct leash *l)
 }
 
 void
+leash_update(struct leash *l)
+{
+	const struct gateway *g = l->session->gateway;
+	struct leash_message *m = xcalloc(1, sizeof(*m));
+
+	m->kind = LEASH_UPDATE;
+	m->update.heartbeat_ms = g->heartbeat_ms;
+	m->update.renew_before = g->renew_before;
+	if (l->told)		/* else Welcome will say it */
+		say(l, m);
+	free(m);
+}
+
+void
 leash_drain(struct leash *l, const char *reason)
 {
 	say_text(l, LEASH_DRAIN, reason);

@@ -15,10 +15,21 @@ gateway_sources = \
 	src/gateway/endpoint.c \
 	src/gateway/enroll.c \
 	src/gateway/gateway.h \
+	src/gateway/http.c \
+	src/gateway/http.h \
+	src/gateway/http_agents.c \
+	src/gateway/http_conn.c \
+	src/gateway/http_docker.c \
+	src/gateway/http_list.c \
+	src/gateway/http_reply.c \
+	src/gateway/http_token.c \
 	src/gateway/key_file.c \
 	src/gateway/key_file.h \
 	src/gateway/leash.c \
 	src/gateway/login.c \
+	src/gateway/metrics.c \
+	src/gateway/prometheus.c \
+	src/gateway/prometheus.h \
 	src/gateway/registry.c \
 	src/gateway/registry_certs.c \
 	src/gateway/registry_changes.c \

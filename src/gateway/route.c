@@ -19,7 +19,7 @@ const char *const refusal_names[NREFUSALS] = {
 	[REFUSED_UNKNOWN] = "unknown", [REFUSED_OFFLINE] = "offline",
 	[REFUSED_REQUEST] = "request", [REFUSED_LOGIN] = "login",
 	[REFUSED_ENROLL] = "enroll", [REFUSED_LEASH] = "leash",
-	[REFUSED_EGRESS] = "egress"
+	[REFUSED_EGRESS] = "egress", [REFUSED_HTTP] = "http"
 };
 
 /* The log says who and why, not where to. */

@@ -27,6 +27,7 @@
 #include "orthrus/transport/listener.h"
 
 #include "gateway.h"
+#include "http.h"
 
 #define GRACE_MS 20000		/* from a connection to its login */
 #define ATTEMPTS 3
@@ -37,11 +38,12 @@
 
 struct serving {
 	struct gateway g;
+	int argc;
+	char **argv;
 	struct gateway_config *config;
 	struct state *state;
-	struct event *tick, *sigterm, *sigint, *watchdog;
+	struct event *tick, *sigterm, *sigint, *sighup, *watchdog;
 	unsigned ticks, drain_ticks;
-	bool told_busy;			/* the registry's trouble was logged */
 	int code;
 };
 
@@ -67,9 +69,9 @@ refused(struct gateway *g, enum refusal why, unsigned *untold)
 static void
 registry_trouble(struct serving *sv, const struct error *e)
 {
-	if (!sv->told_busy)
+	if (!sv->g.trouble)
 		log_error("registry: %s", e->text);
-	sv->told_busy = true;
+	sv->g.trouble = true;
 }
 
 static void
@@ -78,6 +80,7 @@ save(struct serving *sv)
 	struct gateway *g = &sv->g;
 	struct error e;
 
+	g->save_soon = false;
 	if (agents_save(g->agents, &e) == -1) {
 		registry_trouble(sv, &e);
 		return;
@@ -89,7 +92,7 @@ save(struct serving *sv)
 		}
 		g->revoked_dirty = false;
 	}
-	sv->told_busy = false;
+	sv->g.trouble = false;
 }
 
 static void
@@ -100,10 +103,11 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	sessions_sweep(&sv->g);
+	sv->ticks++;
 	if (agents_update(sv->g.agents, &e) == -1)
 		registry_trouble(sv, &e);
-	sessions_sweep(&sv->g);
-	if (++sv->ticks % SAVE_TICKS == 0)
+	else if (sv->ticks % SAVE_TICKS == 0 || sv->g.save_soon)
 		save(sv);
 	if (sv->g.stopping && ((TAILQ_EMPTY(&sv->g.sessions) &&
 	    sv->g.counters.open == 0) || ++sv->drain_ticks >= DRAIN_TICKS))
@@ -134,6 +138,76 @@ on_stop(evutil_socket_t sig, short what, void *arg)
 			leash_drain(s->leash, "this gateway is stopping");
 }
 
+/* What can change while sessions go on. */
+static void
+apply(struct gateway *g, const struct gateway_config *c)
+{
+	log_setup(c->log_level, c->log_format);
+	g->heartbeat_ms = (uint32_t)c->heartbeat;
+	g->timeout_ms = (uint32_t)c->timeout;
+	g->certificate_lifetime = c->certificate_lifetime;
+	g->renew_before = c->renew_before;
+	g->enabled = c->enabled;
+	g->egress = c->egress;
+	g->negress = c->negress;
+}
+
+static bool
+needs_restart(const struct gateway_config *a, const struct gateway_config *b)
+{
+	return !address_equal(&a->ssh_listen, &b->ssh_listen) ||
+	    a->http_listen.kind != b->http_listen.kind ||
+	    !address_equal(&a->http_listen, &b->http_listen) ||
+	    strcmp(a->host_key, b->host_key) != 0 ||
+	    strcmp(a->state, b->state) != 0 ||
+	    strcmp(a->runtime, b->runtime) != 0 ||
+	    a->docker_tcp != b->docker_tcp;
+}
+
+static void
+report_log(void *arg, const char *line)
+{
+	(void)arg;
+	log_error("%s", line);
+}
+
+/* All of it is taken over, or nothing is. */
+static void
+on_hup(evutil_socket_t sig, short what, void *arg)
+{
+	struct serving *sv = arg;
+	struct gateway_config *fresh;
+	struct session *s;
+	int code;
+
+	(void)sig;
+	(void)what;
+	notify_reloading();
+	fresh = gateway_config_load(sv->argc, sv->argv, report_log, NULL,
+	    &code);
+	if (fresh == NULL)
+		log_error("not reloaded: the configuration has errors");
+	else if (needs_restart(sv->config, fresh)) {
+		log_error("not reloaded: listening addresses, directories, the "
+		    "host key and docker_tcp change with a restart only");
+		gateway_config_free(fresh);
+	} else {
+		gateway_config_free(sv->config);
+		sv->config = fresh;
+		sv->g.runtime = fresh->runtime;
+		apply(&sv->g, fresh);
+		TAILQ_FOREACH(s, &sv->g.sessions, next) {
+			if (s->leash != NULL)
+				leash_update(s->leash);
+			if (s->agent != NULL && !fresh->enabled)
+				session_end(s, "agents are disabled at this "
+				    "gateway");
+		}
+		log_info("configuration reloaded");
+	}
+	notify_send("READY=1");
+}
+
 static void
 on_watchdog(evutil_socket_t fd, short what, void *arg)
 {
@@ -154,10 +228,12 @@ watch_signals(struct serving *sv)
 	signal(SIGPIPE, SIG_IGN);
 	sv->sigterm = evsignal_new(sv->g.base, SIGTERM, on_stop, sv);
 	sv->sigint = evsignal_new(sv->g.base, SIGINT, on_stop, sv);
+	sv->sighup = evsignal_new(sv->g.base, SIGHUP, on_hup, sv);
 	sv->watchdog = event_new(sv->g.base, -1, EV_PERSIST, on_watchdog, sv);
 	sv->tick = event_new(sv->g.base, -1, EV_PERSIST, on_tick, sv);
 	event_add(sv->sigterm, NULL);
 	event_add(sv->sigint, NULL);
+	event_add(sv->sighup, NULL);
 	event_add(sv->tick, &sweep);
 	if (ms > 0)
 		event_add(sv->watchdog, &tv);
@@ -239,7 +315,8 @@ start(struct serving *sv, struct error *e)
 	if (agents_update(g->agents, e) == -1)
 		return -1;
 	g->listener = listener_new(g->base, &c->ssh_listen, on_accept, g, e);
-	if (g->listener == NULL)
+	if (g->listener == NULL ||
+	    http_start(g, &c->http_listen, c->state, e) == -1)
 		return -1;
 	log_info("listening on %s, %zu agents registered",
 	    address_format(&c->ssh_listen, text), agents_count(g->agents));
@@ -251,7 +328,7 @@ static void
 finish(struct serving *sv)
 {
 	struct event *events[] = { sv->tick, sv->sigterm, sv->sigint,
-	    sv->watchdog };
+	    sv->sighup, sv->watchdog };
 	struct gateway *g = &sv->g;
 	struct session *s;
 	struct error e;
@@ -259,6 +336,7 @@ finish(struct serving *sv)
 
 	listener_free(g->listener);
 	gateway_end_streams(g);
+	http_stop(g->http);
 	/* Their ends are told from the loop. */
 	TAILQ_FOREACH(s, &g->sessions, next)
 		session_end(s, "this gateway has stopped");
@@ -296,6 +374,8 @@ cmd_serve(int argc, char **argv)
 	struct error e;
 
 	memset(&sv, 0, sizeof(sv));
+	sv.argc = argc;
+	sv.argv = argv;
 	if (wants_help(argc, argv)) {
 		printf("usage: charon serve [options]\n\nRuns the gateway: an "
 		    "SSH server for agents and clients.\n\n");
@@ -305,19 +385,12 @@ cmd_serve(int argc, char **argv)
 	sv.config = gateway_config_load(argc, argv, report, NULL, &sv.code);
 	if (sv.config == NULL)
 		return sv.code;
-	log_setup(sv.config->log_level, sv.config->log_format);
 	session_library_init();
 	TAILQ_INIT(&g->sessions);
 	LIST_INIT(&g->streams);
 	g->runtime = sv.config->runtime;
-	g->heartbeat_ms = (uint32_t)sv.config->heartbeat;
-	g->timeout_ms = (uint32_t)sv.config->timeout;
-	g->certificate_lifetime = sv.config->certificate_lifetime;
-	g->renew_before = sv.config->renew_before;
 	g->docker_tcp = sv.config->docker_tcp;
-	g->enabled = sv.config->enabled;
-	g->egress = sv.config->egress;
-	g->negress = sv.config->negress;
+	apply(g, sv.config);
 	if (start(&sv, &e) == -1) {
 		log_error("%s", e.text);
 		sv.code = e.code;

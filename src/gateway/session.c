@@ -10,13 +10,16 @@
 
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
-#include "orthrus/base/text.h"
 
 #include "gateway.h"
 
 #define ENROLL_MS 20000		/* for an enrolment from its login on */
 #define NO_SHELL "charon: no shell or commands here; use ssh -N with -L, -D, " \
     "-W or -R\r\n"
+#define NO_SUBSYSTEM "charon: no sftp or other subsystem here; use ssh -N " \
+    "with -L, -D, -W or -R\r\n"
+
+static const char *const kinds[] = { "agent", "client", "enrolment" };
 
 static uint64_t
 now_ms(void)
@@ -50,17 +53,15 @@ static void
 agent_is_up(struct session *s)
 {
 	struct gateway *g = s->gateway;
-	struct agent *a = agents_find(g->agents, s->name);
+	struct agent *a;
 	struct error e;
 
-	/* The registry knows of it: it may have been added just now. */
-	if (a == NULL || a->id != s->id) {
-		if (agents_update(g->agents, &e) == -1)
-			log_error("registry: %s", e.text);
-		if (s->over)		/* revoked just now */
-			return;
-		a = agents_find(g->agents, s->name);
-	}
+	/* It may have been registered since the last look. */
+	if (agents_update(g->agents, &e) == -1)
+		log_error("registry: %s", e.text);
+	if (s->over)		/* or revoked */
+		return;
+	a = agents_find(g->agents, s->name);
 	if (a == NULL || a->id != s->id) {	/* removed meanwhile */
 		session_end(s, "removed from this gateway");
 		return;
@@ -139,7 +140,6 @@ session_end(struct session *s, const char *why)
 static void
 on_ended(void *arg, struct inbound *in, const struct error *why)
 {
-	static const char *const kinds[] = { "agent", "client", "enrolment" };
 	struct gateway *g = arg;
 	struct session *s = inbound_data(in);
 
@@ -235,11 +235,40 @@ subsystem_is(const uint8_t *p, size_t len, const char *name)
 
 /* Terminals and environments are set up before what they are for. */
 static bool
+is_worth_a_line(const char *type)
+{
+	static const char *const types[] = { "shell", "exec", "subsystem",
+	    "x11-req", "auth-agent-req@openssh.com" };
+	size_t i;
+
+	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (strcmp(type, types[i]) == 0)
+			return true;
+	return false;
+}
+
+static void
+refuse_request(struct session *s, struct channel *ch, const char *type)
+{
+	unsigned untold;
+
+	if (!is_worth_a_line(type))
+		return;
+	if (refused(s->gateway, REFUSED_REQUEST, &untold))
+		log_info("%s%s%s: refused a request on a session channel: %s",
+		    kinds[s->kind], s->name[0] != '\0' ? " " : "", s->name,
+		    type);
+	if (strcmp(type, "shell") == 0 || strcmp(type, "exec") == 0)
+		channel_dismiss(ch, NO_SHELL);
+	else if (strcmp(type, "subsystem") == 0)
+		channel_dismiss(ch, NO_SUBSYSTEM);
+}
+
+static bool
 on_request(void *arg, struct channel *ch, const char *type, const uint8_t *p,
     size_t len)
 {
 	struct session *s = arg;
-	unsigned untold;
 
 	if (s->over)
 		return false;
@@ -251,16 +280,7 @@ on_request(void *arg, struct channel *ch, const char *type, const uint8_t *p,
 		    subsystem_is(p, len, ENROLL_SUBSYSTEM))
 			return enroll_open(s, ch);
 	}
-	if (strcmp(type, "pty-req") == 0 || strcmp(type, "env") == 0)
-		return false;
-	if (refused(s->gateway, REFUSED_REQUEST, &untold)) {
-		char shown[80];
-
-		text_escape(shown, sizeof(shown), type, TEXT_PLAIN);
-		log_info("%s: refused a request on a session channel: %s",
-		    s->name, shown);
-	}
-	channel_say(ch, NO_SHELL);
+	refuse_request(s, ch, type);
 	return false;
 }
 

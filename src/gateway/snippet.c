@@ -131,8 +131,8 @@ cmd_snippet(int argc, char **argv)
 		"snippet", "NAME --for PLATFORM",
 		"print what to install on an agent's host",
 		"Prints what keeps the orthrus of agent NAME running on its "
-		"host, sharing its Docker\nsocket: for " PLATFORMS ".\nThe "
-		"AUTH_KEY, which \"charon agent add\" printed, goes where "
+		"host, sharing the\nDocker socket: for " PLATFORMS ".\n"
+		"The AUTH_KEY that \"charon agent add\" printed goes where "
 		"<AUTH_KEY> stands.",
 		TAKES_NAME | TAKES_FOR | TAKES_SERVER, snippet
 	};

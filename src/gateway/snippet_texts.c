@@ -102,6 +102,7 @@ static const char unit[] =
 "PrivateTmp=yes\n"
 "PrivateDevices=yes\n"
 "PrivateMounts=yes\n"
+"PrivateUsers=yes\n"
 "DevicePolicy=closed\n"
 "ProtectProc=invisible\n"
 "ProtectClock=yes\n"

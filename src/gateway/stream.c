@@ -71,8 +71,11 @@ on_done(void *arg, uint64_t out, uint64_t in)
 {
 	struct stream *st = arg;
 
-	st->gateway->counters.bytes_out += out;
-	st->gateway->counters.bytes_in += in;
+	/* Behind a Muzzle there is another, which counts them. */
+	if (st->agent == NULL) {
+		st->gateway->counters.bytes_out += out;
+		st->gateway->counters.bytes_in += in;
+	}
 	st->relay = NULL;
 	stream_end(st);
 }
@@ -272,6 +275,16 @@ stream_to_docker(struct agent *a, int fd, struct channel *ch)
 }
 
 void
+stream_docker_endpoint(struct agent *a, struct endpoint *mine)
+{
+	struct stream *st = stream_new(a->gateway, -1, NULL);
+
+	st->agent = a;
+	st->relay = relay_start(muzzle_endpoint_new(a->muzzle), mine, on_done,
+	    st);
+}
+
+void
 agent_end_streams(struct agent *a)
 {
 	struct stream *st, *following;
@@ -307,6 +320,21 @@ stream_dial(struct gateway *g, const struct address *to, struct channel *ch)
 	struct stream *st = stream_new(g, -1, ch);
 
 	st->dial = dial_start(g->dialer, to, DIAL_MS, on_dialled, st);
+}
+
+void
+gateway_counters(const struct gateway *g, struct stream_counters *out)
+{
+	const struct stream *st;
+	uint64_t sent, received;
+
+	*out = g->counters;
+	LIST_FOREACH(st, &g->streams, next)
+		if (st->relay != NULL && st->agent == NULL) {
+			relay_counters(st->relay, &sent, &received);
+			out->bytes_out += sent;
+			out->bytes_in += received;
+		}
 }
 
 void

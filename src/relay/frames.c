@@ -35,14 +35,12 @@ struct frames {
 	bool finished;		/* we send no more */
 	bool over;		/* the owner was told, or has let go */
 	bool let_go;
-	bool yields;		/* the next step comes by itself */
 };
 
 static void
 soon(struct frames *f)
 {
-	if (!f->yields)
-		event_active(f->work, EV_TIMEOUT, 0);
+	event_active(f->work, EV_TIMEOUT, 0);
 }
 
 /* As soon, but not before the loop has looked at everything else. */
@@ -51,7 +49,6 @@ later(struct frames *f)
 {
 	static const struct timeval now = { 0, 0 };
 
-	f->yields = true;
 	evtimer_add(f->work, &now);
 }
 
@@ -138,7 +135,6 @@ on_work(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	f->yields = false;
 	while (!f->over && left > 0 && tell_one(f))
 		left--;
 	if (left == 0)

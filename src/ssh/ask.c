@@ -7,10 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <event2/event.h>
+
 #include "mux_private.h"
 
 #define TYPE_MAX 64		/* of a request's type, with NUL */
 #define SAY_MAX 512
+#define DISMISS_MS 100
 
 void
 channel_ask_subsystem(struct channel *ch)
@@ -56,6 +59,79 @@ channel_ask_failed(struct channel *ch)
 		opened(ch->arg, OPEN_UNKNOWN_TYPE, "there is no such subsystem");
 }
 
+/* --- what a server's clients ask ------------------------------------------- */
+
+static void
+say(struct channel *ch, const char *text)
+{
+	uint8_t b[SAY_MAX + 16], *p = b;
+	size_t len = strnlen(text, SAY_MAX);
+	struct iovec iov;
+
+	if (ch->send_window < len || ch->send_packet < len)
+		return;
+	*p++ = MSG_CHANNEL_EXTENDED_DATA;
+	p = wire_put_u32(p, ch->peer);
+	p = wire_put_u32(p, 1);		/* SSH_EXTENDED_DATA_STDERR */
+	p = wire_put_string(p, text, len);
+	iov.iov_base = b;
+	iov.iov_len = (size_t)(p - b);
+	if (mux_send(ch->mux, &iov, 1) == 0)
+		ch->send_window -= (uint32_t)len;
+}
+
+/* For scripts whose client does not ask whether its request was refused. */
+static void
+send_exit_status(struct channel *ch, uint32_t status)
+{
+	static const char type[] = "exit-status";
+	uint8_t b[32], *p = b;
+	struct iovec iov;
+
+	*p++ = MSG_CHANNEL_REQUEST;
+	p = wire_put_u32(p, ch->peer);
+	p = wire_put_string(p, type, strlen(type));
+	*p++ = 0;
+	p = wire_put_u32(p, status);
+	iov.iov_base = b;
+	iov.iov_len = (size_t)(p - b);
+	mux_send(ch->mux, &iov, 1);
+}
+
+static void
+on_dismissal(evutil_socket_t fd, short what, void *arg)
+{
+	struct channel *ch = arg;
+
+	(void)fd;
+	(void)what;
+	if (ch->sent_close)
+		return;
+	if (ch->dismissal_wanted)
+		mux_send_to_peer(ch, MSG_CHANNEL_FAILURE);
+	send_exit_status(ch, 1);
+	channel_send_close(ch);
+	ch->owned = false;
+	channel_retire(ch);
+}
+
+/*
+ * OpenSSH's client ends at the refusal, with what it has read but not yet
+ * shown: so that it comes a little later.
+ */
+void
+channel_dismiss(struct channel *ch, const char *text)
+{
+	struct timeval tv = { 0, DISMISS_MS * 1000 };
+
+	if (ch->sent_close)
+		return;
+	say(ch, text);
+	ch->dismissal = evtimer_new(event_get_base(ch->mux->turn),
+	    on_dismissal, ch);
+	evtimer_add(ch->dismissal, &tv);
+}
+
 /* Nothing can be asked of a forwarded stream, RFC 4254 section 5.4. */
 void
 channel_on_message_request(struct channel *ch, struct wire *w)
@@ -63,11 +139,17 @@ channel_on_message_request(struct channel *ch, struct wire *w)
 	char type[TYPE_MAX];
 	bool wanted, ok = false;
 
+	if (ch->dismissal != NULL) {	/* answers come in order */
+		on_dismissal(-1, 0, ch);
+		return;
+	}
 	wire_text(w, type, sizeof(type));
 	wanted = wire_bool(w);
 	if (ch->request != NULL && !w->bad && !ch->sent_close)
 		ok = ch->request(ch->request_arg, ch, type, w->p, w->left);
-	if (wanted && !ch->sent_close)
+	if (ch->dismissal != NULL)
+		ch->dismissal_wanted = wanted;
+	else if (wanted && !ch->sent_close)
 		mux_send_to_peer(ch, ok ? MSG_CHANNEL_SUCCESS :
 		    MSG_CHANNEL_FAILURE);
 }
@@ -79,24 +161,4 @@ channel_on_request(struct channel *ch, bool (*request)(void *arg,
 {
 	ch->request = request;
 	ch->request_arg = arg;
-}
-
-void
-channel_say(struct channel *ch, const char *text)
-{
-	uint8_t b[SAY_MAX + 16], *p = b;
-	size_t len = strnlen(text, SAY_MAX);
-	struct iovec iov;
-
-	if (ch->send_window < len || ch->send_packet < len ||
-	    ch->sent_close || ch->sent_eof)
-		return;
-	*p++ = MSG_CHANNEL_EXTENDED_DATA;
-	p = wire_put_u32(p, ch->peer);
-	p = wire_put_u32(p, 1);		/* SSH_EXTENDED_DATA_STDERR */
-	p = wire_put_string(p, text, len);
-	iov.iov_base = b;
-	iov.iov_len = (size_t)(p - b);
-	if (mux_send(ch->mux, &iov, 1) == 0)
-		ch->send_window -= (uint32_t)len;
 }

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <event2/event.h>
+
 #include "orthrus/base/text.h"
 #include "orthrus/relay/relay.h"
 
@@ -88,6 +90,8 @@ channel_destroy(struct channel *ch)
 		m->nsessions -= ch->is_session;
 	}
 	buffer_clear(&ch->in);
+	if (ch->dismissal != NULL)
+		event_free(ch->dismissal);
 	free(ch);
 }
 

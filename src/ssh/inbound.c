@@ -189,7 +189,8 @@ on_lost(void *arg)
 static void
 start_pump(struct inbound *in)
 {
-	in->step = INBOUND_LOGIN;
+	if (in->step == INBOUND_HANDSHAKE)	/* else it did not wait */
+		in->step = INBOUND_LOGIN;
 	in->acceptor->counters.handshakes++;
 	event_free(in->ready);
 	in->ready = NULL;
@@ -221,8 +222,6 @@ on_ready(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (in->step == INBOUND_ENDED)	/* a login that came too early */
-		return;
 	if (rc == SSH_AGAIN && ssh_is_connected(in->ssh))
 		watch(in);
 	else if (rc == SSH_OK)
@@ -278,7 +277,6 @@ inbound_new(struct acceptor *a, int fd)
 	ssh_set_blocking(in->ssh, 0);
 	in->mux = mux_new(a->base, in->ssh, &events, in);
 	mux_serve(in->mux, &service);
-	/* What asks for the login may come with the last of the keys. */
 	login_init(in);
 	in->timer = evtimer_new(a->base, on_timer, in);
 	in->ready = event_new(a->base, fd, EV_READ | EV_PERSIST, on_ready, in);

@@ -18,6 +18,16 @@
 #define BLOB_TEXT_MAX 8192	/* base64 of a key that is looked at */
 #define TOO_MANY "Too many authentication failures"
 
+/*
+ * A client may send its request together with its NEWKEYS: then libssh hands
+ * it on before it tells that the keys are there.
+ */
+static bool
+is_open(const struct inbound *in)
+{
+	return in->step == INBOUND_HANDSHAKE || in->step == INBOUND_LOGIN;
+}
+
 static void
 refused(struct inbound *in)
 {
@@ -71,14 +81,13 @@ on_request(void *arg, const uint8_t *p, size_t len)
 {
 	struct inbound *in = arg;
 
-	if (in->step > INBOUND_LOGIN)
+	if (!is_open(in))
 		return false;
 	if (++in->requests > REQUESTS_MAX) {
 		inbound_fail(in, TOO_MANY, "%s", TOO_MANY);
 		return false;
 	}
-	/* Not before both have the keys and the session is ours to run. */
-	if (in->step == INBOUND_LOGIN && may_pass(in, p, len))
+	if (may_pass(in, p, len))
 		return true;
 	mux_login_failed(in->mux, "publickey");
 	refused(in);
@@ -101,7 +110,7 @@ on_password(ssh_session session, const char *user, const char *password,
 	const struct acceptor *a = in->acceptor;
 
 	(void)session;
-	if (in->step == INBOUND_LOGIN && may_password(in, user) &&
+	if (is_open(in) && may_password(in, user) &&
 	    a->events.password(a->arg, in, password))
 		return succeed(in, user);
 	refused(in);
@@ -134,7 +143,7 @@ on_key(ssh_session session, const char *user, struct ssh_key_struct *key,
 	bool proven = state == SSH_PUBLICKEY_STATE_VALID;
 
 	(void)session;
-	if (in->step == INBOUND_LOGIN &&
+	if (is_open(in) &&
 	    (proven || state == SSH_PUBLICKEY_STATE_NONE) &&
 	    ask_owner(in, user, key, proven))
 		return proven ? succeed(in, user) : SSH_AUTH_SUCCESS;

@@ -89,6 +89,8 @@ struct channel {
 	bool (*request)(void *arg, struct channel *ch, const char *type,
 	    const uint8_t *p, size_t len);
 	void *request_arg;
+	struct event *dismissal;	/* it is being refused; else NULL */
+	bool dismissal_wanted;		/* ... and waits for that answer */
 };
 
 TAILQ_HEAD(channel_list, channel);

@@ -108,13 +108,20 @@ on_retry(evutil_socket_t fd, short what, void *arg)
 		evconnlistener_enable(l->socket[i]);
 }
 
+int
+listener_descriptor(const struct listener *l, size_t i)
+{
+	return i < l->n ? evconnlistener_get_fd(l->socket[i]) : -1;
+}
+
 static int
 add(struct listener *l, int fd)
 {
 	struct evconnlistener *socket;
 
 	socket = evconnlistener_new(l->base, on_accept, l,
-	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, BACKLOG, fd);
+	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC |
+	    (l->accept == NULL ? LEV_OPT_DISABLED : 0), BACKLOG, fd);
 	if (socket == NULL) {
 		close(fd);
 		return -1;

@@ -229,6 +229,16 @@ unit_tests += tests/unit/test_ca
 tests_unit_test_ca_SOURCES = tests/unit/test_ca.c
 tests_unit_test_ca_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_ca_LDADD = $(unit_ldadd)
+
+unit_tests += tests/unit/test_state
+tests_unit_test_state_SOURCES = tests/unit/test_state.c
+tests_unit_test_state_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_state_LDADD = $(unit_ldadd)
+
+unit_tests += tests/unit/test_describe
+tests_unit_test_describe_SOURCES = tests/unit/test_describe.c
+tests_unit_test_describe_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_describe_LDADD = $(unit_ldadd)
 endif
 
 endif

@@ -551,6 +551,9 @@ test_binary_parts(void **state)
 	EXPECT(signature, "\0\0\0\7ssh-rsa\0\0\0\0", "its signature");
 	EXPECT(signature, "\0\0\0\x0bssh-ed25519\0\0\0\x20" "0123456789abcdef"
 	    "0123456789abcdef", "its signature");
+	EXPECT(signature, "\0\0\0\x0bssh-ed25519\0\0\0\x40" "0123456789abcdef"
+	    "0123456789abcdef0123456789abcdef0123456789abcdef\0",
+	    "its signature");
 }
 
 int

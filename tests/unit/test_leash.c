@@ -346,6 +346,15 @@ decode(const void *p, size_t n, struct leash_message *m, const char **why)
 	return r;
 }
 
+static uint8_t *
+put_varint(uint8_t *p, size_t v)
+{
+	for (; v >= 0x80; v >>= 7)
+		*p++ = (uint8_t)(v | 0x80);
+	*p++ = (uint8_t)v;
+	return p;
+}
+
 #define DECODE(text, m) decode(text, sizeof(text) - 1, m, &why)
 
 static void
@@ -441,18 +450,58 @@ test_malformed(void **state)
 	free(m);
 }
 
+/* A message of kind (a field's number) whose field holds n letters. */
+static int
+decode_sized(unsigned kind, unsigned field, size_t n, struct leash_message *m,
+    const char **why)
+{
+	uint8_t head[2 + 2 + 3], *p = head;
+	size_t inner = n + 1 + (n < 128 ? 1 : 2);
+
+	p = put_varint(p, kind << 3 | 2);
+	p = put_varint(p, inner);
+	p = put_varint(p, field << 3 | 2);
+	p = put_varint(p, n);
+	memcpy(frame, head, (size_t)(p - head));
+	memset(frame + (p - head), 'a', n);
+	return decode(frame, (size_t)(p - head) + n, m, why);
+}
+
+static void
+test_sizes(void **state)
+{
+	struct leash_message *m = message(LEASH_UNKNOWN);
+	const char *why;
+
+	(void)state;
+	assert_int_equal(decode_sized(15, 1, LEASH_TEXT_MAX - 1, m, &why), 0);
+	assert_int_equal(strlen(m->error.reason), LEASH_TEXT_MAX - 1);
+	assert_int_equal(decode_sized(15, 1, LEASH_TEXT_MAX, m, &why), -1);
+	assert_string_equal(why, "a text too long, or not clean");
+	assert_int_equal(decode_sized(1, 2, NAME_MAX_LEN - 1, m, &why), 0);
+	assert_int_equal(decode_sized(1, 2, NAME_MAX_LEN, m, &why), -1);
+	assert_string_equal(why, "the agent's name is no name");
+	assert_int_equal(decode_sized(3, 1, ED25519_KEY_LEN, m, &why), 0);
+	assert_int_equal(decode_sized(3, 1, ED25519_KEY_LEN - 1, m, &why), -1);
+	assert_int_equal(decode_sized(3, 1, ED25519_KEY_LEN + 1, m, &why), -1);
+	assert_string_equal(why, "a key that has not 32 bytes");
+	assert_int_equal(decode_sized(13, 1, CERT_MAX, m, &why), 0);
+	assert_int_equal(m->certificate.len, CERT_MAX);
+	assert_int_equal(decode_sized(13, 1, CERT_MAX + 1, m, &why), -1);
+	assert_string_equal(why, "a certificate too long");
+	free(m);
+}
+
 /* n times the same field in a Hello that is otherwise right. */
 static int
 decode_repeated(const char *field, size_t len, size_t n,
     struct leash_message *m, const char **why)
 {
-	size_t size = 3 + n * len, head, i;
+	size_t head, i;
 	uint8_t *p = frame;
 
 	*p++ = 0x0a;
-	for (i = size; i >= 0x80; i >>= 7)
-		*p++ = (uint8_t)(i | 0x80);
-	*p++ = (uint8_t)i;
+	p = put_varint(p, 3 + n * len);
 	memcpy(p, "\x12\x01" "a", 3);
 	p += 3;
 	for (i = 0; i < n; i++, p += len)
@@ -534,6 +583,7 @@ main(void)
 		cmocka_unit_test(test_bytes),
 		cmocka_unit_test(test_unknown),
 		cmocka_unit_test(test_malformed),
+		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_host),
 	};

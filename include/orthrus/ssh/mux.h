@@ -144,14 +144,17 @@ void channel_on_gone(struct channel *ch, void (*gone)(void *arg), void *arg);
  * What the client asks for on a session channel that was accepted: type is
  * "subsystem", "exec", "shell", "env" ..., p its data of len bytes behind
  * want-reply (RFC 4254 section 6).  The result is the answer, where one is
- * wanted.  request may call relay_start() with the channel's endpoint, and
- * may say channel_say(): it must not close the channel.
+ * wanted.  request may call relay_start() with the channel's endpoint, or
+ * channel_dismiss(): it must not close the channel.
  */
 void channel_on_request(struct channel *ch, bool (*request)(void *arg,
     struct channel *ch, const char *type, const uint8_t *p, size_t len),
     void *arg);
-/* A line for people on a session channel's standard error (stream 1). */
-void channel_say(struct channel *ch, const char *text);
+/*
+ * Tells people on standard error (stream 1) why their request is refused, and
+ * a moment later refuses it and closes the channel with exit status 1.
+ */
+void channel_dismiss(struct channel *ch, const char *text);
 
 /* The open channel as an endpoint; close() on it frees the channel. */
 struct endpoint *channel_endpoint(struct channel *ch);
