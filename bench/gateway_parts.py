@@ -6,6 +6,7 @@ import json
 import pathlib
 import resource
 import socket
+import statistics
 import subprocess
 import time
 
@@ -15,6 +16,7 @@ from tools import NotMeasured, Process, pss_of
 
 PORT = 9100			# that every agent exposes
 ANSWER = b"ok\n"
+REQUESTS = 30			# in a row
 REQUEST = b"GET / HTTP/1.0\r\n\r\n"
 
 
@@ -84,14 +86,15 @@ class Seeker:
                                          f"{agent}:*")
         self.via = free_port()
         self.to = f"{agent}.orthrus:{PORT}"
+        log = lab.path(f"seeker-{gateway.name}.log")
         self.ssh = lab.own(Process(
             [*DIES_WITH_US, "ssh", "-F", self.config, "-N", "-L",
              f"127.0.0.1:{self.via}:{self.to}", "gateway"],
-            env=lab.environment(), cwd=lab.dir))
+            log=open(log, "wb"), env=lab.environment(), cwd=lab.dir))
         until("ssh listens", 20, lambda: listens(self.via) or
               not self.ssh.running())
         if not self.ssh.running():
-            raise NotMeasured("ssh ended")
+            raise NotMeasured(f"ssh ended: {open(log).read()}")
 
     def login(self):
         """Seconds for a login, a channel to the agent and its answer."""
@@ -106,7 +109,10 @@ class Seeker:
         return took
 
     def request(self):
-        """The same within a session that is there."""
+        """The same within a session that is there: the median of many."""
+        return statistics.median(self.one_request() for _ in range(REQUESTS))
+
+    def one_request(self):
         began = time.perf_counter()
         with socket.create_connection(("127.0.0.1", self.via), 10) as s:
             s.sendall(REQUEST)
