@@ -53,6 +53,7 @@ charon=$(dirname "$ORTHRUS")/charon
 for command in "" serve agent "agent add" "agent list" "agent show" \
     "agent rekey" "agent remove" client "client add" "client list" \
     "client remove" snippet; do
+	# shellcheck disable=SC2086 # some are two words
 	"$charon" $command --help
 done >"$work/help"
 check_options "$work/help" docs/charon.8 "(ORTHRUS|CHARON)_[A-Z0-9_]+"

@@ -77,6 +77,19 @@ session_new(struct gateway *g, struct inbound *in, enum session_kind kind)
 	return s;
 }
 
+/*
+ * What was registered, or revoked, since the last look is known before
+ * somebody is let in because of it.
+ */
+static void
+look(struct gateway *g)
+{
+	struct error e;
+
+	if (agents_update(g->agents, &e) == -1)
+		log_error("registry: %s", e.text);
+}
+
 bool
 login_key(void *arg, struct inbound *in, const char *user,
     const uint8_t *blob, size_t len, bool proven)
@@ -89,6 +102,7 @@ login_key(void *arg, struct inbound *in, const char *user,
 
 	if (!name_valid(user))
 		return deny(g, in, user, "not the name of an agent or client");
+	look(g);
 	if (judge(g, user, blob, len, &c, &p, &e) == -1)
 		return deny(g, in, user, e.text);
 	if (p.kind == PEER_AGENT && !g->enabled)
@@ -114,6 +128,7 @@ login_password(void *arg, struct inbound *in, const char *password)
 	struct error e;
 	bool ok;
 
+	look(g);
 	ok = auth_key_parse(password, &auth, &e) == 0 &&
 	    registry_auth_key_valid(g->registry, &auth, &e);
 	if (ok)

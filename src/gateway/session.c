@@ -53,15 +53,9 @@ static void
 agent_is_up(struct session *s)
 {
 	struct gateway *g = s->gateway;
-	struct agent *a;
+	struct agent *a = agents_find(g->agents, s->name);
 	struct error e;
 
-	/* It may have been registered since the last look. */
-	if (agents_update(g->agents, &e) == -1)
-		log_error("registry: %s", e.text);
-	if (s->over)		/* or revoked */
-		return;
-	a = agents_find(g->agents, s->name);
 	if (a == NULL || a->id != s->id) {	/* removed meanwhile */
 		session_end(s, "removed from this gateway");
 		return;

@@ -107,6 +107,12 @@ tests_unit_test_renewal_SOURCES = tests/unit/test_renewal.c
 tests_unit_test_renewal_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_renewal_LDADD = $(unit_ldadd)
 
+unit_tests += tests/unit/test_leash_client
+tests_unit_test_leash_client_SOURCES = tests/unit/test_leash_client.c \
+	src/agent/leash.c
+tests_unit_test_leash_client_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_leash_client_LDADD = $(unit_ldadd)
+
 unit_tests += tests/unit/test_selftest
 tests_unit_test_selftest_SOURCES = tests/unit/test_selftest.c
 tests_unit_test_selftest_CPPFLAGS = $(unit_cppflags)
