@@ -22,7 +22,7 @@ class Row:
     def __init__(self, bench, number):
         self.bench, self.number = bench, number
         self.plan = bench.plan(number)
-        self.tools, self.report = bench.tools, bench.report
+        self.tools, self.report = bench.tools, bench.report(number)
 
     def measure(self, label, unit, aim=None):
         return self.report.measure(self.number, label, unit, aim)
