@@ -222,6 +222,7 @@ on_ready(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	pump_acknowledge(in->fd);
 	if (rc == SSH_AGAIN && ssh_is_connected(in->ssh))
 		watch(in);
 	else if (rc == SSH_OK)
