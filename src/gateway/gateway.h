@@ -130,6 +130,8 @@ TAILQ_HEAD(session_list, session);
 
 /* The acceptor's events; their arg is the gateway. */
 extern const struct acceptor_events session_events;
+/* "agent web-1", for the log; valid until the next call. */
+const char *session_who(const struct session *s);
 /* Ends it now as far as others see, and its connection soon. */
 void session_end(struct session *s, const char *why);
 /* Ends those that are silent, and asks those that have no leash. */
@@ -144,6 +146,8 @@ void sessions_revoke(struct gateway *g, uint64_t id, const char *why);
 bool login_key(void *gateway, struct inbound *in, const char *user,
     const uint8_t *blob, size_t len, bool proven);
 bool login_password(void *gateway, struct inbound *in, const char *password);
+/* Somebody has not even come so far. */
+void login_turned_away(void *gateway, struct inbound *in, const char *why);
 
 /* --- leash.c, enroll.c: their subsystems --------------------------------- */
 
@@ -194,6 +198,7 @@ enum refusal {
 	REFUSED_OFFLINE,
 	REFUSED_REQUEST,	/* shell, exec, sftp ... */
 	REFUSED_LOGIN,
+	REFUSED_CONNECTION,	/* ended before a login, or never a good one */
 	REFUSED_ENROLL,
 	REFUSED_LEASH,		/* malformed, too large, too many */
 	REFUSED_EGRESS,
