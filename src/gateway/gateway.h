@@ -70,6 +70,11 @@ size_t agents_count(const struct agents *set);
 /* In no order; each may not change the set. */
 void agents_each(const struct agents *set, void (*each)(void *arg,
     struct agent *a), void *arg);
+/* --- agent.c: one of them -------------------------------------------------- */
+
+/* As the registry has it, with its endpoints; and without them. */
+struct agent *agent_new(struct gateway *g, const struct peer *p);
+void agent_free(struct agent *a);
 /* It is online with s, or, when that is NULL, offline. */
 void agent_set_session(struct agent *a, struct session *s);
 /* Takes over its Hello: what it exposes now is what it exposes. */
@@ -113,7 +118,7 @@ struct session {
 	char name[NAME_MAX_LEN];	/* of the agent or client; "" enrolling */
 	uint64_t id;			/* its registry's */
 	uint64_t serial;		/* of its certificate, 0: none */
-	uint64_t valid_before;		/* of the newest one, UNIX seconds */
+	uint64_t valid_before;		/* of that, UNIX seconds */
 	uint64_t since;			/* ms; logged in */
 	struct agent *agent;		/* NULL: displaced, or no agent */
 	char *allow;			/* client: see proto/allow.h */
