@@ -24,7 +24,7 @@ struct at_gateway {
 	struct leash *leash;
 	struct renewal *renewal;
 	bool held;
-	const char *told;		/* last said about its absence, or NULL */
+	const char *told;		/* last said of its absence, or NULL */
 	struct event *leave;		/* looks whether streams are left */
 	unsigned leave_ticks;
 	struct error why;		/* to leave */

@@ -159,8 +159,8 @@ agent_expose(struct agent *a, uint16_t port)
 	a->nports++;
 }
 
-void
-agent_unexpose(struct agent *a, uint16_t port)
+static void
+remove_port(struct agent *a, uint16_t port)
 {
 	struct agent_endpoint **at = find_port(a, port);
 
@@ -193,6 +193,18 @@ listens(const struct session *s, uint16_t port)
 	return false;
 }
 
+/* An agent that leaves in order says so of each port: that is no change. */
+void
+agent_unexpose(struct agent *a, uint16_t port)
+{
+	struct leash_message *hello = xcalloc(1, sizeof(*hello));
+
+	agent_hello(a, hello);
+	if (hello->kind != LEASH_HELLO || !lists(hello, port))
+		remove_port(a, port);
+	free(hello);
+}
+
 /* What is opened there is not closed here, unless the agent shares none. */
 static void
 set_policy(struct agent *a, const struct leash_message *hello)
@@ -215,7 +227,7 @@ agent_set_hello(struct agent *a, const struct leash_message *hello)
 	for (i = a->nports; i > 0; i--) {
 		port = agent_endpoint_port(a->ports[i - 1]);
 		if (!lists(hello, port) && !listens(a->session, port))
-			agent_unexpose(a, port);
+			remove_port(a, port);
 	}
 	for (i = 0; i < hello->hello.nports; i++)
 		agent_expose(a, hello->hello.ports[i].port);
@@ -254,7 +266,9 @@ make_directory(const struct agent *a)
 {
 	char *path = directory(a);
 
-	if (mkdir(path, 0750) == -1 && errno != EEXIST)
+	/* The same mode whatever umask(2) says. */
+	if ((mkdir(path, 0750) == -1 && errno != EEXIST) ||
+	    chmod(path, 0750) == -1)
 		log_error("cannot make %s: %s; agent %s has no sockets here",
 		    path, strerror(errno), a->name);
 	free(path);

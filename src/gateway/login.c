@@ -77,6 +77,19 @@ session_new(struct gateway *g, struct inbound *in, enum session_kind kind)
 	return s;
 }
 
+/*
+ * What was registered, or revoked, since the last look is known before
+ * somebody is let in because of it.
+ */
+static void
+look(struct gateway *g)
+{
+	struct error e;
+
+	if (agents_update(g->agents, &e) == -1)
+		log_error("registry: %s", e.text);
+}
+
 bool
 login_key(void *arg, struct inbound *in, const char *user,
     const uint8_t *blob, size_t len, bool proven)
@@ -89,6 +102,7 @@ login_key(void *arg, struct inbound *in, const char *user,
 
 	if (!name_valid(user))
 		return deny(g, in, user, "not the name of an agent or client");
+	look(g);
 	if (judge(g, user, blob, len, &c, &p, &e) == -1)
 		return deny(g, in, user, e.text);
 	if (p.kind == PEER_AGENT && !g->enabled)
@@ -114,10 +128,26 @@ login_password(void *arg, struct inbound *in, const char *password)
 	struct error e;
 	bool ok;
 
+	look(g);
 	ok = auth_key_parse(password, &auth, &e) == 0 &&
 	    registry_auth_key_valid(g->registry, &auth, &e);
 	if (ok)
 		session_new(g, in, SESSION_ENROLL)->auth = auth;
 	auth_key_wipe(&auth);
 	return ok || deny(g, in, ENROLL_USER, e.text);
+}
+
+void
+login_turned_away(void *arg, struct inbound *in, const char *why)
+{
+	char shown[INBOUND_USER_MAX * 4];
+	unsigned untold;
+
+	if (!refused(arg, REFUSED_CONNECTION, &untold))
+		return;
+	text_escape(shown, sizeof(shown), inbound_user(in), TEXT_PLAIN);
+	log_info("turned away %s, user \"%s\": %s", inbound_peer(in), shown,
+	    why);
+	if (untold > 0)
+		log_info("turned away %u more before that", untold);
 }

@@ -38,6 +38,7 @@ int ssh_buffer_pack_va(struct ssh_buffer_struct *buffer, const char *format,
     size_t argc, va_list ap);
 uint32_t ssh_buffer_pass_bytes(struct ssh_buffer_struct *buffer, uint32_t len);
 struct ssh_socket_struct;
+void ssh_socket_set_write_wontblock(struct ssh_socket_struct *socket);
 int ssh_packet_socket_callback(const void *data, size_t len, void *session);
 int __real_ssh_socket_write(struct ssh_socket_struct *socket,
     const void *data, uint32_t len);
@@ -131,6 +132,13 @@ int
 __wrap_ssh_socket_write(struct ssh_socket_struct *socket, const void *data,
     uint32_t len)
 {
+	/*
+	 * During the handshake at once: what waits for the next POLLOUT is
+	 * lost if the peer's proposal, read meanwhile, does not match ours,
+	 * and then he cannot tell his user why.
+	 */
+	if (current == NULL)
+		ssh_socket_set_write_wontblock(socket);
 	if (current == NULL || !current->ours)
 		return __real_ssh_socket_write(socket, data, len);
 	current->wrote = true;

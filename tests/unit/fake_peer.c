@@ -128,9 +128,19 @@ packet_output(struct packet_tap *tap)
 }
 
 void
-packet_disconnect(struct packet_tap *tap)
+packet_disconnect(struct packet_tap *tap, uint32_t reason, const char *text)
 {
 	(void)tap;
+	(void)reason;
+	(void)text;
+}
+
+void
+packet_tap_logins(struct packet_tap *tap, bool (*filter)(void *arg,
+    const uint8_t *p, size_t len))
+{
+	(void)tap;
+	(void)filter;
 }
 
 size_t
