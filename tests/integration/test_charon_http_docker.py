@@ -17,6 +17,7 @@ from charon_http import Api, message, request
 from docker_engine import missing
 from muzzle_engine import Close, Engine, Wait
 from system import until
+from test_many import built_with_asan
 
 DOCKER = "/api/v1/agents/web-1/docker"
 CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n" \
@@ -253,8 +254,9 @@ def test_slow_reader(flooded):
         until("it flows", 10, lambda: getattr(target, "sent", 0) > 0)
         sent = wait_still(target, 30)
         assert sent < 40e6
-        assert flooded.charon.memory() - before[0] < 6e6
-        assert flooded.web.memory() - before[1] < 40e6
+        if not built_with_asan():
+            assert flooded.charon.memory() - before[0] < 6e6
+            assert flooded.web.memory() - before[1] < 40e6
         started = time.monotonic()
         assert flooded.ask("/healthz").status == 200
         assert flooded.ask(f"{DOCKER}/_ping").status == 200
