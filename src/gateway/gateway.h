@@ -130,8 +130,6 @@ TAILQ_HEAD(session_list, session);
 
 /* The acceptor's events; their arg is the gateway. */
 extern const struct acceptor_events session_events;
-/* "agent web-1" for the log, valid until the next call. */
-const char *session_who(const struct session *s);
 /* "agent web-1", for the log; valid until the next call. */
 const char *session_who(const struct session *s);
 /* Ends it now as far as others see, and its connection soon. */
