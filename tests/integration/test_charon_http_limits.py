@@ -4,12 +4,14 @@ import json
 import os
 import random
 import socket
+import subprocess
 import time
 
 import pytest
 
 from charon_http import Api, message, request
 from system import descriptors, until
+from test_many import built_with_asan
 
 CONNECTIONS = 256		# that it has at once
 LIST = "/api/v1/agents"
@@ -96,7 +98,8 @@ def test_large_body(api):
         answer = conn.answer()
         assert answer is None or answer.status == 413
         assert conn.ended()
-    assert api.charon.memory() < before + 4e6
+    if not built_with_asan():
+        assert api.charon.memory() < before + 1e6
 
 
 @pytest.mark.parametrize("rude", [
@@ -147,6 +150,24 @@ def test_300_connections(api):
           lambda: descriptors(api.charon.pid) < 60)
 
 
+def test_out_of_descriptors(api):
+    """It says so and waits, without spinning; then all are served."""
+    limit = ["prlimit", "-p", str(api.charon.pid), "--nofile=%d:"]
+    few = descriptors(api.charon.pid) + 3
+    subprocess.run([*limit[:-1], limit[-1] % few], check=True)
+    used = api.charon.cpu()
+    conns = [api.connect(20) for _ in range(20)]
+    for conn in conns:
+        conn.send([request("/healthz")])
+    until("it is said", 5, lambda: "http: cannot accept connections: Too many"
+          " open files" in api.charon.log())
+    time.sleep(2)
+    assert api.charon.cpu() - used < 0.5
+    assert api.charon.log().count("cannot accept") < 6
+    subprocess.run([*limit[:-1], limit[-1] % 1000], check=True)
+    assert [c.answer().status for c in conns] == [200] * 20
+
+
 @pytest.mark.timed
 def test_silent_and_slow_heads(api):
     """No whole request within 10 s: gone, whatever comes byte by byte."""
@@ -181,8 +202,9 @@ def test_thousands_of_agents(lab):
     assert api.ask("/healthz").status == 200
     assert time.monotonic() - started < 3
     time.sleep(0.5)
-    # Each would be 1.5 MB.
-    assert api.charon.memory() - before < 100 * 200e3
+    # Each list would be 1.5 MB.
+    if not built_with_asan():
+        assert api.charon.memory() - before < 100 * 150e3
     # Some go on reading, among changes; some leave.
     api.charon.run("agent", "remove", names[-2])
     api.charon.add_agent("zzz")

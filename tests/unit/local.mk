@@ -245,6 +245,16 @@ unit_tests += tests/unit/test_describe
 tests_unit_test_describe_SOURCES = tests/unit/test_describe.c
 tests_unit_test_describe_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_describe_LDADD = $(unit_ldadd)
+
+unit_tests += tests/unit/test_http_token
+tests_unit_test_http_token_SOURCES = tests/unit/test_http_token.c
+tests_unit_test_http_token_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_http_token_LDADD = $(unit_ldadd)
+
+unit_tests += tests/unit/test_prometheus
+tests_unit_test_prometheus_SOURCES = tests/unit/test_prometheus.c
+tests_unit_test_prometheus_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_prometheus_LDADD = $(unit_ldadd)
 endif
 
 endif
