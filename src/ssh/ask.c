@@ -132,7 +132,10 @@ channel_dismiss(struct channel *ch, const char *text)
 	evtimer_add(ch->dismissal, &tv);
 }
 
-/* Nothing can be asked of a forwarded stream, RFC 4254 section 5.4. */
+/*
+ * Nothing can be asked of a forwarded stream, RFC 4254 section 5.4, and no
+ * second request succeeds on a session channel (section 6.5).
+ */
 void
 channel_on_message_request(struct channel *ch, struct wire *w)
 {
@@ -145,7 +148,8 @@ channel_on_message_request(struct channel *ch, struct wire *w)
 	}
 	wire_text(w, type, sizeof(type));
 	wanted = wire_bool(w);
-	if (ch->request != NULL && !w->bad && !ch->sent_close)
+	if (ch->request != NULL && ch->ep.relay == NULL && !w->bad &&
+	    !ch->sent_close)
 		ok = ch->request(ch->request_arg, ch, type, w->p, w->left);
 	if (ch->dismissal != NULL)
 		ch->dismissal_wanted = wanted;

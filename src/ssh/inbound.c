@@ -245,6 +245,8 @@ on_ready(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	pump_acknowledge(in->fd);
+	/* A hasty client sends its login and more along with its new keys. */
+	channel_deliver();
 	if (rc == SSH_AGAIN && ssh_is_connected(in->ssh))
 		watch(in);
 	else if (rc == SSH_OK)
