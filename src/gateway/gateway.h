@@ -70,13 +70,18 @@ size_t agents_count(const struct agents *set);
 /* In no order; each may not change the set. */
 void agents_each(const struct agents *set, void (*each)(void *arg,
     struct agent *a), void *arg);
+/* --- agent.c: one of them -------------------------------------------------- */
+
+/* As the registry has it, with its endpoints; and without them. */
+struct agent *agent_new(struct gateway *g, const struct peer *p);
+void agent_free(struct agent *a);
 /* It is online with s, or, when that is NULL, offline. */
 void agent_set_session(struct agent *a, struct session *s);
 /* Takes over its Hello: what it exposes now is what it exposes. */
 void agent_set_hello(struct agent *a, const struct leash_message *hello);
 /* Its Hello, or a message of kind LEASH_UNKNOWN. */
 void agent_hello(const struct agent *a, struct leash_message *hello);
-/* The endpoint of a port is there from now on, or no longer. */
+/* The endpoint of a port is there, or no longer, unless its Hello has it. */
 void agent_expose(struct agent *a, uint16_t port);
 void agent_unexpose(struct agent *a, uint16_t port);
 /* pending, online or offline. */
@@ -113,7 +118,7 @@ struct session {
 	char name[NAME_MAX_LEN];	/* of the agent or client; "" enrolling */
 	uint64_t id;			/* its registry's */
 	uint64_t serial;		/* of its certificate, 0: none */
-	uint64_t valid_before;		/* of the newest one, UNIX seconds */
+	uint64_t valid_before;		/* of that, UNIX seconds */
 	uint64_t since;			/* ms; logged in */
 	struct agent *agent;		/* NULL: displaced, or no agent */
 	char *allow;			/* client: see proto/allow.h */
@@ -130,6 +135,8 @@ TAILQ_HEAD(session_list, session);
 
 /* The acceptor's events; their arg is the gateway. */
 extern const struct acceptor_events session_events;
+/* "agent web-1", for the log; valid until the next call. */
+const char *session_who(const struct session *s);
 /* Ends it now as far as others see, and its connection soon. */
 void session_end(struct session *s, const char *why);
 /* Ends those that are silent, and asks those that have no leash. */
@@ -144,6 +151,8 @@ void sessions_revoke(struct gateway *g, uint64_t id, const char *why);
 bool login_key(void *gateway, struct inbound *in, const char *user,
     const uint8_t *blob, size_t len, bool proven);
 bool login_password(void *gateway, struct inbound *in, const char *password);
+/* Somebody has not even come so far. */
+void login_turned_away(void *gateway, struct inbound *in, const char *why);
 
 /* --- leash.c, enroll.c: their subsystems --------------------------------- */
 
@@ -194,6 +203,7 @@ enum refusal {
 	REFUSED_OFFLINE,
 	REFUSED_REQUEST,	/* shell, exec, sftp ... */
 	REFUSED_LOGIN,
+	REFUSED_CONNECTION,	/* ended before a login, or never a good one */
 	REFUSED_ENROLL,
 	REFUSED_LEASH,		/* malformed, too large, too many */
 	REFUSED_EGRESS,

@@ -128,7 +128,10 @@ on_heartbeat(struct leash *l, const struct leash_message *m)
 	l->beat_at = now;
 }
 
-/* Early renewals would only fill the registry. */
+/*
+ * Early renewals would only fill the registry.  The certificate that counts is
+ * the one of the login: whoever could not store the next one asks again.
+ */
 static bool
 too_early(const struct session *s)
 {
@@ -154,7 +157,6 @@ on_renew(struct leash *l, const struct leash_message *m)
 	    g->certificate_lifetime, &c, &e) == 0) {
 		answer->certificate.len = certificate_write(&c, g->ca->secret,
 		    answer->certificate.certificate);
-		s->valid_before = c.valid_before;
 		g->renewals++;
 		log_info("%s: certificate renewed, serial %llu", s->name,
 		    (unsigned long long)c.serial);

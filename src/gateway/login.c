@@ -136,3 +136,18 @@ login_password(void *arg, struct inbound *in, const char *password)
 	auth_key_wipe(&auth);
 	return ok || deny(g, in, ENROLL_USER, e.text);
 }
+
+void
+login_turned_away(void *arg, struct inbound *in, const char *why)
+{
+	char shown[INBOUND_USER_MAX * 4];
+	unsigned untold;
+
+	if (!refused(arg, REFUSED_CONNECTION, &untold))
+		return;
+	text_escape(shown, sizeof(shown), inbound_user(in), TEXT_PLAIN);
+	log_info("turned away %s, user \"%s\": %s", inbound_peer(in), shown,
+	    why);
+	if (untold > 0)
+		log_info("turned away %u more before that", untold);
+}

@@ -18,6 +18,7 @@ const char *const refusal_names[NREFUSALS] = {
 	[REFUSED_PERMISSION] = "permission", [REFUSED_FOREIGN] = "foreign",
 	[REFUSED_UNKNOWN] = "unknown", [REFUSED_OFFLINE] = "offline",
 	[REFUSED_REQUEST] = "request", [REFUSED_LOGIN] = "login",
+	[REFUSED_CONNECTION] = "connection",
 	[REFUSED_ENROLL] = "enroll", [REFUSED_LEASH] = "leash",
 	[REFUSED_EGRESS] = "egress", [REFUSED_HTTP] = "http"
 };
@@ -27,12 +28,10 @@ static void
 refuse(struct session *s, struct channel *ch, enum refusal why,
     const char *text)
 {
-	static const char *const kinds[] = { "agent", "client", "enrolment" };
 	unsigned untold;
 
 	if (refused(s->gateway, why, &untold))
-		log_info("%s %s: refused a channel: %s", kinds[s->kind],
-		    s->name, text);
+		log_info("%s: refused a channel: %s", session_who(s), text);
 	channel_refuse(ch, why == REFUSED_OFFLINE ? OPEN_CONNECT_FAILED :
 	    OPEN_PROHIBITED, text);
 }
@@ -218,7 +217,7 @@ not_its_own(struct session *s)
 
 	if (refused(s->gateway, REFUSED_FOREIGN, &untold))
 		log_warn("%s: refused to listen: an agent listens under its "
-		    "own name only, a client not at all", s->name);
+		    "own name only, a client not at all", session_who(s));
 	return false;
 }
 

@@ -260,13 +260,20 @@ egress_ok(void *arg, const struct address *to, const struct sockaddr *resolved)
 	    to->port, resolved);
 }
 
+/* Who may come in here is whose group the sockets have, whatever umask says. */
 static int
 make_runtime(struct gateway *g, struct error *e)
 {
-	char *path = xasprintf("%s/agents/x", g->runtime);
-	int rc = file_make_parents(path, e);
+	char *below = xasprintf("%s/x", g->runtime);
+	char *path = xasprintf("%s/agents", g->runtime);
+	int rc = file_make_parents(below, e);
 
+	if (rc == 0 && ((mkdir(path, 0750) == -1 && errno != EEXIST) ||
+	    chmod(path, 0750) == -1))
+		rc = error_set(e, EX_CANTCREAT, "cannot make the directory "
+		    "%s: %s", path, strerror(errno));
 	free(path);
+	free(below);
 	return rc;
 }
 

@@ -4,6 +4,7 @@
  */
 #include "config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -19,8 +20,6 @@
 #define NO_SUBSYSTEM "charon: no sftp or other subsystem here; use ssh -N " \
     "with -L, -D, -W or -R\r\n"
 
-static const char *const kinds[] = { "agent", "client", "enrolment" };
-
 static uint64_t
 now_ms(void)
 {
@@ -28,6 +27,17 @@ now_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+const char *
+session_who(const struct session *s)
+{
+	static const char *const kinds[] = { "agent", "client", "enrolment" };
+	static char text[NAME_MAX_LEN + 16];
+
+	snprintf(text, sizeof(text), "%s%s%s", kinds[s->kind],
+	    s->name[0] != '\0' ? " " : "", s->name);
+	return text;
 }
 
 /* --- the beginning --------------------------------------------------------- */
@@ -137,8 +147,7 @@ on_ended(void *arg, struct inbound *in, const struct error *why)
 	struct gateway *g = arg;
 	struct session *s = inbound_data(in);
 
-	log_info("%s%s%s: session ended: %s", kinds[s->kind],
-	    s->name[0] != '\0' ? " " : "", s->name, why->text);
+	log_info("%s: session ended: %s", session_who(s), why->text);
 	detach(s);
 	mux_forget(inbound_mux(in), s);
 	TAILQ_REMOVE(&g->sessions, s, next);
@@ -249,9 +258,8 @@ refuse_request(struct session *s, struct channel *ch, const char *type)
 	if (!is_worth_a_line(type))
 		return;
 	if (refused(s->gateway, REFUSED_REQUEST, &untold))
-		log_info("%s%s%s: refused a request on a session channel: %s",
-		    kinds[s->kind], s->name[0] != '\0' ? " " : "", s->name,
-		    type);
+		log_info("%s: refused a request on a session channel: %s",
+		    session_who(s), type);
 	if (strcmp(type, "shell") == 0 || strcmp(type, "exec") == 0)
 		channel_dismiss(ch, NO_SHELL);
 	else if (strcmp(type, "subsystem") == 0)
@@ -287,6 +295,6 @@ on_session(void *arg, struct inbound *in, struct channel *ch)
 }
 
 const struct acceptor_events session_events = {
-	login_key, login_password, on_up, on_ended, on_direct, on_session,
-	on_listen
+	login_key, login_password, login_turned_away, on_up, on_ended,
+	on_direct, on_session, on_listen
 };

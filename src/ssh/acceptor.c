@@ -126,7 +126,7 @@ make_room(struct acceptor *a)
 	if (in == NULL)
 		in = TAILQ_FIRST(&a->waiting);
 	a->counters.dropped++;
-	inbound_free(in);
+	inbound_drop(in, "others need its place");
 }
 
 bool

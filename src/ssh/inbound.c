@@ -102,6 +102,24 @@ announce(struct inbound *in)
 	in->acceptor->events.up(in->acceptor->arg, in);
 }
 
+/* Of one that is not logged in: its grace time is over, or libssh silent. */
+static bool
+is_late(struct inbound *in)
+{
+	struct acceptor *a = in->acceptor;
+	uint64_t spent = inbound_now() - in->accepted_at;
+
+	if (spent < a->config.grace_ms) {
+		set_timer(in, a->config.grace_ms - (unsigned)spent);
+		login_answer(in);	/* which may set it anew */
+		return false;
+	}
+	a->counters.timeouts++;
+	error_set(&in->why, EX_UNAVAILABLE, "no login within %u s",
+	    a->config.grace_ms / 1000);
+	return true;
+}
+
 static void
 on_timer(evutil_socket_t fd, short what, void *arg)
 {
@@ -117,12 +135,16 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	case INBOUND_ENDED:
 		break;
 	default:
-		a->counters.timeouts++;
+		if (!is_late(in))
+			return;
 	}
 	/* The owner hears of each login, and of its end. */
 	announce(in);
-	if (in->announced)
-		a->events.ended(a->arg, in, &in->why);
+	if (!in->announced) {
+		inbound_drop(in, in->why.text);
+		return;
+	}
+	a->events.ended(a->arg, in, &in->why);
 	inbound_free(in);
 }
 
@@ -222,6 +244,7 @@ on_ready(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	pump_acknowledge(in->fd);
 	if (rc == SSH_AGAIN && ssh_is_connected(in->ssh))
 		watch(in);
 	else if (rc == SSH_OK)
@@ -309,6 +332,19 @@ inbound_free(struct inbound *in)
 		event_free(in->timer);
 	close(in->fd);
 	free(in);
+}
+
+void
+inbound_drop(struct inbound *in, const char *why)
+{
+	in->acceptor->events.turned_away(in->acceptor->arg, in, why);
+	inbound_free(in);
+}
+
+void
+inbound_soon(struct inbound *in)
+{
+	set_timer(in, 0);
 }
 
 const char *

@@ -32,6 +32,7 @@ struct inbound {
 	struct event *timer;		/* grace; then soon, for up() and ended() */
 	uint64_t accepted_at;		/* ms */
 	unsigned failures, requests;
+	bool unanswered;		/* libssh looks at a login */
 	const char *goodbye;		/* told to the client, or NULL */
 	struct error why;
 	char user[INBOUND_USER_MAX], peer[INBOUND_PEER_MAX];
@@ -55,12 +56,18 @@ struct acceptor {
 /* inbound.c */
 void inbound_new(struct acceptor *a, int fd);
 void inbound_free(struct inbound *in);
+/* The same for one that is not logged in, and its owner is told why. */
+void inbound_drop(struct inbound *in, const char *why);
+/* Calls the timer soon. */
+void inbound_soon(struct inbound *in);
 /* It has sent its identification, at least. */
 bool inbound_speaks(const struct inbound *in);
 uint64_t inbound_now(void);
 
 /* login.c */
 void login_init(struct inbound *in);
+/* Answers a login that libssh has not found worth an answer. */
+void login_answer(struct inbound *in);
 void inbound_fail(struct inbound *in, const char *goodbye, const char *fmt,
     ...) __attribute__((format(printf, 3, 4)));
 /* The login has succeeded: up() follows from the loop. */

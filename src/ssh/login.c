@@ -29,6 +29,12 @@ is_open(const struct inbound *in)
 }
 
 static void
+turned_away(struct inbound *in, const char *why)
+{
+	in->acceptor->events.turned_away(in->acceptor->arg, in, why);
+}
+
+static void
 refused(struct inbound *in)
 {
 	in->acceptor->counters.refused++;
@@ -50,12 +56,12 @@ may_password(const struct inbound *in, const char *user)
 static bool
 may_pass(struct inbound *in, const uint8_t *p, size_t len)
 {
-	char user[INBOUND_USER_MAX], method[16], type[64];
+	char method[16], type[64], *user = in->user;
 	struct wire w;
 	bool password;
 
 	wire_init(&w, p, len);
-	wire_text(&w, user, sizeof(user));
+	wire_text(&w, user, sizeof(in->user));
 	if (!wire_is(&w, "ssh-connection") || w.bad)
 		return false;
 	password = may_password(in, user);
@@ -87,17 +93,31 @@ on_request(void *arg, const uint8_t *p, size_t len)
 		inbound_fail(in, TOO_MANY, "%s", TOO_MANY);
 		return false;
 	}
-	if (may_pass(in, p, len))
+	if (may_pass(in, p, len)) {
+		in->unanswered = true;
+		inbound_soon(in);
 		return true;
+	}
+	turned_away(in, "its way to log in is not served");
 	mux_login_failed(in->mux, "publickey");
 	refused(in);
 	return false;
 }
 
-static int
-succeed(struct inbound *in, const char *user)
+void
+login_answer(struct inbound *in)
 {
-	memcpy(in->user, user, strnlen(user, sizeof(in->user) - 1));
+	if (!in->unanswered)
+		return;
+	in->unanswered = false;
+	turned_away(in, "its key or signature is damaged");
+	mux_login_failed(in->mux, "publickey");
+	refused(in);
+}
+
+static int
+succeed(struct inbound *in)
+{
 	inbound_logged_in(in);
 	return SSH_AUTH_SUCCESS;
 }
@@ -110,10 +130,23 @@ on_password(ssh_session session, const char *user, const char *password,
 	const struct acceptor *a = in->acceptor;
 
 	(void)session;
+	in->unanswered = false;
 	if (is_open(in) && may_password(in, user) &&
 	    a->events.password(a->arg, in, password))
-		return succeed(in, user);
+		return succeed(in);
 	refused(in);
+	return SSH_AUTH_DENIED;
+}
+
+/* A question for what is served, as libssh answers it. */
+static int
+on_none(ssh_session session, const char *user, void *arg)
+{
+	struct inbound *in = arg;
+
+	(void)session;
+	(void)user;
+	in->unanswered = false;
 	return SSH_AUTH_DENIED;
 }
 
@@ -143,10 +176,11 @@ on_key(ssh_session session, const char *user, struct ssh_key_struct *key,
 	bool proven = state == SSH_PUBLICKEY_STATE_VALID;
 
 	(void)session;
+	in->unanswered = false;
 	if (is_open(in) &&
 	    (proven || state == SSH_PUBLICKEY_STATE_NONE) &&
 	    ask_owner(in, user, key, proven))
-		return proven ? succeed(in, user) : SSH_AUTH_SUCCESS;
+		return proven ? succeed(in) : SSH_AUTH_SUCCESS;
 	refused(in);
 	return SSH_AUTH_DENIED;
 }
@@ -155,6 +189,7 @@ void
 login_init(struct inbound *in)
 {
 	in->callbacks.userdata = in;
+	in->callbacks.auth_none_function = on_none;
 	in->callbacks.auth_password_function = on_password;
 	in->callbacks.auth_pubkey_function = on_key;
 	ssh_callbacks_init(&in->callbacks);

@@ -61,17 +61,13 @@ heard(struct pump *p)
 	p->heard_at = pump_now();
 }
 
-/*
- * sshd leaves Nagle's algorithm on for forwarded traffic: it keeps a small
- * answer back until we acknowledge the one before, which Linux puts off for
- * 40 ms.  The kernel forgets this wish, so it is told after each turn.
- */
-static void
-acknowledge(struct pump *p)
+/* The kernel forgets this wish, so it is told after each turn. */
+void
+pump_acknowledge(int fd)
 {
 	int on = 1;
 
-	setsockopt(p->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
+	setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
 }
 
 bool
@@ -82,7 +78,7 @@ pump_turn(struct pump *p)
 		return false;
 	}
 	heard(p);
-	acknowledge(p);
+	pump_acknowledge(p->fd);
 	return p->running;
 }
 

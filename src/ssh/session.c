@@ -168,6 +168,15 @@ login_lost(struct session *s)
 	return OVER;
 }
 
+static bool
+is_gateway(const struct session *s)
+{
+	const char *banner = ssh_get_serverbanner(s->ssh);
+
+	return banner != NULL && strncmp(banner, LEASH_BANNER,
+	    strlen(LEASH_BANNER)) == 0;
+}
+
 static void
 refused(struct session *s, bool partial)
 {
@@ -182,6 +191,10 @@ refused(struct session *s, bool partial)
 	}
 	if (s->step == STEP_PASSWORD)
 		strcpy(why, "password");
+	else if (is_gateway(s) &&
+	    identity_certificate(s->config.identity) == NULL)
+		strcpy(why, "key: no client of that name has it (charon client "
+		    "add --key); to log in as an agent, enrol with AUTH_KEY");
 	else {
 		strcpy(why, "key: ");
 		identity_why_refused(s->config.identity, user,
@@ -559,15 +572,6 @@ struct mux *
 session_mux(struct session *s)
 {
 	return s->step == STEP_UP ? s->mux : NULL;
-}
-
-static bool
-is_gateway(const struct session *s)
-{
-	const char *banner = ssh_get_serverbanner(s->ssh);
-
-	return banner != NULL && strncmp(banner, LEASH_BANNER,
-	    strlen(LEASH_BANNER)) == 0;
 }
 
 void

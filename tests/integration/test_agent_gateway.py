@@ -103,6 +103,30 @@ def test_no_engine(lab, charon):
 
 # What it offers
 
+def test_endpoints_outlive_the_agent(lab, charon):
+    """Of one that stops in order as of one that is killed: 502 at once."""
+    web, engine = lab.serve(echo), lab.serve(docker(), "unix")
+    key = charon.add_agent("a")
+    ports = [charon.socket("a", web.port), charon.socket("a")]
+    for sig in signal.SIGTERM, signal.SIGKILL:
+        agent = charon.agent("a", f"--docker={engine.path}", "--expose",
+                             web.port, key=key)
+        until("its port", 10, lambda: os.path.exists(ports[0]))
+        agent.signal(sig)
+        agent.wait_exit(10)
+        lab.things.remove(agent)
+        charon.wait_status("a", "offline")
+        for path in ports:
+            status, body = get(path, "/version")
+            assert status == 502 and b"not connected" in body
+    # Without the port in its Hello it has none.
+    charon.agent("a", f"--docker={engine.path}", key=key)
+    until("the port goes", 10, lambda: not os.path.exists(ports[0]))
+    charon.run("agent", "remove", "a")
+    until("the rest goes", 10, lambda: not os.path.exists(
+        os.path.dirname(ports[1])))
+
+
 def test_places(lab, charon):
     """Docker and ports under the agent's name, also after a reload."""
     one, two = lab.serve(says(b"one")), lab.serve(says(b"two"))

@@ -39,6 +39,11 @@ struct acceptor_events {
 	    const uint8_t *blob, size_t len, bool proven);
 	/* Is this the user's password?  Only for password_user. */
 	bool (*password)(void *arg, struct inbound *in, const char *password);
+	/*
+	 * Somebody was refused before he was logged in, and neither key() nor
+	 * password() has said so: what he tried, or the whole connection.
+	 */
+	void (*turned_away)(void *arg, struct inbound *in, const char *why);
 	/* Logged in; channels may come and be opened from here on. */
 	void (*up)(void *arg, struct inbound *in);
 	/*
@@ -83,7 +88,10 @@ struct acceptor_counters {
 void acceptor_counters(const struct acceptor *a,
     struct acceptor_counters *out);
 
-/* The user as logged in; the client's address without port, for the log. */
+/*
+ * The user as logged in, or as last tried; the client's address without port,
+ * for the log.
+ */
 const char *inbound_user(const struct inbound *in);
 const char *inbound_peer(const struct inbound *in);
 struct mux *inbound_mux(struct inbound *in);

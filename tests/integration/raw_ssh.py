@@ -1,0 +1,339 @@
+"""An SSH client that says whatever it is told to, lawful or not.
+
+Just enough of RFC 4253 for that: curve25519, Ed25519 and AES-GCM, packets one
+by one or many in one write.
+"""
+
+import hashlib
+import os
+import socket
+import struct
+import time
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import \
+    Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import \
+    X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+DISCONNECT, IGNORE, UNIMPLEMENTED, DEBUG = 1, 2, 3, 4
+SERVICE_REQUEST, SERVICE_ACCEPT, EXT_INFO = 5, 6, 7
+KEXINIT, NEWKEYS, ECDH_INIT, ECDH_REPLY = 20, 21, 30, 31
+USERAUTH_REQUEST, USERAUTH_FAILURE, USERAUTH_SUCCESS = 50, 51, 52
+USERAUTH_PK_OK = 60
+GLOBAL_REQUEST, REQUEST_SUCCESS, REQUEST_FAILURE = 80, 81, 82
+OPEN, OPEN_CONFIRMATION, OPEN_FAILURE = 90, 91, 92
+WINDOW_ADJUST, DATA, EXTENDED_DATA, EOF, CLOSE = 93, 94, 95, 96, 97
+CHANNEL_REQUEST, CHANNEL_SUCCESS, CHANNEL_FAILURE = 98, 99, 100
+
+KEY_TYPE = b"ssh-ed25519"
+CERTIFICATE_TYPE = b"ssh-ed25519-cert-v01@openssh.com"
+BANNER = b"SSH-2.0-raw\r\n"
+WINDOW, PACKET = 2 ** 21, 32768
+
+
+class Gone(Exception):
+    """The server ended the connection; its text is why, if it said so."""
+
+
+def u32(n):
+    return struct.pack(">I", n)
+
+
+def string(value):
+    value = value.encode() if isinstance(value, str) else value
+    return u32(len(value)) + value
+
+
+def mpint(data):
+    data = data.lstrip(b"\0")
+    return string(b"\0" + data if data and data[0] & 128 else data)
+
+
+def message(kind, *fields):
+    """Text and bytes are strings, int is a uint32, bool a boolean."""
+    out = bytearray([kind])
+    for f in fields:
+        out += bytes([f]) if isinstance(f, bool) else \
+            u32(f) if isinstance(f, int) else string(f)
+    return bytes(out)
+
+
+class Fields:
+    """What a packet holds, one after the other."""
+
+    def __init__(self, packet, at=1):
+        self.packet, self.at = packet, at
+
+    def u32(self):
+        self.at += 4
+        return struct.unpack_from(">I", self.packet, self.at - 4)[0]
+
+    def string(self):
+        n = self.u32()
+        self.at += n
+        return self.packet[self.at - n:self.at]
+
+
+class Cipher:
+    """One direction of aes256-gcm@openssh.com (RFC 5647)."""
+
+    def __init__(self, key, iv):
+        self.gcm, self.fixed = AESGCM(key), iv[:4]
+        self.counter = int.from_bytes(iv[4:], "big")
+
+    def nonce(self):
+        self.counter = self.counter + 1 & 2 ** 64 - 1
+        return self.fixed + (self.counter - 1 & 2 ** 64 - 1).to_bytes(8, "big")
+
+
+def load_key(path):
+    with open(path, "rb") as f:
+        return serialization.load_ssh_private_key(f.read(), None)
+
+
+def public(key):
+    """The 32 bytes of a key's public half."""
+    return key.public_key().public_bytes(
+        serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+
+
+def blob(key):
+    return string(KEY_TYPE) + string(public(key))
+
+
+class Raw:
+    """A connection; kex=False leaves it before the key exchange."""
+
+    def __init__(self, port, kex=True, banner=BANNER, timeout=20):
+        self.sock = socket.create_connection(("127.0.0.1", port), timeout)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.input = bytearray()
+        self.sealing = self.opening = self.session_id = None
+        self.held = None		# packets for one write: see hold()
+        self.next_channel = 0
+        self.pings = 0			# that were answered
+        self.banner = banner
+        if banner:
+            self.sock.sendall(banner)
+        if kex:
+            self.server_banner = self.line()
+            self.kex()
+
+    def close(self):
+        self.sock.close()
+
+    # --- packets ------------------------------------------------------
+
+    def pack(self, payload):
+        """The packet as it goes onto the wire; takes its number."""
+        if self.sealing is None:
+            pad = 8 - (len(payload) + 5) % 8
+            pad += 8 if pad < 4 else 0
+            return u32(len(payload) + pad + 1) + bytes([pad]) + payload + \
+                bytes(pad)
+        pad = 16 - (len(payload) + 1) % 16
+        pad += 16 if pad < 4 else 0
+        head = u32(len(payload) + pad + 1)
+        return head + self.sealing.gcm.encrypt(
+            self.sealing.nonce(), bytes([pad]) + payload + bytes(pad), head)
+
+    def send(self, *payloads):
+        data = b"".join(map(self.pack, payloads))
+        if self.held is not None:
+            self.held += data
+        else:
+            self.sock.sendall(data)
+
+    def hold(self):
+        """What is sent from here on goes out with release()."""
+        self.held = bytearray()
+
+    def release(self):
+        data, self.held = self.held, None
+        self.sock.sendall(data)
+
+    def fill(self, n):
+        while len(self.input) < n:
+            try:
+                data = self.sock.recv(1 << 18)
+            except ConnectionError as e:
+                raise Gone(str(e)) from None
+            if not data:
+                raise Gone("closed")
+            self.input += data
+
+    def take(self, n):
+        self.fill(n)
+        data = bytes(self.input[:n])
+        del self.input[:n]
+        return data
+
+    def line(self):
+        while b"\n" not in self.input:
+            self.fill(len(self.input) + 1)
+        return self.take(self.input.index(b"\n") + 1)
+
+    def recv(self):
+        """The next packet, whatever it is."""
+        head = self.take(4)
+        n = struct.unpack(">I", head)[0]
+        if self.opening is None:
+            body = self.take(n)
+        else:
+            body = self.opening.gcm.decrypt(self.opening.nonce(),
+                                            self.take(n + 16), head)
+        packet = body[1:len(body) - body[0]]
+        if packet[0] == DISCONNECT:
+            fields = Fields(packet)
+            fields.u32()
+            raise Gone(fields.string().decode())
+        return packet
+
+    def expect(self, *kinds, answer=True):
+        """The next packet of these kinds; the gateway's pings are answered."""
+        while True:
+            packet = self.recv()
+            if packet[0] in kinds:
+                return packet
+            if packet[0] == GLOBAL_REQUEST and answer:
+                self.pings += 1
+                self.send(message(REQUEST_FAILURE))
+
+    def ended(self, seconds=10):
+        """Why the gateway ended it; an error when it did not in time."""
+        deadline = time.monotonic() + seconds
+        try:
+            while True:
+                self.sock.settimeout(max(0.01, deadline - time.monotonic()))
+                self.recv()
+        except Gone as e:
+            return str(e)
+        except TimeoutError:
+            raise AssertionError(f"not ended within {seconds} s") from None
+
+    # --- transport ----------------------------------------------------
+
+    def kexinit(self):
+        lists = [b"curve25519-sha256", KEY_TYPE] + \
+            [b"aes256-gcm@openssh.com"] * 2 + \
+            [b"hmac-sha2-256-etm@openssh.com"] * 2 + [b"none"] * 2 + [b""] * 2
+        return bytes([KEXINIT]) + os.urandom(16) + \
+            b"".join(map(string, lists)) + bytes(5)
+
+    def kex(self):
+        """The key exchange, also again later."""
+        mine, secret = self.kexinit(), X25519PrivateKey.generate()
+        self.send(mine)
+        theirs = self.expect(KEXINIT)
+        point = secret.public_key().public_bytes(
+            serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+        self.send(message(ECDH_INIT, point))
+        reply = Fields(self.expect(ECDH_REPLY))
+        host_key, server_point = reply.string(), reply.string()
+        signature = Fields(reply.string(), 0)
+        shared = mpint(secret.exchange(
+            X25519PublicKey.from_public_bytes(server_point)))
+        h = hashlib.sha256(b"".join(map(string, (
+            self.banner.strip(), self.server_banner.strip(), mine, theirs,
+            host_key, point, server_point))) + shared).digest()
+        self.session_id = self.session_id or h
+        at = Fields(host_key, 0)
+        at.string()
+        signature.string()
+        Ed25519PublicKey.from_public_bytes(at.string()).verify(
+            signature.string(), h)
+
+        def derive(letter):
+            return hashlib.sha256(shared + h + letter +
+                                  self.session_id).digest()
+        self.send(message(NEWKEYS))
+        self.sealing = Cipher(derive(b"C"), derive(b"A")[:12])
+        self.expect(NEWKEYS)
+        self.opening = Cipher(derive(b"D"), derive(b"B")[:12])
+
+    # --- login --------------------------------------------------------
+
+    def service(self, name="ssh-userauth"):
+        self.send(message(SERVICE_REQUEST, name))
+        self.expect(SERVICE_ACCEPT)
+
+    def signed(self, user, key, kind=KEY_TYPE, key_blob=None, signer=None):
+        """A "publickey" request with its signature."""
+        request = message(USERAUTH_REQUEST, user, "ssh-connection",
+                          "publickey", True, kind, key_blob or blob(key))
+        data = string(self.session_id) + request
+        return request + string(string(KEY_TYPE) + string(
+            (signer or key).sign(data)))
+
+    def answered(self):
+        """True after success, False after failure."""
+        return self.expect(USERAUTH_SUCCESS,
+                           USERAUTH_FAILURE)[0] == USERAUTH_SUCCESS
+
+    def login_key(self, user, key, certificate=None, signer=None):
+        if certificate:
+            self.send(self.signed(user, key, CERTIFICATE_TYPE, certificate,
+                                  signer))
+        else:
+            self.send(self.signed(user, key, signer=signer))
+        return self.answered()
+
+    def login_password(self, user, password):
+        self.send(message(USERAUTH_REQUEST, user, "ssh-connection",
+                          "password", False, password))
+        return self.answered()
+
+    # --- channels -----------------------------------------------------
+
+    def open(self, kind, *more, window=WINDOW, packet=PACKET):
+        """Asks for a channel: its number here."""
+        number = self.next_channel
+        self.next_channel += 1
+        self.send(message(OPEN, kind, number, window, packet, *more))
+        return number
+
+    def opened(self):
+        """(True, the gateway's number) or (False, its reason and text)."""
+        packet = self.expect(OPEN_CONFIRMATION, OPEN_FAILURE)
+        fields = Fields(packet)
+        fields.u32()
+        number = fields.u32()
+        if packet[0] == OPEN_CONFIRMATION:
+            return True, number
+        return False, (number, fields.string().decode())
+
+    def session(self, **how):
+        self.open("session", **how)
+        ok, number = self.opened()
+        assert ok, number
+        return number
+
+    def subsystem(self, number, name):
+        self.send(message(CHANNEL_REQUEST, number, "subsystem", True, name))
+        return self.expect(CHANNEL_SUCCESS,
+                           CHANNEL_FAILURE)[0] == CHANNEL_SUCCESS
+
+    def data(self, number, data):
+        for at in range(0, len(data), PACKET):
+            self.send(message(DATA, number, data[at:at + PACKET]))
+
+    def direct(self, host, port):
+        """(True, number) or (False, (reason, text)) of a direct-tcpip."""
+        self.open("direct-tcpip", host, port, "127.0.0.1", 0)
+        return self.opened()
+
+    def direct_path(self, path):
+        self.open("direct-streamlocal@openssh.com", path, "", 0)
+        return self.opened()
+
+    def request(self, name, *fields):
+        """A global request: True when it was granted."""
+        self.send(message(GLOBAL_REQUEST, name, True, *fields))
+        return self.expect(REQUEST_SUCCESS,
+                           REQUEST_FAILURE)[0] == REQUEST_SUCCESS
+
+
+def new_key():
+    return Ed25519PrivateKey.generate()
