@@ -296,6 +296,14 @@ def test_remote_forward(lab, charon):
     assert (code, out[-3:]) == (0, b"502"), err
 
 
+def test_registered_a_moment_ago(lab, charon):
+    """An agent may come before the gateway has looked at its registry."""
+    for name in ("rome", "paris", "oslo"):
+        Ssh(lab, enrolled(lab, charon, name), "-N")
+        charon.wait_status(name, "online", 2)
+    assert "removed from this gateway" not in charon.log()
+
+
 def test_remote_docker(lab, charon):
     """The gateway's Muzzle is there, when the agent has none."""
     engine = lab.own(Engine(lab.path("engine.sock")))
