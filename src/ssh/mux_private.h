@@ -37,6 +37,7 @@ struct event;
 #define WINDOW_LARGEST (16 * 1024 * 1024)	/* 1.3 Gbit/s at 100 ms */
 #define WINDOW_SMALL (256 * 1024)
 #define ROUND_TRIP_LEAST 1000	/* us; less is only the scheduler's luck */
+#define WINDOW_GRANT (256 * 1024)	/* so much is granted at once, or half */
 #define WINDOW_BUDGET (32 * 1024 * 1024)
 
 /* Data in a row for one channel: one write to its socket. */
@@ -63,8 +64,10 @@ struct channel {
 	uint32_t window;		/* what they may still send */
 	uint32_t window_size;		/* what it is refilled to */
 	uint32_t window_first;		/* what it began with */
+	uint32_t excess;		/* of window_size, to be given back */
 	uint32_t credit;		/* consumed, not yet granted again */
-	uint64_t granted_at;		/* us; when it was last refilled */
+	uint32_t used;			/* granted again since granted_at */
+	uint64_t granted_at;		/* us; when half of it was last used */
 	struct buffer in;		/* arrived, not yet taken */
 	struct pace_rate rate;
 
