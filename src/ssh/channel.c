@@ -203,7 +203,7 @@ static bool
 held_back(const struct channel *ch)
 {
 	return ch->rate.bulk && ch->mux->round_trip != 0 &&
-	    pace_holds(&ch->mux->pace, &ch->rate, mux_now());
+	    pace_holds(&ch->mux->pace, &ch->rate, clock_us());
 }
 
 void
@@ -268,7 +268,7 @@ static uint32_t
 grow(struct channel *ch)
 {
 	uint32_t more = ch->window_size;
-	uint64_t now = mux_now(), took = now - ch->granted_at;
+	uint64_t now = clock_us(), took = now - ch->granted_at;
 	uint64_t round_trip = ch->mux->round_trip;
 	bool quick;
 
@@ -439,7 +439,7 @@ ch_write(struct endpoint *ep, const uint8_t *p, size_t n)
 		errno = EAGAIN;
 		return -1;
 	}
-	pace_moved(&ch->mux->pace, &ch->rate, done, mux_now());
+	pace_moved(&ch->mux->pace, &ch->rate, done, clock_us());
 	return (ssize_t)done;
 }
 
@@ -618,7 +618,7 @@ on_data(struct channel *ch, struct wire *w)
 	if (!ch->owned || len == 0)
 		return;		/* closed here, CLOSE not yet seen there */
 	ch->mux->in += len;
-	pace_moved(&ch->mux->pace, &ch->rate, len, mux_now());
+	pace_moved(&ch->mux->pace, &ch->rate, len, clock_us());
 	if (landing.ch != ch || landing.len + len > sizeof(landing.data)) {
 		channel_deliver();
 		landing.ch = ch;
