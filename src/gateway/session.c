@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"

@@ -5,7 +5,6 @@
 #include <netinet/tcp.h>
 
 #include <stdlib.h>
-#include <time.h>
 
 #include <event2/event.h>
 
