@@ -10,6 +10,7 @@
 
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
+#include "orthrus/base/process.h"
 #include "orthrus/base/text.h"
 #include "orthrus/relay/frames.h"
 #include "orthrus/relay/relay.h"
@@ -30,15 +31,6 @@ struct leash {
 	uint64_t filled_at;		/* ms */
 	uint64_t beat_at;		/* ms; 0: no heartbeat yet */
 };
-
-static uint64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 static void
 say(struct leash *l, const struct leash_message *m)
@@ -113,7 +105,7 @@ on_heartbeat(struct leash *l, const struct leash_message *m)
 {
 	struct gateway *g = l->session->gateway;
 	struct agent *a = l->session->agent;
-	uint64_t now = now_ms();
+	uint64_t now = clock_ms();
 
 	if (a == NULL)
 		return;
@@ -186,7 +178,7 @@ on_other(struct leash *l, const struct leash_message *m)
 static bool
 take_token(struct leash *l)
 {
-	uint64_t now = now_ms(), fresh = (now - l->filled_at) * RATE / 1000;
+	uint64_t now = clock_ms(), fresh = (now - l->filled_at) * RATE / 1000;
 
 	if (fresh > 0) {
 		l->tokens = fresh + l->tokens > BURST ? BURST :
@@ -258,7 +250,7 @@ leash_open(struct session *s, struct channel *ch)
 	l = xcalloc(1, sizeof(*l));
 	l->session = s;
 	l->tokens = BURST;
-	l->filled_at = now_ms();
+	l->filled_at = clock_ms();
 	l->frames = frames_new(s->gateway->base, LEASH_FRAME_MAX, &events, l);
 	relay_start(frames_endpoint(l->frames), channel_endpoint(ch),
 	    on_relay_done, NULL);

@@ -1,7 +1,6 @@
 /* "charon serve": one loop with the sessions, the registry and the signals. */
 #include "config.h"
 
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <errno.h>
@@ -17,6 +16,7 @@
 #include "orthrus/base/file.h"
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
+#include "orthrus/base/process.h"
 #include "orthrus/base/notify.h"
 #include "orthrus/conf/gateway.h"
 #include "orthrus/gateway/commands.h"
@@ -275,18 +275,6 @@ make_runtime(struct gateway *g, struct error *e)
 	free(path);
 	free(below);
 	return rc;
-}
-
-/* Each agent takes some descriptors: as many as we may have. */
-static void
-raise_descriptor_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit);
-	}
 }
 
 static int

@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
+#include "orthrus/base/process.h"
 
 #include "gateway.h"
 
@@ -19,15 +19,6 @@
     "-W or -R\r\n"
 #define NO_SUBSYSTEM "charon: no sftp or other subsystem here; use ssh -N " \
     "with -L, -D, -W or -R\r\n"
-
-static uint64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 const char *
 session_who(const struct session *s)
@@ -55,7 +46,7 @@ on_pong(void *arg, bool ok, uint16_t port)
 static void
 ping(struct session *s)
 {
-	s->pinged_at = now_ms();
+	s->pinged_at = clock_ms();
 	mux_ping(inbound_mux(s->in), on_pong, s);
 }
 
@@ -106,7 +97,7 @@ on_up(void *arg, struct inbound *in)
 
 	TAILQ_INSERT_TAIL(&g->sessions, s, next);
 	g->nsessions[s->kind]++;
-	s->since = now_ms();
+	s->since = clock_ms();
 	ping(s);		/* for the round-trip time */
 	if (s->kind == SESSION_AGENT)
 		agent_is_up(s);
@@ -203,7 +194,7 @@ void
 sessions_sweep(struct gateway *g)
 {
 	struct session *s;
-	uint64_t now = now_ms();
+	uint64_t now = clock_ms();
 
 	TAILQ_FOREACH(s, &g->sessions, next)
 		look_after(s, now);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "orthrus/base/mem.h"
+#include "orthrus/base/process.h"
 #include "orthrus/ssh/identity.h"
 #include "orthrus/ssh/selftest.h"
 
@@ -138,7 +139,7 @@ acceptor_is_busy(const struct acceptor *a)
 		return false;
 	TAILQ_FOREACH(in, &a->waiting, next)
 		if (!inbound_speaks(in) ||
-		    inbound_now() - in->accepted_at > YOUNG_MS)
+		    clock_ms() - in->accepted_at > YOUNG_MS)
 			return false;
 	return true;
 }

@@ -203,7 +203,7 @@ static bool
 held_back(const struct channel *ch)
 {
 	return ch->rate.bulk && ch->mux->round_trip != 0 &&
-	    pace_holds(&ch->mux->pace, &ch->rate, mux_now());
+	    pace_holds(&ch->mux->pace, &ch->rate, clock_us());
 }
 
 /*
@@ -214,7 +214,7 @@ static void
 moved(struct channel *ch, size_t n)
 {
 	if (!ch->is_session && ch->subsystem == NULL)
-		pace_moved(&ch->mux->pace, &ch->rate, n, mux_now());
+		pace_moved(&ch->mux->pace, &ch->rate, n, clock_us());
 }
 
 void
@@ -279,7 +279,7 @@ static uint32_t
 grow(struct channel *ch)
 {
 	uint32_t more = ch->window_size;
-	uint64_t now = mux_now(), took = now - ch->granted_at;
+	uint64_t now = clock_us(), took = now - ch->granted_at;
 	uint64_t round_trip = ch->mux->round_trip;
 	bool quick;
 

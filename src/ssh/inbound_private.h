@@ -62,7 +62,6 @@ void inbound_drop(struct inbound *in, const char *why);
 void inbound_soon(struct inbound *in);
 /* It has sent its identification, at least. */
 bool inbound_speaks(const struct inbound *in);
-uint64_t inbound_now(void);
 
 /* login.c */
 void login_init(struct inbound *in);

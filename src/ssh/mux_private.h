@@ -11,6 +11,7 @@
 #include <libssh/libssh.h>
 
 #include "orthrus/base/mem.h"
+#include "orthrus/base/process.h"
 #include "orthrus/proto/wire.h"
 #include "orthrus/ssh/mux.h"
 
@@ -137,7 +138,6 @@ struct mux {
 };
 
 /* output.c */
-uint64_t mux_now(void);		/* microseconds of the monotonic clock */
 /* Nothing more is sent or heard; the owner ends the session. */
 void mux_violation(struct mux *m, const char *what);
 /* One packet: 0, or -1 when the session is broken. */

@@ -4,20 +4,9 @@
  */
 #include "config.h"
 
-#include <time.h>
-
 #include <event2/event.h>
 
 #include "mux_private.h"
-
-uint64_t
-mux_now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
 
 void
 mux_violation(struct mux *m, const char *what)

@@ -32,7 +32,6 @@ bool pump_turn(struct pump *p);
 
 /* When anything last arrived, in ms of the monotonic clock. */
 uint64_t pump_heard_at(const struct pump *p);
-uint64_t pump_now(void);
 
 /* What both sides of a session set on their sockets. */
 void pump_socket_options(int fd, unsigned dead_ms);

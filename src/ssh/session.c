@@ -17,6 +17,7 @@
 
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
+#include "orthrus/base/process.h"
 #include "orthrus/base/text.h"
 #include "orthrus/proto/leash.h"
 #include "orthrus/ssh/selftest.h"
@@ -260,7 +261,7 @@ on_pong(void *arg, bool ok, uint16_t port)
 	(void)port;
 	if (s->step != STEP_UP)
 		return;
-	s->rtt_ms = (int64_t)(pump_now() - s->probed_at);
+	s->rtt_ms = (int64_t)(clock_ms() - s->probed_at);
 	s->probed_at = 0;
 	add_timer(s->timer, s->config.probe_ms);
 }
@@ -285,7 +286,7 @@ lost(void *arg)
 static bool
 is_dead(const struct session *s)
 {
-	uint64_t now = pump_now();
+	uint64_t now = clock_ms();
 
 	return s->probed_at != 0 &&
 	    now - pump_heard_at(s->pump) >= s->config.dead_ms &&
@@ -304,11 +305,11 @@ probe(struct session *s)
 		if (is_dead(s)) {
 			fail(s, EX_UNAVAILABLE, "no sign of life from the "
 			    "server for %llu s", (unsigned long long)
-			    (pump_now() - pump_heard_at(s->pump)) / 1000);
+			    (clock_ms() - pump_heard_at(s->pump)) / 1000);
 			return;
 		}
 	}
-	now = pump_now();
+	now = clock_ms();
 	silent = now - pump_heard_at(s->pump);
 	if (silent >= s->config.probe_ms && s->probed_at == 0) {
 		s->probed_at = now;
@@ -331,7 +332,7 @@ step_up(struct session *s)
 		event_del(s->writable);
 		s->pump = pump_new(s->base, s->fd, s->mux, lost, s);
 		pump_start(s->pump);
-		s->probed_at = pump_now();
+		s->probed_at = clock_ms();
 		mux_ping(s->mux, on_pong, s);	/* for the round-trip time */
 		add_timer(s->timer, s->config.probe_ms);
 		s->events.up(s->arg);

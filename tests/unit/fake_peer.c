@@ -12,7 +12,7 @@
 
 #define FEED_MAX 70000
 
-uint64_t __wrap_mux_now(void);
+uint64_t __wrap_clock_us(void);
 
 struct packet_tap {
 	packet_handler *handler;
@@ -99,7 +99,7 @@ packet_send(struct packet_tap *tap, const struct iovec *iov, int n)
 }
 
 uint64_t
-__wrap_mux_now(void)
+__wrap_clock_us(void)
 {
 	return fake.now;
 }

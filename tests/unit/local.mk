@@ -180,7 +180,7 @@ unit_tests += tests/unit/test_mux
 tests_unit_test_mux_SOURCES = tests/unit/test_mux.c $(mux_sources)
 tests_unit_test_mux_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_mux_LDADD = $(unit_ldadd)
-tests_unit_test_mux_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=mux_now
+tests_unit_test_mux_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_us
 
 unit_tests += tests/unit/test_pace
 tests_unit_test_pace_SOURCES = tests/unit/test_pace.c
@@ -191,7 +191,7 @@ unit_tests += tests/unit/test_channel
 tests_unit_test_channel_SOURCES = tests/unit/test_channel.c $(mux_sources)
 tests_unit_test_channel_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_channel_LDADD = $(unit_ldadd)
-tests_unit_test_channel_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=mux_now
+tests_unit_test_channel_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_us
 
 registry_sources = tests/unit/registry_fixture.c tests/unit/registry_fixture.h
 
