@@ -3,6 +3,7 @@ look for one of them, and idle sessions."""
 
 import contextlib
 import json
+import os
 import pathlib
 import resource
 import socket
@@ -121,6 +122,24 @@ class Seeker:
                 got += more
         if not got.endswith(ANSWER):
             raise NotMeasured(f"no answer from {self.agent}")
+        return time.perf_counter() - began
+
+    def api(self):
+        """"GET /api/v1/agents/NAME": the median of many."""
+        path = os.path.join(self.gateway.runtime, "http.sock")
+        return statistics.median(self.one_get(path) for _ in range(REQUESTS))
+
+    def one_get(self, path):
+        began = time.perf_counter()
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(path)
+            s.sendall(f"GET /api/v1/agents/{self.agent} HTTP/1.0\r\n"
+                      "Host: localhost\r\n\r\n".encode())
+            got = b""
+            while more := s.recv(65536):
+                got += more
+        if b" 200 " not in got.partition(b"\r\n")[0]:
+            raise NotMeasured(f"the API: {got[:60]!r}")
         return time.perf_counter() - began
 
     def show(self):

@@ -206,6 +206,17 @@ held_back(const struct channel *ch)
 	    pace_holds(&ch->mux->pace, &ch->rate, clock_us());
 }
 
+/*
+ * It moved n bytes.  A subsystem is the two programs' own: nobody waits for a
+ * heartbeat as for a key that was pressed, and bulk need not slow down for it.
+ */
+static void
+moved(struct channel *ch, size_t n)
+{
+	if (!ch->is_session && ch->subsystem == NULL)
+		pace_moved(&ch->mux->pace, &ch->rate, n, clock_us());
+}
+
 void
 channel_queue_writer(struct channel *ch)
 {
@@ -439,7 +450,7 @@ ch_write(struct endpoint *ep, const uint8_t *p, size_t n)
 		errno = EAGAIN;
 		return -1;
 	}
-	pace_moved(&ch->mux->pace, &ch->rate, done, clock_us());
+	moved(ch, done);
 	return (ssize_t)done;
 }
 
@@ -618,7 +629,7 @@ on_data(struct channel *ch, struct wire *w)
 	if (!ch->owned || len == 0)
 		return;		/* closed here, CLOSE not yet seen there */
 	ch->mux->in += len;
-	pace_moved(&ch->mux->pace, &ch->rate, len, clock_us());
+	moved(ch, len);
 	if (landing.ch != ch || landing.len + len > sizeof(landing.data)) {
 		channel_deliver();
 		landing.ch = ch;

@@ -698,6 +698,34 @@ test_bulk_beside_a_small_stream(void **state)
 	mux_setup(state);
 }
 
+/* The two programs' own messages do not slow it down. */
+static void
+test_bulk_beside_a_subsystem(void **state)
+{
+	static struct stream other;
+	size_t marks;
+
+	(void)state;
+	fake.now = 1000000;
+	mux_ping(mux, NULL, NULL);
+	answer_marks(7, &marks);
+	stream_open_subsystem(&other, 8);
+	fake_feed(MSG_CHANNEL_WINDOW_ADJUST, "uu", one.id, 1 << 30);
+	give(&one, 1024 * 1024, false);
+	run(&one);
+	assert_int_equal(answer_marks(7, &marks), 1024 * 1024);
+	stream_data(&other, 0, 64);
+	give(&other, 64, false);
+	run(&other);
+	give(&one, 1024 * 1024, false);
+	run(&one);
+	assert_int_equal(answer_marks(7, &marks), 1024 * 1024);
+	assert_int_equal(marks, 0);
+	mux_teardown(state);
+	stream_release(&other);
+	mux_setup(state);
+}
+
 #define GREEDY 24
 /* What all of them began with, and the budget of what they grow by. */
 #define MOST ((GREEDY + 1) * 64 * 1024 + 32 * 1024 * 1024)
@@ -809,6 +837,7 @@ main(void)
 		TEST(test_fair_when_congested),
 		TEST(test_reader_does_not_stop_writers),
 		TEST(test_bulk_beside_a_small_stream),
+		TEST(test_bulk_beside_a_subsystem),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
