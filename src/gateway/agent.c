@@ -18,13 +18,6 @@
 
 #include "gateway.h"
 
-const char *
-agent_state(const struct agent *a)
-{
-	return a->session != NULL ? "online" : a->last_seen != 0 ? "offline" :
-	    "pending";
-}
-
 void
 agent_hello(const struct agent *a, struct leash_message *hello)
 {
@@ -61,22 +54,6 @@ find_port(const struct agent *a, uint16_t port)
 	return NULL;
 }
 
-void
-agent_expose(struct agent *a, uint16_t port)
-{
-	size_t i = a->nports;
-
-	if (find_port(a, port) != NULL || a->nports == LEASH_PORTS_MAX)
-		return;
-	a->ports = xreallocarray(a->ports, a->nports + 1, sizeof(*a->ports));
-	while (i > 0 && agent_endpoint_port(a->ports[i - 1]) > port) {
-		a->ports[i] = a->ports[i - 1];
-		i--;
-	}
-	a->ports[i] = agent_endpoint_new(a, port);
-	a->nports++;
-}
-
 static void
 remove_port(struct agent *a, uint16_t port)
 {
@@ -109,6 +86,44 @@ listens(const struct session *s, uint16_t port)
 		if (s->listens[i].port == port)
 			return true;
 	return false;
+}
+
+/* Ports of former sessions that nobody has taken back. */
+static void
+forget_ports(struct agent *a)
+{
+	struct leash_message *hello = xcalloc(1, sizeof(*hello));
+	uint16_t port;
+	size_t i;
+
+	agent_hello(a, hello);
+	for (i = a->nports; i > 0; i--) {
+		port = agent_endpoint_port(a->ports[i - 1]);
+		if ((hello->kind != LEASH_HELLO || !lists(hello, port)) &&
+		    !listens(a->session, port))
+			remove_port(a, port);
+	}
+	free(hello);
+}
+
+bool
+agent_expose(struct agent *a, uint16_t port)
+{
+	size_t i;
+
+	if (find_port(a, port) != NULL)
+		return true;
+	if (a->nports == LEASH_PORTS_MAX)
+		forget_ports(a);
+	if (a->nports == LEASH_PORTS_MAX)
+		return false;
+	a->ports = xreallocarray(a->ports, a->nports + 1, sizeof(*a->ports));
+	for (i = a->nports; i > 0 &&
+	    agent_endpoint_port(a->ports[i - 1]) > port; i--)
+		a->ports[i] = a->ports[i - 1];
+	a->ports[i] = agent_endpoint_new(a, port);
+	a->nports++;
+	return true;
 }
 
 /* An agent that leaves in order says so of each port: that is no change. */
@@ -156,8 +171,6 @@ agent_set_hello(struct agent *a, const struct leash_message *hello)
 void
 agent_set_session(struct agent *a, struct session *s)
 {
-	size_t i;
-
 	if ((a->session != NULL) != (s != NULL))
 		log_info("agent %s is %s", a->name, s != NULL ? "online" :
 		    "offline");
@@ -167,8 +180,6 @@ agent_set_session(struct agent *a, struct session *s)
 	a->last_seen = time(NULL);
 	a->unsaved = a->gateway->save_soon = true;
 	agent_endpoint_online(a->docker, s != NULL);
-	for (i = 0; i < a->nports; i++)
-		agent_endpoint_online(a->ports[i], s != NULL);
 }
 
 /* --- life ------------------------------------------------------------- */

@@ -179,8 +179,10 @@ agents_update(struct agents *set, struct error *e)
 	set->updates++;
 	rc = registry_changes(set->gateway->registry, &set->seq, on_change,
 	    set, e);
-	if (rc == 1)
+	if (rc == 1) {
 		sweep(set);
+		sessions_prune(set->gateway);
+	}
 	return rc == -1 ? -1 : 0;
 }
 

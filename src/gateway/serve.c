@@ -33,6 +33,7 @@
 #define ATTEMPTS 3
 #define UNAUTHENTICATED_MAX 100
 #define BUSY_PAUSE_MS 50
+#define BUSY_MS 100		/* for another process at the registry */
 #define SAVE_TICKS 4		/* of SWEEP_MS each: 1 s */
 #define DRAIN_TICKS 20		/* 5 s */
 
@@ -299,6 +300,7 @@ start(struct serving *sv, struct error *e)
 	    (g->ca = ca_load(c->state, e)) == NULL || make_runtime(g, e) == -1)
 		return -1;
 	g->registry = sv->state->registry;
+	registry_hurry(g->registry, BUSY_MS);
 	watch_signals(sv);
 	g->dialer = dialer_new(g->base);
 	dialer_set_filter(g->dialer, egress_ok, g);
@@ -329,18 +331,21 @@ finish(struct serving *sv)
 	struct error e;
 	size_t i;
 
+	g->stopping = true;		/* nobody is let in any more */
+	if (sv->tick != NULL)
+		event_del(sv->tick);
 	listener_free(g->listener);
-	gateway_end_streams(g);
-	http_stop(g->http);
-	/* Their ends are told from the loop. */
 	TAILQ_FOREACH(s, &g->sessions, next)
 		session_end(s, "this gateway has stopped");
-	if (g->base != NULL)
-		event_base_loop(g->base, EVLOOP_NONBLOCK);
+	gateway_end_streams(g);
+	http_stop(g->http);
 	if (g->agents != NULL && (agents_save(g->agents, &e) == -1 ||
 	    registry_all_offline(g->registry, &e) == -1))
 		log_error("registry: %s", e.text);
 	agents_free(g->agents);
+	/* The ends of sessions are told from the loop. */
+	if (g->base != NULL)
+		event_base_loop(g->base, EVLOOP_NONBLOCK);
 	acceptor_free(g->acceptor);
 	dialer_free(g->dialer);
 	socket_endpoints_end();

@@ -48,6 +48,7 @@ struct event;
 #define BACKLOG_HIGH (128 * 1024)
 /* More than this unsent (answers nobody reads): input waits, too. */
 #define BACKLOG_FLOOD (2 * 1024 * 1024)
+#define QUEUED_COST 128		/* of a packet that libssh queues, about */
 
 enum channel_state {
 	CHANNEL_OPENING,	/* we asked, no answer yet */

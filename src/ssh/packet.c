@@ -27,6 +27,7 @@
 
 #include "packet.h"
 
+#define HAND_OVER_TURNS 64	/* of 4 KiB each */
 #define FIRST MSG_GLOBAL_REQUEST
 #define LAST MSG_CHANNEL_FAILURE
 
@@ -58,6 +59,7 @@ struct packet_tap {
 
 	int fd;
 	bool ours;			/* taken over from libssh's socket */
+	unsigned turns;			/* in which that could not be */
 	bool wrote;			/* libssh gave us bytes to send */
 	struct buffer rest;		/* of a packet that is not complete */
 	/*
@@ -256,7 +258,8 @@ packet_take_over(struct packet_tap *tap, int fd)
 /*
  * libssh's socket may still hold a part of a packet, or bytes to send: it
  * goes on until it is empty-handed, and then gives up both ways at once, for
- * while it sends it also reads.  Returns -1 when the session is over.
+ * while it sends it also reads.  Whoever logs in waits for answers, and so
+ * leaves it empty-handed soon.  Returns -1 when the session is over.
  */
 static int
 hand_over(struct packet_tap *tap)
@@ -273,7 +276,11 @@ hand_over(struct packet_tap *tap)
 		return -1;
 	status = ssh_get_status(tap->session);
 	tap->ours = (status & (SSH_READ_PENDING | SSH_WRITE_PENDING)) == 0;
-	return 0;
+	/* Until then nobody counts what libssh keeps for the peer. */
+	if (tap->ours || ++tap->turns < HAND_OVER_TURNS)
+		return 0;
+	errno = EPROTO;
+	return -1;
 }
 
 /* Feeds n bytes to libssh; the incomplete end is kept.  -1: it is over. */
