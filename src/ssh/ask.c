@@ -139,15 +139,19 @@ channel_dismiss(struct channel *ch, const char *text)
 void
 channel_on_message_request(struct channel *ch, struct wire *w)
 {
-	char type[TYPE_MAX];
+	char type[TYPE_MAX] = "";
 	bool wanted, ok = false;
+	const uint8_t *name;
+	size_t len;
 
 	if (ch->dismissal != NULL) {	/* answers come in order */
 		on_dismissal(-1, 0, ch);
 		return;
 	}
-	wire_text(w, type, sizeof(type));
+	name = wire_string(w, &len);
 	wanted = wire_bool(w);
+	if (len < sizeof(type))		/* else it is none that is known */
+		memcpy(type, name, len);
 	if (ch->request != NULL && ch->ep.relay == NULL && !w->bad &&
 	    !ch->sent_close)
 		ok = ch->request(ch->request_arg, ch, type, w->p, w->left);

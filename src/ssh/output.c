@@ -32,7 +32,7 @@ mux_congested(struct mux *m)
 int
 mux_send(struct mux *m, const struct iovec *iov, int n)
 {
-	int rc;
+	int i, rc;
 
 	if (m->broken)
 		return -1;
@@ -41,11 +41,18 @@ mux_send(struct mux *m, const struct iovec *iov, int n)
 		mux_violation(m, "cannot send");
 		return -1;
 	}
-	if (rc == 1)
-		m->rekeying = true;
-	else
+	if (rc == 0) {
 		m->events.output(m->arg);
-	return 0;
+		return 0;
+	}
+	m->rekeying = true;
+	/* Streams wait meanwhile; what is sent is answers. */
+	for (i = 0; i < n; i++)
+		m->held_back += iov[i].iov_len;
+	if (m->held_back < BACKLOG_FLOOD)
+		return 0;
+	mux_violation(m, "requests without end during a key exchange");
+	return -1;
 }
 
 /* A packet that is only a type and the recipient's channel number. */

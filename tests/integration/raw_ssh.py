@@ -4,6 +4,7 @@ Just enough of RFC 4253 for that: curve25519, Ed25519 and AES-GCM, packets one
 by one or many in one write.
 """
 
+import contextlib
 import hashlib
 import os
 import socket
@@ -122,6 +123,9 @@ class Raw:
             self.kex()
 
     def close(self):
+        """At once, also where a thread still reads."""
+        with contextlib.suppress(OSError):
+            self.sock.shutdown(socket.SHUT_RDWR)
         self.sock.close()
 
     # --- packets ------------------------------------------------------
@@ -191,10 +195,12 @@ class Raw:
             raise Gone(fields.string().decode())
         return packet
 
-    def expect(self, *kinds, answer=True):
+    def expect(self, *kinds, answer=True, seconds=20):
         """The next packet of these kinds; the gateway's pings are answered."""
+        deadline = time.monotonic() + seconds
         while True:
             packet = self.recv()
+            assert time.monotonic() < deadline, f"no {kinds} came"
             if packet[0] in kinds:
                 return packet
             if packet[0] == GLOBAL_REQUEST and answer:
