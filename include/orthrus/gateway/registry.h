@@ -42,8 +42,9 @@ struct peer {
 /*
  * Opens (with create: makes, mode 0600, its directory 0700) the database at
  * path, and brings an older schema up to date.  A database of a newer schema,
- * a damaged one, or one that others may read is refused.  busy_ms is how long
- * a call may wait for another process.  NULL with *e: EX_CONFIG, EX_NOPERM,
+ * one that others may read, or a damaged one is refused; without create damage
+ * is found where it is met, since looking at everything takes longer the more
+ * there is.  busy_ms is how long a call may wait for another process.  NULL with *e: EX_CONFIG, EX_NOPERM,
  * EX_CANTCREAT or EX_IOERR.  Used by one thread.
  */
 struct registry *registry_open(const char *path, bool create, int busy_ms,
