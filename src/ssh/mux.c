@@ -40,7 +40,7 @@ on_packet(void *arg, uint8_t type, const uint8_t *p, size_t len)
 	switch (type) {
 	case MSG_NEWKEYS:
 		m->rekeying = false;
-		m->held_back = 0;
+		m->kept_bytes = 0;
 		return;
 	case MSG_GLOBAL_REQUEST:
 		mux_global_request(m, &w);

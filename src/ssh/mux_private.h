@@ -123,7 +123,7 @@ struct mux {
 	struct event *turn;		/* runs what was put off, soon */
 	bool broken;			/* nothing is sent or heard any more */
 	bool rekeying;			/* libssh queues what we send: */
-	size_t held_back;		/* so many bytes since it began */
+	size_t kept_bytes;		/* so many bytes since it began */
 
 	struct channel **channels;	/* by our number */
 	uint32_t *free_ids;

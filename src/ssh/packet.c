@@ -53,7 +53,7 @@ struct packet_tap {
 	packet_handler *handler;
 	void *arg;
 	bool (*logins)(void *arg, const uint8_t *p, size_t len);
-	struct ssh_packet_callbacks_struct messages, newkeys, auth;
+	struct ssh_packet_callbacks_struct messages, newkeys, auth, answers;
 	ssh_packet_callback table[LAST - FIRST + 1];
 	ssh_packet_callback newkeys_table[1], auth_table[1];
 
@@ -183,6 +183,19 @@ on_login(ssh_session session, uint8_t type, ssh_buffer packet, void *arg)
 	    ssh_buffer_get_len(packet)) ? SSH_PACKET_NOT_USED : SSH_PACKET_USED;
 }
 
+/* An answer to a question of a method that is not served: a bad login. */
+static int
+on_login_answer(ssh_session session, uint8_t type, ssh_buffer packet, void *arg)
+{
+	struct packet_tap *tap = arg;
+
+	(void)session;
+	(void)type;
+	(void)packet;
+	tap->logins(tap->arg, (const uint8_t *)"", 0);
+	return SSH_PACKET_USED;
+}
+
 static void
 listen_to(struct packet_tap *tap, ssh_packet_callbacks messages, uint8_t first,
     uint8_t n, ssh_packet_callback *table)
@@ -198,9 +211,18 @@ void
 packet_tap_logins(struct packet_tap *tap, bool (*filter)(void *arg,
     const uint8_t *p, size_t len))
 {
+	/* GSSAPI's reach to 66, RFC 4462. */
+	static ssh_packet_callback answers[] = {
+		on_login_answer, on_login_answer, on_login_answer,
+		on_login_answer, on_login_answer, on_login_answer,
+		on_login_answer
+	};
+
 	tap->logins = filter;
 	tap->auth_table[0] = on_login;
 	listen_to(tap, &tap->auth, MSG_USERAUTH_REQUEST, 1, tap->auth_table);
+	listen_to(tap, &tap->answers, MSG_USERAUTH_METHOD,
+	    sizeof(answers) / sizeof(answers[0]), answers);
 }
 
 struct packet_tap *
