@@ -28,6 +28,44 @@ agent_hello(const struct agent *a, struct leash_message *hello)
 		hello->kind = LEASH_UNKNOWN;
 }
 
+static bool
+lists(const struct leash_message *hello, uint16_t port)
+{
+	size_t i;
+
+	for (i = 0; i < hello->hello.nports; i++)
+		if (hello->hello.ports[i].port == port)
+			return true;
+	return false;
+}
+
+/*
+ * What is shown and kept of it: its Hello, and the ports that it listens on
+ * besides, which is all that a stock ssh has.
+ */
+void
+agent_facts(const struct agent *a, struct leash_message *facts)
+{
+	size_t i, n;
+	uint16_t port;
+
+	agent_hello(a, facts);
+	if (facts->kind != LEASH_HELLO) {
+		memset(facts, 0, sizeof(*facts));
+		facts->kind = a->nports > 0 || a->hello_unsaved ?
+		    LEASH_HELLO : LEASH_UNKNOWN;
+		memcpy(facts->hello.name, a->name, sizeof(a->name));
+	}
+	for (i = 0; i < a->nports; i++) {
+		port = agent_endpoint_port(a->ports[i]);
+		n = facts->hello.nports;
+		if (lists(facts, port) || n == LEASH_PORTS_MAX)
+			continue;
+		facts->hello.ports[n].port = port;
+		facts->hello.nports++;
+	}
+}
+
 static void
 keep_hello(struct agent *a, const struct leash_message *hello)
 {
@@ -63,18 +101,8 @@ remove_port(struct agent *a, uint16_t port)
 		return;
 	agent_endpoint_free(*at);
 	a->nports--;
+	a->hello_unsaved = a->unsaved = true;
 	memmove(at, at + 1, (size_t)(a->ports + a->nports - at) * sizeof(*at));
-}
-
-static bool
-lists(const struct leash_message *hello, uint16_t port)
-{
-	size_t i;
-
-	for (i = 0; i < hello->hello.nports; i++)
-		if (hello->hello.ports[i].port == port)
-			return true;
-	return false;
 }
 
 static bool
@@ -123,6 +151,7 @@ agent_expose(struct agent *a, uint16_t port)
 		a->ports[i] = a->ports[i - 1];
 	a->ports[i] = agent_endpoint_new(a, port);
 	a->nports++;
+	a->hello_unsaved = a->unsaved = true;
 	return true;
 }
 
@@ -226,11 +255,14 @@ agent_new(struct gateway *g, const struct peer *p)
 	make_directory(a);
 	a->docker = agent_endpoint_new(a, 0);
 	if (p->hello.kind == LEASH_HELLO) {
-		keep_hello(a, &p->hello);
-		a->hello_unsaved = a->unsaved = false;
-		set_policy(a, &p->hello);
+		/* Without a version it is only what agent_facts() made. */
+		if (p->hello.hello.version[0] != '\0') {
+			keep_hello(a, &p->hello);
+			set_policy(a, &p->hello);
+		}
 		for (i = 0; i < p->hello.hello.nports; i++)
 			agent_expose(a, p->hello.hello.ports[i].port);
+		a->hello_unsaved = a->unsaved = false;
 	}
 	return a;
 }

@@ -237,7 +237,7 @@ save(void *arg, struct agent *a)
 	p.memory_total = a->memory_total;
 	p.hello.kind = LEASH_UNKNOWN;
 	if (a->hello_unsaved)
-		agent_hello(a, &p.hello);
+		agent_facts(a, &p.hello);
 	s->rc = registry_seen(s->registry, &p, s->e);
 }
 

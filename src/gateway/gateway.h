@@ -84,6 +84,8 @@ void agent_set_session(struct agent *a, struct session *s);
 void agent_set_hello(struct agent *a, const struct leash_message *hello);
 /* Its Hello, or a message of kind LEASH_UNKNOWN. */
 void agent_hello(const struct agent *a, struct leash_message *hello);
+/* The same with all ports that it listens on, whoever has told of them. */
+void agent_facts(const struct agent *a, struct leash_message *facts);
 /*
  * The endpoint of a port is there (false: there are too many), or no longer,
  * unless its Hello has it.

@@ -153,16 +153,22 @@ apply(struct gateway *g, const struct gateway_config *c)
 	g->negress = c->negress;
 }
 
-static bool
+/* The key that does not change with a reload, or NULL. */
+static const char *
 needs_restart(const struct gateway_config *a, const struct gateway_config *b)
 {
-	return !address_equal(&a->ssh_listen, &b->ssh_listen) ||
-	    a->http_listen.kind != b->http_listen.kind ||
-	    !address_equal(&a->http_listen, &b->http_listen) ||
-	    strcmp(a->host_key, b->host_key) != 0 ||
-	    strcmp(a->state, b->state) != 0 ||
-	    strcmp(a->runtime, b->runtime) != 0 ||
-	    a->docker_tcp != b->docker_tcp;
+	if (!address_equal(&a->ssh_listen, &b->ssh_listen))
+		return "[ssh] listen";
+	if (strcmp(a->host_key, b->host_key) != 0)
+		return "[ssh] host_key";
+	if (a->http_listen.kind != b->http_listen.kind ||
+	    !address_equal(&a->http_listen, &b->http_listen))
+		return "[http] listen";
+	if (strcmp(a->state, b->state) != 0)
+		return "[state] directory";
+	if (strcmp(a->runtime, b->runtime) != 0)
+		return "[state] runtime";
+	return a->docker_tcp != b->docker_tcp ? "[agents] docker_tcp" : NULL;
 }
 
 static void
@@ -179,6 +185,7 @@ on_hup(evutil_socket_t sig, short what, void *arg)
 	struct serving *sv = arg;
 	struct gateway_config *fresh;
 	struct session *s;
+	const char *key;
 	int code;
 
 	(void)sig;
@@ -188,9 +195,9 @@ on_hup(evutil_socket_t sig, short what, void *arg)
 	    &code);
 	if (fresh == NULL)
 		log_error("not reloaded: the configuration has errors");
-	else if (needs_restart(sv->config, fresh)) {
-		log_error("not reloaded: listening addresses, directories, the "
-		    "host key and docker_tcp change with a restart only");
+	else if ((key = needs_restart(sv->config, fresh)) != NULL) {
+		log_error("not reloaded, nothing of it: %s changes with a "
+		    "restart only", key);
 		gateway_config_free(fresh);
 	} else {
 		gateway_config_free(sv->config);

@@ -103,7 +103,9 @@ agent_is_up(struct session *s)
 		return;
 	}
 	if (a->session != NULL) {
-		log_info("agent %s: a new session takes over", a->name);
+		log_warn("agent %s: a new session, from %s, takes over from "
+		    "the one from %s", a->name, inbound_peer(s->in),
+		    inbound_peer(a->session->in));
 		session_end(a->session,
 		    "displaced by a newer session of this agent");
 	}
@@ -169,7 +171,11 @@ on_ended(void *arg, struct inbound *in, const struct error *why)
 	struct gateway *g = arg;
 	struct session *s = inbound_data(in);
 
-	log_info("%s: session ended: %s", session_who(s), why->text);
+	/* Of an enrolment its result was told. */
+	if (s->kind == SESSION_ENROLL)
+		log_debug("%s: session ended: %s", session_who(s), why->text);
+	else
+		log_info("%s: session ended: %s", session_who(s), why->text);
 	detach(s);
 	mux_forget(inbound_mux(in), s);
 	TAILQ_REMOVE(&g->sessions, s, next);
