@@ -119,6 +119,8 @@ struct session {
 	char *allow;			/* client: see proto/allow.h */
 	struct auth_key auth;		/* enrolling; wiped */
 	struct leash *leash;		/* NULL until it is opened */
+	unsigned tokens, unknown;	/* of its messages: leash.c */
+	uint64_t filled_at;		/* ms; of the tokens */
 	struct enrolment *enrolment;	/* the same */
 	struct session_listen *listens;
 	size_t nlistens;

@@ -26,8 +26,6 @@ struct leash {
 	struct session *session;
 	struct frames *frames;
 	bool told;			/* its first Hello has come */
-	unsigned tokens, unknown;
-	uint64_t filled_at;		/* ms */
 	uint64_t beat_at;		/* ms; 0: no heartbeat yet */
 };
 
@@ -173,7 +171,7 @@ on_other(struct leash *l, const struct leash_message *m)
 {
 	if (m->kind != LEASH_UNKNOWN)
 		break_off(l, "a message that is not for gateways");
-	else if (++l->unknown > UNKNOWN_MAX)
+	else if (++l->session->unknown > UNKNOWN_MAX)
 		break_off(l, "too many unknown messages");
 	else
 		say_text(l, LEASH_ERROR, "unknown message");
@@ -181,19 +179,20 @@ on_other(struct leash *l, const struct leash_message *m)
 
 /* --- life ------------------------------------------------------------------ */
 
+/* For all leashes that a session may have one after the other. */
 static bool
-take_token(struct leash *l)
+take_token(struct session *s)
 {
-	uint64_t now = now_ms(), fresh = (now - l->filled_at) * RATE / 1000;
+	uint64_t now = now_ms(), fresh = (now - s->filled_at) * RATE / 1000;
 
 	if (fresh > 0) {
-		l->tokens = fresh + l->tokens > BURST ? BURST :
-		    (unsigned)fresh + l->tokens;
-		l->filled_at = now;
+		s->tokens = fresh + s->tokens > BURST ? BURST :
+		    (unsigned)fresh + s->tokens;
+		s->filled_at = now;
 	}
-	if (l->tokens == 0)
+	if (s->tokens == 0)
 		return false;
-	l->tokens--;
+	s->tokens--;
 	return true;
 }
 
@@ -204,7 +203,7 @@ on_frame(void *arg, const uint8_t *p, size_t n)
 	struct leash_message *m;
 	const char *why;
 
-	if (!take_token(l)) {
+	if (!take_token(l->session)) {
 		break_off(l, "too many messages");
 		return;
 	}
@@ -250,13 +249,15 @@ leash_open(struct session *s, struct channel *ch)
 {
 	static const struct frames_events events = { on_frame, on_ended };
 	struct leash *l;
+	unsigned untold;
 
-	if (s->leash != NULL)
+	if (s->leash != NULL) {
+		if (refused(s->gateway, REFUSED_LEASH, &untold))
+			log_warn("%s: refused a second leash", s->name);
 		return false;
+	}
 	l = xcalloc(1, sizeof(*l));
 	l->session = s;
-	l->tokens = BURST;
-	l->filled_at = now_ms();
 	l->frames = frames_new(s->gateway->base, LEASH_FRAME_MAX, &events, l);
 	relay_start(frames_endpoint(l->frames), channel_endpoint(ch),
 	    on_relay_done, NULL);
