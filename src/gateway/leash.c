@@ -241,9 +241,13 @@ leash_open(struct session *s, struct channel *ch)
 {
 	static const struct frames_events events = { on_frame, on_ended };
 	struct leash *l;
+	unsigned untold;
 
-	if (s->leash != NULL)
+	if (s->leash != NULL) {
+		if (refused(s->gateway, REFUSED_LEASH, &untold))
+			log_warn("%s: refused a second leash", s->name);
 		return false;
+	}
 	l = xcalloc(1, sizeof(*l));
 	l->session = s;
 	l->frames = frames_new(s->gateway->base, LEASH_FRAME_MAX, &events, l);

@@ -53,9 +53,9 @@ struct packet_tap {
 	packet_handler *handler;
 	void *arg;
 	bool (*logins)(void *arg, const uint8_t *p, size_t len);
-	struct ssh_packet_callbacks_struct messages, newkeys, auth, answers;
+	struct ssh_packet_callbacks_struct messages, kex, auth, answers;
 	ssh_packet_callback table[LAST - FIRST + 1];
-	ssh_packet_callback newkeys_table[1], auth_table[1];
+	ssh_packet_callback kex_table[2], auth_table[1];
 
 	int fd;
 	bool ours;			/* taken over from libssh's socket */
@@ -161,7 +161,7 @@ on_message(ssh_session session, uint8_t type, ssh_buffer packet, void *arg)
 }
 
 static int
-on_newkeys(ssh_session session, uint8_t type, ssh_buffer packet, void *arg)
+on_kex(ssh_session session, uint8_t type, ssh_buffer packet, void *arg)
 {
 	struct packet_tap *tap = arg;
 
@@ -238,9 +238,9 @@ packet_tap_new(ssh_session session, packet_handler *handler, void *arg)
 	buffer_init(&tap->rest, INPUT_SIZE);
 	for (i = 0; i < sizeof(tap->table) / sizeof(tap->table[0]); i++)
 		tap->table[i] = on_message;
-	tap->newkeys_table[0] = on_newkeys;
+	tap->kex_table[0] = tap->kex_table[1] = on_kex;
 	listen_to(tap, &tap->messages, FIRST, LAST - FIRST + 1, tap->table);
-	listen_to(tap, &tap->newkeys, MSG_NEWKEYS, 1, tap->newkeys_table);
+	listen_to(tap, &tap->kex, MSG_KEXINIT, 2, tap->kex_table);
 	return tap;
 }
 

@@ -18,6 +18,7 @@ struct ssh_session_struct;
 /* Message numbers, RFC 4250 section 4.1.2. */
 enum {
 	MSG_DISCONNECT = 1,
+	MSG_KEXINIT = 20,
 	MSG_NEWKEYS = 21,
 	MSG_USERAUTH_REQUEST = 50,
 	MSG_USERAUTH_FAILURE = 51,
