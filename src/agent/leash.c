@@ -215,15 +215,6 @@ on_ended(void *arg, const char *why)
 
 /* --- its life ---------------------------------------------------------- */
 
-/* The frames tell of its end, as long as somebody wants to know. */
-static void
-on_relay_done(void *arg, uint64_t up, uint64_t down)
-{
-	(void)arg;
-	(void)up;
-	(void)down;
-}
-
 static void
 on_opened(void *arg, enum open_failure reason, const char *text)
 {
@@ -241,8 +232,9 @@ on_opened(void *arg, enum open_failure reason, const char *text)
 		return;
 	}
 	l->frames = frames_new(l->base, LEASH_FRAME_MAX, &events, l);
-	relay_start(frames_endpoint(l->frames), channel_endpoint(ch),
-	    on_relay_done, NULL);
+	/* The frames tell of its end, as long as somebody wants to know. */
+	relay_start(frames_endpoint(l->frames), channel_endpoint(ch), NULL,
+	    NULL);
 	memset(&l->hello, 0, sizeof(l->hello));
 	say_hello(l);
 	add_timer(l, 0);
