@@ -185,7 +185,8 @@ on_answer(struct enrolment *en, const struct leash_message *m)
 		;
 	else if (successor_install(en->config->identity,
 	    m->certificate.certificate, m->certificate.len, &e) == -1)
-		failed(en, e.code, "%s", e.text);
+		failed(en, e.code == EX_PROTOCOL ? EX_PROTOCOL : EX_CANTCREAT,
+		    "%s", e.text);
 	else {
 		memcpy(name, m->certificate.name, sizeof(name));
 		let_go(en);

@@ -296,6 +296,27 @@ def test_renewal_that_fails(lab):
     assert agent.status()["reconnects"] == 0
 
 
+def test_renewal_written_later(lab):
+    """What the gateway gave is kept until it can be put in its place."""
+    charon = lab.own(Charon(lab, agents={
+        "heartbeat": "500ms", "timeout": "2s",
+        "certificate_lifetime": "20s", "renew_before": "19s"}))
+    agent = charon.agent("a", key=charon.add_agent("a"))
+    public = os.path.join(lab.path("state-a"), "id_ed25519.pub")
+    os.unlink(public)
+    os.mkdir(public)
+    until("it is told", 30,
+          lambda: "the certificate cannot be renewed: " in agent.log())
+    time.sleep(2.5)
+    os.rmdir(public)
+    until("the renewal", 20,
+          lambda: "certificate renewed (serial 2)" in agent.log())
+    assert agent.log().count("cannot be renewed") == 1
+    assert charon.log().count("certificate renewed, serial") == 1
+    assert os.path.isfile(public)
+    assert agent.status()["reconnects"] == 0
+
+
 def test_stop_is_quick(lab, charon):
     """The leash is a channel that nobody waits for."""
     agent = charon.agent("a", key=charon.add_agent("a"))
