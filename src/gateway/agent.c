@@ -18,13 +18,6 @@
 
 #include "gateway.h"
 
-const char *
-agent_state(const struct agent *a)
-{
-	return a->session != NULL ? "online" : a->last_seen != 0 ? "offline" :
-	    "pending";
-}
-
 void
 agent_hello(const struct agent *a, struct leash_message *hello)
 {
@@ -33,6 +26,44 @@ agent_hello(const struct agent *a, struct leash_message *hello)
 	if (a->hello == NULL ||
 	    leash_decode(a->hello + 4, a->hello_len - 4, hello, &why) == -1)
 		hello->kind = LEASH_UNKNOWN;
+}
+
+static bool
+lists(const struct leash_message *hello, uint16_t port)
+{
+	size_t i;
+
+	for (i = 0; i < hello->hello.nports; i++)
+		if (hello->hello.ports[i].port == port)
+			return true;
+	return false;
+}
+
+/*
+ * What is shown and kept of it: its Hello, and the ports that it listens on
+ * besides, which is all that a stock ssh has.
+ */
+void
+agent_facts(const struct agent *a, struct leash_message *facts)
+{
+	size_t i, n;
+	uint16_t port;
+
+	agent_hello(a, facts);
+	if (facts->kind != LEASH_HELLO) {
+		memset(facts, 0, sizeof(*facts));
+		facts->kind = a->nports > 0 || a->hello_unsaved ?
+		    LEASH_HELLO : LEASH_UNKNOWN;
+		memcpy(facts->hello.name, a->name, sizeof(a->name));
+	}
+	for (i = 0; i < a->nports; i++) {
+		port = agent_endpoint_port(a->ports[i]);
+		n = facts->hello.nports;
+		if (lists(facts, port) || n == LEASH_PORTS_MAX)
+			continue;
+		facts->hello.ports[n].port = port;
+		facts->hello.nports++;
+	}
 }
 
 static void
@@ -61,22 +92,6 @@ find_port(const struct agent *a, uint16_t port)
 	return NULL;
 }
 
-void
-agent_expose(struct agent *a, uint16_t port)
-{
-	size_t i = a->nports;
-
-	if (find_port(a, port) != NULL || a->nports == LEASH_PORTS_MAX)
-		return;
-	a->ports = xreallocarray(a->ports, a->nports + 1, sizeof(*a->ports));
-	while (i > 0 && agent_endpoint_port(a->ports[i - 1]) > port) {
-		a->ports[i] = a->ports[i - 1];
-		i--;
-	}
-	a->ports[i] = agent_endpoint_new(a, port);
-	a->nports++;
-}
-
 static void
 remove_port(struct agent *a, uint16_t port)
 {
@@ -86,18 +101,8 @@ remove_port(struct agent *a, uint16_t port)
 		return;
 	agent_endpoint_free(*at);
 	a->nports--;
+	a->hello_unsaved = a->unsaved = true;
 	memmove(at, at + 1, (size_t)(a->ports + a->nports - at) * sizeof(*at));
-}
-
-static bool
-lists(const struct leash_message *hello, uint16_t port)
-{
-	size_t i;
-
-	for (i = 0; i < hello->hello.nports; i++)
-		if (hello->hello.ports[i].port == port)
-			return true;
-	return false;
 }
 
 static bool
@@ -109,6 +114,45 @@ listens(const struct session *s, uint16_t port)
 		if (s->listens[i].port == port)
 			return true;
 	return false;
+}
+
+/* Ports of former sessions that nobody has taken back. */
+static void
+forget_ports(struct agent *a)
+{
+	struct leash_message *hello = xcalloc(1, sizeof(*hello));
+	uint16_t port;
+	size_t i;
+
+	agent_hello(a, hello);
+	for (i = a->nports; i > 0; i--) {
+		port = agent_endpoint_port(a->ports[i - 1]);
+		if ((hello->kind != LEASH_HELLO || !lists(hello, port)) &&
+		    !listens(a->session, port))
+			remove_port(a, port);
+	}
+	free(hello);
+}
+
+bool
+agent_expose(struct agent *a, uint16_t port)
+{
+	size_t i;
+
+	if (find_port(a, port) != NULL)
+		return true;
+	if (a->nports == LEASH_PORTS_MAX)
+		forget_ports(a);
+	if (a->nports == LEASH_PORTS_MAX)
+		return false;
+	a->ports = xreallocarray(a->ports, a->nports + 1, sizeof(*a->ports));
+	for (i = a->nports; i > 0 &&
+	    agent_endpoint_port(a->ports[i - 1]) > port; i--)
+		a->ports[i] = a->ports[i - 1];
+	a->ports[i] = agent_endpoint_new(a, port);
+	a->nports++;
+	a->hello_unsaved = a->unsaved = true;
+	return true;
 }
 
 /* An agent that leaves in order says so of each port: that is no change. */
@@ -156,8 +200,6 @@ agent_set_hello(struct agent *a, const struct leash_message *hello)
 void
 agent_set_session(struct agent *a, struct session *s)
 {
-	size_t i;
-
 	if ((a->session != NULL) != (s != NULL))
 		log_info("agent %s is %s", a->name, s != NULL ? "online" :
 		    "offline");
@@ -167,8 +209,6 @@ agent_set_session(struct agent *a, struct session *s)
 	a->last_seen = time(NULL);
 	a->unsaved = a->gateway->save_soon = true;
 	agent_endpoint_online(a->docker, s != NULL);
-	for (i = 0; i < a->nports; i++)
-		agent_endpoint_online(a->ports[i], s != NULL);
 }
 
 /* --- life ------------------------------------------------------------- */
@@ -215,11 +255,14 @@ agent_new(struct gateway *g, const struct peer *p)
 	make_directory(a);
 	a->docker = agent_endpoint_new(a, 0);
 	if (p->hello.kind == LEASH_HELLO) {
-		keep_hello(a, &p->hello);
-		a->hello_unsaved = a->unsaved = false;
-		set_policy(a, &p->hello);
+		/* Without a version it is only what agent_facts() made. */
+		if (p->hello.hello.version[0] != '\0') {
+			keep_hello(a, &p->hello);
+			set_policy(a, &p->hello);
+		}
 		for (i = 0; i < p->hello.hello.nports; i++)
 			agent_expose(a, p->hello.hello.ports[i].port);
+		a->hello_unsaved = a->unsaved = false;
 	}
 	return a;
 }

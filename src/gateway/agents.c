@@ -179,8 +179,10 @@ agents_update(struct agents *set, struct error *e)
 	set->updates++;
 	rc = registry_changes(set->gateway->registry, &set->seq, on_change,
 	    set, e);
-	if (rc == 1)
+	if (rc == 1) {
 		sweep(set);
+		sessions_prune(set->gateway);
+	}
 	return rc == -1 ? -1 : 0;
 }
 
@@ -235,7 +237,7 @@ save(void *arg, struct agent *a)
 	p.memory_total = a->memory_total;
 	p.hello.kind = LEASH_UNKNOWN;
 	if (a->hello_unsaved)
-		agent_hello(a, &p.hello);
+		agent_facts(a, &p.hello);
 	s->rc = registry_seen(s->registry, &p, s->e);
 }
 

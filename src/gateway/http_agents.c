@@ -47,7 +47,7 @@ fill(const struct agent *a, struct peer *p)
 	p->load = a->load;
 	p->memory_used = a->memory_used;
 	p->memory_total = a->memory_total;
-	agent_hello(a, &p->hello);
+	agent_facts(a, &p->hello);
 	if (p->hello.kind != LEASH_HELLO && a->nports > 0) {
 		memset(&p->hello, 0, sizeof(p->hello));
 		p->hello.kind = LEASH_HELLO;

@@ -27,8 +27,6 @@ struct leash {
 	struct session *session;
 	struct frames *frames;
 	bool told;			/* its first Hello has come */
-	unsigned tokens, unknown;
-	uint64_t filled_at;		/* ms */
 	uint64_t beat_at;		/* ms; 0: no heartbeat yet */
 };
 
@@ -145,8 +143,9 @@ on_renew(struct leash *l, const struct leash_message *m)
 	answer->kind = LEASH_RENEWED;
 	if (s->serial == 0 || too_early(s))
 		error_set(&e, EX_DATAERR, "not yet due");
-	else if (registry_renew(g->registry, s->id, m->renew.key,
-	    g->certificate_lifetime, &c, &e) == 0) {
+	else if (registry_renew(g->registry, s->id, s->newest,
+	    m->renew.key, g->certificate_lifetime, &c, &e) == 0) {
+		s->newest = c.serial;
 		answer->certificate.len = certificate_write(&c, g->ca->secret,
 		    answer->certificate.certificate);
 		g->renewals++;
@@ -167,7 +166,7 @@ on_other(struct leash *l, const struct leash_message *m)
 {
 	if (m->kind != LEASH_UNKNOWN)
 		break_off(l, "a message that is not for gateways");
-	else if (++l->unknown > UNKNOWN_MAX)
+	else if (++l->session->unknown > UNKNOWN_MAX)
 		break_off(l, "too many unknown messages");
 	else
 		say_text(l, LEASH_ERROR, "unknown message");
@@ -175,19 +174,25 @@ on_other(struct leash *l, const struct leash_message *m)
 
 /* --- life ------------------------------------------------------------------ */
 
+/* The session's, so that another leash brings no more. */
 static bool
-take_token(struct leash *l)
+take_token(struct session *s)
 {
-	uint64_t now = clock_ms(), fresh = (now - l->filled_at) * RATE / 1000;
+	uint64_t now = clock_ms(), fresh;
 
-	if (fresh > 0) {
-		l->tokens = fresh + l->tokens > BURST ? BURST :
-		    (unsigned)fresh + l->tokens;
-		l->filled_at = now;
+	if (s->filled_at == 0) {
+		s->filled_at = now;
+		s->tokens = BURST;
 	}
-	if (l->tokens == 0)
+	fresh = (now - s->filled_at) * RATE / 1000;
+	if (fresh > 0) {
+		s->tokens = fresh + s->tokens > BURST ? BURST :
+		    (unsigned)fresh + s->tokens;
+		s->filled_at = now;
+	}
+	if (s->tokens == 0)
 		return false;
-	l->tokens--;
+	s->tokens--;
 	return true;
 }
 
@@ -198,7 +203,7 @@ on_frame(void *arg, const uint8_t *p, size_t n)
 	struct leash_message *m;
 	const char *why;
 
-	if (!take_token(l)) {
+	if (!take_token(l->session)) {
 		break_off(l, "too many messages");
 		return;
 	}
@@ -231,29 +236,23 @@ on_ended(void *arg, const char *why)
 	s->leash = NULL;
 }
 
-static void
-on_relay_done(void *arg, uint64_t in, uint64_t out)
-{
-	(void)arg;
-	(void)in;
-	(void)out;
-}
-
 bool
 leash_open(struct session *s, struct channel *ch)
 {
 	static const struct frames_events events = { on_frame, on_ended };
 	struct leash *l;
+	unsigned untold;
 
-	if (s->leash != NULL)
+	if (s->leash != NULL) {
+		if (refused(s->gateway, REFUSED_LEASH, &untold))
+			log_warn("%s: refused a second leash", s->name);
 		return false;
+	}
 	l = xcalloc(1, sizeof(*l));
 	l->session = s;
-	l->tokens = BURST;
-	l->filled_at = clock_ms();
 	l->frames = frames_new(s->gateway->base, LEASH_FRAME_MAX, &events, l);
 	relay_start(frames_endpoint(l->frames), channel_endpoint(ch),
-	    on_relay_done, NULL);
+	    NULL, NULL);
 	s->leash = l;
 	return true;
 }
@@ -261,7 +260,6 @@ leash_open(struct session *s, struct channel *ch)
 void
 leash_free(struct leash *l)
 {
-	frames_finish(l->frames);
 	frames_free(l->frames);
 	free(l);
 }

@@ -14,7 +14,8 @@
 
 #include "inbound_private.h"
 
-#define YOUNG_MS 1000		/* a login over a long link takes so long */
+#define YOUNG_MS 100		/* for the next step, over a long link */
+#define LOGIN_MS 2000		/* for all of them */
 
 /*
  * Modern algorithms only, as session.c's: Ed25519, X25519, authenticated
@@ -111,23 +112,32 @@ acceptor_free(struct acceptor *a)
 }
 
 /*
- * The oldest that has not said a word makes room, else the oldest of all: who
- * only holds connections open gains nothing, whoever logs in is let finish.
+ * The oldest of those that have come least far makes room, and who takes his
+ * time has come nowhere: whoever only holds connections open gains nothing,
+ * whoever logs in is let finish.
  */
-static void
-make_room(struct acceptor *a)
+static struct inbound *
+least(const struct acceptor *a)
 {
-	struct inbound *in;
+	struct inbound *in, *found = NULL;
+	uint64_t now = clock_ms();
+	unsigned far, least = 0;
 
-	if (a->counters.unauthenticated < a->config.unauthenticated_max)
-		return;
-	TAILQ_FOREACH(in, &a->waiting, next)
-		if (!inbound_speaks(in))
-			break;
-	if (in == NULL)
-		in = TAILQ_FIRST(&a->waiting);
-	a->counters.dropped++;
-	inbound_drop(in, "others need its place");
+	TAILQ_FOREACH(in, &a->waiting, next) {
+		far = now - in->accepted_at > LOGIN_MS ? 0 :
+		    inbound_progress(in);
+		if (found == NULL || far < least) {
+			found = in;
+			least = far;
+		}
+	}
+	return found;
+}
+
+static bool
+is_full(const struct acceptor *a)
+{
+	return a->counters.unauthenticated >= a->config.unauthenticated_max;
 }
 
 bool
@@ -135,13 +145,11 @@ acceptor_is_busy(const struct acceptor *a)
 {
 	const struct inbound *in;
 
-	if (a->counters.unauthenticated < a->config.unauthenticated_max)
+	if (!is_full(a))
 		return false;
-	TAILQ_FOREACH(in, &a->waiting, next)
-		if (!inbound_speaks(in) ||
-		    clock_ms() - in->accepted_at > YOUNG_MS)
-			return false;
-	return true;
+	in = least(a);
+	return inbound_progress(in) > 0 &&
+	    clock_ms() - in->accepted_at <= YOUNG_MS;
 }
 
 void
@@ -149,7 +157,10 @@ acceptor_take(void *arg, int fd)
 {
 	struct acceptor *a = arg;
 
-	make_room(a);
+	if (is_full(a)) {
+		a->counters.dropped++;
+		inbound_drop(least(a), "others need its place");
+	}
 	a->counters.accepted++;
 	inbound_new(a, fd);
 }

@@ -64,10 +64,12 @@ inbound_end(struct inbound *in, const char *why)
 	inbound_fail(in, why, "%s", why);
 }
 
-bool
-inbound_speaks(const struct inbound *in)
+unsigned
+inbound_progress(const struct inbound *in)
 {
-	return in->step != INBOUND_HANDSHAKE ||
+	if (in->step != INBOUND_HANDSHAKE)
+		return 3;
+	return mux_negotiates(in->mux) ? 2 :
 	    ssh_get_clientbanner(in->ssh) != NULL;
 }
 

@@ -60,8 +60,11 @@ void inbound_free(struct inbound *in);
 void inbound_drop(struct inbound *in, const char *why);
 /* Calls the timer soon. */
 void inbound_soon(struct inbound *in);
-/* It has sent its identification, at least. */
-bool inbound_speaks(const struct inbound *in);
+/*
+ * How far it has come: 0, it has not said a word; 1, its identification; 2,
+ * what it offers for the key exchange; 3, keys were exchanged.
+ */
+unsigned inbound_progress(const struct inbound *in);
 
 /* login.c */
 void login_init(struct inbound *in);

@@ -38,9 +38,12 @@ on_packet(void *arg, uint8_t type, const uint8_t *p, size_t len)
 		return;
 	wire_init(&w, p, len);
 	switch (type) {
+	case MSG_KEXINIT:
+		m->negotiates = true;
+		return;
 	case MSG_NEWKEYS:
 		m->rekeying = false;
-		m->held_back = 0;
+		m->kept_bytes = 0;
 		return;
 	case MSG_GLOBAL_REQUEST:
 		mux_global_request(m, &w);
@@ -169,6 +172,12 @@ mux_logins(struct mux *m, bool (*filter)(void *arg, const uint8_t *p,
 {
 	m->logins = filter;
 	packet_tap_logins(m->tap, on_login);
+}
+
+bool
+mux_negotiates(const struct mux *m)
+{
+	return m->negotiates;
 }
 
 bool

@@ -48,6 +48,7 @@ struct event;
 #define BACKLOG_HIGH (128 * 1024)
 /* More than this unsent (answers nobody reads): input waits, too. */
 #define BACKLOG_FLOOD (2 * 1024 * 1024)
+#define QUEUED_COST 128		/* of a packet that libssh queues, about */
 
 enum channel_state {
 	CHANNEL_OPENING,	/* we asked, no answer yet */
@@ -121,8 +122,9 @@ struct mux {
 	void *arg;
 	struct event *turn;		/* runs what was put off, soon */
 	bool broken;			/* nothing is sent or heard any more */
+	bool negotiates;		/* the peer has sent its KEXINIT */
 	bool rekeying;			/* libssh queues what we send: */
-	size_t held_back;		/* so many bytes since it began */
+	size_t kept_bytes;		/* so many bytes since it began */
 
 	struct channel **channels;	/* by our number */
 	uint32_t *free_ids;
@@ -154,11 +156,12 @@ void mux_soon(struct mux *m);
 
 /*
  * mux.c, for inbound.c: a server's filter in front of libssh's login, with the
- * arg of mux_new() (see packet_tap_logins()); the answer to what does not pass;
- * and the end of a session with a reason.
+ * arg of mux_new() (see packet_tap_logins()); how far
+ * it has come; the answer to what does not pass; and the end of a session with a reason.
  */
 void mux_logins(struct mux *m, bool (*filter)(void *arg, const uint8_t *p,
     size_t len));
+bool mux_negotiates(const struct mux *m);
 bool mux_login_failed(struct mux *m, const char *methods);
 void mux_goodbye(struct mux *m, uint32_t reason, const char *text);
 

@@ -48,8 +48,8 @@ mux_send(struct mux *m, const struct iovec *iov, int n)
 	m->rekeying = true;
 	/* Streams wait meanwhile; what is sent is answers. */
 	for (i = 0; i < n; i++)
-		m->held_back += iov[i].iov_len;
-	if (m->held_back < BACKLOG_FLOOD)
+		m->kept_bytes += iov[i].iov_len + QUEUED_COST;
+	if (m->kept_bytes < BACKLOG_FLOOD)
 		return 0;
 	mux_violation(m, "requests without end during a key exchange");
 	return -1;

@@ -27,6 +27,7 @@
 
 #include "packet.h"
 
+#define HAND_OVER_TURNS 64	/* of 4 KiB each */
 #define FIRST MSG_GLOBAL_REQUEST
 #define LAST MSG_CHANNEL_FAILURE
 
@@ -52,12 +53,13 @@ struct packet_tap {
 	packet_handler *handler;
 	void *arg;
 	bool (*logins)(void *arg, const uint8_t *p, size_t len);
-	struct ssh_packet_callbacks_struct messages, newkeys, auth;
+	struct ssh_packet_callbacks_struct messages, kex, auth, answers;
 	ssh_packet_callback table[LAST - FIRST + 1];
-	ssh_packet_callback newkeys_table[1], auth_table[1];
+	ssh_packet_callback kex_table[2], auth_table[1];
 
 	int fd;
 	bool ours;			/* taken over from libssh's socket */
+	unsigned turns;			/* in which that could not be */
 	bool wrote;			/* libssh gave us bytes to send */
 	struct buffer rest;		/* of a packet that is not complete */
 	/*
@@ -159,7 +161,7 @@ on_message(ssh_session session, uint8_t type, ssh_buffer packet, void *arg)
 }
 
 static int
-on_newkeys(ssh_session session, uint8_t type, ssh_buffer packet, void *arg)
+on_kex(ssh_session session, uint8_t type, ssh_buffer packet, void *arg)
 {
 	struct packet_tap *tap = arg;
 
@@ -181,6 +183,19 @@ on_login(ssh_session session, uint8_t type, ssh_buffer packet, void *arg)
 	    ssh_buffer_get_len(packet)) ? SSH_PACKET_NOT_USED : SSH_PACKET_USED;
 }
 
+/* An answer to a question of a method that is not served: a bad login. */
+static int
+on_login_answer(ssh_session session, uint8_t type, ssh_buffer packet, void *arg)
+{
+	struct packet_tap *tap = arg;
+
+	(void)session;
+	(void)type;
+	(void)packet;
+	tap->logins(tap->arg, (const uint8_t *)"", 0);
+	return SSH_PACKET_USED;
+}
+
 static void
 listen_to(struct packet_tap *tap, ssh_packet_callbacks messages, uint8_t first,
     uint8_t n, ssh_packet_callback *table)
@@ -196,9 +211,18 @@ void
 packet_tap_logins(struct packet_tap *tap, bool (*filter)(void *arg,
     const uint8_t *p, size_t len))
 {
+	/* GSSAPI's reach to 66, RFC 4462. */
+	static ssh_packet_callback answers[] = {
+		on_login_answer, on_login_answer, on_login_answer,
+		on_login_answer, on_login_answer, on_login_answer,
+		on_login_answer
+	};
+
 	tap->logins = filter;
 	tap->auth_table[0] = on_login;
 	listen_to(tap, &tap->auth, MSG_USERAUTH_REQUEST, 1, tap->auth_table);
+	listen_to(tap, &tap->answers, MSG_USERAUTH_METHOD,
+	    sizeof(answers) / sizeof(answers[0]), answers);
 }
 
 struct packet_tap *
@@ -214,9 +238,9 @@ packet_tap_new(ssh_session session, packet_handler *handler, void *arg)
 	buffer_init(&tap->rest, INPUT_SIZE);
 	for (i = 0; i < sizeof(tap->table) / sizeof(tap->table[0]); i++)
 		tap->table[i] = on_message;
-	tap->newkeys_table[0] = on_newkeys;
+	tap->kex_table[0] = tap->kex_table[1] = on_kex;
 	listen_to(tap, &tap->messages, FIRST, LAST - FIRST + 1, tap->table);
-	listen_to(tap, &tap->newkeys, MSG_NEWKEYS, 1, tap->newkeys_table);
+	listen_to(tap, &tap->kex, MSG_KEXINIT, 2, tap->kex_table);
 	return tap;
 }
 
@@ -256,7 +280,8 @@ packet_take_over(struct packet_tap *tap, int fd)
 /*
  * libssh's socket may still hold a part of a packet, or bytes to send: it
  * goes on until it is empty-handed, and then gives up both ways at once, for
- * while it sends it also reads.  Returns -1 when the session is over.
+ * while it sends it also reads.  Whoever logs in waits for answers, and so
+ * leaves it empty-handed soon.  Returns -1 when the session is over.
  */
 static int
 hand_over(struct packet_tap *tap)
@@ -273,7 +298,11 @@ hand_over(struct packet_tap *tap)
 		return -1;
 	status = ssh_get_status(tap->session);
 	tap->ours = (status & (SSH_READ_PENDING | SSH_WRITE_PENDING)) == 0;
-	return 0;
+	/* Until then nobody counts what libssh keeps for the peer. */
+	if (tap->ours || ++tap->turns < HAND_OVER_TURNS)
+		return 0;
+	errno = EPROTO;
+	return -1;
 }
 
 /* Feeds n bytes to libssh; the incomplete end is kept.  -1: it is over. */

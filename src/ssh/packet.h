@@ -18,9 +18,11 @@ struct ssh_session_struct;
 /* Message numbers, RFC 4250 section 4.1.2. */
 enum {
 	MSG_DISCONNECT = 1,
+	MSG_KEXINIT = 20,
 	MSG_NEWKEYS = 21,
 	MSG_USERAUTH_REQUEST = 50,
 	MSG_USERAUTH_FAILURE = 51,
+	MSG_USERAUTH_METHOD = 60,	/* and more: each method's own */
 	MSG_GLOBAL_REQUEST = 80,
 	MSG_REQUEST_SUCCESS = 81,
 	MSG_REQUEST_FAILURE = 82,
@@ -52,6 +54,7 @@ struct packet_tap *packet_tap_new(struct ssh_session_struct *session,
 /*
  * A server's: is shown each SSH_MSG_USERAUTH_REQUEST (RFC 4252 section 5,
  * without the type byte) before libssh is, and says whether it may pass.
+ * Messages of methods that are not served are shown to it empty.
  */
 void packet_tap_logins(struct packet_tap *tap, bool (*filter)(void *arg,
     const uint8_t *p, size_t len));

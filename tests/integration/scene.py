@@ -97,6 +97,7 @@ class Scene:
         witness.start()
         try:
             yield witness
+            time.sleep(0.2)	# what is quickly done may have effects
         finally:
             witness.over.set()
             witness.join(30)

@@ -289,6 +289,12 @@ def test_remote_forward(lab, charon):
             payload(port, 9000)
         assert fetched("--unix-socket", charon.socket("rome", port),
                        f"http://rome/{port}/900") == payload(port, 900)
+    # They are shown like those of an orthrus, and stay while charon does not.
+    wanted = sorted([*ports.values(), first, second])
+    until("its ports are listed", 5, lambda: sorted(
+        p["port"] for p in charon.agents()["rome"]["ports"]) == wanted)
+    charon.kill()
+    charon.start()
     agent.stop()
     charon.wait_status("rome", "offline")
     code, out, err = curl("--unix-socket", charon.socket("rome", first), "-w",

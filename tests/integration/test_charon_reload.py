@@ -49,7 +49,7 @@ def test_bad_file_changes_nothing(lab, charon):
     assert f"{charon.config}:" in charon.log()
     reload(charon, "not reloaded", agents={"heartbeat": "5s"},
            ssh={"listen": "127.0.0.1:1"})
-    assert "with a restart" in charon.log()
+    assert "[ssh] listen changes with a restart" in charon.log()
     assert agent.status()["reconnects"] == 0
     assert charon.status("a1") == "online"
 

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <event2/event.h>
 
@@ -370,6 +371,135 @@ test_nonsense(void **state)
 	assert_int_equal(agent_leash_renew(leash, key), -1);
 }
 
+/* --- too much ---------------------------------------------------------- */
+
+static char log_file[] = "/tmp/orthrus-leash-XXXXXX";
+static int log_saved;
+
+static void
+watch_log(void)
+{
+	int fd;
+
+	strcpy(log_file + sizeof(log_file) - 7, "XXXXXX");
+	assert_int_not_equal(fd = mkstemp(log_file), -1);
+	log_saved = dup(STDERR_FILENO);
+	dup2(fd, STDERR_FILENO);
+	close(fd);
+}
+
+/* Gives standard error back; how many lines of it have the text. */
+static size_t
+logged(const char *text)
+{
+	char line[1024];
+	size_t n = 0;
+	FILE *f;
+
+	dup2(log_saved, STDERR_FILENO);
+	close(log_saved);
+	assert_non_null(f = fopen(log_file, "r"));
+	while (fgets(line, sizeof(line), f) != NULL)
+		n += strstr(line, text) != NULL;
+	fclose(f);
+	unlink(log_file);
+	return n;
+}
+
+/* Beyond the burst it is let go, told once, and not asked for soon. */
+static void
+test_flood(void **state)
+{
+	struct leash_message m;
+	size_t i;
+
+	(void)state;
+	answer(OPEN_OK);
+	run_ms(50);
+	memset(&m, 0, sizeof(m));
+	m.kind = LEASH_UPDATE;
+	for (i = 1; i <= 39; i++) {
+		m.update.renew_before = i;
+		say(&m);
+	}
+	run_ms(50);
+	assert_int_equal(nmissing, 0);
+	assert_int_equal(nheld, 39);
+	for (i = 40; i <= 150; i++) {
+		m.update.renew_before = i;
+		say(&m);
+	}
+	run_ms(100);
+	assert_int_equal(nmissing, 1);
+	assert_string_equal(missing, "the gateway sends more than a leash is "
+	    "for");
+	assert_in_range(nheld, 40, 50);
+	assert_true(gateway_ended);
+	run_ms(300);
+	assert_int_equal(attempts, 1);
+}
+
+/* What is slow enough goes on for ever. */
+static void
+test_no_flood(void **state)
+{
+	struct leash_message m;
+	size_t i;
+
+	(void)state;
+	answer(OPEN_OK);
+	run_ms(50);
+	memset(&m, 0, sizeof(m));
+	m.kind = LEASH_UPDATE;
+	for (i = 1; i <= 45; i++) {
+		m.update.renew_before = i;
+		say(&m);
+		if (i >= 35)
+			run_ms(130);
+	}
+	assert_int_equal(nmissing, 0);
+	assert_int_equal(nheld, 45);
+}
+
+static void
+test_welcomed_once(void **state)
+{
+	size_t i;
+
+	(void)state;
+	watch_log();
+	answer(OPEN_OK);
+	for (i = 0; i < 20; i++)
+		welcome(1000);
+	run_ms(100);
+	assert_int_equal(logged("on the leash of charon"), 1);
+	assert_int_equal(nheld, 1);
+	assert_int_equal(nmissing, 0);
+}
+
+static void
+test_errors(void **state)
+{
+	struct leash_message m;
+	size_t i;
+
+	(void)state;
+	watch_log();
+	answer(OPEN_OK);
+	run_ms(50);
+	memset(&m, 0, sizeof(m));
+	m.kind = LEASH_ERROR;
+	for (i = 0; i < 30; i++) {
+		strcpy(m.error.reason, i % 2 == 0 ? "this" : "that");
+		say(&m);
+	}
+	run_ms(100);
+	assert_int_equal(logged("the gateway reports an error"), 1);
+	assert_int_equal(nmissing, 0);
+}
+
+/* --- its end ----------------------------------------------------------- */
+
 static void
 test_refused(void **state)
 {
@@ -416,6 +546,10 @@ main(void)
 		TEST(test_renew),
 		TEST(test_drain),
 		TEST(test_nonsense),
+		TEST(test_flood),
+		TEST(test_no_flood),
+		TEST(test_welcomed_once),
+		TEST(test_errors),
 		TEST(test_refused),
 		TEST(test_ended_by_gateway),
 		TEST(test_freed_while_opening),
