@@ -37,9 +37,9 @@
 static struct {
 	char *config;		/* charon.ini */
 	char *folder;		/* for keys */
-	size_t first, n, registered, at_once;
+	size_t n, registered, at_once;
 	double seconds;		/* 0: until standard input ends */
-	bool exposes;
+	bool exposes, waits;
 } options = { .at_once = AT_ONCE, .exposes = true };
 
 static double began;
@@ -96,8 +96,7 @@ enlist(struct fleet *f, struct state *state, const struct ca *ca,
 	size_t i;
 
 	for (i = 0; i < options.registered; i++) {
-		snprintf(name, sizeof(name), "agent-%05zu",
-		    options.first + i);
+		snprintf(name, sizeof(name), "agent-%05zu", i);
 		if (registry_add(state->registry, PEER_AGENT, name, NULL, NULL,
 		    &auth, &e) == -1)
 			die(&e);
@@ -227,11 +226,10 @@ usage(void)
 {
 	fputs("usage: agents -c CHARON.INI -d FOLDER [-n AGENTS] "
 	    "[-m REGISTERED]\n"
-	    "              [-f FIRST-NUMBER] [-k LOGINS-AT-ONCE] [-s SECONDS] "
-	    "[-D]\n"
-	    "Registers and connects that many; -D: they share Docker and no "
-	    "port.\nEnds that many seconds after the last is online, or with "
-	    "standard input.\n", stderr);
+	    "              [-k LOGINS-AT-ONCE] [-s SECONDS] [-D] [-w]\n"
+	    "Registers and, with -w when it is sent a byte, connects that "
+	    "many.\n-D: they share Docker and no port.  Ends that many seconds "
+	    "after the\nlast is online, or with standard input.\n", stderr);
 	exit(EX_USAGE);
 }
 
@@ -240,7 +238,7 @@ parse(int argc, char **argv)
 {
 	int ch;
 
-	while ((ch = getopt(argc, argv, "Dc:d:f:k:m:n:s:")) != -1) {
+	while ((ch = getopt(argc, argv, "Dc:d:k:m:n:s:w")) != -1) {
 		switch (ch) {
 		case 'D':
 			options.exposes = false;
@@ -250,9 +248,6 @@ parse(int argc, char **argv)
 			break;
 		case 'd':
 			options.folder = optarg;
-			break;
-		case 'f':
-			options.first = strtoul(optarg, NULL, 10);
 			break;
 		case 'k':
 			options.at_once = strtoul(optarg, NULL, 10);
@@ -265,6 +260,9 @@ parse(int argc, char **argv)
 			break;
 		case 's':
 			options.seconds = atof(optarg);
+			break;
+		case 'w':
+			options.waits = true;
 			break;
 		default:
 			usage();
@@ -281,8 +279,9 @@ int
 main(int argc, char **argv)
 {
 	struct rlimit files;
-	struct fleet f = { .base = NULL };
+	struct fleet f = { .n = 0 };
 	size_t i;
+	char c;
 
 	parse(argc, argv);
 	signal(SIGPIPE, SIG_IGN);
@@ -302,7 +301,7 @@ main(int argc, char **argv)
 	printf("{\"registered\": %zu, \"register_s\": %.3f}\n",
 	    options.registered, now() - began);
 	fflush(stdout);
-	if (f.n > 0) {
+	if (f.n > 0 && (!options.waits || read(STDIN_FILENO, &c, 1) == 1)) {
 		f.base = event_base_new();
 		f.dialer = dialer_new(f.base);
 		connect_all(&f);

@@ -200,12 +200,13 @@ static void
 on_incoming(void *arg, struct channel *ch, const struct address *listen)
 {
 	struct one *o = arg;
+	struct endpoint *ep = canned_endpoint_new(xstrdup(ANSWER));
 
 	(void)listen;
 	o->fleet->answered++;
 	channel_accept(ch);
-	relay_start(canned_endpoint_new(xstrdup(ANSWER)), channel_endpoint(ch),
-	    on_relay_done, NULL);
+	relay_start(ep, channel_endpoint(ch), on_relay_done, NULL);
+	relay_readable(ep);
 }
 
 static void

@@ -1,6 +1,6 @@
-# The load generators of bench/run and bench/muzzle, the link, the stand-in for
-# an engine.  "make check" compiles them with all warnings; "make bench" and
-# "make bench-muzzle" measure this build.
+# The load generators of bench/run, bench/muzzle and bench/gateway, the link, the
+# stand-in for an engine.  "make check" compiles them with all warnings; "make
+# bench", "make bench-muzzle" and "make bench-gateway" measure this build.
 
 check_PROGRAMS += bench/load bench/delay bench/muzzle_load bench/muzzle_engine
 bench_load_SOURCES = bench/load.c bench/load.h bench/load_connects.c \
@@ -20,14 +20,18 @@ check_PROGRAMS += bench/agents
 endif
 bench_agents_SOURCES = bench/agents.c bench/agents.h bench/agents_one.c
 
-.PHONY: bench bench-muzzle
-bench: orthrus
+.PHONY: bench bench-gateway bench-muzzle
+bench: all
 	$(srcdir)/bench/run --orthrus ./orthrus $(BENCHFLAGS)
-bench-muzzle: orthrus
+bench-muzzle: all
 	$(srcdir)/bench/muzzle --orthrus ./orthrus $(BENCHFLAGS)
+bench-gateway: all bench/agents
+	$(srcdir)/bench/gateway --build . $(BENCHFLAGS)
 
-EXTRA_DIST += bench/README.md bench/contenders.py bench/muzzle \
+EXTRA_DIST += bench/README.md bench/contenders.py bench/gateway \
+	bench/gateway_parts.py bench/muzzle \
 	bench/muzzle-haproxy.cfg bench/muzzle-inspect.json \
 	bench/muzzle_parts.py bench/peer.py bench/plot \
-	bench/report.py bench/rows.py bench/run bench/tools.py \
+	bench/report.py bench/rows.py bench/run bench/server_rows.py \
+	bench/servers.py bench/tools.py \
 	bench/peers/ssh2.js

@@ -6,13 +6,14 @@ import statistics
 class Measure:
     """One line of the table: values of every program, and what is aimed at.
 
-    aim is (what, limit): "ratio>=" and "ratio<=" compare orthrus with the
-    other, "value<=" looks at orthrus alone.
+    aim is (what, limit): "ratio>=" and "ratio<=" compare ours (orthrus) with
+    the other, "value<=" looks at ours alone.
     """
 
-    def __init__(self, row, label, unit, aim=None, other="ssh"):
+    def __init__(self, row, label, unit, aim=None, other="ssh",
+                 ours="orthrus"):
         self.row, self.label, self.unit, self.aim = row, label, unit, aim
-        self.other = other
+        self.ours, self.other = ours, other
         self.values = {}
         self.reasons = {}
 
@@ -27,12 +28,12 @@ class Measure:
         return statistics.median(values) if values else None
 
     def ratio(self):
-        ours, theirs = self.median("orthrus"), self.median(self.other)
+        ours, theirs = self.median(self.ours), self.median(self.other)
         return ours / theirs if ours is not None and theirs else None
 
     def spread(self):
         """The lowest and the highest ratio of one round."""
-        pairs = [a / b for a, b in zip(self.values.get("orthrus", []),
+        pairs = [a / b for a, b in zip(self.values.get(self.ours, []),
                                        self.values.get(self.other, [])) if b]
         return (min(pairs), max(pairs)) if len(pairs) > 1 else None
 
@@ -41,7 +42,7 @@ class Measure:
             return None
         what, limit = self.aim
         value = self.ratio() if what.startswith("ratio") \
-            else self.median("orthrus")
+            else self.median(self.ours)
         if value is None:
             return None
         return value >= limit if what.endswith(">=") else value <= limit
@@ -56,16 +57,17 @@ class Measure:
 
 
 class Report:
-    """What was measured; other is what orthrus is compared with."""
+    """What was measured; other is what ours is compared with."""
 
-    def __init__(self, other="ssh"):
-        self.other = other
+    def __init__(self, other="ssh", ours="orthrus"):
+        self.ours, self.other = ours, other
         self.measures = {}
 
     def measure(self, row, label, unit, aim=None):
         key = (row, label, unit)
         if key not in self.measures:
-            self.measures[key] = Measure(row, label, unit, aim, self.other)
+            self.measures[key] = Measure(row, label, unit, aim, self.other,
+                                          self.ours)
         return self.measures[key]
 
     def of_row(self, row):
@@ -98,7 +100,7 @@ def cells(measure, programs):
     met = {True: "met", False: "NOT MET", None: ""}[measure.met()]
     ratio = measure.ratio()
     return [measure.row, measure.label, measure.unit,
-            number(measure.median("orthrus")),
+            number(measure.median(measure.ours)),
             number(measure.median(measure.other)),
             f"{number(ratio)}x" if ratio is not None else "-",
             "-".join(map(number, spread)) if spread else "",
@@ -108,9 +110,9 @@ def cells(measure, programs):
 
 def table(measures, programs=()):
     """Lines of text; the further programs have a column each."""
-    other = measures[0].other if measures else "ssh"
-    head = ["row", "measure", "unit", "orthrus", other, "ratio", "spread",
-            "aim", "", *programs]
+    pair = (measures[0].ours, measures[0].other) if measures else ("", "")
+    head = ["row", "measure", "unit", *pair, "ratio", "spread", "aim", "",
+            *programs]
     rows = [head] + [list(map(str, cells(m, programs))) for m in measures]
     widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
     lines = []

@@ -5,7 +5,7 @@ import signal
 import time
 
 from contenders import Autossh, Orthrus
-from tools import CHACHA, GCM, NotMeasured, brief
+from tools import CHACHA, GCM, NotMeasured, brief, cpu_of, pss_of
 
 # Up is towards the server.  The load generator always connects to where the
 # tunnel listens, which for -R is the server: its "up" is our "down".
@@ -22,7 +22,7 @@ class Row:
     def __init__(self, bench, number):
         self.bench, self.number = bench, number
         self.plan = bench.plan(number)
-        self.tools, self.report = bench.tools, bench.report
+        self.tools, self.report = bench.tools, bench.report(number)
 
     def measure(self, label, unit, aim=None):
         return self.report.measure(self.number, label, unit, aim)
@@ -194,27 +194,12 @@ def row7(row):
                            (memory, cpu))
         row.bench.say(f"row 7: {row.plan.seconds:.0f} idle seconds")
         time.sleep(2)
-        before = {name: cpu_of(t) for name, t in tunnels.items()}
+        before = {name: cpu_of(t.pids()) for name, t in tunnels.items()}
         time.sleep(row.plan.seconds)
         for name, tunnel in tunnels.items():
             with row.guard(name, memory, cpu):
-                cpu.add(name, cpu_of(tunnel) - before[name])
-                memory.add(name, pss_of(tunnel))
-
-
-def cpu_of(tunnel):
-    """CPU seconds of all threads, by the clock of each process: this number
-    is what clock_getcpuclockid(3) gives."""
-    return sum(time.clock_gettime((~pid << 3) | 2) for pid in tunnel.pids())
-
-
-def pss_of(tunnel):
-    total = 0
-    for pid in tunnel.pids():
-        for line in open(f"/proc/{pid}/smaps_rollup"):
-            if line.startswith("Pss:"):
-                total += int(line.split()[1])
-    return total
+                cpu.add(name, cpu_of(tunnel.pids()) - before[name])
+                memory.add(name, pss_of(tunnel.pids()))
 
 
 def row8(row):

@@ -1,6 +1,6 @@
-"""What bench/run and bench/muzzle measure with: the load generators, the
-delaying link, the laboratory of the integration tests, and the numbers of
-this machine."""
+"""What bench/run, bench/muzzle and bench/gateway measure with: the load
+generators, the delaying link, the laboratory of the integration tests, and
+the numbers of this machine."""
 
 import ctypes
 import json
@@ -11,6 +11,7 @@ import resource
 import signal
 import subprocess
 import sys
+import time
 
 SOURCE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(SOURCE.parent / "tests/integration"))
@@ -45,12 +46,16 @@ def prepare():
         signal.signal(sig, lambda *_: sys.exit(1))
 
 
-def built():
-    """An orthrus of this tree as a user would build it."""
+def built(*more):
+    """An orthrus of this tree as a user would build it, and more of what
+    its makefile knows."""
     folder = SOURCE.parent / "build/bench"
     print(f"building in {folder}", file=sys.stderr)
     subprocess.run([SOURCE.parent / "contrib/build.sh", folder,
                     "CFLAGS=-O2"], check=True)
+    if more:
+        subprocess.run(["make", "-s", "-C", folder, *more], check=True,
+                       stdout=subprocess.DEVNULL)
     return folder / "orthrus"
 
 
@@ -134,6 +139,22 @@ class Process:
             except subprocess.TimeoutExpired:
                 self.process.kill()
         self.process.wait()
+
+
+def cpu_of(pids):
+    """CPU seconds of all threads, by the clock of each process: this number
+    is what clock_getcpuclockid(3) gives."""
+    return sum(time.clock_gettime((~pid << 3) | 2) for pid in pids)
+
+
+def pss_of(pids):
+    """Proportional set size in KiB: shared pages are divided."""
+    total = 0
+    for pid in pids:
+        for line in open(f"/proc/{pid}/smaps_rollup"):
+            if line.startswith("Pss:"):
+                total += int(line.split()[1])
+    return total
 
 
 def said_by(*argv):

@@ -166,20 +166,23 @@ step_scripts() {
 	unit
 }
 
-# systemd is not installed for this; where it is, the unit must please it.
+# systemd is not installed for this; where it is, the units must please it.
 unit() {
-	command -v systemd-analyze >/dev/null || {
-		skipped=$((skipped + 1))
-		echo "SKIP: contrib/orthrus.service: no systemd-analyze"
-		return
-	}
-	sed 's|/usr/local/bin/orthrus|/bin/true|' \
-	    "$root/contrib/orthrus.service" >"$build/orthrus.service"
-	systemd-analyze verify --man=no "$build/orthrus.service"
-	one "contrib/orthrus.service verifies" $?
-	systemd-analyze security --offline=true --threshold=20 \
-	    "$build/orthrus.service" >"$build/security.log"
-	one "contrib/orthrus.service is confined" $?
+	local name
+	for name in orthrus charon; do
+		command -v systemd-analyze >/dev/null || {
+			skipped=$((skipped + 1))
+			echo "SKIP: contrib/$name.service: no systemd-analyze"
+			continue
+		}
+		sed "s|/usr/local/bin/$name|/bin/true|" \
+		    "$root/contrib/$name.service" >"$build/$name.service"
+		systemd-analyze verify --man=no "$build/$name.service"
+		one "contrib/$name.service verifies" $?
+		systemd-analyze security --offline=true --threshold=20 \
+		    "$build/$name.service" >"$build/security-$name.log"
+		one "contrib/$name.service is confined" $?
+	done
 }
 
 [ $# -gt 0 ] || set -- gcc clang asan shared fuzz dist scripts

@@ -7,6 +7,7 @@ noinst_HEADERS += \
 	include/orthrus/base/log.h \
 	include/orthrus/base/mem.h \
 	include/orthrus/base/notify.h \
+	include/orthrus/base/process.h \
 	include/orthrus/base/text.h \
 	include/orthrus/proto/allow.h \
 	include/orthrus/proto/auth_key.h \

@@ -38,11 +38,13 @@ int ssh_packet_send_unimplemented(ssh_session, uint32_t);
 int ssh_packet_socket_callback(const void *, size_t, void *);
 int ssh_buffer_pack_va(ssh_buffer, const char *, size_t, va_list);
 struct ssh_socket_struct;
+void ssh_socket_set_write_wontblock(struct ssh_socket_struct *);
 int __real_ssh_socket_write(struct ssh_socket_struct *, const void *, uint32_t);
 int __wrap_ssh_socket_write(struct ssh_socket_struct *, const void *, uint32_t);
 int
 __wrap_ssh_socket_write(struct ssh_socket_struct *s, const void *p, uint32_t n)
 {
+	ssh_socket_set_write_wontblock(s);
 	return __real_ssh_socket_write(s, p, n);
 }
 int __real__ssh_buffer_pack(ssh_buffer, const char *, size_t, ...);

@@ -64,9 +64,6 @@ void agent_set_identity(struct agent *a, struct identity *id);
 /* Reads the configuration again.  A faulty one is told and changes nothing. */
 void agent_reload(struct agent *a);
 
-/* Each stream takes a descriptor: as many as we may have. */
-void raise_descriptor_limit(void);
-
 /* The document of "orthrus status --json"; the caller frees it. */
 char *agent_snapshot(void *agent);
 

@@ -30,7 +30,8 @@ check_identity(const struct config *c, struct error *e)
 {
 	struct identity *id;
 
-	if ((c->password_file != NULL || c->auth_key != NULL) && access(c->identity, F_OK) == -1)
+	if ((c->password_file != NULL || c->auth_key != NULL) &&
+	    access(c->identity, F_OK) == -1)
 		return 0;
 	if ((id = identity_load(c->identity, e)) == NULL)
 		return -1;

@@ -4,8 +4,6 @@
  */
 #include "config.h"
 
-#include <sys/resource.h>
-
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +16,7 @@
 #include "orthrus/agent/control.h"
 #include "orthrus/base/notify.h"
 #include "orthrus/base/mem.h"
+#include "orthrus/base/process.h"
 #include "orthrus/relay/socket.h"
 #include "orthrus/ssh/identity.h"
 #include "orthrus/transport/dial.h"
@@ -270,17 +269,6 @@ watch_signals(struct agent *a)
 }
 
 /* --- life ------------------------------------------------------------- */
-
-void
-raise_descriptor_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit);
-	}
-}
 
 static int
 start(struct agent *a, struct error *e)

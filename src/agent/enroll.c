@@ -223,14 +223,6 @@ on_frames_ended(void *arg, const char *why)
 /* --- the question ------------------------------------------------------ */
 
 static void
-on_relay_done(void *arg, uint64_t up, uint64_t down)
-{
-	(void)arg;
-	(void)up;
-	(void)down;
-}
-
-static void
 on_opened(void *arg, enum open_failure reason, const char *text)
 {
 	static const struct frames_events events = {
@@ -249,8 +241,8 @@ on_opened(void *arg, enum open_failure reason, const char *text)
 		return;
 	}
 	en->frames = frames_new(en->base, LEASH_FRAME_MAX, &events, en);
-	relay_start(frames_endpoint(en->frames), channel_endpoint(ch),
-	    on_relay_done, NULL);
+	relay_start(frames_endpoint(en->frames), channel_endpoint(ch), NULL,
+	    NULL);
 	m = xcalloc(1, sizeof(*m));
 	m->kind = LEASH_ENROLL;
 	strcpy(m->enroll.name, en->config->name);

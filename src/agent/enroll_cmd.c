@@ -1,4 +1,4 @@
-/* "orthrus enroll": the enrolment alone, so that "connect" needs no AUTH_KEY. */
+/* "orthrus enroll": the enrolment alone; "connect" then needs no AUTH_KEY. */
 #include "config.h"
 
 #include <signal.h>

@@ -24,7 +24,8 @@ struct at_gateway {
 	struct leash *leash;
 	struct renewal *renewal;
 	bool held;
-	const char *told;		/* last said about its absence, or NULL */
+	const char *told;		/* last said of its absence, or NULL */
+	struct policy_limits limits;	/* of this session, all together */
 	struct event *leave;		/* looks whether streams are left */
 	unsigned leave_ticks;
 	struct error why;		/* to leave */
@@ -63,13 +64,18 @@ on_held(void *arg, uint64_t renew_before)
 	renewal_allow(g->renewal, g->leash, renew_before);
 }
 
+/* Within a session they only grow, so this is told a few times at most. */
 static void
 on_limits(void *arg, const struct policy_limits *limits)
 {
 	struct at_gateway *g = arg;
 
-	if (limits->actions_closed != 0 || limits->redact_always)
-		log_info("the gateway narrows what Docker clients may do");
+	if ((limits->actions_closed & ~g->limits.actions_closed) == 0 &&
+	    (!limits->redact_always || g->limits.redact_always))
+		return;
+	g->limits.actions_closed |= limits->actions_closed;
+	g->limits.redact_always |= limits->redact_always;
+	log_info("the gateway narrows what Docker clients may do");
 	tunnels_limit(g->agent->tunnels, limits);
 }
 
@@ -135,6 +141,7 @@ at_gateway_up(struct at_gateway *g, struct mux *mux, bool gateway)
 		on_hello, on_missing, on_held, on_limits, on_renewed, on_drain
 	};
 
+	memset(&g->limits, 0, sizeof(g->limits));
 	if (!gateway)
 		tell_once(g, "the server is no gateway: no leash, only SSH's "
 		    "own keepalives");

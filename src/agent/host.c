@@ -3,6 +3,7 @@
 
 #include "host.h"
 
+#include <sys/sysinfo.h>
 #include <sys/utsname.h>
 
 #include <stdio.h>
@@ -69,9 +70,11 @@ host_hello(const struct agent *a, struct leash_message *m)
 	}
 	m->hello.nports = i;
 	tunnels_each(a->tunnels, add_engine, m);
+	m->hello.docker_actions = c->docker_policy.actions;
+	m->hello.docker_redact = c->docker_policy.redact;
 }
 
-/* In bytes; what the kernel does not tell stays 0. */
+/* In bytes, without what caches could give back; where the kernel tells. */
 static void
 read_memory(uint64_t *used, uint64_t *total)
 {
@@ -96,13 +99,20 @@ void
 host_heartbeat(struct leash_message *m)
 {
 	struct timespec now;
-	double load;
+	struct sysinfo info;
 
 	m->kind = LEASH_HEARTBEAT;
 	clock_gettime(CLOCK_REALTIME, &now);
 	m->heartbeat.timestamp = (uint64_t)now.tv_sec * 1000 +
 	    (uint64_t)now.tv_nsec / 1000000;
-	if (getloadavg(&load, 1) == 1)
-		m->heartbeat.load = load;
+	/* A hardened unit sees no /proc/meminfo (systemd's ProcSubset=pid). */
+	if (sysinfo(&info) == 0) {
+		m->heartbeat.load = (double)info.loads[0] /
+		    (1 << SI_LOAD_SHIFT);
+		m->heartbeat.memory_total = (uint64_t)info.totalram *
+		    info.mem_unit;
+		m->heartbeat.memory_used = (uint64_t)(info.totalram -
+		    info.freeram - info.bufferram) * info.mem_unit;
+	}
 	read_memory(&m->heartbeat.memory_used, &m->heartbeat.memory_total);
 }

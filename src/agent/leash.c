@@ -13,6 +13,7 @@
 
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
+#include "orthrus/base/process.h"
 #include "orthrus/relay/frames.h"
 #include "orthrus/relay/relay.h"
 #include "orthrus/ssh/mux.h"
@@ -21,6 +22,12 @@
 
 #define HEARTBEAT_MS 5000	/* until Welcome says otherwise */
 #define AGAIN_MS 10000		/* when it was refused, or has ended */
+#define FLOODED_MS 600000	/* when there was too much on it */
+#define ERROR_MS 10000		/* between two Errors that are told */
+
+/* Messages that may come at once, and for each second after that. */
+#define BURST 40
+#define RATE 10
 
 struct leash {
 	struct event_base *base;
@@ -31,9 +38,13 @@ struct leash {
 	struct frames *frames;		/* NULL: it is not held */
 	struct event *timer;		/* heartbeat, or the next attempt */
 	uint32_t heartbeat_ms;
+	bool welcomed;
+	unsigned tokens;
+	uint64_t filled_at;		/* ms */
 	uint64_t renew_before;
 	struct leash_message in, hello;	/* hello: as sent last */
 	char error[LEASH_TEXT_MAX];	/* the last Error, told once */
+	uint64_t error_at;		/* ms; 0: none was told */
 };
 
 static void attempt(struct leash *l);
@@ -48,11 +59,11 @@ add_timer(struct leash *l, uint32_t ms)
 }
 
 static void
-let_go(struct leash *l)
+let_go(struct leash *l, uint32_t again_ms)
 {
 	frames_free(l->frames);
 	l->frames = NULL;
-	add_timer(l, AGAIN_MS);
+	add_timer(l, again_ms);
 }
 
 /* --- what we say ------------------------------------------------------- */
@@ -131,6 +142,9 @@ set_heartbeat(struct leash *l, uint32_t ms)
 static void
 on_welcome(struct leash *l)
 {
+	if (l->welcomed)
+		return;
+	l->welcomed = true;
 	set_heartbeat(l, l->in.welcome.heartbeat_ms);
 	l->renew_before = l->in.welcome.renew_before;
 	log_info("on the leash of charon %s, a heartbeat every %.1f s",
@@ -171,8 +185,12 @@ on_drain(struct leash *l)
 static void
 on_error(struct leash *l)
 {
-	if (strcmp(l->error, l->in.error.reason) == 0)
+	uint64_t now = clock_ms();
+
+	if (strcmp(l->error, l->in.error.reason) == 0 ||
+	    (l->error_at != 0 && now - l->error_at < ERROR_MS))
 		return;
+	l->error_at = now;
 	memcpy(l->error, l->in.error.reason, sizeof(l->error));
 	log_warn("leash: the gateway reports an error: %s", l->error);
 }
@@ -187,14 +205,35 @@ static void (*const handlers[])(struct leash *) = {
 };
 #define NHANDLERS (sizeof(handlers) / sizeof(handlers[0]))
 
+/* Each message costs us something: a line in the log, a look at files. */
+static bool
+take_token(struct leash *l)
+{
+	uint64_t now = clock_ms(), fresh = (now - l->filled_at) * RATE / 1000;
+
+	if (fresh > 0) {
+		l->tokens = fresh + l->tokens > BURST ? BURST :
+		    (unsigned)fresh + l->tokens;
+		l->filled_at = now;
+	}
+	if (l->tokens == 0)
+		return false;
+	l->tokens--;
+	return true;
+}
+
 static void
 on_frame(void *arg, const uint8_t *p, size_t n)
 {
 	struct leash *l = arg;
 	const char *why;
 
-	if (leash_decode(p, n, &l->in, &why) == -1) {
-		let_go(l);
+	if (!take_token(l)) {
+		let_go(l, FLOODED_MS);
+		l->events.missing(l->arg, "the gateway sends more than a "
+		    "leash is for");
+	} else if (leash_decode(p, n, &l->in, &why) == -1) {
+		let_go(l, AGAIN_MS);
 		l->events.missing(l->arg, why);
 	} else if ((size_t)l->in.kind < NHANDLERS &&
 	    handlers[l->in.kind] != NULL)
@@ -208,21 +247,12 @@ on_ended(void *arg, const char *why)
 {
 	struct leash *l = arg;
 
-	let_go(l);
+	let_go(l, AGAIN_MS);
 	l->events.missing(l->arg, why != NULL ? why :
 	    "the gateway has ended it");
 }
 
 /* --- its life ---------------------------------------------------------- */
-
-/* The frames tell of its end, as long as somebody wants to know. */
-static void
-on_relay_done(void *arg, uint64_t up, uint64_t down)
-{
-	(void)arg;
-	(void)up;
-	(void)down;
-}
 
 static void
 on_opened(void *arg, enum open_failure reason, const char *text)
@@ -241,8 +271,12 @@ on_opened(void *arg, enum open_failure reason, const char *text)
 		return;
 	}
 	l->frames = frames_new(l->base, LEASH_FRAME_MAX, &events, l);
-	relay_start(frames_endpoint(l->frames), channel_endpoint(ch),
-	    on_relay_done, NULL);
+	/* The frames tell of its end, as long as somebody wants to know. */
+	relay_start(frames_endpoint(l->frames), channel_endpoint(ch), NULL,
+	    NULL);
+	l->welcomed = false;
+	l->tokens = BURST;
+	l->filled_at = clock_ms();
 	memset(&l->hello, 0, sizeof(l->hello));
 	say_hello(l);
 	add_timer(l, 0);

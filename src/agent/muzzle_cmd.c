@@ -15,6 +15,7 @@
 #include "orthrus/base/notify.h"
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
+#include "orthrus/base/process.h"
 #include "orthrus/base/text.h"
 #include "orthrus/muzzle/muzzle.h"
 #include "orthrus/relay/relay.h"

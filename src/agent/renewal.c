@@ -22,7 +22,7 @@
 #include "leash.h"
 
 #define LOOK_SECONDS 3600	/* the clock may have been set meanwhile */
-#define AGAIN_SECONDS 60	/* after a failure, or a tenth of what is left */
+#define AGAIN_SECONDS 60	/* after a failure; or a tenth of the rest */
 #define CLOCKS_SECONDS 60	/* certificates begin so long ago, for clocks */
 
 struct renewal {

@@ -109,6 +109,7 @@ print_forwards(const json_t *forwards)
 static void
 print_session(const json_t *s)
 {
+	const json_t *cert = json_object_get(s, "certificate");
 	char a[FIELD_MAX], b[FIELD_MAX], c[FIELD_MAX];
 
 	printf("%s: ", field(s, "name", a));
@@ -123,6 +124,13 @@ print_session(const json_t *s)
 	printf("key exchange %s, cipher %s\n", field(s, "kex", a),
 	    field(s, "cipher", b));
 	printf("host key %s\n", field(s, "host_key", a));
+	if (json_is_true(json_object_get(s, "gateway")))
+		printf("the server is a gateway, %s\n",
+		    json_is_true(json_object_get(s, "leash")) ?
+		    "we are on its leash" : "but does not hold our leash");
+	if (json_is_object(cert))
+		printf("certificate %s, until %s\n", field(cert, "serial", a),
+		    field(cert, "expires", b));
 }
 
 static void

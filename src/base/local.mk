@@ -6,4 +6,5 @@ liborthrus_a_SOURCES += \
 	src/base/log.c \
 	src/base/mem.c \
 	src/base/notify.c \
+	src/base/process.c \
 	src/base/text.c

@@ -1,17 +1,11 @@
 /*
- * The registered agents: a table by name, kept as the registry has it, with
- * the endpoints that each one has from its registration to its removal.
+ * The registered agents: a table by name, kept as the registry has it, and the
+ * registry told of what was seen of them.
  */
 #include "config.h"
 
-#include <sys/stat.h>
-
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
@@ -98,219 +92,18 @@ agents_count(const struct agents *set)
 	return set->n;
 }
 
-/* --- what is known of one ------------------------------------------------ */
-
-const char *
-agent_state(const struct agent *a)
-{
-	return a->session != NULL ? "online" : a->last_seen != 0 ? "offline" :
-	    "pending";
-}
-
-void
-agent_hello(const struct agent *a, struct leash_message *hello)
-{
-	const char *why;
-
-	if (a->hello == NULL ||
-	    leash_decode(a->hello + 4, a->hello_len - 4, hello, &why) == -1)
-		hello->kind = LEASH_UNKNOWN;
-}
-
-static void
-keep_hello(struct agent *a, const struct leash_message *hello)
-{
-	static uint8_t frame[4 + LEASH_FRAME_MAX];
-	size_t n = leash_encode(hello, frame);
-
-	if (n == a->hello_len && memcmp(frame, a->hello, n) == 0)
-		return;
-	free(a->hello);
-	a->hello = xcalloc(1, n);
-	a->hello_len = n;
-	memcpy(a->hello, frame, n);
-	a->hello_unsaved = a->unsaved = true;
-}
-
-static struct agent_endpoint **
-find_port(const struct agent *a, uint16_t port)
-{
-	size_t i;
-
-	for (i = 0; i < a->nports; i++)
-		if (agent_endpoint_port(a->ports[i]) == port)
-			return &a->ports[i];
-	return NULL;
-}
-
-void
-agent_expose(struct agent *a, uint16_t port)
-{
-	size_t i = a->nports;
-
-	if (find_port(a, port) != NULL || a->nports == LEASH_PORTS_MAX)
-		return;
-	a->ports = xreallocarray(a->ports, a->nports + 1, sizeof(*a->ports));
-	while (i > 0 && agent_endpoint_port(a->ports[i - 1]) > port) {
-		a->ports[i] = a->ports[i - 1];
-		i--;
-	}
-	a->ports[i] = agent_endpoint_new(a, port);
-	a->nports++;
-}
-
-void
-agent_unexpose(struct agent *a, uint16_t port)
-{
-	struct agent_endpoint **at = find_port(a, port);
-
-	if (at == NULL)
-		return;
-	agent_endpoint_free(*at);
-	a->nports--;
-	memmove(at, at + 1, (size_t)(a->ports + a->nports - at) * sizeof(*at));
-}
-
-static bool
-lists(const struct leash_message *hello, uint16_t port)
-{
-	size_t i;
-
-	for (i = 0; i < hello->hello.nports; i++)
-		if (hello->hello.ports[i].port == port)
-			return true;
-	return false;
-}
-
-static bool
-listens(const struct session *s, uint16_t port)
-{
-	size_t i;
-
-	for (i = 0; s != NULL && i < s->nlistens; i++)
-		if (s->listens[i].port == port)
-			return true;
-	return false;
-}
-
-/* What is opened there is not closed here, unless the agent shares none. */
-static void
-set_policy(struct agent *a, const struct leash_message *hello)
-{
-	struct policy p = { .actions = 0, .redact = true };
-
-	if (hello->kind == LEASH_HELLO && hello->hello.docker) {
-		p.actions = hello->hello.docker_actions;
-		p.redact = hello->hello.docker_redact;
-	}
-	muzzle_set_policy(a->muzzle, &p);
-}
-
-void
-agent_set_hello(struct agent *a, const struct leash_message *hello)
-{
-	uint16_t port;
-	size_t i;
-
-	for (i = a->nports; i > 0; i--) {
-		port = agent_endpoint_port(a->ports[i - 1]);
-		if (!lists(hello, port) && !listens(a->session, port))
-			agent_unexpose(a, port);
-	}
-	for (i = 0; i < hello->hello.nports; i++)
-		agent_expose(a, hello->hello.ports[i].port);
-	set_policy(a, hello);
-	keep_hello(a, hello);
-}
-
-void
-agent_set_session(struct agent *a, struct session *s)
-{
-	size_t i;
-
-	if ((a->session != NULL) != (s != NULL))
-		log_info("agent %s is %s", a->name, s != NULL ? "online" :
-		    "offline");
-	a->session = s;
-	if (s != NULL && s->serial != 0)
-		a->enrolled = true;
-	a->last_seen = time(NULL);
-	a->unsaved = a->gateway->save_soon = true;
-	agent_endpoint_online(a->docker, s != NULL);
-	for (i = 0; i < a->nports; i++)
-		agent_endpoint_online(a->ports[i], s != NULL);
-}
-
 /* --- coming and going ----------------------------------------------------- */
-
-static char *
-directory(const struct agent *a)
-{
-	return xasprintf("%s/agents/%s", a->gateway->runtime, a->name);
-}
-
-static void
-make_directory(const struct agent *a)
-{
-	char *path = directory(a);
-
-	if (mkdir(path, 0750) == -1 && errno != EEXIST)
-		log_error("cannot make %s: %s; agent %s has no sockets here",
-		    path, strerror(errno), a->name);
-	free(path);
-}
 
 static struct agent *
 add(struct agents *set, const struct peer *p)
 {
-	struct agent *a = xcalloc(1, sizeof(*a));
-	struct policy policy = { .actions = 0, .redact = true };
-	struct muzzle_way way = stream_way;
-	char label[NAME_MAX_LEN + 32];
-	size_t i;
+	struct agent *a = agent_new(set->gateway, p);
 
-	a->gateway = set->gateway;
-	a->id = p->id;
-	memcpy(a->name, p->name, sizeof(a->name));
-	a->created = p->created;
-	a->last_seen = p->last_seen;
-	a->load = p->load;
-	a->memory_used = p->memory_used;
-	a->memory_total = p->memory_total;
-	way.arg = a;
-	snprintf(label, sizeof(label), "agent %s: docker", a->name);
-	a->muzzle = muzzle_new_over(set->gateway->base, &way, label, &policy);
-	make_directory(a);
-	a->docker = agent_endpoint_new(a, 0);
-	if (p->hello.kind == LEASH_HELLO) {
-		keep_hello(a, &p->hello);
-		a->hello_unsaved = a->unsaved = false;
-		set_policy(a, &p->hello);
-		for (i = 0; i < p->hello.hello.nports; i++)
-			agent_expose(a, p->hello.hello.ports[i].port);
-	}
 	if (set->n >= set->nslots)
 		grow(set);
 	insert(set, a);
 	set->n++;
 	return a;
-}
-
-static void
-agent_free(struct agent *a)
-{
-	char *path = directory(a);
-
-	agent_end_streams(a);
-	while (a->nports > 0)
-		agent_endpoint_free(a->ports[--a->nports]);
-	agent_endpoint_free(a->docker);
-	rmdir(path);
-	free(path);
-	muzzle_free(a->muzzle);
-	free(a->ports);
-	free(a->hello);
-	free(a);
 }
 
 static void
@@ -386,8 +179,10 @@ agents_update(struct agents *set, struct error *e)
 	set->updates++;
 	rc = registry_changes(set->gateway->registry, &set->seq, on_change,
 	    set, e);
-	if (rc == 1)
+	if (rc == 1) {
 		sweep(set);
+		sessions_prune(set->gateway);
+	}
 	return rc == -1 ? -1 : 0;
 }
 
@@ -442,7 +237,7 @@ save(void *arg, struct agent *a)
 	p.memory_total = a->memory_total;
 	p.hello.kind = LEASH_UNKNOWN;
 	if (a->hello_unsaved)
-		agent_hello(a, &p.hello);
+		agent_facts(a, &p.hello);
 	s->rc = registry_seen(s->registry, &p, s->e);
 }
 

@@ -69,6 +69,7 @@ usage(const struct command *command)
 struct line {
 	struct call call;
 	bool help;
+	char *allow;			/* all lists that were given */
 	char *args[ARGS_MAX];		/* for gateway_config_load() */
 	int nargs;
 };
@@ -83,6 +84,16 @@ keep_arg(struct line *l, char *arg)
 }
 
 static void
+take_allow(struct line *l, const char *list)
+{
+	char *both = l->allow == NULL ? xstrdup(list) :
+	    xasprintf("%s,%s", l->allow, list);
+
+	free(l->allow);
+	l->call.allow = l->allow = both;
+}
+
+static void
 take_own(struct line *l, unsigned bit)
 {
 	switch (bit) {
@@ -90,7 +101,7 @@ take_own(struct line *l, unsigned bit)
 		l->call.json = true;
 		break;
 	case TAKES_ALLOW:
-		l->call.allow = optarg;
+		take_allow(l, optarg);
 		break;
 	case TAKES_KEY:
 		l->call.key = optarg;
@@ -219,6 +230,7 @@ command_run(const struct command *command, int argc, char **argv)
 		usage_line(command, stderr);
 	while (l.nargs > 0)
 		free(l.args[--l.nargs]);
+	free(l.allow);
 	free(argv[0]);
 	argv[0] = NULL;
 	return code;

@@ -15,7 +15,6 @@
 
 #include "gateway.h"
 
-
 struct enrolment {
 	struct session *session;
 	struct frames *frames;
@@ -95,14 +94,6 @@ on_ended(void *arg, const char *why)
 	session_end(en->session, "enrolment is over");
 }
 
-static void
-on_relay_done(void *arg, uint64_t in, uint64_t out)
-{
-	(void)arg;
-	(void)in;
-	(void)out;
-}
-
 bool
 enroll_open(struct session *s, struct channel *ch)
 {
@@ -116,7 +107,7 @@ enroll_open(struct session *s, struct channel *ch)
 	en->frames = frames_new(s->gateway->base, LEASH_FRAME_MAX, &events,
 	    en);
 	relay_start(frames_endpoint(en->frames), channel_endpoint(ch),
-	    on_relay_done, NULL);
+	    NULL, NULL);
 	return true;
 }
 

@@ -17,6 +17,9 @@
 #define DOCKER_PORT 2375	/* NAME.orthrus:2375, unless it is exposed */
 #define PORT_CHOSEN_FIRST 49152	/* for an agent that asks for port 0 */
 #define SWEEP_MS 250		/* how often everybody is looked after */
+#define SESSIONS_PER_PEER 64
+#define ENROLMENTS_AT_ONCE 4	/* with one AUTH_KEY */
+#define STREAMS_PER_SESSION 1024
 #define LISTENS_MAX (LEASH_PORTS_MAX + 1)
 
 struct agent_endpoint;
@@ -70,17 +73,25 @@ size_t agents_count(const struct agents *set);
 /* In no order; each may not change the set. */
 void agents_each(const struct agents *set, void (*each)(void *arg,
     struct agent *a), void *arg);
+/* --- agent.c: one of them -------------------------------------------------- */
+
+/* As the registry has it, with its endpoints; and without them. */
+struct agent *agent_new(struct gateway *g, const struct peer *p);
+void agent_free(struct agent *a);
 /* It is online with s, or, when that is NULL, offline. */
 void agent_set_session(struct agent *a, struct session *s);
 /* Takes over its Hello: what it exposes now is what it exposes. */
 void agent_set_hello(struct agent *a, const struct leash_message *hello);
 /* Its Hello, or a message of kind LEASH_UNKNOWN. */
 void agent_hello(const struct agent *a, struct leash_message *hello);
-/* The endpoint of a port is there from now on, or no longer. */
-void agent_expose(struct agent *a, uint16_t port);
+/* The same with all ports that it listens on, whoever has told of them. */
+void agent_facts(const struct agent *a, struct leash_message *facts);
+/*
+ * The endpoint of a port is there (false: there are too many), or no longer,
+ * unless its Hello has it.
+ */
+bool agent_expose(struct agent *a, uint16_t port);
 void agent_unexpose(struct agent *a, uint16_t port);
-/* pending, online or offline. */
-const char *agent_state(const struct agent *a);
 
 /* --- endpoint.c: sockets of this machine for one agent ------------------- */
 
@@ -113,14 +124,15 @@ struct session {
 	char name[NAME_MAX_LEN];	/* of the agent or client; "" enrolling */
 	uint64_t id;			/* its registry's */
 	uint64_t serial;		/* of its certificate, 0: none */
-	uint64_t valid_before;		/* of the newest one, UNIX seconds */
-	uint64_t since;			/* ms; logged in */
+	uint64_t newest;		/* that, or the last one it got here */
+	uint64_t valid_before;		/* of that, UNIX seconds */
+	uint64_t since;			/* ms; up, 0: not yet */
 	struct agent *agent;		/* NULL: displaced, or no agent */
 	char *allow;			/* client: see proto/allow.h */
 	struct auth_key auth;		/* enrolling; wiped */
 	struct leash *leash;		/* NULL until it is opened */
-	unsigned tokens, unknown;	/* of its messages: leash.c */
-	uint64_t filled_at;		/* ms; of the tokens */
+	unsigned tokens, unknown;	/* of what its leash may say */
+	uint64_t filled_at;		/* ms */
 	struct enrolment *enrolment;	/* the same */
 	struct session_listen *listens;
 	size_t nlistens;
@@ -132,17 +144,23 @@ TAILQ_HEAD(session_list, session);
 
 /* The acceptor's events; their arg is the gateway. */
 extern const struct acceptor_events session_events;
-/* "agent web-1" for the log, valid until the next call. */
-const char *session_who(const struct session *s);
 /* "agent web-1", for the log; valid until the next call. */
 const char *session_who(const struct session *s);
+/* Of somebody who has just logged in: freed when it has ended. */
+struct session *session_new(struct gateway *g, struct inbound *in,
+    enum session_kind kind);
+/* How many of that kind a peer has. */
+size_t sessions_of(const struct gateway *g, enum session_kind kind,
+    uint64_t id);
 /* Ends it now as far as others see, and its connection soon. */
 void session_end(struct session *s, const char *why);
 /* Ends those that are silent, and asks those that have no leash. */
 void sessions_sweep(struct gateway *g);
-/* Those of a peer that was removed or whose certificates were revoked. */
+/* Those of clients that the registry no longer has. */
+void sessions_prune(struct gateway *g);
 /* A client's permissions, as they are now. */
 void sessions_update(struct gateway *g, const struct peer *p);
+/* Those of a peer that was removed or whose certificates were revoked. */
 void sessions_revoke(struct gateway *g, uint64_t id, const char *why);
 
 /* --- login.c: who may come ---------------------------------------------- */

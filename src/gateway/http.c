@@ -208,7 +208,9 @@ on_request(struct evhttp_request *req, void *arg)
 	const char *target = evhttp_request_get_uri(req);
 	size_t i, n = strcspn(target, "?");
 
-	/* Its connections are not kept: libevent would not always end them. */
+	/* These connections are not kept, where libevent would do so. */
+	if (req->type == EVHTTP_REQ_CONNECT)
+		req->type = EVHTTP_REQ_TRACE;
 	if (req->minor == 0)
 		evhttp_remove_header(evhttp_request_get_input_headers(req),
 		    "Connection");

@@ -10,6 +10,7 @@
 #include <jansson.h>
 
 #include "orthrus/base/mem.h"
+#include "orthrus/base/process.h"
 #include "orthrus/gateway/describe.h"
 
 #include "gateway.h"
@@ -46,7 +47,7 @@ fill(const struct agent *a, struct peer *p)
 	p->load = a->load;
 	p->memory_used = a->memory_used;
 	p->memory_total = a->memory_total;
-	agent_hello(a, &p->hello);
+	agent_facts(a, &p->hello);
 	if (p->hello.kind != LEASH_HELLO && a->nports > 0) {
 		memset(&p->hello, 0, sizeof(p->hello));
 		p->hello.kind = LEASH_HELLO;
@@ -60,13 +61,11 @@ static json_t *
 session_json(const struct session *s)
 {
 	char since[TIME_TEXT_MAX];
-	struct timespec now;
 	int64_t ago;
 
 	if (s == NULL)
 		return json_null();
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	ago = (int64_t)now.tv_sec - (int64_t)(s->since / 1000);
+	ago = (int64_t)(clock_ms() - s->since) / 1000;
 	return json_pack("{s:s, s:s}", "since",
 	    time_text((int64_t)time(NULL) - ago, since), "peer",
 	    inbound_peer(s->in));

@@ -294,8 +294,6 @@ method_name(enum evhttp_cmd_type method)
 		return "OPTIONS";
 	case EVHTTP_REQ_TRACE:
 		return "TRACE";
-	case EVHTTP_REQ_CONNECT:
-		return "CONNECT";
 	default:
 		return "PATCH";
 	}

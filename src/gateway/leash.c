@@ -10,6 +10,7 @@
 
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
+#include "orthrus/base/process.h"
 #include "orthrus/base/text.h"
 #include "orthrus/relay/frames.h"
 #include "orthrus/relay/relay.h"
@@ -28,15 +29,6 @@ struct leash {
 	bool told;			/* its first Hello has come */
 	uint64_t beat_at;		/* ms; 0: no heartbeat yet */
 };
-
-static uint64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 static void
 say(struct leash *l, const struct leash_message *m)
@@ -111,7 +103,7 @@ on_heartbeat(struct leash *l, const struct leash_message *m)
 {
 	struct gateway *g = l->session->gateway;
 	struct agent *a = l->session->agent;
-	uint64_t now = now_ms();
+	uint64_t now = clock_ms();
 
 	if (a == NULL)
 		return;
@@ -126,7 +118,10 @@ on_heartbeat(struct leash *l, const struct leash_message *m)
 	l->beat_at = now;
 }
 
-/* Early renewals would only fill the registry. */
+/*
+ * Early renewals would only fill the registry.  The certificate that counts is
+ * the one of the login: whoever could not store the next one asks again.
+ */
 static bool
 too_early(const struct session *s)
 {
@@ -148,11 +143,11 @@ on_renew(struct leash *l, const struct leash_message *m)
 	answer->kind = LEASH_RENEWED;
 	if (s->serial == 0 || too_early(s))
 		error_set(&e, EX_DATAERR, "not yet due");
-	else if (registry_renew(g->registry, s->id, m->renew.key,
-	    g->certificate_lifetime, &c, &e) == 0) {
+	else if (registry_renew(g->registry, s->id, s->newest,
+	    m->renew.key, g->certificate_lifetime, &c, &e) == 0) {
+		s->newest = c.serial;
 		answer->certificate.len = certificate_write(&c, g->ca->secret,
 		    answer->certificate.certificate);
-		s->valid_before = c.valid_before;
 		g->renewals++;
 		log_info("%s: certificate renewed, serial %llu", s->name,
 		    (unsigned long long)c.serial);
@@ -179,12 +174,17 @@ on_other(struct leash *l, const struct leash_message *m)
 
 /* --- life ------------------------------------------------------------------ */
 
-/* For all leashes that a session may have one after the other. */
+/* The session's, so that another leash brings no more. */
 static bool
 take_token(struct session *s)
 {
-	uint64_t now = now_ms(), fresh = (now - s->filled_at) * RATE / 1000;
+	uint64_t now = clock_ms(), fresh;
 
+	if (s->filled_at == 0) {
+		s->filled_at = now;
+		s->tokens = BURST;
+	}
+	fresh = (now - s->filled_at) * RATE / 1000;
 	if (fresh > 0) {
 		s->tokens = fresh + s->tokens > BURST ? BURST :
 		    (unsigned)fresh + s->tokens;
@@ -236,14 +236,6 @@ on_ended(void *arg, const char *why)
 	s->leash = NULL;
 }
 
-static void
-on_relay_done(void *arg, uint64_t in, uint64_t out)
-{
-	(void)arg;
-	(void)in;
-	(void)out;
-}
-
 bool
 leash_open(struct session *s, struct channel *ch)
 {
@@ -260,7 +252,7 @@ leash_open(struct session *s, struct channel *ch)
 	l->session = s;
 	l->frames = frames_new(s->gateway->base, LEASH_FRAME_MAX, &events, l);
 	relay_start(frames_endpoint(l->frames), channel_endpoint(ch),
-	    on_relay_done, NULL);
+	    NULL, NULL);
 	s->leash = l;
 	return true;
 }
@@ -268,7 +260,6 @@ leash_open(struct session *s, struct channel *ch)
 void
 leash_free(struct leash *l)
 {
-	frames_finish(l->frames);
 	frames_free(l->frames);
 	free(l);
 }

@@ -1,6 +1,7 @@
 # The gateway, charon: only where libssh is linked statically.
 if LIBSSH_STATIC
 gateway_sources = \
+	src/gateway/agent.c \
 	src/gateway/agent_cmd.c \
 	src/gateway/agent_list.c \
 	src/gateway/agent_show.c \

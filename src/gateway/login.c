@@ -65,16 +65,17 @@ judge(struct gateway *g, const char *user, const uint8_t *blob, size_t len,
 	return rc == 1 ? 0 : -1;
 }
 
-static struct session *
-session_new(struct gateway *g, struct inbound *in, enum session_kind kind)
+/*
+ * What was registered, or revoked, since the last look is known before
+ * somebody is let in because of it.
+ */
+static void
+look(struct gateway *g)
 {
-	struct session *s = xcalloc(1, sizeof(*s));
+	struct error e;
 
-	s->gateway = g;
-	s->in = in;
-	s->kind = kind;
-	inbound_set_data(in, s);
-	return s;
+	if (agents_update(g->agents, &e) == -1)
+		log_error("registry: %s", e.text);
 }
 
 bool
@@ -83,12 +84,16 @@ login_key(void *arg, struct inbound *in, const char *user,
 {
 	struct gateway *g = arg;
 	static struct peer p;
+	enum session_kind kind;
 	struct certificate c;
 	struct session *s;
 	struct error e;
 
+	if (g->stopping)
+		return deny(g, in, user, "this gateway is stopping");
 	if (!name_valid(user))
 		return deny(g, in, user, "not the name of an agent or client");
+	look(g);
 	if (judge(g, user, blob, len, &c, &p, &e) == -1)
 		return deny(g, in, user, e.text);
 	if (p.kind == PEER_AGENT && !g->enabled)
@@ -96,11 +101,13 @@ login_key(void *arg, struct inbound *in, const char *user,
 		    "enabled)");
 	if (!proven)
 		return true;
-	s = session_new(g, in, p.kind == PEER_AGENT ? SESSION_AGENT :
-	    SESSION_CLIENT);
+	kind = p.kind == PEER_AGENT ? SESSION_AGENT : SESSION_CLIENT;
+	if (sessions_of(g, kind, p.id) >= SESSIONS_PER_PEER)
+		return deny(g, in, user, "too many sessions at once");
+	s = session_new(g, in, kind);
 	memcpy(s->name, p.name, sizeof(s->name));
 	s->id = p.id;
-	s->serial = c.serial;
+	s->serial = s->newest = c.serial;
 	s->valid_before = c.serial != 0 ? c.valid_before : 0;
 	s->allow = xstrdup(p.allow);
 	return true;
@@ -111,13 +118,24 @@ login_password(void *arg, struct inbound *in, const char *password)
 {
 	struct gateway *g = arg;
 	struct auth_key auth;
+	struct session *s;
 	struct error e;
 	bool ok;
 
+	if (g->stopping)
+		return deny(g, in, ENROLL_USER, "this gateway is stopping");
+	look(g);
 	ok = auth_key_parse(password, &auth, &e) == 0 &&
 	    registry_auth_key_valid(g->registry, &auth, &e);
-	if (ok)
-		session_new(g, in, SESSION_ENROLL)->auth = auth;
+	if (ok && sessions_of(g, SESSION_ENROLL, auth.id) >=
+	    ENROLMENTS_AT_ONCE)
+		ok = error_set(&e, EX_TEMPFAIL, "too many enrolments with "
+		    "one AUTH_KEY at once") == 0;
+	if (ok) {
+		s = session_new(g, in, SESSION_ENROLL);
+		s->auth = auth;
+		s->id = auth.id;
+	}
 	auth_key_wipe(&auth);
 	return ok || deny(g, in, ENROLL_USER, e.text);
 }

@@ -191,6 +191,16 @@ registry_open(const char *path, bool create, int busy_ms, struct error *e)
 }
 
 void
+registry_hurry(struct registry *r, int busy_ms)
+{
+	r->main.busy_ms = busy_ms;
+	sqlite3_busy_timeout(r->main.db, busy_ms);
+	r->hurried = true;
+	if (r->seen.db != NULL)
+		sqlite3_busy_timeout(r->seen.db, 0);
+}
+
+void
 registry_close(struct registry *r)
 {
 	if (r == NULL)
@@ -222,7 +232,7 @@ change_end(struct registry *r, int result, struct error *e)
 int
 registry_seen_begin(struct registry *r, struct error *e)
 {
-	int busy_ms = r->main.busy_ms;
+	int busy_ms = r->hurried ? 0 : r->main.busy_ms;
 
 	if (r->seen.db == NULL && database_open(&r->seen, r->path, busy_ms,
 	    UNFORCED, e) == -1) {

@@ -201,10 +201,10 @@ registry_enrol(struct registry *r, const struct auth_key *auth,
 }
 
 static int
-renew(struct registry *r, uint64_t id, const uint8_t *key, uint64_t lifetime,
-    struct certificate *c, struct error *e)
+renew(struct registry *r, uint64_t id, uint64_t serial, const uint8_t *key,
+    uint64_t lifetime, struct certificate *c, struct error *e)
 {
-	int64_t now = time(NULL), valid = 0;
+	int64_t now = time(NULL);
 	sqlite3_stmt *s;
 	struct peer p;
 	int found;
@@ -213,15 +213,15 @@ renew(struct registry *r, uint64_t id, const uint8_t *key, uint64_t lifetime,
 	if (found != 1)
 		return found == -1 ? -1 : error_set(e, EX_NOUSER, "whom this "
 		    "certificate is for was removed");
-	s = sql_start(&r->main, SQL_CERTIFICATE_COUNT, e, "i", (int64_t)id);
-	if (s == NULL || sql_step(&r->main, s, e) == -1)
+	/* Whoever holds a key that was replaced must not get the next one. */
+	s = sql_start(&r->main, SQL_CERTIFICATE_STATE, e, "ii", (int64_t)id,
+	    (int64_t)serial);
+	if (s == NULL || (found = sql_step(&r->main, s, e)) == -1)
 		return -1;
-	valid = sqlite3_column_int64(s, 1);
 	sql_reset(s);
-	if (valid == 0)
-		return error_set(e, EX_DATAERR, "%s has no certificate to "
-		    "renew; a rekey has revoked it, or it never enrolled",
-		    p.name);
+	if (found == 0)
+		return error_set(e, EX_DATAERR, "the certificate of %s that is "
+		    "to be renewed is revoked", p.name);
 	fill(c, p.name, key, lifetime, now);
 	if (expire(r, id, now, e) == -1)
 		return -1;
@@ -229,13 +229,13 @@ renew(struct registry *r, uint64_t id, const uint8_t *key, uint64_t lifetime,
 }
 
 int
-registry_renew(struct registry *r, uint64_t id,
+registry_renew(struct registry *r, uint64_t id, uint64_t serial,
     const uint8_t key[ED25519_KEY_LEN], uint64_t lifetime,
     struct certificate *c, struct error *e)
 {
 	if (change_begin(r, e) == -1)
 		return -1;
-	return change_end(r, renew(r, id, key, lifetime, c, e), e);
+	return change_end(r, renew(r, id, serial, key, lifetime, c, e), e);
 }
 
 /* --- logging in ------------------------------------------------------- */
@@ -339,7 +339,9 @@ registry_logged_in(struct registry *r, uint64_t id, uint64_t serial,
 	if (result == 1 && (sql_run(d, SQL_SECRET_CLOSE, e, "i", peer) == -1 ||
 	    sql_run(d, SQL_CERTIFICATE_REVOKE_OLDER, e, "ii", peer, n) == -1))
 		result = -1;
-	return change_end(r, result == -1 ? -1 : 0, e);
+	if (change_end(r, result == -1 ? -1 : 0, e) == -1)
+		return -1;
+	return result;
 }
 
 /* --- for a stock sshd ------------------------------------------------- */

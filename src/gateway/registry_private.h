@@ -45,6 +45,7 @@ struct database {
 };
 
 struct registry {
+	bool hurried;			/* see registry_hurry() */
 	char *path;
 	struct database main;		/* forces what it commits to disk */
 	struct database seen;		/* does not; opened when needed */

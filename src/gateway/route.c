@@ -136,12 +136,19 @@ void
 route_direct(struct session *s, struct channel *ch, const struct address *to)
 {
 	struct agent_endpoint *ep = NULL;
+	struct mux_counters c;
 	struct target t;
 	struct agent *a;
 	size_t i;
 
 	if (s->over || s->gateway->stopping) {
 		channel_refuse(ch, OPEN_PROHIBITED, "this session is ending");
+		return;
+	}
+	mux_counters(inbound_mux(s->in), &c);
+	if (c.open > STREAMS_PER_SESSION && s->kind != SESSION_AGENT) {
+		channel_refuse(ch, OPEN_RESOURCE_SHORTAGE,
+		    "too many streams in this session");
 		return;
 	}
 	if (!read_target(s->gateway, to, &t)) {
@@ -255,7 +262,8 @@ route_listen(struct session *s, const struct address *at, bool cancel,
 	l = find_listen(s, t.port);
 	if (cancel)
 		return stop_listening(s, l);
-	if (l != NULL || s->nlistens == LISTENS_MAX)
+	if (l != NULL || s->nlistens == LISTENS_MAX ||
+	    (t.port != 0 && !agent_expose(s->agent, t.port)))
 		return false;
 	s->listens = xreallocarray(s->listens, s->nlistens + 1,
 	    sizeof(*s->listens));
@@ -264,7 +272,5 @@ route_listen(struct session *s, const struct address *at, bool cancel,
 	l->port = t.port;
 	if (at->kind == ADDRESS_TCP)
 		l->at.port = *port = t.port;
-	if (t.port != 0)
-		agent_expose(s->agent, t.port);
 	return true;
 }

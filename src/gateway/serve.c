@@ -1,7 +1,6 @@
 /* "charon serve": one loop with the sessions, the registry and the signals. */
 #include "config.h"
 
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <errno.h>
@@ -17,6 +16,7 @@
 #include "orthrus/base/file.h"
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
+#include "orthrus/base/process.h"
 #include "orthrus/base/notify.h"
 #include "orthrus/conf/gateway.h"
 #include "orthrus/gateway/commands.h"
@@ -33,6 +33,7 @@
 #define ATTEMPTS 3
 #define UNAUTHENTICATED_MAX 100
 #define BUSY_PAUSE_MS 50
+#define BUSY_MS 100		/* for another process at the registry */
 #define SAVE_TICKS 4		/* of SWEEP_MS each: 1 s */
 #define DRAIN_TICKS 20		/* 5 s */
 
@@ -152,16 +153,22 @@ apply(struct gateway *g, const struct gateway_config *c)
 	g->negress = c->negress;
 }
 
-static bool
+/* The key that does not change with a reload, or NULL. */
+static const char *
 needs_restart(const struct gateway_config *a, const struct gateway_config *b)
 {
-	return !address_equal(&a->ssh_listen, &b->ssh_listen) ||
-	    a->http_listen.kind != b->http_listen.kind ||
-	    !address_equal(&a->http_listen, &b->http_listen) ||
-	    strcmp(a->host_key, b->host_key) != 0 ||
-	    strcmp(a->state, b->state) != 0 ||
-	    strcmp(a->runtime, b->runtime) != 0 ||
-	    a->docker_tcp != b->docker_tcp;
+	if (!address_equal(&a->ssh_listen, &b->ssh_listen))
+		return "[ssh] listen";
+	if (strcmp(a->host_key, b->host_key) != 0)
+		return "[ssh] host_key";
+	if (a->http_listen.kind != b->http_listen.kind ||
+	    !address_equal(&a->http_listen, &b->http_listen))
+		return "[http] listen";
+	if (strcmp(a->state, b->state) != 0)
+		return "[state] directory";
+	if (strcmp(a->runtime, b->runtime) != 0)
+		return "[state] runtime";
+	return a->docker_tcp != b->docker_tcp ? "[agents] docker_tcp" : NULL;
 }
 
 static void
@@ -178,6 +185,7 @@ on_hup(evutil_socket_t sig, short what, void *arg)
 	struct serving *sv = arg;
 	struct gateway_config *fresh;
 	struct session *s;
+	const char *key;
 	int code;
 
 	(void)sig;
@@ -187,9 +195,9 @@ on_hup(evutil_socket_t sig, short what, void *arg)
 	    &code);
 	if (fresh == NULL)
 		log_error("not reloaded: the configuration has errors");
-	else if (needs_restart(sv->config, fresh)) {
-		log_error("not reloaded: listening addresses, directories, the "
-		    "host key and docker_tcp change with a restart only");
+	else if ((key = needs_restart(sv->config, fresh)) != NULL) {
+		log_error("not reloaded, nothing of it: %s changes with a "
+		    "restart only", key);
 		gateway_config_free(fresh);
 	} else {
 		gateway_config_free(sv->config);
@@ -260,26 +268,21 @@ egress_ok(void *arg, const struct address *to, const struct sockaddr *resolved)
 	    to->port, resolved);
 }
 
+/* Who may come in here is whose group the sockets have, whatever umask says. */
 static int
 make_runtime(struct gateway *g, struct error *e)
 {
-	char *path = xasprintf("%s/agents/x", g->runtime);
-	int rc = file_make_parents(path, e);
+	char *below = xasprintf("%s/x", g->runtime);
+	char *path = xasprintf("%s/agents", g->runtime);
+	int rc = file_make_parents(below, e);
 
+	if (rc == 0 && ((mkdir(path, 0750) == -1 && errno != EEXIST) ||
+	    chmod(path, 0750) == -1))
+		rc = error_set(e, EX_CANTCREAT, "cannot make the directory "
+		    "%s: %s", path, strerror(errno));
 	free(path);
+	free(below);
 	return rc;
-}
-
-/* Each agent takes some descriptors: as many as we may have. */
-static void
-raise_descriptor_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit);
-	}
 }
 
 static int
@@ -304,6 +307,7 @@ start(struct serving *sv, struct error *e)
 	    (g->ca = ca_load(c->state, e)) == NULL || make_runtime(g, e) == -1)
 		return -1;
 	g->registry = sv->state->registry;
+	registry_hurry(g->registry, BUSY_MS);
 	watch_signals(sv);
 	g->dialer = dialer_new(g->base);
 	dialer_set_filter(g->dialer, egress_ok, g);
@@ -334,18 +338,21 @@ finish(struct serving *sv)
 	struct error e;
 	size_t i;
 
+	g->stopping = true;		/* nobody is let in any more */
+	if (sv->tick != NULL)
+		event_del(sv->tick);
 	listener_free(g->listener);
-	gateway_end_streams(g);
-	http_stop(g->http);
-	/* Their ends are told from the loop. */
 	TAILQ_FOREACH(s, &g->sessions, next)
 		session_end(s, "this gateway has stopped");
-	if (g->base != NULL)
-		event_base_loop(g->base, EVLOOP_NONBLOCK);
+	gateway_end_streams(g);
+	http_stop(g->http);
 	if (g->agents != NULL && (agents_save(g->agents, &e) == -1 ||
 	    registry_all_offline(g->registry, &e) == -1))
 		log_error("registry: %s", e.text);
 	agents_free(g->agents);
+	/* The ends of sessions are told from the loop. */
+	if (g->base != NULL)
+		event_base_loop(g->base, EVLOOP_NONBLOCK);
 	acceptor_free(g->acceptor);
 	dialer_free(g->dialer);
 	socket_endpoints_end();

@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
+#include "orthrus/base/process.h"
 
 #include "gateway.h"
 
@@ -19,15 +19,6 @@
     "-W or -R\r\n"
 #define NO_SUBSYSTEM "charon: no sftp or other subsystem here; use ssh -N " \
     "with -L, -D, -W or -R\r\n"
-
-static uint64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 const char *
 session_who(const struct session *s)
@@ -42,6 +33,32 @@ session_who(const struct session *s)
 
 /* --- the beginning --------------------------------------------------------- */
 
+struct session *
+session_new(struct gateway *g, struct inbound *in, enum session_kind kind)
+{
+	struct session *s = xcalloc(1, sizeof(*s));
+
+	s->gateway = g;
+	s->in = in;
+	s->kind = kind;
+	inbound_set_data(in, s);
+	/* From here on whoever is revoked or removed is found. */
+	TAILQ_INSERT_TAIL(&g->sessions, s, next);
+	g->nsessions[kind]++;
+	return s;
+}
+
+size_t
+sessions_of(const struct gateway *g, enum session_kind kind, uint64_t id)
+{
+	const struct session *s;
+	size_t n = 0;
+
+	TAILQ_FOREACH(s, &g->sessions, next)
+		n += s->kind == kind && s->id == id && !s->over;
+	return n;
+}
+
 static void
 on_pong(void *arg, bool ok, uint16_t port)
 {
@@ -55,64 +72,65 @@ on_pong(void *arg, bool ok, uint16_t port)
 static void
 ping(struct session *s)
 {
-	s->pinged_at = now_ms();
+	s->pinged_at = clock_ms();
 	mux_ping(inbound_mux(s->in), on_pong, s);
+}
+
+/* Older certificates of it end with this login. */
+static void
+note_login(struct session *s)
+{
+	struct gateway *g = s->gateway;
+	struct error e;
+	int rc = registry_logged_in(g->registry, s->id, s->serial, &e);
+
+	if (rc == 1)
+		g->revoked_dirty = true;
+	if (rc != -1)
+		return;
+	log_error("%s: %s", session_who(s), e.text);
+	if (e.code == EX_NOUSER)
+		session_end(s, "this identity was revoked");
 }
 
 static void
 agent_is_up(struct session *s)
 {
 	struct gateway *g = s->gateway;
-	struct agent *a;
-	struct error e;
-
-	/* It may have been registered since the last look. */
-	if (agents_update(g->agents, &e) == -1)
-		log_error("registry: %s", e.text);
-	if (s->over)		/* or revoked */
-		return;
-	a = agents_find(g->agents, s->name);
+	struct agent *a = agents_find(g->agents, s->name);
 	if (a == NULL || a->id != s->id) {	/* removed meanwhile */
 		session_end(s, "removed from this gateway");
 		return;
 	}
 	if (a->session != NULL) {
-		log_info("agent %s: a new session takes over", a->name);
+		log_warn("agent %s: a new session, from %s, takes over from "
+		    "the one from %s", a->name, inbound_peer(s->in),
+		    inbound_peer(a->session->in));
 		session_end(a->session,
 		    "displaced by a newer session of this agent");
 	}
 	s->agent = a;
 	agent_set_session(a, s);
-	if (registry_logged_in(g->registry, s->id, s->serial, &e) == -1)
-		log_error("agent %s: %s", s->name, e.text);
-	else
-		g->revoked_dirty = true;
+	note_login(s);
 }
 
 static void
 client_is_up(struct session *s)
 {
-	struct error e;
-
 	log_info("client %s logged in from %s", s->name, inbound_peer(s->in));
-	if (s->serial == 0)
-		return;
-	if (registry_logged_in(s->gateway->registry, s->id, s->serial,
-	    &e) == -1)
-		log_error("client %s: %s", s->name, e.text);
-	else
-		s->gateway->revoked_dirty = true;
+	if (s->serial != 0)
+		note_login(s);
 }
 
 static void
 on_up(void *arg, struct inbound *in)
 {
-	struct gateway *g = arg;
 	struct session *s = inbound_data(in);
 
-	TAILQ_INSERT_TAIL(&g->sessions, s, next);
-	g->nsessions[s->kind]++;
-	s->since = now_ms();
+	(void)arg;
+	if (s->over)		/* revoked meanwhile */
+		return;
+	s->since = clock_ms();
 	ping(s);		/* for the round-trip time */
 	if (s->kind == SESSION_AGENT)
 		agent_is_up(s);
@@ -153,7 +171,11 @@ on_ended(void *arg, struct inbound *in, const struct error *why)
 	struct gateway *g = arg;
 	struct session *s = inbound_data(in);
 
-	log_info("%s: session ended: %s", session_who(s), why->text);
+	/* Of an enrolment its result was told. */
+	if (s->kind == SESSION_ENROLL)
+		log_debug("%s: session ended: %s", session_who(s), why->text);
+	else
+		log_info("%s: session ended: %s", session_who(s), why->text);
 	detach(s);
 	mux_forget(inbound_mux(in), s);
 	TAILQ_REMOVE(&g->sessions, s, next);
@@ -176,12 +198,26 @@ sessions_revoke(struct gateway *g, uint64_t id, const char *why)
 }
 
 void
+sessions_prune(struct gateway *g)
+{
+	static struct peer p;
+	struct session *s;
+	struct error e;
+
+	TAILQ_FOREACH(s, &g->sessions, next)
+		if (s->kind == SESSION_CLIENT &&
+		    registry_find_id(g->registry, s->id, &p, &e) == 0)
+			session_end(s, "removed from this gateway");
+}
+
+void
 sessions_update(struct gateway *g, const struct peer *p)
 {
 	struct session *s;
 
 	TAILQ_FOREACH(s, &g->sessions, next)
-		if (s->id == p->id && strcmp(s->allow, p->allow) != 0) {
+		if (s->kind == SESSION_CLIENT && s->id == p->id &&
+		    strcmp(s->allow, p->allow) != 0) {
 			free(s->allow);
 			s->allow = xstrdup(p->allow);
 		}
@@ -193,7 +229,7 @@ look_after(struct session *s, uint64_t now)
 	const struct gateway *g = s->gateway;
 	uint64_t silent = now - inbound_heard_at(s->in);
 
-	if (s->over)
+	if (s->over || s->since == 0)
 		return;
 	/* The next look is SWEEP_MS away, and would be too late. */
 	if (silent + SWEEP_MS >= g->timeout_ms)
@@ -209,7 +245,7 @@ void
 sessions_sweep(struct gateway *g)
 {
 	struct session *s;
-	uint64_t now = now_ms();
+	uint64_t now = clock_ms();
 
 	TAILQ_FOREACH(s, &g->sessions, next)
 		look_after(s, now);

@@ -68,12 +68,17 @@ check_directory(const char *path, struct error *e)
 
 /* Of several first runs at once, one makes it all. */
 static int
-lock_directory(const char *path, struct error *e)
+lock_directory(const char *path, int how, struct error *e)
 {
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (fd != -1 && flock(fd, LOCK_EX) == 0)
+	if (fd != -1 && flock(fd, how) == 0)
 		return fd;
+	if (errno == EWOULDBLOCK) {
+		close(fd);
+		return error_set(e, EX_TEMPFAIL, "the state directory %s is "
+		    "locked by another charon command", path);
+	}
 	error_set(e, EX_NOPERM, "the state directory %s cannot be used: %s",
 	    path, strerror(errno));
 	if (fd != -1)
@@ -130,7 +135,7 @@ open_all(struct state *s, bool create, struct error *e)
 	if (r == 0 && (create || access(database, F_OK) == 0))
 		r = check_directory(s->directory, e);
 	if (r == 0 && create) {
-		fd = lock_directory(s->directory, e);
+		fd = lock_directory(s->directory, LOCK_EX, e);
 		r = fd == -1 ? -1 : make_all(s, database, e);
 		if (fd != -1)
 			close(fd);
@@ -218,7 +223,9 @@ state_is_served(const struct state *s)
 int
 state_write_revoked(struct state *s, struct error *e)
 {
-	int fd = lock_directory(s->directory, e), r;
+	/* The gateway itself comes again; it must not wait. */
+	int fd = lock_directory(s->directory, LOCK_EX |
+	    (s->lock != -1 ? LOCK_NB : 0), e), r;
 
 	/* Of two at once, the later must have read the registry later. */
 	if (fd == -1)

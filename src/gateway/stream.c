@@ -227,7 +227,9 @@ open_at_agent(struct stream *st, struct agent *a, uint16_t port)
 	struct timeval tv = { OPEN_SECONDS, 0 }, now = { 0, 0 };
 	const struct session_listen *l = NULL;
 
-	if (a->session == NULL)
+	if (!a->gateway->enabled)
+		st->why = "agents are disabled at this gateway";
+	else if (a->session == NULL)
 		st->why = "the agent is not connected";
 	else if ((l = find_listen(a, port)) == NULL)
 		st->why = port == 0 ? "the agent does not share its Docker "

@@ -156,6 +156,20 @@ is_label_byte(char c)
 	    (c >= '0' && c <= '9') || c == '-' || c == '.';
 }
 
+static bool
+is_below(struct text host, const char *suffix)
+{
+	size_t i, n = strlen(suffix);
+
+	if (host.len <= n || strncasecmp(host.p + host.len - n, suffix,
+	    n) != 0)
+		return false;
+	for (i = 0; i < host.len; i++)
+		if (!is_label_byte(host.p[i]))
+			return false;
+	return true;
+}
+
 bool
 http_host_is_local(const char *value, size_t len)
 {
@@ -181,14 +195,12 @@ http_host_is_local(const char *value, size_t len)
 	if (host.len == 0 || host_is(host, "docker") ||
 	    host_is(host, "localhost") || host_is(host, "[::1]"))
 		return true;
-	/* Newer clients say api.moby.localhost: RFC 6761, always loopback. */
-	if (host.len > 10 && strncasecmp(host.p + host.len - 10, ".localhost",
-	    10) == 0) {
-		for (i = 0; i < host.len; i++)
-			if (!is_label_byte(host.p[i]))
-				return false;
+	/*
+	 * Newer clients say api.moby.localhost: RFC 6761, always loopback.
+	 * NAME.orthrus is an agent behind a gateway, no name of the DNS.
+	 */
+	if (is_below(host, ".localhost") || is_below(host, ".orthrus"))
 		return true;
-	}
 	if (host.len >= sizeof(text))
 		return false;
 	memcpy(text, host.p, host.len);

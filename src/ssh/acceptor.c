@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "orthrus/base/mem.h"
+#include "orthrus/base/process.h"
 #include "orthrus/ssh/identity.h"
 #include "orthrus/ssh/selftest.h"
 
@@ -119,7 +120,7 @@ static struct inbound *
 least(const struct acceptor *a)
 {
 	struct inbound *in, *found = NULL;
-	uint64_t now = inbound_now();
+	uint64_t now = clock_ms();
 	unsigned far, least = 0;
 
 	TAILQ_FOREACH(in, &a->waiting, next) {
@@ -148,7 +149,7 @@ acceptor_is_busy(const struct acceptor *a)
 		return false;
 	in = least(a);
 	return inbound_progress(in) > 0 &&
-	    inbound_now() - in->accepted_at <= YOUNG_MS;
+	    clock_ms() - in->accepted_at <= YOUNG_MS;
 }
 
 void

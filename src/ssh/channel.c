@@ -203,7 +203,18 @@ static bool
 held_back(const struct channel *ch)
 {
 	return ch->rate.bulk && ch->mux->round_trip != 0 &&
-	    pace_holds(&ch->mux->pace, &ch->rate, mux_now());
+	    pace_holds(&ch->mux->pace, &ch->rate, clock_us());
+}
+
+/*
+ * It moved n bytes.  A subsystem is the two programs' own: nobody waits for a
+ * heartbeat as for a key that was pressed, and bulk need not slow down for it.
+ */
+static void
+moved(struct channel *ch, size_t n)
+{
+	if (!ch->is_session && ch->subsystem == NULL)
+		pace_moved(&ch->mux->pace, &ch->rate, n, clock_us());
 }
 
 void
@@ -268,7 +279,7 @@ static uint32_t
 grow(struct channel *ch)
 {
 	uint32_t more = ch->window_size;
-	uint64_t now = mux_now(), took = now - ch->granted_at;
+	uint64_t now = clock_us(), took = now - ch->granted_at;
 	uint64_t round_trip = ch->mux->round_trip;
 	bool quick;
 
@@ -289,43 +300,58 @@ grow(struct channel *ch)
 
 /*
  * When the budget is spent, or small streams wait, a channel that has grown
- * gives back half of its window at a time, by being granted less than it has
- * used.
+ * gives back half of that, by being granted less than it has used.
  */
 static uint32_t
 shrink(struct channel *ch, uint32_t bytes)
 {
-	uint32_t less = (ch->window_size - ch->window_first) / 2;
+	uint32_t less;
 
-	if (less == 0)
-		return 0;
-	if (ch->mux->grown + WINDOW_INITIAL <= WINDOW_BUDGET && !slowed(ch))
-		return 0;
-	if (less > bytes)
-		less = bytes;
+	if (ch->excess == 0 && (slowed(ch) ||
+	    ch->mux->grown + WINDOW_INITIAL > WINDOW_BUDGET))
+		ch->excess = (ch->window_size - ch->window_first) / 2;
+	less = ch->excess < bytes ? ch->excess : bytes;
+	ch->excess -= less;
 	ch->window_size -= less;
 	ch->mux->grown -= less;
 	return less;
 }
 
-/* n bytes have left for good: room for as many more is granted in bulk. */
+/* Bytes to grant for those that were used; the window may become another. */
+static uint32_t
+refill(struct channel *ch, uint32_t bytes)
+{
+	uint32_t less = shrink(ch, bytes);
+
+	ch->used += bytes;
+	if (less > 0 || ch->used < ch->window_size / 2)
+		return bytes - less;
+	ch->used = 0;
+	bytes += grow(ch);
+	ch->kept_up = ch->in.len == 0;
+	return bytes;
+}
+
+/*
+ * n bytes have left for good: room for as many more is granted in bulk, but
+ * never half of a large window at once.  Over a long link its sender would fall
+ * into step with that: one half a round trip, the other always on its way.
+ */
 static void
 credit(struct channel *ch, size_t n)
 {
-	uint32_t bytes, less;
+	uint32_t bytes;
 
 	if (ch->mux == NULL || ch->got_eof || ch->got_close || ch->sent_close)
 		return;
 	ch->credit += (uint32_t)n;
-	if (ch->credit < ch->window_size / 2)
+	if (ch->credit < ch->window_size / 2 && ch->credit < WINDOW_GRANT)
 		return;
 	bytes = ch->credit;
 	ch->credit = 0;
-	less = shrink(ch, bytes);
 	if (held_back(ch) && pace_wants_mark(&ch->mux->pace))
 		mux_mark(ch->mux);
-	bytes = less > 0 ? bytes - less : bytes + grow(ch);
-	ch->kept_up = ch->in.len == 0;
+	bytes = refill(ch, bytes);
 	if (bytes > 0)
 		send_adjust(ch, bytes);
 }
@@ -424,7 +450,7 @@ ch_write(struct endpoint *ep, const uint8_t *p, size_t n)
 		errno = EAGAIN;
 		return -1;
 	}
-	pace_moved(&ch->mux->pace, &ch->rate, done, mux_now());
+	moved(ch, done);
 	return (ssize_t)done;
 }
 
@@ -603,7 +629,7 @@ on_data(struct channel *ch, struct wire *w)
 	if (!ch->owned || len == 0)
 		return;		/* closed here, CLOSE not yet seen there */
 	ch->mux->in += len;
-	pace_moved(&ch->mux->pace, &ch->rate, len, mux_now());
+	moved(ch, len);
 	if (landing.ch != ch || landing.len + len > sizeof(landing.data)) {
 		channel_deliver();
 		landing.ch = ch;

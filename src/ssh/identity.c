@@ -60,7 +60,8 @@ read_failed(const char *path, const struct stat *st, struct error *e)
 {
 	if (errno == ENOENT)
 		return error_set(e, EX_CONFIG, "there is no identity %s; make "
-		    "one with \"orthrus keygen -o %s\"", path, path);
+		    "one with \"orthrus keygen -o %s\", or, at a gateway, set "
+		    "AUTH_KEY", path, path);
 	if (st->st_mode != 0 && !S_ISREG(st->st_mode))
 		return error_set(e, EX_CONFIG, "identity %s: not a regular "
 		    "file", path);

@@ -20,18 +20,13 @@
 #include <event2/event.h>
 
 #include "orthrus/base/mem.h"
+#include "orthrus/base/process.h"
 
 #include "inbound_private.h"
 #include "mux_private.h"
 #include "pump.h"
 
 #define DISCONNECT_BY_APPLICATION 11	/* RFC 4253 section 11.1 */
-
-uint64_t
-inbound_now(void)
-{
-	return pump_now();
-}
 
 static void
 set_timer(struct inbound *in, unsigned ms)
@@ -109,7 +104,7 @@ static bool
 is_late(struct inbound *in)
 {
 	struct acceptor *a = in->acceptor;
-	uint64_t spent = inbound_now() - in->accepted_at;
+	uint64_t spent = clock_ms() - in->accepted_at;
 
 	if (spent < a->config.grace_ms) {
 		set_timer(in, a->config.grace_ms - (unsigned)spent);
@@ -246,6 +241,7 @@ on_ready(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	pump_acknowledge(in->fd);
 	/* A hasty client sends its login and more along with its new keys. */
 	channel_deliver();
 	if (rc == SSH_AGAIN && ssh_is_connected(in->ssh))
@@ -284,7 +280,7 @@ inbound_new(struct acceptor *a, int fd)
 
 	in->acceptor = a;
 	in->fd = fd;
-	in->accepted_at = inbound_now();
+	in->accepted_at = clock_ms();
 	TAILQ_INSERT_TAIL(&a->waiting, in, next);
 	a->counters.unauthenticated++;
 	name_peer(in);

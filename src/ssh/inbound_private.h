@@ -65,7 +65,6 @@ void inbound_soon(struct inbound *in);
  * what it offers for the key exchange; 3, keys were exchanged.
  */
 unsigned inbound_progress(const struct inbound *in);
-uint64_t inbound_now(void);
 
 /* login.c */
 void login_init(struct inbound *in);

@@ -57,7 +57,8 @@ static bool
 may_pass(struct inbound *in, const uint8_t *p, size_t len)
 {
 	char method[16], type[64], *user = in->user;
-	struct wire w;
+	struct wire w, inner;
+	const uint8_t *blob;
 	bool password;
 
 	wire_init(&w, p, len);
@@ -78,7 +79,11 @@ may_pass(struct inbound *in, const uint8_t *p, size_t len)
 		return false;
 	wire_bool(&w);
 	wire_text(&w, type, sizeof(type));
-	return !w.bad && (strcmp(type, "ssh-ed25519") == 0 ||
+	blob = wire_string(&w, &len);
+	wire_init(&inner, blob, len);
+	/* The key's own word for its type decides who parses it. */
+	return !w.bad && wire_is(&inner, type) && !inner.bad &&
+	    (strcmp(type, "ssh-ed25519") == 0 ||
 	    strcmp(type, "ssh-ed25519-cert-v01@openssh.com") == 0);
 }
 

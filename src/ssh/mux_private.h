@@ -11,6 +11,7 @@
 #include <libssh/libssh.h>
 
 #include "orthrus/base/mem.h"
+#include "orthrus/base/process.h"
 #include "orthrus/proto/wire.h"
 #include "orthrus/ssh/mux.h"
 
@@ -37,6 +38,7 @@ struct event;
 #define WINDOW_LARGEST (16 * 1024 * 1024)	/* 1.3 Gbit/s at 100 ms */
 #define WINDOW_SMALL (256 * 1024)
 #define ROUND_TRIP_LEAST 1000	/* us; less is only the scheduler's luck */
+#define WINDOW_GRANT (256 * 1024)	/* so much is granted at once, or half */
 #define WINDOW_BUDGET (32 * 1024 * 1024)
 
 /* Data in a row for one channel: one write to its socket. */
@@ -46,6 +48,7 @@ struct event;
 #define BACKLOG_HIGH (128 * 1024)
 /* More than this unsent (answers nobody reads): input waits, too. */
 #define BACKLOG_FLOOD (2 * 1024 * 1024)
+#define QUEUED_COST 128		/* of a packet that libssh queues, about */
 
 enum channel_state {
 	CHANNEL_OPENING,	/* we asked, no answer yet */
@@ -63,8 +66,10 @@ struct channel {
 	uint32_t window;		/* what they may still send */
 	uint32_t window_size;		/* what it is refilled to */
 	uint32_t window_first;		/* what it began with */
+	uint32_t excess;		/* of window_size, to be given back */
 	uint32_t credit;		/* consumed, not yet granted again */
-	uint64_t granted_at;		/* us; when it was last refilled */
+	uint32_t used;			/* granted again since granted_at */
+	uint64_t granted_at;		/* us; when half of it was last used */
 	struct buffer in;		/* arrived, not yet taken */
 	struct pace_rate rate;
 
@@ -136,7 +141,6 @@ struct mux {
 };
 
 /* output.c */
-uint64_t mux_now(void);		/* microseconds of the monotonic clock */
 /* Nothing more is sent or heard; the owner ends the session. */
 void mux_violation(struct mux *m, const char *what);
 /* One packet: 0, or -1 when the session is broken. */

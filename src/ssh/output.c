@@ -4,20 +4,9 @@
  */
 #include "config.h"
 
-#include <time.h>
-
 #include <event2/event.h>
 
 #include "mux_private.h"
-
-uint64_t
-mux_now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
 
 void
 mux_violation(struct mux *m, const char *what)
@@ -59,7 +48,7 @@ mux_send(struct mux *m, const struct iovec *iov, int n)
 	m->rekeying = true;
 	/* Streams wait meanwhile; what is sent is answers. */
 	for (i = 0; i < n; i++)
-		m->kept_bytes += iov[i].iov_len;
+		m->kept_bytes += iov[i].iov_len + QUEUED_COST;
 	if (m->kept_bytes < BACKLOG_FLOOD)
 		return 0;
 	mux_violation(m, "requests without end during a key exchange");

@@ -27,6 +27,7 @@
 
 #include "packet.h"
 
+#define HAND_OVER_TURNS 64	/* of 4 KiB each */
 #define FIRST MSG_GLOBAL_REQUEST
 #define LAST MSG_CHANNEL_FAILURE
 
@@ -38,6 +39,7 @@ int ssh_buffer_pack_va(struct ssh_buffer_struct *buffer, const char *format,
     size_t argc, va_list ap);
 uint32_t ssh_buffer_pass_bytes(struct ssh_buffer_struct *buffer, uint32_t len);
 struct ssh_socket_struct;
+void ssh_socket_set_write_wontblock(struct ssh_socket_struct *socket);
 int ssh_packet_socket_callback(const void *data, size_t len, void *session);
 int __real_ssh_socket_write(struct ssh_socket_struct *socket,
     const void *data, uint32_t len);
@@ -57,6 +59,7 @@ struct packet_tap {
 
 	int fd;
 	bool ours;			/* taken over from libssh's socket */
+	unsigned turns;			/* in which that could not be */
 	bool wrote;			/* libssh gave us bytes to send */
 	struct buffer rest;		/* of a packet that is not complete */
 	/*
@@ -131,6 +134,13 @@ int
 __wrap_ssh_socket_write(struct ssh_socket_struct *socket, const void *data,
     uint32_t len)
 {
+	/*
+	 * During the handshake at once: what waits for the next POLLOUT is
+	 * lost if the peer's proposal, read meanwhile, does not match ours,
+	 * and then he cannot tell his user why.
+	 */
+	if (current == NULL)
+		ssh_socket_set_write_wontblock(socket);
 	if (current == NULL || !current->ours)
 		return __real_ssh_socket_write(socket, data, len);
 	current->wrote = true;
@@ -270,7 +280,8 @@ packet_take_over(struct packet_tap *tap, int fd)
 /*
  * libssh's socket may still hold a part of a packet, or bytes to send: it
  * goes on until it is empty-handed, and then gives up both ways at once, for
- * while it sends it also reads.  Returns -1 when the session is over.
+ * while it sends it also reads.  Whoever logs in waits for answers, and so
+ * leaves it empty-handed soon.  Returns -1 when the session is over.
  */
 static int
 hand_over(struct packet_tap *tap)
@@ -287,7 +298,11 @@ hand_over(struct packet_tap *tap)
 		return -1;
 	status = ssh_get_status(tap->session);
 	tap->ours = (status & (SSH_READ_PENDING | SSH_WRITE_PENDING)) == 0;
-	return 0;
+	/* Until then nobody counts what libssh keeps for the peer. */
+	if (tap->ours || ++tap->turns < HAND_OVER_TURNS)
+		return 0;
+	errno = EPROTO;
+	return -1;
 }
 
 /* Feeds n bytes to libssh; the incomplete end is kept.  -1: it is over. */

@@ -5,11 +5,11 @@
 #include <netinet/tcp.h>
 
 #include <stdlib.h>
-#include <time.h>
 
 #include <event2/event.h>
 
 #include "orthrus/base/mem.h"
+#include "orthrus/base/process.h"
 #include "orthrus/ssh/mux.h"
 
 #include "pump.h"
@@ -30,15 +30,6 @@ struct pump {
 	uint64_t received, heard_at;
 };
 
-uint64_t
-pump_now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
 void
 pump_socket_options(int fd, unsigned dead_ms)
 {
@@ -58,20 +49,16 @@ heard(struct pump *p)
 	if (c.received == p->received)
 		return;
 	p->received = c.received;
-	p->heard_at = pump_now();
+	p->heard_at = clock_ms();
 }
 
-/*
- * sshd leaves Nagle's algorithm on for forwarded traffic: it keeps a small
- * answer back until we acknowledge the one before, which Linux puts off for
- * 40 ms.  The kernel forgets this wish, so it is told after each turn.
- */
-static void
-acknowledge(struct pump *p)
+/* The kernel forgets this wish, so it is told after each turn. */
+void
+pump_acknowledge(int fd)
 {
 	int on = 1;
 
-	setsockopt(p->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
+	setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
 }
 
 bool
@@ -82,7 +69,7 @@ pump_turn(struct pump *p)
 		return false;
 	}
 	heard(p);
-	acknowledge(p);
+	pump_acknowledge(p->fd);
 	return p->running;
 }
 
@@ -141,7 +128,7 @@ void
 pump_start(struct pump *p)
 {
 	p->running = true;
-	p->heard_at = pump_now();
+	p->heard_at = clock_ms();
 	mux_start(p->mux, p->fd);
 	event_add(p->readable, NULL);
 	/* What libssh has still to send, and what it has read already. */

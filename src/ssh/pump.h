@@ -32,9 +32,14 @@ bool pump_turn(struct pump *p);
 
 /* When anything last arrived, in ms of the monotonic clock. */
 uint64_t pump_heard_at(const struct pump *p);
-uint64_t pump_now(void);
 
 /* What both sides of a session set on their sockets. */
 void pump_socket_options(int fd, unsigned dead_ms);
+/*
+ * OpenSSH leaves Nagle's algorithm on for forwarded traffic and during the
+ * login: it keeps a small message back until we acknowledge the one before,
+ * which Linux puts off for 40 ms.  After each read.
+ */
+void pump_acknowledge(int fd);
 
 #endif

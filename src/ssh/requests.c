@@ -40,9 +40,9 @@ mux_answer(struct mux *m, bool ok, struct wire *w)
 	}
 	TAILQ_REMOVE(&m->requests, r, next);
 	if (r->sent_at != 0)
-		m->round_trip = mux_now() - r->sent_at;
+		m->round_trip = clock_us() - r->sent_at;
 	if (r->mark) {
-		pace_answered(&m->pace, r->bytes, m->round_trip, mux_now());
+		pace_answered(&m->pace, r->bytes, m->round_trip, clock_us());
 		if (m->pace.unmarked > 0 && pace_wants_mark(&m->pace))
 			mux_mark(m);
 		channel_let_go(m);
@@ -115,7 +115,7 @@ mux_ping(struct mux *m, mux_answered *answered, void *arg)
 	iov.iov_base = b;
 	iov.iov_len = (size_t)(p - b);
 	ask(m, &iov, 0, false, answered, arg);
-	TAILQ_LAST(&m->requests, request_list)->sent_at = mux_now();
+	TAILQ_LAST(&m->requests, request_list)->sent_at = clock_us();
 }
 
 void

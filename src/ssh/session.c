@@ -17,6 +17,7 @@
 
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
+#include "orthrus/base/process.h"
 #include "orthrus/base/text.h"
 #include "orthrus/proto/leash.h"
 #include "orthrus/ssh/selftest.h"
@@ -168,6 +169,15 @@ login_lost(struct session *s)
 	return OVER;
 }
 
+static bool
+is_gateway(const struct session *s)
+{
+	const char *banner = ssh_get_serverbanner(s->ssh);
+
+	return banner != NULL && strncmp(banner, LEASH_BANNER,
+	    strlen(LEASH_BANNER)) == 0;
+}
+
 static void
 refused(struct session *s, bool partial)
 {
@@ -182,6 +192,10 @@ refused(struct session *s, bool partial)
 	}
 	if (s->step == STEP_PASSWORD)
 		strcpy(why, "password");
+	else if (is_gateway(s) &&
+	    identity_certificate(s->config.identity) == NULL)
+		strcpy(why, "key: no client of that name has it (charon client "
+		    "add --key); to log in as an agent, enrol with AUTH_KEY");
 	else {
 		strcpy(why, "key: ");
 		identity_why_refused(s->config.identity, user,
@@ -247,7 +261,7 @@ on_pong(void *arg, bool ok, uint16_t port)
 	(void)port;
 	if (s->step != STEP_UP)
 		return;
-	s->rtt_ms = (int64_t)(pump_now() - s->probed_at);
+	s->rtt_ms = (int64_t)(clock_ms() - s->probed_at);
 	s->probed_at = 0;
 	add_timer(s->timer, s->config.probe_ms);
 }
@@ -272,7 +286,7 @@ lost(void *arg)
 static bool
 is_dead(const struct session *s)
 {
-	uint64_t now = pump_now();
+	uint64_t now = clock_ms();
 
 	return s->probed_at != 0 &&
 	    now - pump_heard_at(s->pump) >= s->config.dead_ms &&
@@ -291,11 +305,11 @@ probe(struct session *s)
 		if (is_dead(s)) {
 			fail(s, EX_UNAVAILABLE, "no sign of life from the "
 			    "server for %llu s", (unsigned long long)
-			    (pump_now() - pump_heard_at(s->pump)) / 1000);
+			    (clock_ms() - pump_heard_at(s->pump)) / 1000);
 			return;
 		}
 	}
-	now = pump_now();
+	now = clock_ms();
 	silent = now - pump_heard_at(s->pump);
 	if (silent >= s->config.probe_ms && s->probed_at == 0) {
 		s->probed_at = now;
@@ -318,7 +332,7 @@ step_up(struct session *s)
 		event_del(s->writable);
 		s->pump = pump_new(s->base, s->fd, s->mux, lost, s);
 		pump_start(s->pump);
-		s->probed_at = pump_now();
+		s->probed_at = clock_ms();
 		mux_ping(s->mux, on_pong, s);	/* for the round-trip time */
 		add_timer(s->timer, s->config.probe_ms);
 		s->events.up(s->arg);
@@ -559,15 +573,6 @@ struct mux *
 session_mux(struct session *s)
 {
 	return s->step == STEP_UP ? s->mux : NULL;
-}
-
-static bool
-is_gateway(const struct session *s)
-{
-	const char *banner = ssh_get_serverbanner(s->ssh);
-
-	return banner != NULL && strncmp(banner, LEASH_BANNER,
-	    strlen(LEASH_BANNER)) == 0;
 }
 
 void

@@ -79,5 +79,5 @@ fuzzers += tests/fuzz/fuzz_mux
 tests_fuzz_fuzz_mux_SOURCES = tests/fuzz/fuzz_mux.c tests/fuzz/mux_law.c \
 	tests/fuzz/mux_law.h tests/unit/fake_peer.c tests/unit/fake_peer.h \
 	tests/unit/memory_endpoint.c tests/unit/memory_endpoint.h $(fuzz_main)
-tests_fuzz_fuzz_mux_LDFLAGS = $(fuzz_ldflags) -Wl,--wrap=mux_now
+tests_fuzz_fuzz_mux_LDFLAGS = $(fuzz_ldflags) -Wl,--wrap=clock_us
 endif

@@ -19,7 +19,8 @@ CHARON = os.path.join(os.path.dirname(ORTHRUS), "charon")
 AUTH_KEY = re.compile(r"ch_orthrus_[A-Za-z0-9_-]{96}\n")
 
 OK, USAGE, DATA, NO_INPUT, NO_USER = 0, 64, 65, 66, 67
-CANT_CREATE, IO, LOCKED, NO_PERMISSION, CONFIG = 73, 74, 75, 77, 78
+UNAVAILABLE, CANT_CREATE, IO, LOCKED = 69, 73, 74, 75
+NO_PERMISSION, CONFIG = 77, 78
 
 
 def number(field, value):

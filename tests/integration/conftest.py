@@ -16,6 +16,7 @@ import pytest
 
 import harness
 import system
+from charon_http import api
 from docker_engine import bare_engine, docker_engine
 
 PR_SET_CHILD_SUBREAPER = 36

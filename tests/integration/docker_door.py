@@ -12,11 +12,15 @@ import time
 import pytest
 
 import docker_engine
+from gateway import Charon, Ssh
 from harness import ORTHRUS, Orthrus, needs_remote_unix
 from system import DIES_WITH_US, free_port, until
 
 ALONE = ["alone-unix", "alone-port"]
 SSHD = ["sshd-unix", "sshd-port", "sshd-auto"]
+# Through a gateway, which has a Muzzle of its own: behind "charon-raw" there
+# is no other one, for that agent is a plain ssh.
+CHARON = ["charon-unix", "charon-port", "charon-raw"]
 
 
 class Door:
@@ -29,6 +33,8 @@ class Door:
             else lab.path(f"docker-{len(lab.things)}.sock")
         if way in ALONE:
             self._alone(options)
+        elif way in CHARON:
+            self._at_charon(options)
         else:
             self._through(sshd or lab.sshd(), options)
 
@@ -57,6 +63,36 @@ class Door:
         if remote == "auto":
             self.address = ("127.0.0.1", self.chosen_port())
 
+    def _at_charon(self, options):
+        self.charon = self.lab.own(Charon(
+            self.lab, f"charon-{len(self.lab.things)}",
+            agents={"docker_tcp": "yes"}))
+        key = self.charon.add_agent("a1")
+        state = self.lab.path(f"state-{self.charon.name}")
+        control = self.lab.path(f"control-{self.charon.name}")
+        if self.way == "charon-raw":
+            os.makedirs(state, mode=0o700)
+            done = self.lab.run(
+                "enroll", "--server", self.charon.address, "--name", "a1",
+                env={"STATE_DIRECTORY": state, "AUTH_KEY": key})
+            assert done.returncode == 0, done.text
+            self.orthrus = self.lab.own(Ssh(
+                self.lab, self.charon, "a1", state + "/id_ed25519",
+                "-R", f"/a1/docker.sock:{self.engine_socket}"))
+        else:
+            self.orthrus = self.charon.agent(
+                "a1", f"--docker={self.engine_socket}", *options, key=key,
+                state=state, control=control)
+        self.charon.wait_status("a1", "online")
+        shown = json.loads(self.charon.run("agent", "show", "a1",
+                                           "--json").stdout)
+        self.address = self.charon.socket("a1")
+        assert self.address in json.dumps(shown)
+        if self.way == "charon-port":
+            found = re.findall(r"Docker at tcp://127\.0\.0\.1:(\d+)",
+                               self.charon.log())
+            self.address = ("127.0.0.1", int(found[-1]))
+
     def chosen_port(self):
         remote = self.orthrus.status()["docker"]["remote"]
         found = re.search(r":(\d+)$", remote)
@@ -76,7 +112,8 @@ class Door:
             else "tcp://%s:%d" % self.address
 
     def log(self):
-        return self.orthrus.log()
+        return self.orthrus.log() + \
+            (self.charon.log() if self.way in CHARON else "")
 
     def docker(self, *args, **how):
         return docker_engine.docker(self.host, *args, **how)

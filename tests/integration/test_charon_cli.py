@@ -446,6 +446,18 @@ def test_client_with_a_key(home):
     assert as_json(home, "client", "list") == []
 
 
+def test_client_with_several_lists(home):
+    """They are one list, in which each item is checked."""
+    home.run("client", "add", "al", "--allow", "web-1:*", "--allow",
+             "egress,web-1:80", "--allow=egress")
+    (client,) = as_json(home, "client", "list")
+    assert client["allow"] == ["web-1:*", "egress", "web-1:80"]
+    for lists in (("web-1:80", "b"), ("b", "web-1:80")):
+        error = home.fails(USAGE, "client", "add", "bob", "--allow", lists[0],
+                           "--allow", lists[1])
+        assert '--allow: "b": expected' in error
+
+
 def test_client_with_an_auth_key(home):
     done = home.run("client", "add", "bob", "--allow", "web-1:*")
     assert AUTH_KEY.fullmatch(done.stdout)

@@ -85,7 +85,8 @@ def way(request, lab):
         argv = [ORTHRUS, "muzzle", "--listen", Way.path,
                 "--docker", Way.engine.path]
         Way.agent = lab.own(Orthrus(lab, argv, lab.environment(), None, None))
-        until("it listens", 10, lambda: os.path.exists(Way.path))
+        until("it listens", 10,
+              lambda: "the Muzzle listens" in Way.agent.log())
     else:
         if "no remote Unix sockets" in lab.run("--version").stdout:
             pytest.skip("this build has no remote Unix sockets")

@@ -1,6 +1,8 @@
 """What "charon snippet" prints works as it is and may no more than it needs:
 each text is read by its own tools, and those that are programs are run."""
 
+import contextlib
+import json
 import os
 import plistlib
 import re
@@ -9,8 +11,9 @@ import subprocess
 
 import pytest
 
-from charon_home import USAGE, home
+from charon_home import UNAVAILABLE, USAGE, home
 from harness import ORTHRUS
+from system import DIES_WITH_US, free_port, until
 
 PLATFORMS = ["compose", "systemd", "tarball", "homebrew", "kubernetes"]
 # Everything that a host name may hold and some syntax gives a meaning.
@@ -364,3 +367,40 @@ def test_needs_no_state(home, platform):
     """An agent need not be registered, and nothing is made."""
     snippet(home, platform)
     assert not home.state.exists() and not home.runtime.exists()
+
+
+def test_tarball_with_a_gateway(home):
+    """From "agent add" to online with nothing but what was printed."""
+    port = free_port()
+    home.write(f"[ssh]\nlisten = 127.0.0.1:{port}\n")
+    key = home.run("agent", "add", "web-1").stdout
+    there = home.path / "unpacked"
+    there.mkdir()
+    (there / "orthrus").symlink_to(ORTHRUS)
+    (there / "run-orthrus").write_text(snippet(
+        home, "tarball", server="127.0.0.1").replace("<AUTH_KEY>\n", key))
+
+    def status():
+        text = home.run("agent", "show", "web-1", "--json").stdout
+        return json.loads(text)["status"]
+
+    with contextlib.ExitStack() as stack:
+        gateway = home.start("serve", prefix=DIES_WITH_US)
+        stack.callback(gateway.communicate)
+        stack.callback(gateway.kill)
+        # Nobody can be online before, nor two gateways be there at once.
+        assert status() == "pending"
+        until("it serves", 20, lambda: os.path.exists(home.runtime))
+        home.run("serve", code=UNAVAILABLE)
+        agent = subprocess.Popen(
+            [*DIES_WITH_US, "sh", there / "run-orthrus"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, env=home.environment(
+                {"CHARON_CONFIG": None}))
+        stack.callback(agent.communicate)
+        stack.callback(agent.kill)
+        until("the agent is online", 20, lambda: status() == "online")
+        assert (there / "state/id_ed25519-cert.pub").exists()
+        gateway.kill()
+        gateway.wait()
+        assert status() == "offline"

@@ -12,7 +12,7 @@
 
 #define FEED_MAX 70000
 
-uint64_t __wrap_mux_now(void);
+uint64_t __wrap_clock_us(void);
 
 struct packet_tap {
 	packet_handler *handler;
@@ -99,7 +99,7 @@ packet_send(struct packet_tap *tap, const struct iovec *iov, int n)
 }
 
 uint64_t
-__wrap_mux_now(void)
+__wrap_clock_us(void)
 {
 	return fake.now;
 }
@@ -128,9 +128,19 @@ packet_output(struct packet_tap *tap)
 }
 
 void
-packet_disconnect(struct packet_tap *tap)
+packet_disconnect(struct packet_tap *tap, uint32_t reason, const char *text)
 {
 	(void)tap;
+	(void)reason;
+	(void)text;
+}
+
+void
+packet_tap_logins(struct packet_tap *tap, bool (*filter)(void *arg,
+    const uint8_t *p, size_t len))
+{
+	(void)tap;
+	(void)filter;
 }
 
 size_t

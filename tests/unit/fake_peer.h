@@ -1,7 +1,7 @@
 /*
  * The far end of the channel manager in memory: stands in for
  * src/ssh/packet.c and the clock, keeps what is sent and feeds what the test
- * says.  Link with -Wl,--wrap=mux_now.
+ * says.  Link with -Wl,--wrap=clock_us.
  */
 #ifndef ORTHRUS_TESTS_FAKE_PEER_H
 #define ORTHRUS_TESTS_FAKE_PEER_H
@@ -22,7 +22,7 @@ extern struct fake_peer {
 	bool stalled;		/* the socket takes nothing */
 	bool rekeying;		/* libssh keeps packets for later */
 	bool broken;		/* sending fails */
-	uint64_t now;		/* what mux_now() says: time stands still */
+	uint64_t now;		/* what clock_us() says: time stands still */
 	/* Sees each packet as it goes out, instead of the queue. */
 	void (*watch)(const struct sent *s);
 } fake;

@@ -107,6 +107,12 @@ tests_unit_test_renewal_SOURCES = tests/unit/test_renewal.c
 tests_unit_test_renewal_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_renewal_LDADD = $(unit_ldadd)
 
+unit_tests += tests/unit/test_leash_client
+tests_unit_test_leash_client_SOURCES = tests/unit/test_leash_client.c \
+	src/agent/leash.c
+tests_unit_test_leash_client_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_leash_client_LDADD = $(unit_ldadd)
+
 unit_tests += tests/unit/test_selftest
 tests_unit_test_selftest_SOURCES = tests/unit/test_selftest.c
 tests_unit_test_selftest_CPPFLAGS = $(unit_cppflags)
@@ -174,7 +180,7 @@ unit_tests += tests/unit/test_mux
 tests_unit_test_mux_SOURCES = tests/unit/test_mux.c $(mux_sources)
 tests_unit_test_mux_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_mux_LDADD = $(unit_ldadd)
-tests_unit_test_mux_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=mux_now
+tests_unit_test_mux_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_us
 
 unit_tests += tests/unit/test_pace
 tests_unit_test_pace_SOURCES = tests/unit/test_pace.c
@@ -185,7 +191,7 @@ unit_tests += tests/unit/test_channel
 tests_unit_test_channel_SOURCES = tests/unit/test_channel.c $(mux_sources)
 tests_unit_test_channel_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_channel_LDADD = $(unit_ldadd)
-tests_unit_test_channel_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=mux_now
+tests_unit_test_channel_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_us
 
 registry_sources = tests/unit/registry_fixture.c tests/unit/registry_fixture.h
 
@@ -239,6 +245,16 @@ unit_tests += tests/unit/test_describe
 tests_unit_test_describe_SOURCES = tests/unit/test_describe.c
 tests_unit_test_describe_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_describe_LDADD = $(unit_ldadd)
+
+unit_tests += tests/unit/test_http_token
+tests_unit_test_http_token_SOURCES = tests/unit/test_http_token.c
+tests_unit_test_http_token_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_http_token_LDADD = $(unit_ldadd)
+
+unit_tests += tests/unit/test_prometheus
+tests_unit_test_prometheus_SOURCES = tests/unit/test_prometheus.c
+tests_unit_test_prometheus_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_prometheus_LDADD = $(unit_ldadd)
 endif
 
 endif

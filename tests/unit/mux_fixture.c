@@ -176,6 +176,27 @@ stream_open(struct stream *s, uint32_t peer)
 }
 
 void
+stream_open_subsystem(struct stream *s, uint32_t peer)
+{
+	const struct sent *open;
+
+	memset(s, 0, sizeof(*s));
+	memory_init(&s->local);
+	s->peer = peer;
+	s->ch = mux_open_subsystem(mux, "test", on_opened, s);
+	assert_non_null(s->ch);
+	open = fake_next();
+	assert_non_null(open);
+	assert_int_equal(open->type, MSG_CHANNEL_OPEN);
+	s->id = sent_u32(open, 4 + strlen("session"));
+	stream_confirm(s, WINDOW, PACKET);
+	expect(MSG_CHANNEL_REQUEST, peer);
+	fake_feed(MSG_CHANNEL_SUCCESS, "u", s->id);
+	assert_int_equal(s->opened, 1);
+	assert_int_equal(s->reason, OPEN_OK);
+}
+
+void
 stream_data(struct stream *s, size_t offset, size_t n)
 {
 	size_t len;

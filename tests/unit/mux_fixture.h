@@ -44,6 +44,8 @@ void stream_start(struct stream *s, uint32_t peer);
 void stream_confirm(struct stream *s, uint32_t window, uint32_t packet);
 /* Both, and a relay between the channel and s->local. */
 void stream_open(struct stream *s, uint32_t peer);
+/* The same with a session channel and its subsystem. */
+void stream_open_subsystem(struct stream *s, uint32_t peer);
 /* Feeds n bytes of the pattern from offset, in packets. */
 void stream_data(struct stream *s, size_t offset, size_t n);
 /* Ends it and frees s->local; after mux_teardown(). */

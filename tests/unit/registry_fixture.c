@@ -94,11 +94,11 @@ must_enrol(struct place *w, const struct auth_key *auth, const uint8_t *key)
 }
 
 struct certificate
-must_renew(struct place *w, uint64_t id, const uint8_t *key)
+must_renew(struct place *w, uint64_t id, uint64_t serial, const uint8_t *key)
 {
 	struct certificate c;
 
-	if (registry_renew(w->r, id, key, WEEK, &c, &w->e) != 0)
+	if (registry_renew(w->r, id, serial, key, WEEK, &c, &w->e) != 0)
 		fail_msg("%s", w->e.text);
 	return c;
 }

@@ -29,7 +29,7 @@ struct auth_key must_add(struct place *w, const char *name);
 struct peer must_find(struct place *w, const char *name);
 struct certificate must_enrol(struct place *w, const struct auth_key *auth,
     const uint8_t *key);
-struct certificate must_renew(struct place *w, uint64_t id,
+struct certificate must_renew(struct place *w, uint64_t id, uint64_t serial,
     const uint8_t *key);
 /* What certificate_valid says of a certificate as its owner shows it. */
 bool lets_in(struct place *w, const struct certificate *c);

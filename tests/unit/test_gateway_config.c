@@ -282,6 +282,72 @@ test_default_directories(void **state)
 	gateway_config_free(c);
 }
 
+/* contrib/charon.ini as it is, or with the keys that are comments put in. */
+static struct gateway_config *
+load_sample(bool uncomment)
+{
+	const char *top = getenv("top_srcdir");
+	char text[OUT_MAX] = "", path[4096], line[256];
+	bool key;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/contrib/charon.ini",
+	    top != NULL ? top : ".");
+	if ((f = fopen(path, "r")) == NULL)
+		skip();
+	while (fgets(line, sizeof(line), f) != NULL) {
+		key = line[0] == '#' && (line[1] == '[' ||
+		    (line[1] >= 'a' && line[1] <= 'z'));
+		assert_true(strlen(text) + strlen(line) < sizeof(text));
+		strcat(text, uncomment && key ? line + 1 : line);
+	}
+	fclose(f);
+	return load_text(text);
+}
+
+static bool
+is_same(const struct setting *a, const struct setting *b)
+{
+	return a->kw == b->kw && strcmp(a->value, b->value) == 0;
+}
+
+/* It changes nothing, has every key, and tells the right defaults. */
+static void
+test_sample(void **state)
+{
+	struct gateway_config *c, *defaults;
+	const struct setting *s, *d;
+	const struct keyword *kw;
+	size_t i;
+
+	(void)state;
+	setenv("STATE_DIRECTORY", "/var/lib/charon", 1);
+	setenv("RUNTIME_DIRECTORY", "/run/charon", 1);
+	defaults = load_text("# nothing\n");
+	c = load_sample(false);
+	assert_non_null(c);
+	assert_int_equal(c->head.nsettings, defaults->head.nsettings);
+	for (i = 0; i < c->head.nsettings; i++)
+		assert_true(is_same(&c->head.settings[i],
+		    &defaults->head.settings[i]));
+	gateway_config_free(c);
+	c = load_sample(true);
+	assert_string_equal(reported, "");
+	for (i = 0; i < program_charon.n; i++) {
+		kw = &program_charon.rows[i];
+		if (kw->section == NULL)
+			continue;
+		s = setting_find(&c->head, kw->section, kw->key);
+		if (s == NULL || s->origin != FROM_FILE)
+			fail_msg("no %s", kw->key);
+		d = setting_find(&defaults->head, kw->section, kw->key);
+		if (d != NULL && !is_same(s, d))
+			fail_msg("%s = %s", kw->key, s->value);
+	}
+	gateway_config_free(c);
+	gateway_config_free(defaults);
+}
+
 static int
 make_dir(void **state)
 {
@@ -319,6 +385,7 @@ main(void)
 		cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_origins),
 		cmocka_unit_test(test_default_directories),
+		cmocka_unit_test(test_sample),
 	};
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);

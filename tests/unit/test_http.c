@@ -262,7 +262,8 @@ test_host(void **state)
 	static const char *const local[] = { "", "docker", "DOCKER",
 	    "docker:80", "localhost", "localhost:2375", "LocalHost:",
 	    "127.0.0.1", "127.0.0.1:1", "127.255.255.254:65535", "[::1]",
-	    "[::1]:2375", "api.moby.localhost", ":80" };
+	    "[::1]:2375", "api.moby.localhost", ":80",
+	    "vps-1.orthrus:2375", "a.orthrus" };
 	static const char *const foreign[] = { "example.com", "docker.com",
 	    "dockers", "docke", "docker.", "localhost.evil.example",
 	    "127.0.0.1.evil.example", "127.evil.example", "128.0.0.1",
@@ -271,6 +272,7 @@ test_host(void **state)
 	    "docker:x", "docker:80:80", "docker:80x", "docker@evil.example",
 	    "evil.example:80@docker", "docker/x", "docker evil.example",
 	    "docker, evil.example", "0.0.0.0", ".localhost", "evillocalhost",
+	    ".orthrus", "a.orthrus.evil.example", "evilorthrus", "orthrus",
 	    "xn--docker", "[0:0:0:0:0:0:0:1]", "2130706433" };
 	char text[256];
 	size_t i;

@@ -209,8 +209,8 @@ test_locked(void **state)
 	expect_locked(w, registry_remove(w->r, PEER_AGENT, "a", &w->e));
 	expect_locked(w, registry_enrol(w->r, &auth, key_of(1), WEEK, &d,
 	    &w->e));
-	expect_locked(w, registry_renew(w->r, auth.id, key_of(2), WEEK, &d,
-	    &w->e));
+	expect_locked(w, registry_renew(w->r, auth.id, c.serial, key_of(2),
+	    WEEK, &d, &w->e));
 	expect_locked(w, registry_logged_in(w->r, auth.id, c.serial, &w->e));
 	expect_locked(w, registry_seen_begin(w->r, &w->e));
 	expect_locked(w, registry_all_offline(w->r, &w->e));
@@ -225,8 +225,7 @@ test_locked(void **state)
 	sqlite3_close(db);
 	assert_true(lets_in(w, &c));
 	must_add(w, "b");
-	assert_int_equal(registry_logged_in(w->r, auth.id, c.serial, &w->e),
-	    0);
+	assert_in_range(registry_logged_in(w->r, auth.id, c.serial, &w->e), 0, 1);
 }
 
 static void

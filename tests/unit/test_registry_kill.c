@@ -147,6 +147,18 @@ is_possible(const struct slot *s, enum op op)
 	}
 }
 
+/* Of the newest one that is in force, 0 when there is none. */
+static uint64_t
+valid_serial(const struct slot *s)
+{
+	size_t i;
+
+	for (i = s->n; i > 0; i--)
+		if (s->issued[i - 1].valid)
+			return s->issued[i - 1].serial;
+	return 0;
+}
+
 static int
 perform(struct registry *r, const struct slot *s, struct record *rec)
 {
@@ -166,7 +178,8 @@ perform(struct registry *r, const struct slot *s, struct record *rec)
 		rec->serial = c.serial;
 		break;
 	case RENEW:
-		result = registry_renew(r, s->auth.id, key, WEEK, &c, &e);
+		result = registry_renew(r, s->auth.id, valid_serial(s), key,
+		    WEEK, &c, &e);
 		rec->serial = c.serial;
 		break;
 	case LOGIN:

@@ -209,6 +209,38 @@ test_wrong_certificate(void **state)
 	assert_false(exists(".new-cert.pub"));
 }
 
+/* What a refusal may be about, as the certificate's own fields tell. */
+static void
+test_why_refused(void **state)
+{
+	static const struct { const char *user; uint64_t now;
+	    const char *says; } cases[] = {
+		{ "a", 500, "not valid before 1970-01-01 00:16:40 UTC" },
+		{ "a", 2000, "expired at 1970-01-01 00:33:20 UTC; "
+		    "\"charon agent rekey a\"" },
+		{ "b", 1500, "is for \"a\"" },
+		{ "a", 1500, "was revoked" }
+	};
+	uint8_t key[32], blob[CERT_MAX];
+	struct identity *id;
+	struct error e;
+	char text[256];
+	size_t i, n;
+
+	(void)state;
+	assert_int_equal(successor_make(path, mark, "c", key, &e), 0);
+	n = certify(key, 1, blob);
+	assert_int_equal(successor_install(path, blob, n, &e), 0);
+	assert_non_null(id = identity_load(path, &e));
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		identity_why_refused(id, cases[i].user, cases[i].now, text,
+		    sizeof(text));
+		if (strstr(text, cases[i].says) == NULL)
+			fail_msg("%zu: %s", i, text);
+	}
+	identity_free(id);
+}
+
 /* Stopped after each of the renames: the start goes on where it was. */
 static void
 test_cut_off(void **state)
@@ -287,6 +319,7 @@ main(void)
 		TEST(test_damaged),
 		TEST(test_installed),
 		TEST(test_wrong_certificate),
+		TEST(test_why_refused),
 		TEST(test_cut_off),
 		TEST(test_killed),
 	};

@@ -42,13 +42,19 @@ struct peer {
 /*
  * Opens (with create: makes, mode 0600, its directory 0700) the database at
  * path, and brings an older schema up to date.  A database of a newer schema,
- * a damaged one, or one that others may read is refused.  busy_ms is how long
- * a call may wait for another process.  NULL with *e: EX_CONFIG, EX_NOPERM,
+ * one that others may read, or a damaged one is refused; without create damage
+ * is found where it is met, since looking at everything takes longer the more
+ * there is.  busy_ms is how long a call may wait for another process.  NULL with *e: EX_CONFIG, EX_NOPERM,
  * EX_CANTCREAT or EX_IOERR.  Used by one thread.
  */
 struct registry *registry_open(const char *path, bool create, int busy_ms,
     struct error *e);
 void registry_close(struct registry *r);
+/*
+ * For who must not wait, as a loop: the wait for another process becomes
+ * busy_ms, and none for what was seen, which is tried again anyway.
+ */
+void registry_hurry(struct registry *r, int busy_ms);
 
 /*
  * All that change something return 0, or -1 with *e: EX_DATAERR or EX_NOUSER
@@ -105,7 +111,7 @@ int registry_enrol(struct registry *r, const struct auth_key *auth,
  * The next certificate of peer id, for key.  Older ones stay valid until
  * registry_logged_in() saw a newer one.
  */
-int registry_renew(struct registry *r, uint64_t id,
+int registry_renew(struct registry *r, uint64_t id, uint64_t serial,
     const uint8_t key[ED25519_KEY_LEN], uint64_t lifetime,
     struct certificate *c, struct error *e);
 
@@ -116,7 +122,10 @@ int registry_renew(struct registry *r, uint64_t id,
 int registry_certificate_valid(struct registry *r, const char *name,
     uint64_t serial, const uint8_t key[ED25519_KEY_LEN], struct peer *p,
     struct error *e);
-/* serial was logged in with: the older ones of that peer are revoked. */
+/*
+ * serial was logged in with: the older ones of that peer are revoked.  1 when
+ * there were such, else 0; -1 with *e, EX_NOUSER when serial itself is revoked.
+ */
 int registry_logged_in(struct registry *r, uint64_t id, uint64_t serial,
     struct error *e);
 

@@ -12,10 +12,10 @@
 #define RELAY_QUANTUM (128 * 1024)
 
 /*
- * Joins a and b and starts to move bytes.  done is called once when both
- * directions have ended or one endpoint broke; both endpoints are closed by
- * then and the relay is freed after done returns.  Counters are the bytes
- * delivered a to b and b to a.
+ * Joins a and b and starts to move bytes.  done (NULL: nobody asks) is called
+ * once when both directions have ended or one endpoint broke; both endpoints
+ * are closed by then and the relay is freed after done returns.  Counters are
+ * the bytes delivered a to b and b to a.
  */
 typedef void relay_done(void *arg, uint64_t a_to_b, uint64_t b_to_a);
 struct relay *relay_start(struct endpoint *a, struct endpoint *b,

@@ -88,7 +88,10 @@ struct acceptor_counters {
 void acceptor_counters(const struct acceptor *a,
     struct acceptor_counters *out);
 
-/* The user as logged in, or as last tried; the client's address without port, for the log. */
+/*
+ * The user as logged in, or as last tried; the client's address without port,
+ * for the log.
+ */
 const char *inbound_user(const struct inbound *in);
 const char *inbound_peer(const struct inbound *in);
 struct mux *inbound_mux(struct inbound *in);

@@ -1,0 +1,285 @@
+/*
+ * One registered agent: what it says of itself, the ports it exposes, whether
+ * it is there, and the endpoints that lead to it.
+ */
+#include "config.h"
+
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "orthrus/base/log.h"
+#include "orthrus/base/mem.h"
+
+#include "gateway.h"
+
+void
+agent_hello(const struct agent *a, struct leash_message *hello)
+{
+	const char *why;
+
+	if (a->hello == NULL ||
+	    leash_decode(a->hello + 4, a->hello_len - 4, hello, &why) == -1)
+		hello->kind = LEASH_UNKNOWN;
+}
+
+static bool
+lists(const struct leash_message *hello, uint16_t port)
+{
+	size_t i;
+
+	for (i = 0; i < hello->hello.nports; i++)
+		if (hello->hello.ports[i].port == port)
+			return true;
+	return false;
+}
+
+/*
+ * What is shown and kept of it: its Hello, and the ports that it listens on
+ * besides, which is all that a stock ssh has.
+ */
+void
+agent_facts(const struct agent *a, struct leash_message *facts)
+{
+	size_t i, n;
+	uint16_t port;
+
+	agent_hello(a, facts);
+	if (facts->kind != LEASH_HELLO) {
+		memset(facts, 0, sizeof(*facts));
+		facts->kind = a->nports > 0 || a->hello_unsaved ?
+		    LEASH_HELLO : LEASH_UNKNOWN;
+		memcpy(facts->hello.name, a->name, sizeof(a->name));
+	}
+	for (i = 0; i < a->nports; i++) {
+		port = agent_endpoint_port(a->ports[i]);
+		n = facts->hello.nports;
+		if (lists(facts, port) || n == LEASH_PORTS_MAX)
+			continue;
+		facts->hello.ports[n].port = port;
+		facts->hello.nports++;
+	}
+}
+
+static void
+keep_hello(struct agent *a, const struct leash_message *hello)
+{
+	static uint8_t frame[4 + LEASH_FRAME_MAX];
+	size_t n = leash_encode(hello, frame);
+
+	if (n == a->hello_len && memcmp(frame, a->hello, n) == 0)
+		return;
+	free(a->hello);
+	a->hello = xcalloc(1, n);
+	a->hello_len = n;
+	memcpy(a->hello, frame, n);
+	a->hello_unsaved = a->unsaved = true;
+}
+
+static struct agent_endpoint **
+find_port(const struct agent *a, uint16_t port)
+{
+	size_t i;
+
+	for (i = 0; i < a->nports; i++)
+		if (agent_endpoint_port(a->ports[i]) == port)
+			return &a->ports[i];
+	return NULL;
+}
+
+static void
+remove_port(struct agent *a, uint16_t port)
+{
+	struct agent_endpoint **at = find_port(a, port);
+
+	if (at == NULL)
+		return;
+	agent_endpoint_free(*at);
+	a->nports--;
+	a->hello_unsaved = a->unsaved = true;
+	memmove(at, at + 1, (size_t)(a->ports + a->nports - at) * sizeof(*at));
+}
+
+static bool
+listens(const struct session *s, uint16_t port)
+{
+	size_t i;
+
+	for (i = 0; s != NULL && i < s->nlistens; i++)
+		if (s->listens[i].port == port)
+			return true;
+	return false;
+}
+
+/* Ports of former sessions that nobody has taken back. */
+static void
+forget_ports(struct agent *a)
+{
+	struct leash_message *hello = xcalloc(1, sizeof(*hello));
+	uint16_t port;
+	size_t i;
+
+	agent_hello(a, hello);
+	for (i = a->nports; i > 0; i--) {
+		port = agent_endpoint_port(a->ports[i - 1]);
+		if ((hello->kind != LEASH_HELLO || !lists(hello, port)) &&
+		    !listens(a->session, port))
+			remove_port(a, port);
+	}
+	free(hello);
+}
+
+bool
+agent_expose(struct agent *a, uint16_t port)
+{
+	size_t i;
+
+	if (find_port(a, port) != NULL)
+		return true;
+	if (a->nports == LEASH_PORTS_MAX)
+		forget_ports(a);
+	if (a->nports == LEASH_PORTS_MAX)
+		return false;
+	a->ports = xreallocarray(a->ports, a->nports + 1, sizeof(*a->ports));
+	for (i = a->nports; i > 0 &&
+	    agent_endpoint_port(a->ports[i - 1]) > port; i--)
+		a->ports[i] = a->ports[i - 1];
+	a->ports[i] = agent_endpoint_new(a, port);
+	a->nports++;
+	a->hello_unsaved = a->unsaved = true;
+	return true;
+}
+
+/* An agent that leaves in order says so of each port: that is no change. */
+void
+agent_unexpose(struct agent *a, uint16_t port)
+{
+	struct leash_message *hello = xcalloc(1, sizeof(*hello));
+
+	agent_hello(a, hello);
+	if (hello->kind != LEASH_HELLO || !lists(hello, port))
+		remove_port(a, port);
+	free(hello);
+}
+
+/* What is opened there is not closed here, unless the agent shares none. */
+static void
+set_policy(struct agent *a, const struct leash_message *hello)
+{
+	struct policy p = { .actions = 0, .redact = true };
+
+	if (hello->kind == LEASH_HELLO && hello->hello.docker) {
+		p.actions = hello->hello.docker_actions;
+		p.redact = hello->hello.docker_redact;
+	}
+	muzzle_set_policy(a->muzzle, &p);
+}
+
+void
+agent_set_hello(struct agent *a, const struct leash_message *hello)
+{
+	uint16_t port;
+	size_t i;
+
+	for (i = a->nports; i > 0; i--) {
+		port = agent_endpoint_port(a->ports[i - 1]);
+		if (!lists(hello, port) && !listens(a->session, port))
+			remove_port(a, port);
+	}
+	for (i = 0; i < hello->hello.nports; i++)
+		agent_expose(a, hello->hello.ports[i].port);
+	set_policy(a, hello);
+	keep_hello(a, hello);
+}
+
+void
+agent_set_session(struct agent *a, struct session *s)
+{
+	if ((a->session != NULL) != (s != NULL))
+		log_info("agent %s is %s", a->name, s != NULL ? "online" :
+		    "offline");
+	a->session = s;
+	if (s != NULL && s->serial != 0)
+		a->enrolled = true;
+	a->last_seen = time(NULL);
+	a->unsaved = a->gateway->save_soon = true;
+	agent_endpoint_online(a->docker, s != NULL);
+}
+
+/* --- life ------------------------------------------------------------- */
+
+static char *
+directory(const struct agent *a)
+{
+	return xasprintf("%s/agents/%s", a->gateway->runtime, a->name);
+}
+
+static void
+make_directory(const struct agent *a)
+{
+	char *path = directory(a);
+
+	/* The same mode whatever umask(2) says. */
+	if ((mkdir(path, 0750) == -1 && errno != EEXIST) ||
+	    chmod(path, 0750) == -1)
+		log_error("cannot make %s: %s; agent %s has no sockets here",
+		    path, strerror(errno), a->name);
+	free(path);
+}
+
+struct agent *
+agent_new(struct gateway *g, const struct peer *p)
+{
+	struct agent *a = xcalloc(1, sizeof(*a));
+	struct policy policy = { .actions = 0, .redact = true };
+	struct muzzle_way way = stream_way;
+	char label[NAME_MAX_LEN + 32];
+	size_t i;
+
+	a->gateway = g;
+	a->id = p->id;
+	memcpy(a->name, p->name, sizeof(a->name));
+	a->created = p->created;
+	a->last_seen = p->last_seen;
+	a->load = p->load;
+	a->memory_used = p->memory_used;
+	a->memory_total = p->memory_total;
+	way.arg = a;
+	snprintf(label, sizeof(label), "agent %s: docker", a->name);
+	a->muzzle = muzzle_new_over(g->base, &way, label, &policy);
+	make_directory(a);
+	a->docker = agent_endpoint_new(a, 0);
+	if (p->hello.kind == LEASH_HELLO) {
+		/* Without a version it is only what agent_facts() made. */
+		if (p->hello.hello.version[0] != '\0') {
+			keep_hello(a, &p->hello);
+			set_policy(a, &p->hello);
+		}
+		for (i = 0; i < p->hello.hello.nports; i++)
+			agent_expose(a, p->hello.hello.ports[i].port);
+		a->hello_unsaved = a->unsaved = false;
+	}
+	return a;
+}
+
+void
+agent_free(struct agent *a)
+{
+	char *path = directory(a);
+
+	agent_end_streams(a);
+	while (a->nports > 0)
+		agent_endpoint_free(a->ports[--a->nports]);
+	agent_endpoint_free(a->docker);
+	rmdir(path);
+	free(path);
+	muzzle_free(a->muzzle);
+	free(a->ports);
+	free(a->hello);
+	free(a);
+}
