@@ -42,8 +42,8 @@ enum {
 /*
  * Gets every packet of the connection protocol (80 to 100) that arrives, its
  * payload without the type byte, valid during the call only; and hears of
- * MSG_NEWKEYS with no payload.  Called from inside libssh: it must not free
- * the session or the tap.
+ * MSG_KEXINIT and MSG_NEWKEYS with no payload.  Called from inside libssh: it
+ * must not free the session or the tap.
  */
 typedef void packet_handler(void *arg, uint8_t type, const uint8_t *p,
     size_t len);
