@@ -7,6 +7,8 @@
 #include "orthrus/conf/config.h"
 #include "orthrus/ssh/identity.h"
 
+#include "enroll.h"
+
 static void
 report(void *arg, const char *line)
 {
@@ -36,7 +38,8 @@ check_identity(const struct config *c, struct error *e)
 	if ((id = identity_load(c->identity, e)) == NULL)
 		return -1;
 	identity_free(id);
-	return 0;
+	return config_name_is_default(c) ? 0 :
+	    enrolment_name_fits(c, c->name, e);
 }
 
 /* What is right, but may not be what was meant. */

@@ -10,12 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <event2/event.h>
-#include <sodium.h>
 
-#include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/proto/auth_key.h"
 #include "orthrus/proto/leash.h"
@@ -43,39 +40,6 @@ struct enrolment {
 	struct event *deadline;
 	const char *why;		/* what the deadline says */
 };
-
-/* --- whether ----------------------------------------------------------- */
-
-bool
-enrolment_is_own(const struct config *c)
-{
-	char mark[MARK_MAX];
-
-	return access(c->identity, F_OK) == 0 &&
-	    !successor_mark(c->identity, mark);
-}
-
-int
-enrolment_look(const struct config *c, bool *needed, struct error *e)
-{
-	char mark[MARK_MAX], ours[MARK_MAX];
-
-	*needed = false;
-	if (successor_settle(c->identity, e) == -1)
-		return -1;
-	if (c->auth_key == NULL)
-		return 0;
-	successor_hash(c->auth_key, ours);
-	if (access(c->identity, F_OK) == -1)
-		*needed = true;
-	else if (successor_mark(c->identity, mark) &&
-	    sodium_memcmp(mark, ours, MARK_MAX) != 0) {
-		log_info("the AUTH_KEY is another one than that of the "
-		    "identity %s: enrolling anew", c->identity);
-		*needed = true;
-	}
-	return 0;
-}
 
 /* --- ending ------------------------------------------------------------ */
 
@@ -183,6 +147,9 @@ on_answer(struct enrolment *en, const struct leash_message *m)
 		    "it does not say why");
 	else if (!names_fit(en, m->certificate.name))
 		;
+	else if (enrolment_name_fits(en->config, m->certificate.name,
+	    &e) == -1)
+		failed(en, e.code, "%s", e.text);
 	else if (successor_install(en->config->identity,
 	    m->certificate.certificate, m->certificate.len, &e) == -1)
 		failed(en, e.code, "%s", e.text);
@@ -344,6 +311,9 @@ prepare(struct enrolment *en, struct error *e)
 	if (!mux_can_open_subsystem())
 		return error_set(e, EX_UNAVAILABLE, "this build cannot enrol "
 		    "at a gateway: it is linked with the shared libssh");
+	/* The AUTH_KEY is not to be used up for what is refused here. */
+	if (!en->any_name && enrolment_name_fits(c, c->name, e) == -1)
+		return -1;
 	if (auth_key_parse(c->auth_key, &k, e) == -1)
 		return -1;
 	auth_key_fingerprint(&k, en->fingerprint);

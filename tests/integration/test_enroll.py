@@ -178,8 +178,40 @@ def test_login_under_another_name(lab, charon):
     charon.agent("a", key=charon.add_agent("a")).stop()
     charon.add_agent("b")
     agent = charon.agent("b", state=lab.path("state-a"), wait=0)
-    assert 'its certificate is for "a"; log in as that user' in \
-        ended(lab, agent, 77)
+    assert other_identity(lab, "a", "b") in ended(lab, agent, 78)
+    assert '"b"' not in charon.log()
+
+
+def other_identity(lab, present, name):
+    return (f'{lab.path("state-a")}/id_ed25519 is the identity of '
+            f'"{present}"; give "{name}" another STATE_DIRECTORY or '
+            "--identity")
+
+
+def test_another_agent_in_the_same_state(lab, charon):
+    """What an agent lives on is not replaced by that of another one."""
+    agent = charon.agent("a", key=charon.add_agent("a"))
+    before = files(lab)
+    key = charon.add_client("joe", "a:*")
+    joe = charon.agent("joe", key=key, state=lab.path("state-a"), wait=0)
+    assert other_identity(lab, "a", "joe") in ended(lab, joe, 78)
+    done = enroll(lab, charon, "--name", "joe", "--auth-key", key)
+    assert done.returncode == 78, done.text
+    assert other_identity(lab, "a", "joe") in done.stderr
+    done = lab.run("check", "--name", "joe", "--server", charon.address,
+                   env={"STATE_DIRECTORY": lab.path("state-a")})
+    assert done.returncode == 78, done.text
+    assert other_identity(lab, "a", "joe") in done.stderr
+    assert charon.log().count(" enrolled from ") == 1
+    # Without a name it is the gateway that tells whose the AUTH_KEY is.
+    done = enroll(lab, charon, "--auth-key", key)
+    assert done.returncode == 78, done.text
+    assert other_identity(lab, "a", "joe") in done.stderr
+    left = {n: d for n, d in files(lab).items() if ".new" not in n}
+    assert left == before
+    assert agent.stop() == 0
+    charon.agent("a")
+    charon.wait_status("a", "online")
 
 
 # What is refused
