@@ -141,20 +141,20 @@ on_answer(struct enrolment *en, const struct leash_message *m)
 	char name[NAME_MAX_LEN];
 	struct error e;
 
-	if (m->certificate.len == 0)
+	memcpy(name, m->certificate.name, sizeof(name));
+	if (name[0] != '\0' && !names_fit(en, name))
+		;
+	else if (name[0] != '\0' &&
+	    enrolment_name_fits(en->config, name, &e) == -1)
+		failed(en, e.code, "%s", e.text);
+	else if (m->certificate.len == 0)
 		failed(en, EX_NOPERM, "the gateway did not enrol us: %s",
 		    m->certificate.error[0] != '\0' ? m->certificate.error :
 		    "it does not say why");
-	else if (!names_fit(en, m->certificate.name))
-		;
-	else if (enrolment_name_fits(en->config, m->certificate.name,
-	    &e) == -1)
-		failed(en, e.code, "%s", e.text);
 	else if (successor_install(en->config->identity,
 	    m->certificate.certificate, m->certificate.len, &e) == -1)
 		failed(en, e.code, "%s", e.text);
 	else {
-		memcpy(name, m->certificate.name, sizeof(name));
 		let_go(en);
 		en->events.done(en->arg, name);
 	}
@@ -220,7 +220,11 @@ on_opened(void *arg, enum open_failure reason, const char *text)
 	    on_relay_done, NULL);
 	m = xcalloc(1, sizeof(*m));
 	m->kind = LEASH_ENROLL;
-	strcpy(m->enroll.name, en->config->name);
+	/* The one name that we would take, so that no other uses the key up. */
+	if (en->any_name)
+		enrolment_name(en->config, m->enroll.name);
+	else
+		strcpy(m->enroll.name, en->config->name);
 	memcpy(m->enroll.key, en->key, sizeof(m->enroll.key));
 	frames_send(en->frames, out, leash_encode(m, out));
 	free(m);
@@ -236,6 +240,8 @@ on_up(void *arg, struct mux *mux, bool gateway)
 	struct enrolment *en = arg;
 
 	(void)gateway;		/* its key has proved which one it is */
+	if (!names_fit(en, en->config->name))
+		return;
 	give_up_session(en, "the gateway does not answer the enrolment",
 	    ANSWER_SECONDS);
 	en->opening = mux_open_subsystem(mux, ENROLL_SUBSYSTEM, on_opened, en);

@@ -20,6 +20,9 @@ struct link;
  */
 int enrolment_look(const struct config *c, bool *needed, struct error *e);
 
+/* As whom an enrolment has made the identity that is there; "": none has. */
+void enrolment_name(const struct config *c, char name[NAME_MAX_LEN]);
+
 /*
  * 0, or -1 with *e (EX_CONFIG): the identity of c came by an enrolment, under
  * another name than this one, and so is not to be used or replaced under it.

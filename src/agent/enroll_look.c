@@ -24,9 +24,8 @@ enrolment_is_own(const struct config *c)
 	    !successor_mark(c->identity, mark);
 }
 
-/* As whom an enrolment has made the identity that is there; "": none has. */
-static void
-present_name(const struct config *c, char name[NAME_MAX_LEN])
+void
+enrolment_name(const struct config *c, char name[NAME_MAX_LEN])
 {
 	const struct certificate *cert;
 	struct identity *id = NULL;
@@ -46,7 +45,7 @@ enrolment_name_fits(const struct config *c, const char *name, struct error *e)
 {
 	char present[NAME_MAX_LEN];
 
-	present_name(c, present);
+	enrolment_name(c, present);
 	if (present[0] == '\0' || strcmp(present, name) == 0)
 		return 0;
 	return error_set(e, EX_CONFIG, "%s is the identity of \"%s\"; give "

@@ -151,8 +151,10 @@ def test_another_name_in_connect(lab, charon):
     assert "set ORTHRUS_NAME=right" in last and '"wrong"' in last
     assert not any("cert" in name or name == "id_ed25519"
                    for name in files(lab, "wrong"))
-    # What was asked for once is asked for again, under the right name.
-    agent = charon.agent("right", key=key, state=lab.path("state-wrong"))
+    assert 'this AUTH_KEY is for "right", not for "wrong"; it is still ' \
+        "good" in charon.log()
+    # It is not used up: with the right name it serves, from anywhere.
+    agent = charon.agent("right", key=key)
     charon.wait_status("right", "online")
     assert agent.stop() == 0
 
@@ -162,6 +164,7 @@ def test_another_user(lab, charon):
     agent = charon.agent("a", "--user", "joe", key=key, wait=0)
     assert "the user is \"joe\", but at a gateway it must be the agent's " \
         "name" in ended(lab, agent, 78)
+    charon.agent("a", key=key, state=lab.path("elsewhere"))
 
 
 def test_another_name_in_enroll(lab, charon):
@@ -169,7 +172,7 @@ def test_another_name_in_enroll(lab, charon):
     done = enroll(lab, charon, "--auth-key", key, env={"ORTHRUS_NAME": "x"})
     assert done.returncode == 78 and "set ORTHRUS_NAME=right" in done.stderr
     # Nobody has chosen this host's name: it is told what to use.
-    done = enroll(lab, charon, "--auth-key", key)
+    done = enroll(lab, charon, "--auth-key", key, state="b")
     assert done.returncode == 0, done.text
     assert "connect with --name right" in done.stdout
 
@@ -209,6 +212,7 @@ def test_another_agent_in_the_same_state(lab, charon):
     assert other_identity(lab, "a", "joe") in done.stderr
     left = {n: d for n, d in files(lab).items() if ".new" not in n}
     assert left == before
+    charon.agent("joe", key=key)
     assert agent.stop() == 0
     charon.agent("a")
     charon.wait_status("a", "online")
