@@ -46,6 +46,9 @@ check_identity(const struct config *c, struct error *e)
 static void
 print_notes(const struct config *c)
 {
+	if (c->auth_key == NULL && c->auth_key_file != NULL)
+		report(NULL, "note: the file of AUTH_KEY_FILE is gone, which "
+		    "is fine as long as the identity serves");
 	if (!c->socks5 && c->socks5_default)
 		report(NULL, "note: no SOCKS5 server, for a forward listens "
 		    "on its default address; --socks5 chooses another");

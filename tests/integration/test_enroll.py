@@ -109,6 +109,30 @@ def test_key_file_and_identity(lab, charon):
     assert agent.stop() == 0
 
 
+def test_key_file_is_taken_away(lab, charon):
+    """It has served, so that its absence is no error."""
+    key = lab.write("key.txt", charon.add_agent("a") + "\n")
+    env = {"AUTH_KEY_FILE": key}
+    done = enroll(lab, charon, "--name", "a", env=env)
+    assert done.returncode == 0, done.text
+    os.unlink(key)
+    done = lab.run("check", "--name", "a", "--server", charon.address,
+                   env={"STATE_DIRECTORY": lab.path("state-a"), **env})
+    assert done.returncode == 0 and "AUTH_KEY_FILE is gone" in done.stderr
+    agent = charon.agent("a", env=env)
+    told = f"AUTH_KEY_FILE: {key} is gone; going on with the identity"
+    assert agent.log().count(told) == 1
+    agent.signal(signal.SIGHUP)
+    until("a reload", 20, lambda: "configuration reloaded" in agent.log())
+    assert agent.log().count(told) == 1
+    assert agent.stop() == 0
+    done = enroll(lab, charon, "--name", "a", env=env)
+    assert done.returncode == 78 and "is gone" in done.stderr
+    agent = charon.agent("b", env=env, wait=0)
+    assert f"environment AUTH_KEY_FILE: {key} cannot be read: No such file" \
+        in ended(lab, agent, 78)
+
+
 def test_clients_enrol_as_well(lab, charon):
     charon.agent("me", key=charon.add_client("me", "a:*"))
     listed = charon.run("client", "list").stdout
