@@ -337,7 +337,8 @@ def test_rekeyed(lab, charon):
     until("the old session has ended", 20, lambda: "revoked" in agent.log())
     agent.stop()
     agent = charon.agent("a", wait=0)
-    assert "charon agent rekey a" in ended(lab, agent, 77)
+    assert "the gateway's log says why; when its identity was revoked, " \
+        '"charon agent rekey a" helps' in ended(lab, agent, 77)
     agent = charon.agent("a", key=key)
     charon.wait_status("a", "online")
     after = files(lab)
