@@ -7,6 +7,8 @@
 #include "orthrus/conf/config.h"
 #include "orthrus/ssh/identity.h"
 
+#include "enroll.h"
+
 static void
 report(void *arg, const char *line)
 {
@@ -36,13 +38,17 @@ check_identity(const struct config *c, struct error *e)
 	if ((id = identity_load(c->identity, e)) == NULL)
 		return -1;
 	identity_free(id);
-	return 0;
+	return config_name_is_default(c) ? 0 :
+	    enrolment_name_fits(c, c->name, e);
 }
 
 /* What is right, but may not be what was meant. */
 static void
 print_notes(const struct config *c)
 {
+	if (c->auth_key == NULL && c->auth_key_file != NULL)
+		report(NULL, "note: the file of AUTH_KEY_FILE is gone, which "
+		    "is fine as long as the identity serves");
 	if (!c->socks5 && c->socks5_default)
 		report(NULL, "note: no SOCKS5 server, for a forward listens "
 		    "on its default address; --socks5 chooses another");

@@ -108,7 +108,7 @@ def enrol(lab, charon, name, key):
         "SSH_ASKPASS": ask, "SSH_ASKPASS_REQUIRE": "force"})
     raw = base64.urlsafe_b64decode(auth[len("ch_orthrus_"):])
     assert hashlib.sha256(base64.b64decode(talk.known)).digest() == raw[40:]
-    talk.say(ENROLL, text(1, "any-host") + text(2, public[-32:]))
+    talk.say(ENROLL, text(2, public[-32:]))
     answer = talk.hear(ENROLLED)
     assert answer[3] == name.encode()
     write_certificate(key, answer[1])

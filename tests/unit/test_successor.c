@@ -295,13 +295,16 @@ test_wrong_certificate(void **state)
 static void
 test_why_refused(void **state)
 {
-	static const struct { const char *user; uint64_t now;
+	static const struct { const char *user; bool gateway; uint64_t now;
 	    const char *says; } cases[] = {
-		{ "a", 500, "not valid before 1970-01-01 00:16:40 UTC" },
-		{ "a", 2000, "expired at 1970-01-01 00:33:20 UTC; "
+		{ "a", true, 500, "not valid before 1970-01-01 00:16:40 UTC" },
+		{ "a", true, 2000, "expired at 1970-01-01 00:33:20 UTC; "
 		    "\"charon agent rekey a\"" },
-		{ "b", 1500, "is for \"a\"" },
-		{ "a", 1500, "was revoked" }
+		{ "b", true, 1500, "is for \"a\"" },
+		{ "a", true, 1500, "the gateway's log says why; when its "
+		    "identity was revoked, \"charon agent rekey a\" helps" },
+		{ "a", false, 500, "not valid before" },
+		{ "a", false, 1500, "does not trust who signed" }
 	};
 	uint8_t key[32], blob[CERT_MAX];
 	struct identity *id;
@@ -315,8 +318,8 @@ test_why_refused(void **state)
 	assert_int_equal(successor_install(path, blob, n, &e), 0);
 	assert_non_null(id = identity_load(path, &e));
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		identity_why_refused(id, cases[i].user, cases[i].now, text,
-		    sizeof(text));
+		identity_why_refused(id, cases[i].user, cases[i].gateway,
+		    cases[i].now, text, sizeof(text));
 		if (strstr(text, cases[i].says) == NULL)
 			fail_msg("%zu: %s", i, text);
 	}
