@@ -41,6 +41,24 @@ call_show_auth_key(const struct call *c, const struct state *s,
 	return code;
 }
 
+/*
+ * Somebody else than the service's user, or without its configuration, gets a
+ * gateway of their own, of which the one that runs knows nothing.
+ */
+struct state *
+call_open(const struct call *c, struct error *e)
+{
+	struct state *s = state_open(c->config, true, e);
+
+	if (s != NULL && s->new_registry)
+		fprintf(stderr, "charon %s: made a new gateway in %s\n",
+		    c->command, s->directory);
+	else if (s != NULL && s->new_host_key)
+		fprintf(stderr, "charon %s: made a new host key, %s, which no "
+		    "agent knows\n", c->command, s->host_key);
+	return s;
+}
+
 /* The longest path that the agent's endpoints have must fit. */
 static int
 check_room(const struct call *c, struct error *e)
@@ -66,7 +84,7 @@ agent_add(const struct call *c)
 	int code;
 
 	if (check_room(c, &e) == -1 ||
-	    (s = state_open(c->config, true, &e)) == NULL ||
+	    (s = call_open(c, &e)) == NULL ||
 	    registry_add(s->registry, PEER_AGENT, c->name, "", NULL, &auth,
 	    &e) == -1)
 		code = call_fail(c, &e);

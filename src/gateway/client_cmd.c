@@ -54,7 +54,7 @@ client_add(const struct call *c)
 		return call_fail(c, &e);
 	}
 	if ((c->key != NULL && read_key(c->key, key, &e) == -1) ||
-	    (s = state_open(c->config, true, &e)) == NULL ||
+	    (s = call_open(c, &e)) == NULL ||
 	    registry_add(s->registry, PEER_CLIENT, c->name, list,
 	    c->key != NULL ? key : NULL, &auth, &e) == -1)
 		code = call_fail(c, &e);

@@ -215,6 +215,21 @@ def test_what_is_made(home):
                    stdout=subprocess.DEVNULL)
 
 
+def test_what_is_made_is_told(home):
+    """To whom it happens by mistake, as another user or without the file."""
+    line = f"charon agent add: made a new gateway in {home.state}"
+    assert line in home.run("agent", "add", "a").stderr.splitlines()
+    assert "made" not in home.run("agent", "add", "b").stderr
+    assert "made" not in home.run("agent", "list").stderr
+    (home.state / "ssh_host_ed25519_key").unlink()
+    done = home.run("client", "add", "c", "--allow", "egress")
+    assert f"charon client add: made a new host key, {home.state}/" \
+        in done.stderr and "gateway in" not in done.stderr
+    shutil.rmtree(home.state)
+    done = home.run("client", "add", "c", "--allow", "egress")
+    assert f"client add: made a new gateway in {home.state}\n" in done.stderr
+
+
 def test_host_key_of_ones_own(home):
     key = keygen(home.path / "key")
     home.write(f"[ssh]\nhost_key = {key}\n")
@@ -425,6 +440,7 @@ def test_name_too_long_for_its_socket(home):
 # Clients
 
 def test_client_with_a_key(home):
+    add(home)
     key = keygen(home.path / "key")
     done = home.run("client", "add", "al", "--key", key + ".pub", "--allow",
                     " web-1:080 , web-1:docker,egress, web-1:80")
