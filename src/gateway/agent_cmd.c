@@ -59,6 +59,20 @@ call_open(const struct call *c, struct error *e)
 	return s;
 }
 
+void
+call_check_agent(const struct call *c, struct state *s, const char *name)
+{
+	struct peer p;
+	struct error e;
+
+	if (registry_find(s->registry, name, &p, &e) == 1 &&
+	    p.kind == PEER_AGENT)
+		return;
+	fprintf(stderr, "charon %s: warning: no agent called \"%s\" is "
+	    "registered; \"charon agent add %s\" does it\n", c->command,
+	    name, name);
+}
+
 /* The longest path that the agent's endpoints have must fit. */
 static int
 check_room(const struct call *c, struct error *e)

@@ -33,6 +33,29 @@ read_key(const char *path, uint8_t key[ED25519_KEY_LEN], struct error *e)
 	return r;
 }
 
+/* Each agent of a list once, where its first item stands. */
+static void
+check_agents(const struct call *c, struct state *s, const char *list)
+{
+	char name[NAME_MAX_LEN], item[NAME_MAX_LEN + 2];
+	const char *p = list, *colon;
+
+	for (;;) {
+		colon = p + strcspn(p, ":,");
+		if (*colon == ':') {
+			snprintf(name, sizeof(name), "%.*s", (int)(colon - p),
+			    p);
+			snprintf(item, sizeof(item), ",%s:", name);
+			if (strncmp(list, item + 1, strlen(item + 1)) == 0 ?
+			    p == list : strstr(list, item) + 1 == p)
+				call_check_agent(c, s, name);
+		}
+		p = colon + strcspn(colon, ",");
+		if (*p++ == '\0')
+			return;
+	}
+}
+
 /* With a key of its own nothing is shown; else it enrols like an agent. */
 static int
 client_add(const struct call *c)
@@ -58,9 +81,11 @@ client_add(const struct call *c)
 	    registry_add(s->registry, PEER_CLIENT, c->name, list,
 	    c->key != NULL ? key : NULL, &auth, &e) == -1)
 		code = call_fail(c, &e);
-	else
+	else {
+		check_agents(c, s, list);
 		code = c->key != NULL ? 0 :
 		    call_show_auth_key(c, s, PEER_CLIENT, &auth);
+	}
 	state_close(s);
 	return code;
 }

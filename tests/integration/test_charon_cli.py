@@ -486,6 +486,35 @@ def test_client_with_an_auth_key(home):
     assert "  certificate  " in home.run("client", "list").stdout
 
 
+def warnings(done):
+    """The names of agents that a command said it does not know."""
+    return re.findall(r'^charon [a-z ]+: warning: no agent called "(.*)" is '
+                      r'registered; "charon agent add \1" does it$',
+                      done.stderr, re.M)
+
+
+def test_agents_that_are_not_registered(home):
+    """A typing error shows, but an agent may be added later."""
+    add(home, "web-1")
+    home.run("client", "add", "bob", "--allow", "web-1:80")
+    done = home.run("client", "add", "al", "--allow", "nix:80,egress,web:1,"
+                    "web-1:80,nix:81,bob:1,we:1,b:1,nix:docker,web:*")
+    assert AUTH_KEY.fullmatch(done.stdout)
+    assert warnings(done) == ["nix", "web", "bob", "we", "b"]
+    assert warnings(home.run("client", "add", "c", "--allow", "egress")) == []
+    for name, told in (("web-1", []), ("nix", ["nix"]), ("bob", ["bob"])):
+        done = home.run("snippet", name, "--for", "compose")
+        assert f'ORTHRUS_NAME: "{name}"' in done.stdout
+        assert warnings(done) == told
+    add(home, "nix")
+    assert warnings(home.run("snippet", "nix", "--for", "compose")) == []
+    # Without a registry, as on another machine.
+    shutil.rmtree(home.state)
+    done = home.run("snippet", "nix", "--for", "compose")
+    assert "no registry" in done.stderr and 'NAME: "nix"' in done.stdout
+    assert not home.state.exists()
+
+
 @pytest.mark.parametrize("make,code,says", [
     (lambda p: None, NO_INPUT, "No such file"),
     (lambda p: os.mkdir(p), NO_INPUT, "Is a directory"),
