@@ -56,6 +56,18 @@ check_agents(const struct call *c, struct state *s, const char *list)
 	}
 }
 
+static int
+read_allow(const struct call *c, char list[ALLOW_MAX], struct error *e)
+{
+	if (c->allow == NULL)
+		return error_set(e, EX_USAGE, "--allow LIST is missing: what "
+		    "may %s reach?", c->name);
+	if (allow_parse(c->allow, list, e) == 0)
+		return 0;
+	error_prefix(e, "--allow");
+	return -1;
+}
+
 /* With a key of its own nothing is shown; else it enrols like an agent. */
 static int
 client_add(const struct call *c)
@@ -67,15 +79,8 @@ client_add(const struct call *c)
 	struct error e;
 	int code;
 
-	if (c->allow == NULL) {
-		error_set(&e, EX_USAGE, "--allow LIST is missing: what may %s "
-		    "reach?", c->name);
+	if (read_allow(c, list, &e) == -1)
 		return call_fail(c, &e);
-	}
-	if (allow_parse(c->allow, list, &e) == -1) {
-		error_prefix(&e, "--allow");
-		return call_fail(c, &e);
-	}
 	if ((c->key != NULL && read_key(c->key, key, &e) == -1) ||
 	    (s = call_open(c, &e)) == NULL ||
 	    registry_add(s->registry, PEER_CLIENT, c->name, list,
@@ -86,6 +91,24 @@ client_add(const struct call *c)
 		code = c->key != NULL ? 0 :
 		    call_show_auth_key(c, s, PEER_CLIENT, &auth);
 	}
+	state_close(s);
+	return code;
+}
+
+static int
+client_allow(const struct call *c)
+{
+	char list[ALLOW_MAX];
+	struct state *s = NULL;
+	struct error e;
+	int code = 0;
+
+	if (read_allow(c, list, &e) == -1 ||
+	    (s = state_open(c->config, false, &e)) == NULL ||
+	    registry_set_allow(s->registry, c->name, list, &e) == -1)
+		code = call_fail(c, &e);
+	else
+		check_agents(c, s, list);
 	state_close(s);
 	return code;
 }
@@ -165,6 +188,11 @@ static const struct command commands[] = {
 	    "that key; without, an AUTH_KEY is printed, with which\nan orthrus "
 	    "enrols once.",
 	    TAKES_NAME | TAKES_ALLOW | TAKES_KEY, client_add },
+	{ "client allow", "NAME --allow LIST", "change what a client may reach",
+	    "Puts another list in place of what NAME may reach.  Its sessions "
+	    "stay; what they\nopen from the next second on is held against "
+	    "the new list.",
+	    TAKES_NAME | TAKES_ALLOW, client_allow },
 	{ "client list", "", "show all clients",
 	    "Shows all clients, how they log in and what they may reach.",
 	    TAKES_JSON, client_list },

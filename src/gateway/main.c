@@ -21,7 +21,7 @@ static const struct command {
 	{ "agent", cmd_agent,
 	    "add, list, show, rekey and remove agents" },
 	{ "client", cmd_client,
-	    "add, list and remove people and programs that dial in" },
+	    "add, allow, list and remove people and programs" },
 	{ "snippet", cmd_snippet,
 	    "print what to install on an agent's host" },
 };

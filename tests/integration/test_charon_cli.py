@@ -40,7 +40,7 @@ def mode(path):
 
 COMMANDS = [("agent", "add"), ("agent", "list"), ("agent", "show"),
             ("agent", "rekey"), ("agent", "remove"), ("client", "add"),
-            ("client", "list"), ("client", "remove"), ("snippet",)]
+            ("client", "allow"), ("client", "list"), ("client", "remove"), ("snippet",)]
 
 
 @pytest.mark.parametrize("flag", ["--help", "-h"])
@@ -96,6 +96,7 @@ def test_unknown_command(home, args, says):
     (("agent", "rekey"), "NAME is missing"),
     (("agent", "remove"), "NAME is missing"),
     (("client", "add", "--allow", "egress"), "NAME is missing"),
+    (("client", "allow", "--allow", "egress"), "NAME is missing"),
     (("client", "remove"), "NAME is missing"),
     (("snippet", "--for", "compose"), "NAME is missing"),
     (("agent", "add", "a", "b"), 'unexpected argument "b"'),
@@ -111,6 +112,9 @@ def test_unknown_command(home, args, says):
     (("client", "add", "a", "--allow", "b"), '--allow: "b": expected'),
     (("client", "add", "a", "--allow", "b:0"), "a port from 1 to 65535"),
     (("client", "add", "a", "--allow", "egress,B:1"), "an agent's name"),
+    (("client", "allow", "a"), "--allow LIST is missing"),
+    (("client", "allow", "a", "--allow", "b"), '--allow: "b": expected'),
+    (("client", "allow", "a", "--allow", "b:1", "--key", "k"), "--key"),
     (("snippet", "a"), "--for is missing"),
     (("snippet", "a", "--for", "windows"), '"windows": expected compose'),
     (("snippet", "a", "--for", "compose", "--server", "a b"), "--server"),
@@ -246,6 +250,12 @@ def test_add_twice(home):
     error = home.fails(DATA, "client", "add", "web-1", "--allow", "egress")
     assert "already an agent called web-1" in error
     assert "enroll" in home.fails(DATA, "agent", "add", "enroll")
+    home.run("client", "add", "bob", "--allow", "egress")
+    error = home.fails(DATA, "client", "add", "bob", "--allow", "web-1:1")
+    assert '"charon client allow bob --allow LIST"' in error
+    assert "ends its sessions" in error
+    (client,) = as_json(home, "client", "list")
+    assert client["allow"] == ["egress"]
     assert len(as_json(home, "agent", "list")) == 1
 
 
@@ -484,6 +494,30 @@ def test_client_with_an_auth_key(home):
     assert "  AUTH_KEY  " in home.run("client", "list").stdout
     certificate(home, "bob", keygen(home.path / "key"))
     assert "  certificate  " in home.run("client", "list").stdout
+
+
+def test_client_allow(home):
+    """Another list, and nothing else of the client is changed."""
+    error = home.fails(CONFIG, "client", "allow", "al", "--allow", "egress")
+    assert "no registry" in error and not home.state.exists()
+    add(home, "web-1")
+    key = keygen(home.path / "key")
+    home.run("client", "add", "al", "--allow", "egress", "--key",
+             key + ".pub")
+    home.run("client", "add", "bob", "--allow", "egress")
+    before = as_json(home, "client", "list")
+    done = home.run("client", "allow", "al", "--allow", "web-1:80",
+                    "--allow", "web-1:docker")
+    assert done.stdout == "" and done.stderr == ""
+    before[0]["allow"] = ["web-1:80", "web-1:docker"]
+    assert as_json(home, "client", "list") == before
+    done = home.run("client", "allow", "bob", "--allow", "nix:*")
+    assert warnings(done) == ["nix"]
+    assert as_json(home, "client", "list")[1]["allow"] == ["nix:*"]
+    assert 'no client called "carl"' in home.fails(
+        NO_USER, "client", "allow", "carl", "--allow", "egress")
+    assert "the name of an agent" in home.fails(
+        NO_USER, "client", "allow", "web-1", "--allow", "egress")
 
 
 def warnings(done):
