@@ -82,7 +82,10 @@ def test_version(home):
     (("agnt",), '"agnt" is not a command'),
     (("agent", "ad"), '"ad" is not a command'),
     (("client", "show"), '"show" is not a command'),
-    (("\x1b[31m",), r'"\x1b[31m" is not a command')])
+    (("\x1b[31m",), r'"\x1b[31m" is not a command'),
+    (("-c", "x.ini", "agent", "list"), '"-c": options go behind the command'),
+    (("--config=x", "serve"), '"--config=x": options go behind the command'),
+    (("agent", "-c", "x", "list"), '"-c": options go behind the command')])
 def test_unknown_command(home, args, says):
     done = home.run(*args, code=USAGE)
     assert done.stdout == "" and says in done.stderr
