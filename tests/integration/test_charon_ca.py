@@ -165,6 +165,7 @@ def test_page_unit(lab):
 def test_page_agents_file(lab):
     """Two servers, each with its host key."""
     text = re.sub("SHA256:<.*?>", "SHA256:" + "A" * 43, block("ini"))
+    assert lab.run("keygen").returncode == 0
     done = lab.run("check", "--config", lab.write("orthrus.ini", text))
     assert done.returncode == 0, done.text
     assert "agents@gate.example.com:2200" in done.text
