@@ -139,10 +139,10 @@ is_taken(enum peer_kind kind, enum peer_kind other, const char *name,
 {
 	if (kind == PEER_CLIENT && other == PEER_CLIENT)
 		return error_set(e, EX_DATAERR, "there is already a client "
-		    "called %s; \"charon client allow %s --allow LIST\" changes "
-		    "what it may reach, \"charon client remove %s\" makes room "
-		    "for it with another key and ends its sessions", name,
-		    name, name);
+		    "called %s; \"charon client allow %s --allow LIST\" "
+		    "changes what it may reach, \"charon client remove %s\" "
+		    "makes room for it with another key and ends its "
+		    "sessions", name, name, name);
 	return error_set(e, EX_DATAERR, "there is already %s %s called %s; "
 	    "choose another name", other == PEER_AGENT ? "an" : "a",
 	    kind_name(other), name);
