@@ -155,7 +155,7 @@ def idle_sessions(lab, server, count):
     def open_some(n):
         tunnels = [Ssh().start(lab, server.port) for _ in range(n)]
         time.sleep(1)		# what a login needs is given back
-        return pss_of(server.pids()), tunnels
+        return pss_of(server.pids(), "Pss_Anon"), tunnels
 
     before, _ = open_some(2)
     after, _ = open_some(count)

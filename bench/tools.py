@@ -147,12 +147,13 @@ def cpu_of(pids):
     return sum(time.clock_gettime((~pid << 3) | 2) for pid in pids)
 
 
-def pss_of(pids):
-    """Proportional set size in KiB: shared pages are divided."""
+def pss_of(pids, field="Pss"):
+    """Proportional set size in KiB: shared pages are divided.  Pss_Anon is
+    without those of files, whose share depends on who else maps them."""
     total = 0
     for pid in pids:
         for line in open(f"/proc/{pid}/smaps_rollup"):
-            if line.startswith("Pss:"):
+            if line.startswith(field + ":"):
                 total += int(line.split()[1])
     return total
 

@@ -1,7 +1,14 @@
 #!/bin/sh
-# Builds in a folder of its own: build.sh DIR [configure options].  Quiet when
-# all goes well; otherwise the end of what failed, and its exit status.
+# Builds in a folder of its own.  Quiet when all goes well; otherwise the end of
+# what failed, and its exit status.
+#
+#   build.sh DIR [options of configure]
 set -eu
+
+case ${1:---} in
+-h|--help)	sed -n '2,5s/^# \{0,1\}//p' "$0"; exit 0 ;;
+-*)	sed -n '2,5s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
+esac
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 dir=$1

@@ -51,8 +51,8 @@ fi
 charon=$(dirname "$ORTHRUS")/charon
 [ -x "$charon" ] || exit 0
 for command in "" serve agent "agent add" "agent list" "agent show" \
-    "agent rekey" "agent remove" client "client add" "client list" \
-    "client remove" snippet; do
+    "agent rekey" "agent remove" client "client add" "client allow" \
+    "client list" "client remove" snippet; do
 	# shellcheck disable=SC2086 # some are two words
 	"$charon" $command --help
 done >"$work/help"

@@ -7,6 +7,9 @@
 #include "orthrus/conf/config.h"
 #include "orthrus/ssh/identity.h"
 
+#include "agent.h"
+#include "enroll.h"
+
 static void
 report(void *arg, const char *line)
 {
@@ -33,16 +36,20 @@ check_identity(const struct config *c, struct error *e)
 	if ((c->password_file != NULL || c->auth_key != NULL) &&
 	    access(c->identity, F_OK) == -1)
 		return 0;
-	if ((id = identity_load(c->identity, e)) == NULL)
+	if ((id = agent_load_identity(c, e)) == NULL)
 		return -1;
 	identity_free(id);
-	return 0;
+	return config_name_is_default(c) ? 0 :
+	    enrolment_name_fits(c, c->name, e);
 }
 
 /* What is right, but may not be what was meant. */
 static void
 print_notes(const struct config *c)
 {
+	if (c->auth_key == NULL && c->auth_key_file != NULL)
+		report(NULL, "note: the file of AUTH_KEY_FILE is gone, which "
+		    "is fine as long as the identity serves");
 	if (!c->socks5 && c->socks5_default)
 		report(NULL, "note: no SOCKS5 server, for a forward listens "
 		    "on its default address; --socks5 chooses another");

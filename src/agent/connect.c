@@ -279,6 +279,10 @@ start(struct agent *a, struct error *e)
 		return error_set(e, EX_OSERR, "cannot make an event loop");
 	if (enrolment_look(a->config, &enrol, e) == -1)
 		return -1;
+	if (a->config->auth_key == NULL && a->config->auth_key_file != NULL)
+		log_warn("AUTH_KEY_FILE: %s is gone; going on with the "
+		    "identity %s", a->config->auth_key_file,
+		    a->config->identity);
 	if (!enrol && a->config->auth_key != NULL &&
 	    enrolment_is_own(a->config))
 		log_info("AUTH_KEY is not used: the identity %s is there, and "

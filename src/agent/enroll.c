@@ -10,12 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <event2/event.h>
-#include <sodium.h>
 
-#include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/proto/auth_key.h"
 #include "orthrus/proto/leash.h"
@@ -43,39 +40,6 @@ struct enrolment {
 	struct event *deadline;
 	const char *why;		/* what the deadline says */
 };
-
-/* --- whether ----------------------------------------------------------- */
-
-bool
-enrolment_is_own(const struct config *c)
-{
-	char mark[MARK_MAX];
-
-	return access(c->identity, F_OK) == 0 &&
-	    !successor_mark(c->identity, mark);
-}
-
-int
-enrolment_look(const struct config *c, bool *needed, struct error *e)
-{
-	char mark[MARK_MAX], ours[MARK_MAX];
-
-	*needed = false;
-	if (successor_settle(c->identity, e) == -1)
-		return -1;
-	if (c->auth_key == NULL)
-		return 0;
-	successor_hash(c->auth_key, ours);
-	if (access(c->identity, F_OK) == -1)
-		*needed = true;
-	else if (successor_mark(c->identity, mark) &&
-	    sodium_memcmp(mark, ours, MARK_MAX) != 0) {
-		log_info("the AUTH_KEY is another one than that of the "
-		    "identity %s: enrolling anew", c->identity);
-		*needed = true;
-	}
-	return 0;
-}
 
 /* --- ending ------------------------------------------------------------ */
 
@@ -177,17 +141,21 @@ on_answer(struct enrolment *en, const struct leash_message *m)
 	char name[NAME_MAX_LEN];
 	struct error e;
 
-	if (m->certificate.len == 0)
+	memcpy(name, m->certificate.name, sizeof(name));
+	if (name[0] != '\0' && !names_fit(en, name))
+		;
+	else if (name[0] != '\0' &&
+	    enrolment_name_fits(en->config, name, &e) == -1)
+		failed(en, e.code, "%s", e.text);
+	else if (m->certificate.len == 0)
 		failed(en, EX_NOPERM, "the gateway did not enrol us: %s",
 		    m->certificate.error[0] != '\0' ? m->certificate.error :
 		    "it does not say why");
-	else if (!names_fit(en, m->certificate.name))
-		;
 	else if (successor_install(en->config->identity,
 	    m->certificate.certificate, m->certificate.len, &e) == -1)
-		failed(en, e.code, "%s", e.text);
+		failed(en, e.code == EX_PROTOCOL ? EX_PROTOCOL : EX_CANTCREAT,
+		    "%s", e.text);
 	else {
-		memcpy(name, m->certificate.name, sizeof(name));
 		let_go(en);
 		en->events.done(en->arg, name);
 	}
@@ -245,7 +213,11 @@ on_opened(void *arg, enum open_failure reason, const char *text)
 	    NULL);
 	m = xcalloc(1, sizeof(*m));
 	m->kind = LEASH_ENROLL;
-	strcpy(m->enroll.name, en->config->name);
+	/* The one name that we would take, so that no other uses the key up. */
+	if (en->any_name)
+		enrolment_name(en->config, m->enroll.name);
+	else
+		strcpy(m->enroll.name, en->config->name);
 	memcpy(m->enroll.key, en->key, sizeof(m->enroll.key));
 	frames_send(en->frames, out, leash_encode(m, out));
 	free(m);
@@ -261,6 +233,8 @@ on_up(void *arg, struct mux *mux, bool gateway)
 	struct enrolment *en = arg;
 
 	(void)gateway;		/* its key has proved which one it is */
+	if (!names_fit(en, en->config->name))
+		return;
 	give_up_session(en, "the gateway does not answer the enrolment",
 	    ANSWER_SECONDS);
 	en->opening = mux_open_subsystem(mux, ENROLL_SUBSYSTEM, on_opened, en);
@@ -336,6 +310,9 @@ prepare(struct enrolment *en, struct error *e)
 	if (!mux_can_open_subsystem())
 		return error_set(e, EX_UNAVAILABLE, "this build cannot enrol "
 		    "at a gateway: it is linked with the shared libssh");
+	/* The AUTH_KEY is not to be used up for what is refused here. */
+	if (!en->any_name && enrolment_name_fits(c, c->name, e) == -1)
+		return -1;
 	if (auth_key_parse(c->auth_key, &k, e) == -1)
 		return -1;
 	auth_key_fingerprint(&k, en->fingerprint);

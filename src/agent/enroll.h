@@ -15,9 +15,20 @@ struct link;
 /*
  * Looks whether c has to enrol: it has an AUTH_KEY, and there is no identity,
  * or one that another AUTH_KEY has brought.  An identity that no enrolment has
- * brought is left alone.  Completes what was cut off before.  0, or -1 with *e.
+ * brought is left alone.  Completes what was cut off before.  0, or -1 with *e,
+ * also when the name that somebody chose is not that of the identity.
  */
 int enrolment_look(const struct config *c, bool *needed, struct error *e);
+
+/* As whom an enrolment has made the identity that is there; "": none has. */
+void enrolment_name(const struct config *c, char name[NAME_MAX_LEN]);
+
+/*
+ * 0, or -1 with *e (EX_CONFIG): the identity of c came by an enrolment, under
+ * another name than this one, and so is not to be used or replaced under it.
+ */
+int enrolment_name_fits(const struct config *c, const char *name,
+    struct error *e);
 
 /* The identity of c is there, and no enrolment has brought it. */
 bool enrolment_is_own(const struct config *c);
@@ -31,7 +42,7 @@ struct enrolment_events {
 	/*
 	 * EX_NOPERM when the gateway refused the AUTH_KEY or is another one,
 	 * EX_CONFIG when the AUTH_KEY is of an agent with another name (unless
-	 * any_name), EX_CANTCREAT, or EX_UNAVAILABLE without reconnect.
+	 * any_name) or than the identity that is there, EX_CANTCREAT, or EX_UNAVAILABLE without reconnect.
 	 */
 	void (*failed)(void *arg, const struct error *why);
 };

@@ -151,6 +151,12 @@ is_wanted(const struct config *c, int *code)
 	struct error e;
 	bool needed;
 
+	if (c->auth_key == NULL && c->auth_key_file != NULL) {
+		fprintf(stderr, "orthrus enroll: AUTH_KEY_FILE: %s is gone\n",
+		    c->auth_key_file);
+		*code = EX_CONFIG;
+		return false;
+	}
 	if (c->auth_key == NULL) {
 		fprintf(stderr, "orthrus enroll: no key to enrol with: give "
 		    "--auth-key, or set AUTH_KEY or AUTH_KEY_FILE (\"charon "

@@ -8,6 +8,7 @@ liborthrus_a_SOURCES += \
 	src/agent/enroll.c \
 	src/agent/enroll.h \
 	src/agent/enroll_cmd.c \
+	src/agent/enroll_look.c \
 	src/agent/gateway.c \
 	src/agent/gateway.h \
 	src/agent/host.c \

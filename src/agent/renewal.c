@@ -15,6 +15,7 @@
 
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
+#include "orthrus/base/process.h"
 #include "orthrus/ssh/identity.h"
 #include "orthrus/ssh/successor.h"
 
@@ -22,32 +23,84 @@
 #include "leash.h"
 
 #define LOOK_SECONDS 3600	/* the clock may have been set meanwhile */
-#define AGAIN_SECONDS 60	/* after a failure; or a tenth of the rest */
+#define AGAIN_SECONDS 60	/* between requests; or a tenth of the rest */
 #define CLOCKS_SECONDS 60	/* certificates begin so long ago, for clocks */
+#define BEHIND_SECONDS 3600	/* and so far may our clock be behind */
 
 struct renewal {
 	struct agent *agent;
 	struct leash *leash;		/* NULL: not held */
 	uint64_t before;
 	struct event *timer;
+	uint64_t again_at;		/* ms: no request before that */
+	bool asked;			/* for key, and there is no answer */
+	uint8_t key[ED25519_KEY_LEN];
+	uint8_t certificate[CERT_MAX];	/* good, but not yet in its place */
+	size_t len;			/* 0: there is none */
 	char error[ERROR_TEXT_MAX];	/* the last failure, told once */
 };
 
-uint64_t
-renewal_due(const struct certificate *c, uint64_t before)
+static uint64_t
+lifetime(const struct certificate *c)
 {
 	uint64_t life = c->valid_before > c->valid_after ?
 	    c->valid_before - c->valid_after : 0;
 
-	if (life > CLOCKS_SECONDS)
-		life -= CLOCKS_SECONDS;
+	return life > CLOCKS_SECONDS ? life - CLOCKS_SECONDS : life;
+}
+
+uint64_t
+renewal_due(const struct certificate *c, uint64_t before)
+{
+	uint64_t life = lifetime(c);
+
 	return c->valid_before - (before < life / 2 ? before : life / 2);
 }
 
-static void
-wait_seconds(struct renewal *r, uint64_t seconds)
+uint64_t
+renewal_pace(const struct certificate *c, uint64_t now)
 {
-	struct timeval tv = { (time_t)seconds, 0 };
+	uint64_t pace = (c->valid_before > now ? c->valid_before - now :
+	    lifetime(c)) / 10;
+
+	return pace == 0 ? 1 : pace > AGAIN_SECONDS ? AGAIN_SECONDS : pace;
+}
+
+int
+renewal_check(const struct certificate *fresh,
+    const struct certificate *present, const char *name, uint64_t now,
+    struct error *e)
+{
+	const char *why = NULL;
+	size_t i;
+
+	for (i = 0; i < fresh->nprincipals &&
+	    strcmp(fresh->principals[i], name) != 0; i++)
+		;
+	if (fresh->type != CERT_USER)
+		why = "is not one of a user";
+	else if (i == fresh->nprincipals)
+		why = "is for another name than ours";
+	else if (fresh->critical)
+		why = "has an option that is not known here";
+	else if (fresh->valid_before <= now)
+		why = "has expired; is this host's clock right?";
+	else if (fresh->valid_after > now &&
+	    fresh->valid_after - now > BEHIND_SECONDS)
+		why = "is not valid yet; is this host's clock right?";
+	else if (fresh->valid_before <= present->valid_before)
+		why = "does not last longer than the present one";
+	if (why != NULL)
+		return error_set(e, EX_PROTOCOL, "the gateway's certificate "
+		    "%s", why);
+	return 0;
+}
+
+static void
+wait_ms(struct renewal *r, uint64_t ms)
+{
+	struct timeval tv = { (time_t)(ms / 1000),
+	    (suseconds_t)(ms % 1000 * 1000) };
 
 	evtimer_add(r->timer, &tv);
 }
@@ -56,18 +109,6 @@ static uint64_t
 now_seconds(void)
 {
 	return (uint64_t)time(NULL);
-}
-
-/* Asks again in a while, and sooner when little time is left. */
-static void
-later(struct renewal *r, const struct certificate *c)
-{
-	uint64_t now = now_seconds();
-	uint64_t left = c->valid_before > now ? c->valid_before - now : 0;
-	uint64_t wait = left / 10;
-
-	wait_seconds(r, wait == 0 ? 1 : wait > AGAIN_SECONDS ? AGAIN_SECONDS :
-	    wait);
 }
 
 static void
@@ -85,37 +126,87 @@ ask(struct renewal *r)
 {
 	const struct config *c = r->agent->config;
 	char *comment = xasprintf("orthrus@%s", c->name);
-	uint8_t key[ED25519_KEY_LEN];
 	struct error e;
 
-	if (successor_make(c->identity, NULL, comment, key, &e) == -1)
+	r->asked = false;
+	if (successor_make(c->identity, NULL, comment, r->key, &e) == -1)
 		failed(r, e.text);
-	else if (agent_leash_renew(r->leash, key) == -1)
+	else if (agent_leash_renew(r->leash, r->key) == -1)
 		failed(r, "the request cannot be sent");
-	else
+	else {
+		r->asked = true;
 		log_debug("asked for a new certificate");
+	}
 	free(comment);
+}
+
+/* What can be renewed: only an enrolment's; NULL when nothing can be. */
+static const struct certificate *
+present(const struct renewal *r)
+{
+	char mark[MARK_MAX];
+
+	return successor_mark(r->agent->config->identity, mark) ?
+	    identity_certificate(r->agent->identity) : NULL;
+}
+
+/* It is kept when trying again may help: a full disk may have room later. */
+static bool
+install(struct renewal *r)
+{
+	const char *path = r->agent->config->identity;
+	struct identity *id;
+	struct error e;
+
+	if (successor_install(path, r->certificate, r->len, &e) == -1 ||
+	    (id = identity_load(path, &e)) == NULL) {
+		failed(r, e.text);
+		if (e.code == EX_PROTOCOL || e.code == EX_NOINPUT)
+			r->len = 0;
+		return false;
+	}
+	r->len = 0;
+	r->error[0] = '\0';
+	log_info("certificate renewed (serial %llu)", (unsigned long long)
+	    (identity_certificate(id) != NULL ?
+	    identity_certificate(id)->serial : 0));
+	agent_set_identity(r->agent, id);
+	return true;
+}
+
+static void
+plan(struct renewal *r)
+{
+	const struct certificate *c = present(r);
+	uint64_t now = now_seconds(), ms = clock_ms(), due;
+
+	evtimer_del(r->timer);
+	if (c == NULL || (r->leash == NULL && r->len == 0))
+		return;
+	due = renewal_due(c, r->before);
+	if (r->len == 0 && now < due) {
+		wait_ms(r, (due - now < LOOK_SECONDS ? due - now :
+		    LOOK_SECONDS) * 1000);
+		return;
+	}
+	if (ms < r->again_at) {
+		wait_ms(r, r->again_at - ms);
+		return;
+	}
+	r->again_at = ms + renewal_pace(c, now) * 1000;
+	wait_ms(r, r->again_at - ms);	/* unless the answer comes */
+	if (r->len == 0)
+		ask(r);
+	else if (install(r))
+		plan(r);
 }
 
 void
 renewal_plan(struct renewal *r)
 {
-	const struct certificate *c = identity_certificate(r->agent->identity);
-	uint64_t now = now_seconds(), due;
-	char mark[MARK_MAX];
-
-	evtimer_del(r->timer);
-	if (r->leash == NULL || c == NULL ||
-	    !successor_mark(r->agent->config->identity, mark))
-		return;
-	due = renewal_due(c, r->before);
-	if (now < due) {
-		wait_seconds(r, due - now < LOOK_SECONDS ? due - now :
-		    LOOK_SECONDS);
-		return;
-	}
-	ask(r);
-	later(r, c);		/* unless the answer comes */
+	r->asked = false;
+	r->len = 0;
+	plan(r);
 }
 
 static void
@@ -123,41 +214,67 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	renewal_plan(arg);
+	plan(arg);
+}
+
+/* Before anything that works is touched. */
+static int
+judge(const struct renewal *r, const uint8_t *blob, size_t len,
+    struct error *e)
+{
+	struct certificate *fresh = xcalloc(1, sizeof(*fresh));
+	const struct certificate *c = present(r);
+	struct link_info info;
+	int good;
+
+	link_info(r->agent->link, &info);
+	if (c == NULL)
+		good = error_set(e, EX_PROTOCOL, "the identity did not come "
+		    "from an enrolment");
+	else if ((good = certificate_read(blob, len, fresh, e)) == -1)
+		error_prefix(e, "the gateway's certificate");
+	else if (memcmp(fresh->key, r->key, sizeof(r->key)) != 0)
+		good = error_set(e, EX_PROTOCOL, "the gateway's certificate "
+		    "is for another key than it was asked for");
+	else
+		good = renewal_check(fresh, c, info.server->user,
+		    now_seconds(), e);
+	free(fresh);
+	return good;
 }
 
 void
 renewal_answer(struct renewal *r, const struct leash_message *m)
 {
-	const char *path = r->agent->config->identity;
-	struct identity *id;
 	struct error e;
 
-	if (m->certificate.len == 0) {
+	if (!r->asked) {
+		log_debug("an answer to no request for a certificate");
+		return;
+	}
+	r->asked = false;
+	if (m->certificate.len == 0)
 		failed(r, m->certificate.error[0] != '\0' ?
 		    m->certificate.error : "the gateway refuses");
-		return;
-	}
-	if (successor_install(path, m->certificate.certificate,
-	    m->certificate.len, &e) == -1 ||
-	    (id = identity_load(path, &e)) == NULL) {
+	else if (judge(r, m->certificate.certificate, m->certificate.len,
+	    &e) == -1)
 		failed(r, e.text);
-		return;
+	else {
+		r->len = m->certificate.len;
+		memcpy(r->certificate, m->certificate.certificate, r->len);
+		if (install(r))
+			plan(r);
 	}
-	r->error[0] = '\0';
-	log_info("certificate renewed (serial %llu)", (unsigned long long)
-	    (identity_certificate(id) != NULL ?
-	    identity_certificate(id)->serial : 0));
-	agent_set_identity(r->agent, id);
-	renewal_plan(r);
 }
 
 void
 renewal_allow(struct renewal *r, struct leash *l, uint64_t before)
 {
+	if (l == NULL)
+		r->asked = false;	/* that answer is lost */
 	r->leash = l;
 	r->before = before;
-	renewal_plan(r);
+	plan(r);
 }
 
 struct renewal *

@@ -17,9 +17,9 @@ void renewal_free(struct renewal *r);
 /* The leash is held, and renewals are wanted so many seconds before the end
  * of the certificate; with NULL it is held no more. */
 void renewal_allow(struct renewal *r, struct leash *l, uint64_t before);
-/* The gateway's answer. */
+/* The gateway's answer; what was not asked for is passed over. */
 void renewal_answer(struct renewal *r, const struct leash_message *m);
-/* The identity is another one: thinks anew about when. */
+/* The identity is another one: what was under way is forgotten. */
 void renewal_plan(struct renewal *r);
 
 /*
@@ -27,5 +27,21 @@ void renewal_plan(struct renewal *r);
  * not in the first half of its life, or there would be no end of it.  Pure.
  */
 uint64_t renewal_due(const struct certificate *c, uint64_t before);
+
+/*
+ * The seconds from one request to the next, at now: a tenth of what is left of
+ * c (of its lifetime, when it has expired), from 1 to 60.  Pure.
+ */
+uint64_t renewal_pace(const struct certificate *c, uint64_t now);
+
+/*
+ * Whether fresh may take the place of present, for who logs in as name: a user
+ * certificate for that name, valid at now, and for longer.  Any authority may
+ * have signed it, as gateways change theirs.  0, or -1 with *e (EX_PROTOCOL).
+ * Pure.
+ */
+int renewal_check(const struct certificate *fresh,
+    const struct certificate *present, const char *name, uint64_t now,
+    struct error *e);
 
 #endif

@@ -62,7 +62,7 @@ static const struct keyword rows[] = {
 	{ "state", "runtime", .set = set_directory, AT(runtime),
 	    .initial = initial_runtime },
 	{ "ssh", "listen", .set = set_ssh_listen, .fallback = "0.0.0.0:2222" },
-	{ "ssh", "host_key", .set = set_path, AT(host_key),
+	{ "ssh", "host_key", .set = set_key_file, AT(host_key),
 	    .initial = initial_host_key },
 	{ "http", "listen", .set = set_http_listen, .initial = initial_http },
 	{ "agents", "heartbeat", .set = set_interval, AT(heartbeat),

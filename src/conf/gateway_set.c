@@ -42,6 +42,18 @@ set_directory(void *c, struct setting *s, struct error *e)
 	return 0;
 }
 
+/* Absolute for the same reason. */
+int
+set_key_file(void *c, struct setting *s, struct error *e)
+{
+	if (set_path(c, s, e) == -1)
+		return -1;
+	if (s->value[0] == '/')
+		return 0;
+	return error_set(e, EX_CONFIG, "\"%s\": the path of the host key must "
+	    "begin with '/'", s->value);
+}
+
 int
 set_ssh_listen(void *config, struct setting *s, struct error *e)
 {

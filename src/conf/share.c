@@ -2,8 +2,10 @@
  * What a gateway is offered (the Docker socket, ports), and the key to enrol
  * there with: the variables that an agent is installed with.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "conf.h"
 #include "orthrus/base/mem.h"
@@ -209,6 +211,10 @@ load_auth_key_file(struct loader *l)
 		loader_blame(l, s, &e);
 		return;
 	}
+	/* Once enrolled, it may be taken away; whoever loads c tells it. */
+	if (access(s->value, F_OK) == -1 && errno == ENOENT &&
+	    c->identity != NULL && access(c->identity, F_OK) == 0)
+		return;
 	if ((text = secret_load(s->value, &e)) == NULL) {
 		loader_blame(l, s, &e);
 		return;

@@ -41,6 +41,38 @@ call_show_auth_key(const struct call *c, const struct state *s,
 	return code;
 }
 
+/*
+ * Somebody else than the service's user, or without its configuration, gets a
+ * gateway of their own, of which the one that runs knows nothing.
+ */
+struct state *
+call_open(const struct call *c, struct error *e)
+{
+	struct state *s = state_open(c->config, true, e);
+
+	if (s != NULL && s->new_registry)
+		fprintf(stderr, "charon %s: made a new gateway in %s\n",
+		    c->command, s->directory);
+	else if (s != NULL && s->new_host_key)
+		fprintf(stderr, "charon %s: made a new host key, %s, which no "
+		    "agent knows\n", c->command, s->host_key);
+	return s;
+}
+
+void
+call_check_agent(const struct call *c, struct state *s, const char *name)
+{
+	struct peer p;
+	struct error e;
+
+	if (registry_find(s->registry, name, &p, &e) == 1 &&
+	    p.kind == PEER_AGENT)
+		return;
+	fprintf(stderr, "charon %s: warning: no agent called \"%s\" is "
+	    "registered; \"charon agent add %s\" does it\n", c->command,
+	    name, name);
+}
+
 /* The longest path that the agent's endpoints have must fit. */
 static int
 check_room(const struct call *c, struct error *e)
@@ -66,7 +98,7 @@ agent_add(const struct call *c)
 	int code;
 
 	if (check_room(c, &e) == -1 ||
-	    (s = state_open(c->config, true, &e)) == NULL ||
+	    (s = call_open(c, &e)) == NULL ||
 	    registry_add(s->registry, PEER_AGENT, c->name, "", NULL, &auth,
 	    &e) == -1)
 		code = call_fail(c, &e);
@@ -147,7 +179,8 @@ static const struct command commands[] = {
 	    TAKES_NAME | TAKES_JSON, agent_show },
 	{ "agent rekey", "NAME", "make a new AUTH_KEY; end the old identity",
 	    "Prints a new AUTH_KEY.  The old one, and the identity that was "
-	    "enrolled with it,\nstop working at once.",
+	    "enrolled with it,\nstop working at once.  NAME may be a client's "
+	    "that enrolled with an AUTH_KEY, too.",
 	    TAKES_NAME, agent_rekey },
 	{ "agent remove", "NAME", "forget an agent and end its session",
 	    "Forgets an agent, its endpoints and its identity, and ends its "

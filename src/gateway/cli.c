@@ -269,8 +269,9 @@ group_run(const char *group, const struct command *table, size_t n, int argc,
 		if (strcmp(argv[1], table[i].name + skip) == 0)
 			return command_run(&table[i], argc - 1, argv + 1);
 	text_escape(shown, sizeof(shown), argv[1], TEXT_PLAIN);
-	fprintf(stderr, "charon %s: \"%s\" is not a command; \"charon %s "
-	    "--help\" lists them\n", group, shown, group);
+	fprintf(stderr, "charon %s: \"%s\"%s; \"charon %s --help\" lists the "
+	    "commands\n", group, shown, argv[1][0] == '-' ? ": options go "
+	    "behind the command" : " is not a command", group);
 	return EX_USAGE;
 }
 

@@ -47,6 +47,12 @@ int call_fail(const struct call *c, const struct error *e);
 int call_end(const struct call *c);
 
 /* agent_cmd.c: what "charon client" does in the same way. */
+
+/* For who registers somebody: what is missing is made, which is told. */
+struct state *call_open(const struct call *c, struct error *e);
+/* Warns unless name is an agent's; nothing is wrong with adding it later. */
+void call_check_agent(const struct call *c, struct state *s,
+    const char *name);
 int call_show_auth_key(const struct call *c, const struct state *s,
     enum peer_kind kind, struct auth_key *auth);
 int call_write_revoked(const struct call *c, struct state *s);

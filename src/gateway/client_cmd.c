@@ -33,6 +33,41 @@ read_key(const char *path, uint8_t key[ED25519_KEY_LEN], struct error *e)
 	return r;
 }
 
+/* Each agent of a list once, where its first item stands. */
+static void
+check_agents(const struct call *c, struct state *s, const char *list)
+{
+	char name[NAME_MAX_LEN], item[NAME_MAX_LEN + 2];
+	const char *p = list, *colon;
+
+	for (;;) {
+		colon = p + strcspn(p, ":,");
+		if (*colon == ':') {
+			snprintf(name, sizeof(name), "%.*s", (int)(colon - p),
+			    p);
+			snprintf(item, sizeof(item), ",%s:", name);
+			if (strncmp(list, item + 1, strlen(item + 1)) == 0 ?
+			    p == list : strstr(list, item) + 1 == p)
+				call_check_agent(c, s, name);
+		}
+		p = colon + strcspn(colon, ",");
+		if (*p++ == '\0')
+			return;
+	}
+}
+
+static int
+read_allow(const struct call *c, char list[ALLOW_MAX], struct error *e)
+{
+	if (c->allow == NULL)
+		return error_set(e, EX_USAGE, "--allow LIST is missing: what "
+		    "may %s reach?", c->name);
+	if (allow_parse(c->allow, list, e) == 0)
+		return 0;
+	error_prefix(e, "--allow");
+	return -1;
+}
+
 /* With a key of its own nothing is shown; else it enrols like an agent. */
 static int
 client_add(const struct call *c)
@@ -44,23 +79,36 @@ client_add(const struct call *c)
 	struct error e;
 	int code;
 
-	if (c->allow == NULL) {
-		error_set(&e, EX_USAGE, "--allow LIST is missing: what may %s "
-		    "reach?", c->name);
+	if (read_allow(c, list, &e) == -1)
 		return call_fail(c, &e);
-	}
-	if (allow_parse(c->allow, list, &e) == -1) {
-		error_prefix(&e, "--allow");
-		return call_fail(c, &e);
-	}
 	if ((c->key != NULL && read_key(c->key, key, &e) == -1) ||
-	    (s = state_open(c->config, true, &e)) == NULL ||
+	    (s = call_open(c, &e)) == NULL ||
 	    registry_add(s->registry, PEER_CLIENT, c->name, list,
 	    c->key != NULL ? key : NULL, &auth, &e) == -1)
 		code = call_fail(c, &e);
-	else
+	else {
+		check_agents(c, s, list);
 		code = c->key != NULL ? 0 :
 		    call_show_auth_key(c, s, PEER_CLIENT, &auth);
+	}
+	state_close(s);
+	return code;
+}
+
+static int
+client_allow(const struct call *c)
+{
+	char list[ALLOW_MAX];
+	struct state *s = NULL;
+	struct error e;
+	int code = 0;
+
+	if (read_allow(c, list, &e) == -1 ||
+	    (s = state_open(c->config, false, &e)) == NULL ||
+	    registry_set_allow(s->registry, c->name, list, &e) == -1)
+		code = call_fail(c, &e);
+	else
+		check_agents(c, s, list);
 	state_close(s);
 	return code;
 }
@@ -140,6 +188,11 @@ static const struct command commands[] = {
 	    "that key; without, an AUTH_KEY is printed, with which\nan orthrus "
 	    "enrols once.",
 	    TAKES_NAME | TAKES_ALLOW | TAKES_KEY, client_add },
+	{ "client allow", "NAME --allow LIST", "change what a client may reach",
+	    "Puts another list in place of what NAME may reach.  Its sessions "
+	    "stay; what they\nopen from the next second on is held against "
+	    "the new list.",
+	    TAKES_NAME | TAKES_ALLOW, client_allow },
 	{ "client list", "", "show all clients",
 	    "Shows all clients, how they log in and what they may reach.",
 	    TAKES_JSON, client_list },

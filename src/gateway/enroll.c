@@ -29,14 +29,42 @@ answer(struct enrolment *en, struct leash_message *m)
 	frames_finish(en->frames);
 }
 
+/* name says as what the AUTH_KEY is registered, when that is why; or NULL. */
 static void
-refuse(struct enrolment *en, struct leash_message *m, const char *why)
+refuse(struct enrolment *en, struct leash_message *m, const char *name,
+    const char *why)
 {
 	m->kind = LEASH_ENROLLED;
 	memset(&m->certificate, 0, sizeof(m->certificate));
+	if (name != NULL)
+		strcpy(m->certificate.name, name);
 	text_escape(m->certificate.error, sizeof(m->certificate.error), why,
 	    TEXT_PLAIN);
 	answer(en, m);
+}
+
+/*
+ * Whether the AUTH_KEY would give the name that is wanted: a wrong one must
+ * not use it up.  *p is whose it is, and p->name "" when nobody's.
+ */
+static bool
+name_fits(struct enrolment *en, const char *wanted, struct peer *p,
+    struct error *e)
+{
+	struct session *s = en->session;
+	int found = registry_find_id(s->gateway->registry, s->auth.id, p, e);
+
+	if (found != 1)
+		p->name[0] = '\0';
+	if (found == 0)
+		error_set(e, EX_NOUSER, "whose AUTH_KEY this is was removed");
+	if (found != 1)
+		return false;
+	if (wanted[0] == '\0' || strcmp(wanted, p->name) == 0)
+		return true;
+	error_set(e, EX_DATAERR, "this AUTH_KEY is for \"%s\", not for "
+	    "\"%s\"; it is still good", p->name, wanted);
+	return false;
 }
 
 static void
@@ -46,16 +74,21 @@ enrol(struct enrolment *en, struct leash_message *m)
 	struct gateway *g = s->gateway;
 	struct certificate c;
 	struct error e;
+	char wanted[NAME_MAX_LEN];
 	uint8_t key[ED25519_KEY_LEN];
+	static struct peer p;
 	unsigned untold;
+	bool fits;
 
+	memcpy(wanted, m->enroll.name, sizeof(wanted));
 	memcpy(key, m->enroll.key, sizeof(key));
-	if (registry_enrol(g->registry, &s->auth, key,
+	fits = name_fits(en, wanted, &p, &e);
+	if (!fits || registry_enrol(g->registry, &s->auth, key,
 	    g->certificate_lifetime, &c, &e) == -1) {
 		if (refused(g, REFUSED_ENROLL, &untold))
 			log_warn("refused an enrolment from %s: %s",
 			    inbound_peer(s->in), e.text);
-		refuse(en, m, e.text);
+		refuse(en, m, fits ? NULL : p.name, e.text);
 		return;
 	}
 	memset(m, 0, sizeof(*m));
@@ -79,7 +112,7 @@ on_frame(void *arg, const uint8_t *p, size_t n)
 	const char *why = "an EnrollRequest was expected";
 
 	if (leash_decode(p, n, m, &why) == -1 || m->kind != LEASH_ENROLL)
-		refuse(en, m, why);
+		refuse(en, m, NULL, why);
 	else
 		enrol(en, m);
 	free(m);

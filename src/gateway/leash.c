@@ -142,7 +142,8 @@ on_renew(struct leash *l, const struct leash_message *m)
 
 	answer->kind = LEASH_RENEWED;
 	if (s->serial == 0 || too_early(s))
-		error_set(&e, EX_DATAERR, "not yet due");
+		error_set(&e, EX_DATAERR, "not yet due (is this clock "
+		    "ahead?)");
 	else if (registry_renew(g->registry, s->id, s->newest,
 	    m->renew.key, g->certificate_lifetime, &c, &e) == 0) {
 		s->newest = c.serial;

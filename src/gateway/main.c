@@ -21,7 +21,7 @@ static const struct command {
 	{ "agent", cmd_agent,
 	    "add, list, show, rekey and remove agents" },
 	{ "client", cmd_client,
-	    "add, list and remove people and programs that dial in" },
+	    "add, allow, list and remove people and programs" },
 	{ "snippet", cmd_snippet,
 	    "print what to install on an agent's host" },
 };
@@ -69,6 +69,12 @@ main(int argc, char **argv)
 		if (strcmp(argv[1], commands[i].name) == 0)
 			return commands[i].run(argc - 1, argv + 1);
 	text_escape(shown, sizeof(shown), argv[1], TEXT_PLAIN);
+	if (argv[1][0] == '-') {
+		fprintf(stderr, "charon: \"%s\": options go behind the "
+		    "command, as in \"charon agent list --config FILE\"; "
+		    "\"charon --help\" lists the commands\n", shown);
+		return EX_USAGE;
+	}
 	fprintf(stderr, "charon: \"%s\" is not a command; \"charon --help\" "
 	    "lists them\n", shown);
 	return EX_USAGE;

@@ -108,6 +108,15 @@ new_auth(struct auth_key *auth, uint64_t id)
 }
 
 static int
+check_allow(const char *name, const char *allow, struct error *e)
+{
+	if (strlen(allow) < ALLOW_MAX)
+		return 0;
+	return error_set(e, EX_DATAERR, "what %s is allowed takes more than "
+	    "%d bytes; use AGENT:*", name, ALLOW_MAX - 1);
+}
+
+static int
 check_new(enum peer_kind kind, const char *name, const char *allow,
     const uint8_t *key, struct error *e)
 {
@@ -120,10 +129,23 @@ check_new(enum peer_kind kind, const char *name, const char *allow,
 	if (kind == PEER_AGENT && (key != NULL || *allow != '\0'))
 		return error_set(e, EX_DATAERR, "an agent has no key and no "
 		    "permissions of its own; add a client for that");
-	if (strlen(allow) >= ALLOW_MAX)
-		return error_set(e, EX_DATAERR, "what %s is allowed takes more "
-		    "than %d bytes; use AGENT:*", name, ALLOW_MAX - 1);
-	return 0;
+	return check_allow(name, allow, e);
+}
+
+/* To add a client again is how one would try to let it in elsewhere, too. */
+static int
+is_taken(enum peer_kind kind, enum peer_kind other, const char *name,
+    struct error *e)
+{
+	if (kind == PEER_CLIENT && other == PEER_CLIENT)
+		return error_set(e, EX_DATAERR, "there is already a client "
+		    "called %s; \"charon client allow %s --allow LIST\" "
+		    "changes what it may reach, \"charon client remove %s\" "
+		    "makes room for it with another key and ends its "
+		    "sessions", name, name, name);
+	return error_set(e, EX_DATAERR, "there is already %s %s called %s; "
+	    "choose another name", other == PEER_AGENT ? "an" : "a",
+	    kind_name(other), name);
 }
 
 /* The row itself, inside a change; auth has its id, and its secret if any. */
@@ -138,9 +160,7 @@ insert(struct registry *r, enum peer_kind kind, const char *name,
 
 	switch (look_up(r, name, &other, &other_id, &has_secret, e)) {
 	case 1:
-		return error_set(e, EX_DATAERR, "there is already %s %s called "
-		    "%s; choose another name", other == PEER_AGENT ? "an" :
-		    "a", kind_name(other), name);
+		return is_taken(kind, other, name, e);
 	case 0:
 		break;
 	default:
@@ -188,6 +208,34 @@ no_such(enum peer_kind kind, const char *name, struct error *e)
 	return error_set(e, EX_NOUSER, "there is no %s called \"%s\"; \"charon "
 	    "%s list\" shows those that there are", kind_name(kind), name,
 	    kind_name(kind));
+}
+
+static int
+set_allow(struct registry *r, const char *name, const char *allow,
+    struct error *e)
+{
+	enum peer_kind kind;
+	bool has_secret;
+	int64_t id;
+	int found = look_up(r, name, &kind, &id, &has_secret, e);
+
+	if (found != 1)
+		return found == 0 ? no_such(PEER_CLIENT, name, e) : -1;
+	if (kind != PEER_CLIENT)
+		return error_set(e, EX_NOUSER, "%s is the name of an agent, "
+		    "which reaches nothing but its own endpoints", name);
+	if (sql_run(&r->main, SQL_PEER_ALLOW, e, "it", id, allow) == -1)
+		return -1;
+	return sql_run(&r->main, SQL_CHANGES_PRUNE, e, "i", CHANGES_KEPT);
+}
+
+int
+registry_set_allow(struct registry *r, const char *name, const char *allow,
+    struct error *e)
+{
+	if (check_allow(name, allow, e) == -1 || change_begin(r, e) == -1)
+		return -1;
+	return change_end(r, set_allow(r, name, allow, e), e);
 }
 
 static int

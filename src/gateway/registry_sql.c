@@ -23,6 +23,7 @@ const char *const sql_text[SQL_COUNT] = {
 	[SQL_PEER_ADD] = "INSERT INTO peers"
 	    " (id, kind, name, created, allow, key, secret)"
 	    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+	[SQL_PEER_ALLOW] = "UPDATE peers SET allow = ?2 WHERE id = ?1",
 	[SQL_PEER_REKEY] = "UPDATE peers"
 	    " SET secret = ?2, used_by = NULL, closed = 0 WHERE id = ?1",
 	[SQL_PEER_REMOVE] = "DELETE FROM peers WHERE id = ?1",

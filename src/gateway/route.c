@@ -161,7 +161,7 @@ route_direct(struct session *s, struct channel *ch, const struct address *to)
 		    REFUSED_PERMISSION, s->kind == SESSION_AGENT ?
 		    "not allowed: an agent reaches its own name only" :
 		    "not allowed: it is not among this client's permissions "
-		    "(charon client add --allow)");
+		    "(charon client allow)");
 		return;
 	}
 	if ((a = agents_find(s->gateway->agents, t.name)) == NULL) {

@@ -104,6 +104,21 @@ find(const char *platform, struct error *e)
 	return NULL;
 }
 
+/* It can be printed anywhere; where the registry is, a typing error shows. */
+static void
+check_name(const struct call *c)
+{
+	struct error e;
+	struct state *s = state_open(c->config, false, &e);
+
+	if (s != NULL)
+		call_check_agent(c, s, c->name);
+	else
+		fprintf(stderr, "charon %s: warning: whether %s is registered "
+		    "is not known: %s\n", c->command, c->name, e.text);
+	state_close(s);
+}
+
 static int
 snippet(const struct call *c)
 {
@@ -115,6 +130,7 @@ snippet(const struct call *c)
 	if ((s = find(c->platform, &e)) == NULL ||
 	    (link = link_text(c, &e)) == NULL)
 		return call_fail(c, &e);
+	check_name(c);
 	print_text(s, c->name, link);
 	free(link);
 	code = call_end(c);

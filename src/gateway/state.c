@@ -108,8 +108,9 @@ make_all(struct state *s, const char *database, struct error *e)
 {
 	int fd;
 
-	if (access(s->host_key, F_OK) == -1 && errno == ENOENT &&
-	    (file_make_parents(s->host_key, e) == -1 ||
+	s->new_host_key = access(s->host_key, F_OK) == -1 && errno == ENOENT;
+	s->new_registry = access(database, F_OK) == -1 && errno == ENOENT;
+	if (s->new_host_key && (file_make_parents(s->host_key, e) == -1 ||
 	    key_file_make(s->host_key, "charon", e) == -1))
 		return -1;
 	if ((fd = make_lock_file(s, e)) == -1)

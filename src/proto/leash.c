@@ -232,7 +232,8 @@ read_error(const Leash__Envelope *from, struct leash_message *m)
 static const char *
 read_enroll(const Leash__Envelope *from, struct leash_message *m)
 {
-	if (!take_name(&from->enroll_request->name, m->enroll.name))
+	if (from->enroll_request->name.len > 0 &&
+	    !take_name(&from->enroll_request->name, m->enroll.name))
 		return "the agent's name is no name";
 	if (!take_key(&from->enroll_request->public_key, m->enroll.key))
 		return "a key that has not 32 bytes";

@@ -259,8 +259,8 @@ date_text(uint64_t when, char text[DATE_MAX])
 }
 
 void
-identity_why_refused(const struct identity *id, const char *user, uint64_t now,
-    char *text, size_t size)
+identity_why_refused(const struct identity *id, const char *user, bool gateway,
+    uint64_t now, char *text, size_t size)
 {
 	const struct certificate *c = identity_certificate(id);
 	char date[DATE_MAX];
@@ -286,11 +286,13 @@ identity_why_refused(const struct identity *id, const char *user, uint64_t now,
 	} else if (c->nprincipals > 0 && i == c->nprincipals)
 		snprintf(text, size, "its certificate is for \"%s\"; log in as "
 		    "that user (--user, --name)", c->principals[0]);
+	else if (gateway)
+		snprintf(text, size, "the gateway's log says why; when its "
+		    "identity was revoked, \"charon agent rekey %s\" helps",
+		    user);
 	else
 		snprintf(text, size, "the server does not trust who signed "
-		    "its certificate, or that was revoked (\"charon agent "
-		    "rekey %s\" at a gateway makes an AUTH_KEY for a new "
-		    "one)", user);
+		    "its certificate, or that was revoked");
 }
 
 struct ssh_key_struct *

@@ -199,7 +199,8 @@ refused(struct session *s, bool partial)
 	else {
 		strcpy(why, "key: ");
 		identity_why_refused(s->config.identity, user,
-		    (uint64_t)time(NULL), why + 5, sizeof(why) - 5);
+		    is_gateway(s), (uint64_t)time(NULL), why + 5,
+		    sizeof(why) - 5);
 	}
 	fail(s, EX_NOPERM, "the server refused user \"%s\" with this %s%s",
 	    user, why, partial ? " (it wants a second factor, which an agent "

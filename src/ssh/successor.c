@@ -82,6 +82,15 @@ move(const char *path, const char *suffix, struct error *e)
 	return r;
 }
 
+static int
+sync_parent(const char *path, struct error *e)
+{
+	if (file_sync_parent(path) == 0)
+		return 0;
+	return error_set(e, EX_CANTCREAT, "%s: its directory cannot be "
+	    "written to disk: %s", path, strerror(errno));
+}
+
 int
 successor_settle(const char *path, struct error *e)
 {
@@ -95,10 +104,7 @@ successor_settle(const char *path, struct error *e)
 	for (i = 0; i < NSUFFIXES; i++)
 		if (move(path, suffixes[i], e) == -1)
 			return -1;
-	if (file_sync_parent(path) == -1)
-		return error_set(e, EX_CANTCREAT, "%s: its directory cannot "
-		    "be written to disk: %s", path, strerror(errno));
-	return 0;
+	return sync_parent(path, e);
 }
 
 /* --- the key ----------------------------------------------------------- */
@@ -153,10 +159,14 @@ int
 successor_make(const char *path, const char *mark, const char *comment,
     uint8_t key[ED25519_KEY_LEN], struct error *e)
 {
-	char *file = next_path(path, ""), *line = NULL;
+	char *file, *line = NULL;
 	char before[MARK_MAX];
 	int r = -1;
 
+	/* What is left of a change that was cut off would go with the rest. */
+	if (successor_settle(path, e) == -1)
+		return -1;
+	file = next_path(path, "");
 	if (mark != NULL && read_mark(path, ".new.enrolled", before) &&
 	    strcmp(before, mark) == 0 && read_key(file, key)) {
 		free(file);
@@ -166,9 +176,8 @@ successor_make(const char *path, const char *mark, const char *comment,
 	if ((mark == NULL || write_mark(path, mark, e) == 0) &&
 	    (line = identity_generate(file, comment, e)) != NULL)
 		r = key_line_read(line, key, e);
-	if (r == 0 && file_sync_parent(path) == -1)
-		r = error_set(e, EX_CANTCREAT, "%s: its directory cannot be "
-		    "written to disk: %s", file, strerror(errno));
+	if (r == 0)
+		r = sync_parent(file, e);
 	free(line);
 	free(file);
 	return r;
@@ -190,6 +199,9 @@ check(const uint8_t *blob, size_t len, const uint8_t key[ED25519_KEY_LEN],
 	} else if (memcmp(c->key, key, ED25519_KEY_LEN) != 0)
 		r = error_set(e, EX_PROTOCOL, "the gateway's certificate is "
 		    "for another key than it was asked for");
+	else if (c->type != CERT_USER)
+		r = error_set(e, EX_PROTOCOL, "the gateway's certificate is "
+		    "not one of a user");
 	free(c);
 	return r;
 }
@@ -209,19 +221,50 @@ write_line(const char *path, const char *suffix, const char *type,
 	return r;
 }
 
+/* Put there by a call before, which failed at the very end. */
+static bool
+in_place(const char *path, const uint8_t *certificate, size_t len)
+{
+	uint8_t key[ED25519_KEY_LEN];
+	char *cert = xasprintf("%s-cert.pub", path);
+	char *found = file_read(cert, FILE_MAX, NULL, NULL);
+	char *wanted = key_line_write(CERT_TYPE_NAME, certificate, len);
+	bool same = found != NULL && strcspn(found, "\n") == strlen(wanted) &&
+	    strncmp(found, wanted, strlen(wanted)) == 0 &&
+	    read_key(path, key) && check(certificate, len, key, NULL) == 0;
+
+	free(wanted);
+	free(found);
+	free(cert);
+	return same;
+}
+
+static int
+read_next_key(const char *path, uint8_t key[ED25519_KEY_LEN],
+    struct error *e)
+{
+	char *file = next_path(path, "");
+	int r = 0;
+
+	if (!read_key(file, key))
+		r = error_set(e, EX_NOINPUT, "%s is gone, or not the key that "
+		    "was made there", file);
+	free(file);
+	return r;
+}
+
 int
 successor_install(const char *path, const uint8_t *certificate, size_t len,
     struct error *e)
 {
-	char *file = next_path(path, "");
 	uint8_t key[ED25519_KEY_LEN], blob[KEY_BLOB_LEN];
-	bool there = read_key(file, key);
 
-	if (!there)
-		error_set(e, EX_CANTCREAT, "%s is gone, or not the key that "
-		    "was made there", file);
-	free(file);
-	if (!there || check(certificate, len, key, e) == -1)
+	if (successor_settle(path, e) == -1)
+		return -1;
+	if (in_place(path, certificate, len))
+		return sync_parent(path, e);
+	if (read_next_key(path, key, e) == -1 ||
+	    check(certificate, len, key, e) == -1)
 		return -1;
 	key_blob_write(key, blob);
 	/* The public half may be missing, if the making was cut off. */

@@ -95,7 +95,7 @@ check_message(const struct leash_message *m)
 		check_text(m->error.reason, LEASH_TEXT_MAX);
 		break;
 	case LEASH_ENROLL:
-		check(name_valid(m->enroll.name));
+		check(m->enroll.name[0] == '\0' || name_valid(m->enroll.name));
 		break;
 	case LEASH_RENEW:
 	case LEASH_UNKNOWN:

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from gateway import CHARON, Charon
-from system import until
+from system import free_port, until
 from targets import echo, echoes, read_all, says
 
 pytestmark = pytest.mark.skipif(not os.access(CHARON, os.X_OK),
@@ -158,6 +158,18 @@ def test_places(lab, charon):
     assert agent.status()["reconnects"] == 0
 
 
+def test_remote_forward_has_a_place_as_well(lab, charon):
+    """Where a gateway listens for -R is told, not what was asked for."""
+    to, port = lab.serve(says(b"here")), free_port()
+    agent = charon.agent("a", "-R", f"{port}:127.0.0.1:{to.port}",
+                         key=charon.add_agent("a"))
+    forward, = agent.forwards("remote")
+    assert forward["listen"] == f"a.orthrus:{port}"
+    assert forward["spec"].startswith(f"localhost:{port}:")
+    assert f"the server listens on a.orthrus:{port}" in agent.log()
+    assert read_all(lab.connect(charon.socket("a", port))) == b"here"
+
+
 def test_place_of_another(lab, charon):
     """Refused, and told once."""
     engine = lab.serve(docker(), "unix")
@@ -293,6 +305,27 @@ def test_renewal_that_fails(lab):
     os.rmdir(os.path.join(state, "id_ed25519.new"))
     until("a renewal", 20,
           lambda: int(agent.status()["certificate"]["serial"]) >= 2)
+    assert agent.status()["reconnects"] == 0
+
+
+def test_renewal_written_later(lab):
+    """What the gateway gave is kept until it can be put in its place."""
+    charon = lab.own(Charon(lab, agents={
+        "heartbeat": "500ms", "timeout": "2s",
+        "certificate_lifetime": "20s", "renew_before": "19s"}))
+    agent = charon.agent("a", key=charon.add_agent("a"))
+    public = os.path.join(lab.path("state-a"), "id_ed25519.pub")
+    os.unlink(public)
+    os.mkdir(public)
+    until("it is told", 30,
+          lambda: "the certificate cannot be renewed: " in agent.log())
+    time.sleep(2.5)
+    os.rmdir(public)
+    until("the renewal", 20,
+          lambda: "certificate renewed (serial 2)" in agent.log())
+    assert agent.log().count("cannot be renewed") == 1
+    assert charon.log().count("certificate renewed, serial") == 1
+    assert os.path.isfile(public)
     assert agent.status()["reconnects"] == 0
 
 

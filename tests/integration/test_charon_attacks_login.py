@@ -378,6 +378,21 @@ def test_strange_users(scene, what):
     assert "\x1b" not in scene.charon.log()
 
 
+def test_allowed_something_else_while_connected(scene):
+    """client allow changes what a session may open, within 1 s."""
+    raw = scene.login(scene.client("c", "good:*"))
+
+    def may():
+        return raw.direct("good.orthrus", scene.target.port)[0]
+    assert may()
+    scene.charon.run("client", "allow", "c", "--allow", "good:docker")
+    until("it may no longer", 1, lambda: not may())
+    scene.charon.run("client", "allow", "c", "--allow",
+                     f"good:{scene.target.port}")
+    until("it may again", 1, may)
+    assert "client c: session ended" not in scene.charon.log()
+
+
 def test_ended_while_connected(scene):
     """rekey, agent remove and client remove end sessions within 1 s."""
     charon = scene.charon

@@ -162,6 +162,16 @@ def test_page_unit(lab):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_page_agents_file(lab):
+    """Two servers, each with its host key."""
+    text = re.sub("SHA256:<.*?>", "SHA256:" + "A" * 43, block("ini"))
+    assert lab.run("keygen").returncode == 0
+    done = lab.run("check", "--config", lab.write("orthrus.ini", text))
+    assert done.returncode == 0, done.text
+    assert "agents@gate.example.com:2200" in done.text
+    assert len(re.findall("SHA256:A{43}", done.text)) == 2, done.text
+
+
 def test_page_agent(lab, charon):
     """orthrus with a port and Docker; then no more, once it was revoked."""
     target = lab.serve(echo)
@@ -316,8 +326,8 @@ def test_second_server(lab, charon):
     charon.kill()
 
     def at_sshd():
-        forward = next(f for f in orthrus.forwards("remote"))
-        return str(sshd.port) in orthrus.status()["server"] and \
-            forward["state"] == "up"
+        status = orthrus.status()
+        return str(sshd.port) in status["server"] and \
+            status["forwards"][0]["state"] == "up"
     until("it is at sshd", 20, at_sshd)
     assert echoes(lab.connect(("127.0.0.1", ports[0])))

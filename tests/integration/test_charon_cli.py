@@ -40,7 +40,7 @@ def mode(path):
 
 COMMANDS = [("agent", "add"), ("agent", "list"), ("agent", "show"),
             ("agent", "rekey"), ("agent", "remove"), ("client", "add"),
-            ("client", "list"), ("client", "remove"), ("snippet",)]
+            ("client", "allow"), ("client", "list"), ("client", "remove"), ("snippet",)]
 
 
 @pytest.mark.parametrize("flag", ["--help", "-h"])
@@ -82,7 +82,10 @@ def test_version(home):
     (("agnt",), '"agnt" is not a command'),
     (("agent", "ad"), '"ad" is not a command'),
     (("client", "show"), '"show" is not a command'),
-    (("\x1b[31m",), r'"\x1b[31m" is not a command')])
+    (("\x1b[31m",), r'"\x1b[31m" is not a command'),
+    (("-c", "x.ini", "agent", "list"), '"-c": options go behind the command'),
+    (("--config=x", "serve"), '"--config=x": options go behind the command'),
+    (("agent", "-c", "x", "list"), '"-c": options go behind the command')])
 def test_unknown_command(home, args, says):
     done = home.run(*args, code=USAGE)
     assert done.stdout == "" and says in done.stderr
@@ -96,6 +99,7 @@ def test_unknown_command(home, args, says):
     (("agent", "rekey"), "NAME is missing"),
     (("agent", "remove"), "NAME is missing"),
     (("client", "add", "--allow", "egress"), "NAME is missing"),
+    (("client", "allow", "--allow", "egress"), "NAME is missing"),
     (("client", "remove"), "NAME is missing"),
     (("snippet", "--for", "compose"), "NAME is missing"),
     (("agent", "add", "a", "b"), 'unexpected argument "b"'),
@@ -111,6 +115,9 @@ def test_unknown_command(home, args, says):
     (("client", "add", "a", "--allow", "b"), '--allow: "b": expected'),
     (("client", "add", "a", "--allow", "b:0"), "a port from 1 to 65535"),
     (("client", "add", "a", "--allow", "egress,B:1"), "an agent's name"),
+    (("client", "allow", "a"), "--allow LIST is missing"),
+    (("client", "allow", "a", "--allow", "b"), '--allow: "b": expected'),
+    (("client", "allow", "a", "--allow", "b:1", "--key", "k"), "--key"),
     (("snippet", "a"), "--for is missing"),
     (("snippet", "a", "--for", "windows"), '"windows": expected compose'),
     (("snippet", "a", "--for", "compose", "--server", "a b"), "--server"),
@@ -215,6 +222,21 @@ def test_what_is_made(home):
                    stdout=subprocess.DEVNULL)
 
 
+def test_what_is_made_is_told(home):
+    """To whom it happens by mistake, as another user or without the file."""
+    line = f"charon agent add: made a new gateway in {home.state}"
+    assert line in home.run("agent", "add", "a").stderr.splitlines()
+    assert "made" not in home.run("agent", "add", "b").stderr
+    assert "made" not in home.run("agent", "list").stderr
+    (home.state / "ssh_host_ed25519_key").unlink()
+    done = home.run("client", "add", "c", "--allow", "egress")
+    assert f"charon client add: made a new host key, {home.state}/" \
+        in done.stderr and "gateway in" not in done.stderr
+    shutil.rmtree(home.state)
+    done = home.run("client", "add", "c", "--allow", "egress")
+    assert f"client add: made a new gateway in {home.state}\n" in done.stderr
+
+
 def test_host_key_of_ones_own(home):
     key = keygen(home.path / "key")
     home.write(f"[ssh]\nhost_key = {key}\n")
@@ -231,6 +253,12 @@ def test_add_twice(home):
     error = home.fails(DATA, "client", "add", "web-1", "--allow", "egress")
     assert "already an agent called web-1" in error
     assert "enroll" in home.fails(DATA, "agent", "add", "enroll")
+    home.run("client", "add", "bob", "--allow", "egress")
+    error = home.fails(DATA, "client", "add", "bob", "--allow", "web-1:1")
+    assert '"charon client allow bob --allow LIST"' in error
+    assert "ends its sessions" in error
+    (client,) = as_json(home, "client", "list")
+    assert client["allow"] == ["egress"]
     assert len(as_json(home, "agent", "list")) == 1
 
 
@@ -425,6 +453,7 @@ def test_name_too_long_for_its_socket(home):
 # Clients
 
 def test_client_with_a_key(home):
+    add(home)
     key = keygen(home.path / "key")
     done = home.run("client", "add", "al", "--key", key + ".pub", "--allow",
                     " web-1:080 , web-1:docker,egress, web-1:80")
@@ -468,6 +497,59 @@ def test_client_with_an_auth_key(home):
     assert "  AUTH_KEY  " in home.run("client", "list").stdout
     certificate(home, "bob", keygen(home.path / "key"))
     assert "  certificate  " in home.run("client", "list").stdout
+
+
+def test_client_allow(home):
+    """Another list, and nothing else of the client is changed."""
+    error = home.fails(CONFIG, "client", "allow", "al", "--allow", "egress")
+    assert "no registry" in error and not home.state.exists()
+    add(home, "web-1")
+    key = keygen(home.path / "key")
+    home.run("client", "add", "al", "--allow", "egress", "--key",
+             key + ".pub")
+    home.run("client", "add", "bob", "--allow", "egress")
+    before = as_json(home, "client", "list")
+    done = home.run("client", "allow", "al", "--allow", "web-1:80",
+                    "--allow", "web-1:docker")
+    assert done.stdout == "" and done.stderr == ""
+    before[0]["allow"] = ["web-1:80", "web-1:docker"]
+    assert as_json(home, "client", "list") == before
+    done = home.run("client", "allow", "bob", "--allow", "nix:*")
+    assert warnings(done) == ["nix"]
+    assert as_json(home, "client", "list")[1]["allow"] == ["nix:*"]
+    assert 'no client called "carl"' in home.fails(
+        NO_USER, "client", "allow", "carl", "--allow", "egress")
+    assert "the name of an agent" in home.fails(
+        NO_USER, "client", "allow", "web-1", "--allow", "egress")
+
+
+def warnings(done):
+    """The names of agents that a command said it does not know."""
+    return re.findall(r'^charon [a-z ]+: warning: no agent called "(.*)" is '
+                      r'registered; "charon agent add \1" does it$',
+                      done.stderr, re.M)
+
+
+def test_agents_that_are_not_registered(home):
+    """A typing error shows, but an agent may be added later."""
+    add(home, "web-1")
+    home.run("client", "add", "bob", "--allow", "web-1:80")
+    done = home.run("client", "add", "al", "--allow", "nix:80,egress,web:1,"
+                    "web-1:80,nix:81,bob:1,we:1,b:1,nix:docker,web:*")
+    assert AUTH_KEY.fullmatch(done.stdout)
+    assert warnings(done) == ["nix", "web", "bob", "we", "b"]
+    assert warnings(home.run("client", "add", "c", "--allow", "egress")) == []
+    for name, told in (("web-1", []), ("nix", ["nix"]), ("bob", ["bob"])):
+        done = home.run("snippet", name, "--for", "compose")
+        assert f'ORTHRUS_NAME: "{name}"' in done.stdout
+        assert warnings(done) == told
+    add(home, "nix")
+    assert warnings(home.run("snippet", "nix", "--for", "compose")) == []
+    # Without a registry, as on another machine.
+    shutil.rmtree(home.state)
+    done = home.run("snippet", "nix", "--for", "compose")
+    assert "no registry" in done.stderr and 'NAME: "nix"' in done.stdout
+    assert not home.state.exists()
 
 
 @pytest.mark.parametrize("make,code,says", [

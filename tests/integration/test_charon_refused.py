@@ -19,7 +19,7 @@ NO_SHELL = "charon: no shell or commands here; use ssh -N with -L, -D, -W " \
 NO_SUBSYSTEM = "charon: no sftp or other subsystem here; use ssh -N with " \
     "-L, -D, -W or -R"
 PERMISSION = "administratively prohibited: not allowed: it is not among " \
-    "this client's permissions (charon client add --allow)"
+    "this client's permissions (charon client allow)"
 EGRESS = "administratively prohibited: not allowed: it is no agent's " \
     "address (NAME.orthrus), and egress is not among this client's " \
     "permissions"

@@ -4,13 +4,14 @@ of agents, and contrib/charon.service."""
 import os
 import pathlib
 import re
+import socket
 import stat
 import subprocess
 
 import pytest
 
 import gateway
-from system import until
+from system import free_port, has_ipv6, until
 from test_service import Notify
 
 UNIT = pathlib.Path(__file__).parents[2] / "contrib/charon.service"
@@ -126,3 +127,12 @@ def test_unit_by_systemd(tmp_path):
                       done.stdout)
     assert level, done.stdout + done.stderr
     assert float(level.group(1)) <= 1.5, done.stdout
+
+
+def test_listens_on_all_addresses(lab):
+    """listen = *:PORT is IPv4 and, where the machine has it, IPv6."""
+    port = free_port()
+    lab.own(gateway.Charon(lab, port=port, ssh={"listen": f"*:{port}"}))
+    for host in ("127.0.0.1", "::1") if has_ipv6() else ("127.0.0.1",):
+        with socket.create_connection((host, port), 5) as s:
+            assert s.recv(8) == b"SSH-2.0-"

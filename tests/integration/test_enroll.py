@@ -109,6 +109,44 @@ def test_key_file_and_identity(lab, charon):
     assert agent.stop() == 0
 
 
+def test_key_file_is_taken_away(lab, charon):
+    """It has served, so that its absence is no error."""
+    key = lab.write("key.txt", charon.add_agent("a") + "\n")
+    env = {"AUTH_KEY_FILE": key}
+    done = enroll(lab, charon, "--name", "a", env=env)
+    assert done.returncode == 0, done.text
+    os.unlink(key)
+    done = lab.run("check", "--name", "a", "--server", charon.address,
+                   env={"STATE_DIRECTORY": lab.path("state-a"), **env})
+    assert done.returncode == 0 and "AUTH_KEY_FILE is gone" in done.stderr
+    agent = charon.agent("a", env=env)
+    told = f"AUTH_KEY_FILE: {key} is gone; going on with the identity"
+    assert agent.log().count(told) == 1
+    agent.signal(signal.SIGHUP)
+    until("a reload", 20, lambda: "configuration reloaded" in agent.log())
+    assert agent.log().count(told) == 1
+    assert agent.stop() == 0
+    done = enroll(lab, charon, "--name", "a", env=env)
+    assert done.returncode == 78 and "is gone" in done.stderr
+    agent = charon.agent("b", env=env, wait=0)
+    assert f"environment AUTH_KEY_FILE: {key} cannot be read: No such file" \
+        in ended(lab, agent, 78)
+
+
+@pytest.mark.parametrize("variable", ["AUTH_KEY", "AUTH_KEY_FILE"])
+def test_empty_variable(lab, variable):
+    """As compose hands it on when nobody has set it."""
+    for command in "connect", "check":
+        done = lab.run(command, "--server", "127.0.0.1", "--name", "a",
+                       env={"STATE_DIRECTORY": lab.path("s"), variable: ""})
+        assert done.returncode == 78
+        assert "there is no identity" in done.stderr
+        assert f"({variable} is set, but empty)" in done.stderr
+        done = lab.run(command, "--server", "127.0.0.1", "--name", "a",
+                       env={"STATE_DIRECTORY": lab.path("s")})
+        assert done.returncode == 78 and "but empty" not in done.stderr
+
+
 def test_clients_enrol_as_well(lab, charon):
     charon.agent("me", key=charon.add_client("me", "a:*"))
     listed = charon.run("client", "list").stdout
@@ -151,8 +189,10 @@ def test_another_name_in_connect(lab, charon):
     assert "set ORTHRUS_NAME=right" in last and '"wrong"' in last
     assert not any("cert" in name or name == "id_ed25519"
                    for name in files(lab, "wrong"))
-    # What was asked for once is asked for again, under the right name.
-    agent = charon.agent("right", key=key, state=lab.path("state-wrong"))
+    assert 'this AUTH_KEY is for "right", not for "wrong"; it is still ' \
+        "good" in charon.log()
+    # It is not used up: with the right name it serves, from anywhere.
+    agent = charon.agent("right", key=key)
     charon.wait_status("right", "online")
     assert agent.stop() == 0
 
@@ -162,6 +202,7 @@ def test_another_user(lab, charon):
     agent = charon.agent("a", "--user", "joe", key=key, wait=0)
     assert "the user is \"joe\", but at a gateway it must be the agent's " \
         "name" in ended(lab, agent, 78)
+    charon.agent("a", key=key, state=lab.path("elsewhere"))
 
 
 def test_another_name_in_enroll(lab, charon):
@@ -169,7 +210,7 @@ def test_another_name_in_enroll(lab, charon):
     done = enroll(lab, charon, "--auth-key", key, env={"ORTHRUS_NAME": "x"})
     assert done.returncode == 78 and "set ORTHRUS_NAME=right" in done.stderr
     # Nobody has chosen this host's name: it is told what to use.
-    done = enroll(lab, charon, "--auth-key", key)
+    done = enroll(lab, charon, "--auth-key", key, state="b")
     assert done.returncode == 0, done.text
     assert "connect with --name right" in done.stdout
 
@@ -178,8 +219,41 @@ def test_login_under_another_name(lab, charon):
     charon.agent("a", key=charon.add_agent("a")).stop()
     charon.add_agent("b")
     agent = charon.agent("b", state=lab.path("state-a"), wait=0)
-    assert 'its certificate is for "a"; log in as that user' in \
-        ended(lab, agent, 77)
+    assert other_identity(lab, "a", "b") in ended(lab, agent, 78)
+    assert '"b"' not in charon.log()
+
+
+def other_identity(lab, present, name):
+    return (f'{lab.path("state-a")}/id_ed25519 is the identity of '
+            f'"{present}"; give "{name}" another STATE_DIRECTORY or '
+            "--identity")
+
+
+def test_another_agent_in_the_same_state(lab, charon):
+    """What an agent lives on is not replaced by that of another one."""
+    agent = charon.agent("a", key=charon.add_agent("a"))
+    before = files(lab)
+    key = charon.add_client("joe", "a:*")
+    joe = charon.agent("joe", key=key, state=lab.path("state-a"), wait=0)
+    assert other_identity(lab, "a", "joe") in ended(lab, joe, 78)
+    done = enroll(lab, charon, "--name", "joe", "--auth-key", key)
+    assert done.returncode == 78, done.text
+    assert other_identity(lab, "a", "joe") in done.stderr
+    done = lab.run("check", "--name", "joe", "--server", charon.address,
+                   env={"STATE_DIRECTORY": lab.path("state-a")})
+    assert done.returncode == 78, done.text
+    assert other_identity(lab, "a", "joe") in done.stderr
+    assert charon.log().count(" enrolled from ") == 1
+    # Without a name it is the gateway that tells whose the AUTH_KEY is.
+    done = enroll(lab, charon, "--auth-key", key)
+    assert done.returncode == 78, done.text
+    assert other_identity(lab, "a", "joe") in done.stderr
+    left = {n: d for n, d in files(lab).items() if ".new" not in n}
+    assert left == before
+    charon.agent("joe", key=key)
+    assert agent.stop() == 0
+    charon.agent("a")
+    charon.wait_status("a", "online")
 
 
 # What is refused
@@ -277,7 +351,8 @@ def test_rekeyed(lab, charon):
     until("the old session has ended", 20, lambda: "revoked" in agent.log())
     agent.stop()
     agent = charon.agent("a", wait=0)
-    assert "charon agent rekey a" in ended(lab, agent, 77)
+    assert "the gateway's log says why; when its identity was revoked, " \
+        '"charon agent rekey a" helps' in ended(lab, agent, 77)
     agent = charon.agent("a", key=key)
     charon.wait_status("a", "online")
     after = files(lab)

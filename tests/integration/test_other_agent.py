@@ -108,7 +108,7 @@ def enrol(lab, charon, name, key):
         "SSH_ASKPASS": ask, "SSH_ASKPASS_REQUIRE": "force"})
     raw = base64.urlsafe_b64decode(auth[len("ch_orthrus_"):])
     assert hashlib.sha256(base64.b64decode(talk.known)).digest() == raw[40:]
-    talk.say(ENROLL, text(1, "any-host") + text(2, public[-32:]))
+    talk.say(ENROLL, text(2, public[-32:]))
     answer = talk.hear(ENROLLED)
     assert answer[3] == name.encode()
     write_certificate(key, answer[1])
@@ -165,6 +165,19 @@ def test_another_agent(lab):
     assert old.ssh.wait(10) == 255
     assert b"Permission denied" in old.ssh.stderr.read()
     assert again.ssh.poll() is None
+
+
+def test_renewal_too_early(lab):
+    """As whoever's clock is days ahead asks for it."""
+    charon = lab.own(Charon(lab))
+    key = lab.path("id")
+    keygen(lab.path("id"))
+    enrol(lab, charon, "other", key)
+    talk = Conversation(lab, charon, "other", "leash@orthrus", "-i", key)
+    talk.say(HELLO, text(2, "other"))
+    talk.hear(WELCOME)
+    talk.say(RENEW, text(1, b"k" * 32))
+    assert talk.hear(RENEWED) == {2: b"not yet due (is this clock ahead?)"}
 
 
 def test_what_ends_it(lab):

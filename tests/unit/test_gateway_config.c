@@ -155,6 +155,11 @@ test_directories(void **state)
 	snprintf(path, sizeof(path), "%s/r/http.sock", dir);
 	assert_listens(&c->http_listen, path);
 	gateway_config_free(c);
+	c = load_text("[ssh]\nlisten = *:2222\nhost_key = ~/k\n");
+	assert_listens(&c->ssh_listen, "*:2222");
+	snprintf(path, sizeof(path), "%s/k", dir);
+	assert_string_equal(c->host_key, path);
+	gateway_config_free(c);
 
 	c = load_text("[http]\nlisten = off\n");
 	assert_int_equal(c->http_listen.kind, ADDRESS_NONE);
@@ -178,6 +183,8 @@ test_bad(void **state)
 		{ "[ssh]\nlisten = /x.sock\n", "needs HOST:PORT" },
 		{ "[ssh]\nlisten = off\n", ":2: listen: " },
 		{ "[ssh]\nhost_key = /x/\n", "is a directory" },
+		{ "[ssh]\nhost_key = x/y\n", ":2: host_key: \"x/y\": the "
+		    "path of the host key must begin with '/'" },
 		{ "[state]\ndirectory = x\n", "must begin with '/'" },
 		{ "[state]\nruntime = ./x\n", "must begin with '/'" },
 		{ "[state]\nruntime = /tmp/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"

@@ -176,6 +176,9 @@ test_certificates(void **state)
 	strcpy(m->enroll.name, "vps-london-01");
 	m->enroll.key[31] = 1;
 	expect_same(m);
+	m = message(LEASH_ENROLL);	/* any name */
+	m->enroll.key[0] = 1;
+	expect_same(m);
 	m = message(LEASH_RENEWED);
 	m->certificate.len = CERT_MAX;
 	memset(m->certificate.certificate, 0x80, CERT_MAX);
@@ -189,6 +192,10 @@ test_certificates(void **state)
 	expect_same(m);
 	m = message(LEASH_ENROLLED);
 	strcpy(m->certificate.error, "the key was used");
+	expect_same(m);
+	m = message(LEASH_ENROLLED);
+	strcpy(m->certificate.error, "the key is for another");
+	strcpy(m->certificate.name, "vps-london-01");
 	expect_same(m);
 }
 

@@ -100,6 +100,8 @@ test_add_refused(void **state)
 	assert_int_equal(registry_add(w->r, PEER_CLIENT, "anna", "a:1",
 	    key_of(1), NULL, &w->e), 0);
 	refuse(w, PEER_AGENT, "anna", NULL, NULL, "already a client called");
+	refuse(w, PEER_CLIENT, "anna", "a:2", key_of(1),
+	    "charon client allow anna --allow LIST");
 	refuse(w, PEER_AGENT, "", NULL, NULL, "no name");
 	refuse(w, PEER_AGENT, "../up", NULL, NULL, "no name");
 	refuse(w, PEER_AGENT, "a';DROP TABLE peers;--", NULL, NULL, "no name");
@@ -118,6 +120,44 @@ test_add_refused(void **state)
 	    "x', 1); DROP TABLE peers; --", key_of(1), NULL, &w->e), 0);
 	assert_string_equal(must_find(w, "c").allow,
 	    "x', 1); DROP TABLE peers; --");
+}
+
+static void
+test_set_allow(void **state)
+{
+	struct place *w = *state;
+	char longest[ALLOW_MAX + 1];
+	struct auth_key auth;
+	struct peer p, q;
+
+	must_add(w, "agent");
+	assert_int_equal(registry_add(w->r, PEER_CLIENT, "anna", "a:80",
+	    key_of(7), NULL, &w->e), 0);
+	assert_int_equal(registry_add(w->r, PEER_CLIENT, "ben", "a:80", NULL,
+	    &auth, &w->e), 0);
+	must_enrol(w, &auth, key_of(1));
+	p = must_find(w, "ben");
+	assert_int_equal(registry_set_allow(w->r, "ben", "b:*,egress", &w->e),
+	    0);
+	q = must_find(w, "ben");
+	assert_string_equal(q.allow, "b:*,egress");
+	/* It is still the same client, and nobody else has changed. */
+	assert_true(q.id == p.id && q.created == p.created && q.enrolled);
+	assert_string_equal(must_find(w, "anna").allow, "a:80");
+	assert_int_equal(registry_set_allow(w->r, "anna", "", &w->e), 0);
+	assert_string_equal(must_find(w, "anna").allow, "");
+	assert_true(must_find(w, "anna").has_key);
+
+	assert_int_equal(registry_set_allow(w->r, "agent", "a:1", &w->e), -1);
+	expect_error(&w->e, EX_NOUSER, "agent is the name of an agent");
+	assert_string_equal(must_find(w, "agent").allow, "");
+	assert_int_equal(registry_set_allow(w->r, "carl", "a:1", &w->e), -1);
+	expect_error(&w->e, EX_NOUSER, "no client called \"carl\"");
+	memset(longest, 'a', ALLOW_MAX);
+	longest[ALLOW_MAX] = '\0';
+	assert_int_equal(registry_set_allow(w->r, "ben", longest, &w->e), -1);
+	expect_error(&w->e, EX_DATAERR, "AGENT:*");
+	assert_string_equal(must_find(w, "ben").allow, "b:*,egress");
 }
 
 static void
@@ -354,6 +394,7 @@ main(void)
 		TEST(test_add_and_find),
 		TEST(test_clients),
 		TEST(test_add_refused),
+		TEST(test_set_allow),
 		TEST(test_remove),
 		TEST(test_each_in_order),
 		TEST(test_seen),

@@ -101,6 +101,29 @@ test_others_changes(void **state)
 	expect(w, &seq, 0, "");
 }
 
+/* Its sessions go on with what they may now. */
+static void
+test_allow_is_a_change(void **state)
+{
+	struct place *w = *state, other = *w;
+	struct auth_key auth;
+	int64_t seq = 0;
+
+	assert_int_equal(registry_add(w->r, PEER_CLIENT, "a", "x:1", NULL,
+	    &auth, &w->e), 0);
+	assert_int_equal(registry_add(w->r, PEER_CLIENT, "b", "x:1", key_of(1),
+	    NULL, &w->e), 0);
+	expect(w, &seq, 1, "+a +b ");
+	other.r = place_open(w);
+	assert_int_equal(registry_set_allow(other.r, "b", "x:*", &w->e), 0);
+	expect(w, &seq, 0, "+b ");
+	assert_int_equal(registry_set_allow(w->r, "a", "x:*", &w->e), 0);
+	expect(w, &seq, 0, "+a ");
+	assert_int_equal(registry_set_allow(other.r, "c", "x:*", &w->e), -1);
+	expect(w, &seq, 0, "");
+	registry_close(other.r);
+}
+
 /* Many changes of one peer are told once, with all that they mean. */
 static void
 test_changes_between(void **state)
@@ -294,6 +317,7 @@ main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, place_make, place_remove)
 		TEST(test_own_changes),
 		TEST(test_others_changes),
+		TEST(test_allow_is_a_change),
 		TEST(test_changes_between),
 		TEST(test_seen_is_no_change),
 		TEST(test_each_may_ask),

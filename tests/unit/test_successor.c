@@ -25,6 +25,9 @@
 #include "orthrus/ssh/identity.h"
 #include "orthrus/ssh/successor.h"
 
+/* In a certificate: type name, nonce, key and serial come before its type. */
+#define TYPE_AT (4 + sizeof(CERT_TYPE_NAME) - 1 + 4 + 32 + 4 + 32 + 8)
+
 static char dir[64], path[96];
 static uint8_t ca[64];
 static char mark[MARK_MAX], other[MARK_MAX];
@@ -188,6 +191,78 @@ test_installed(void **state)
 	assert_string_equal(found, mark);
 }
 
+/* Once more does no harm: the end of the first time may have failed. */
+static void
+test_installed_twice(void **state)
+{
+	uint8_t key[32], blob[CERT_MAX], later[CERT_MAX];
+	struct error e;
+	size_t n, m;
+
+	(void)state;
+	assert_int_equal(successor_make(path, mark, "c", key, &e), 0);
+	n = certify(key, 7, blob);
+	m = certify(key, 8, later);
+	assert_int_equal(successor_install(path, blob, n, &e), 0);
+	assert_int_equal(successor_install(path, blob, n, &e), 0);
+	assert_loaded(7);
+	/* Another one is not there, and its key is gone. */
+	assert_int_equal(successor_install(path, later, m, &e), -1);
+	assert_int_equal(e.code, EX_NOINPUT);
+	assert_loaded(7);
+}
+
+/* What is in the way of a file goes, and the same certificate serves. */
+static void
+test_written_later(void **state)
+{
+	static const char *const blocked[] = { ".pub", ".new.pub" };
+	uint8_t key[32], blob[CERT_MAX];
+	struct error e;
+	char *file;
+	size_t i, n;
+
+	(void)state;
+	assert_int_equal(successor_make(path, mark, "c", key, &e), 0);
+	n = certify(key, 1, blob);
+	assert_int_equal(successor_install(path, blob, n, &e), 0);
+	for (i = 0; i < 2; i++) {
+		assert_int_equal(successor_make(path, NULL, "c", key, &e), 0);
+		n = certify(key, 2 + i, blob);
+		file = xasprintf("%s%s", path, blocked[i]);
+		unlink(file);
+		assert_int_equal(mkdir(file, 0700), 0);
+		assert_int_equal(successor_install(path, blob, n, &e), -1);
+		assert_int_not_equal(e.code, EX_PROTOCOL);
+		assert_int_not_equal(e.code, EX_NOINPUT);
+		assert_int_equal(rmdir(file), 0);
+		free(file);
+		assert_int_equal(successor_install(path, blob, n, &e), 0);
+		assert_loaded(2 + i);
+	}
+}
+
+/* The next key is made after a change that was cut off is finished. */
+static void
+test_made_after_a_cut(void **state)
+{
+	uint8_t key[32], blob[CERT_MAX];
+	struct error e;
+	size_t n;
+
+	(void)state;
+	assert_int_equal(successor_make(path, mark, "c", key, &e), 0);
+	n = certify(key, 1, blob);
+	assert_int_equal(successor_install(path, blob, n, &e), 0);
+	assert_int_equal(successor_make(path, NULL, "c", key, &e), 0);
+	n = certify(key, 2, blob);
+	assert_int_equal(successor_install(path, blob, n, &e), 0);
+	move(".pub", ".new.pub");
+	move("-cert.pub", ".new-cert.pub");
+	assert_int_equal(successor_make(path, NULL, "c", key, &e), 0);
+	assert_loaded(2);
+}
+
 static void
 test_wrong_certificate(void **state)
 {
@@ -205,6 +280,13 @@ test_wrong_certificate(void **state)
 	assert_int_equal(successor_install(path, blob, n, &e), -1);
 	assert_int_equal(e.code, EX_PROTOCOL);
 	assert_non_null(strstr(e.text, "another key"));
+	key[0] ^= 1;
+	n = certify(key, 7, blob);
+	assert_int_equal(memcmp(blob + TYPE_AT, "\0\0\0\1", 4), 0);
+	blob[TYPE_AT + 3] = CERT_HOST;
+	assert_int_equal(successor_install(path, blob, n, &e), -1);
+	assert_int_equal(e.code, EX_PROTOCOL);
+	assert_non_null(strstr(e.text, "not one of a user"));
 	assert_false(exists(""));
 	assert_false(exists(".new-cert.pub"));
 }
@@ -213,13 +295,16 @@ test_wrong_certificate(void **state)
 static void
 test_why_refused(void **state)
 {
-	static const struct { const char *user; uint64_t now;
+	static const struct { const char *user; bool gateway; uint64_t now;
 	    const char *says; } cases[] = {
-		{ "a", 500, "not valid before 1970-01-01 00:16:40 UTC" },
-		{ "a", 2000, "expired at 1970-01-01 00:33:20 UTC; "
+		{ "a", true, 500, "not valid before 1970-01-01 00:16:40 UTC" },
+		{ "a", true, 2000, "expired at 1970-01-01 00:33:20 UTC; "
 		    "\"charon agent rekey a\"" },
-		{ "b", 1500, "is for \"a\"" },
-		{ "a", 1500, "was revoked" }
+		{ "b", true, 1500, "is for \"a\"" },
+		{ "a", true, 1500, "the gateway's log says why; when its "
+		    "identity was revoked, \"charon agent rekey a\" helps" },
+		{ "a", false, 500, "not valid before" },
+		{ "a", false, 1500, "does not trust who signed" }
 	};
 	uint8_t key[32], blob[CERT_MAX];
 	struct identity *id;
@@ -233,8 +318,8 @@ test_why_refused(void **state)
 	assert_int_equal(successor_install(path, blob, n, &e), 0);
 	assert_non_null(id = identity_load(path, &e));
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		identity_why_refused(id, cases[i].user, cases[i].now, text,
-		    sizeof(text));
+		identity_why_refused(id, cases[i].user, cases[i].gateway,
+		    cases[i].now, text, sizeof(text));
 		if (strstr(text, cases[i].says) == NULL)
 			fail_msg("%zu: %s", i, text);
 	}
@@ -318,6 +403,9 @@ main(void)
 		TEST(test_made_once),
 		TEST(test_damaged),
 		TEST(test_installed),
+		TEST(test_installed_twice),
+		TEST(test_written_later),
+		TEST(test_made_after_a_cut),
 		TEST(test_wrong_certificate),
 		TEST(test_why_refused),
 		TEST(test_cut_off),

@@ -71,6 +71,12 @@ void registry_hurry(struct registry *r, int busy_ms);
 int registry_add(struct registry *r, enum peer_kind kind, const char *name,
     const char *allow, const uint8_t *key, struct auth_key *auth,
     struct error *e);
+/*
+ * What a client may reach from now on; it is told as a change, and its
+ * sessions stay.
+ */
+int registry_set_allow(struct registry *r, const char *name,
+    const char *allow, struct error *e);
 /* A new secret; every certificate is revoked. */
 int registry_rekey(struct registry *r, const char *name,
     struct auth_key *auth, struct error *e);

@@ -19,6 +19,7 @@ struct state {
 	char *host_key;			/* path of the private key */
 	uint8_t host_key_hash[32];	/* SHA-256 of its public blob */
 	char *revoked_keys;		/* path, for sshd(8)'s RevokedKeys */
+	bool new_registry, new_host_key;	/* made by this state_open() */
 	char *lock_path;		/* private */
 	int lock;			/* private: descriptor, or -1 */
 };

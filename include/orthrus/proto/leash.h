@@ -83,14 +83,14 @@ struct leash_message {
 			size_t len;		/* 0: refused, error says why;
 						   else error is "" */
 			char error[LEASH_TEXT_MAX];
-			/* ENROLLED: as what it is registered; "" refused */
+			/* ENROLLED: as what it is registered, or "" */
 			char name[NAME_MAX_LEN];
 		} certificate;
 		struct {
 			char reason[LEASH_TEXT_MAX];
 		} drain, error;
 		struct {
-			char name[NAME_MAX_LEN];	/* as the host calls itself */
+			char name[NAME_MAX_LEN];	/* wanted; "": any */
 			uint8_t key[ED25519_KEY_LEN];
 		} enroll;
 	};

@@ -5,6 +5,7 @@
 #ifndef ORTHRUS_SSH_IDENTITY_H
 #define ORTHRUS_SSH_IDENTITY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,11 +35,12 @@ struct ssh_key_struct *identity_key(const struct identity *id);
 const struct certificate *identity_certificate(const struct identity *id);
 
 /*
- * For an error message, what a server that has refused user with this key at
- * now (UNIX seconds) may have against it: "its certificate expired at ...".
+ * For an error message, what a server (a gateway or not) that has refused user
+ * with this key at now (UNIX seconds) may have against it: "its certificate
+ * expired at ...".
  */
 void identity_why_refused(const struct identity *id, const char *user,
-    uint64_t now, char *text, size_t size);
+    bool gateway, uint64_t now, char *text, size_t size);
 
 /*
  * Makes a new key and writes it to path with mode 0600, its directory being

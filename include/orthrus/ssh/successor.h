@@ -38,9 +38,10 @@ int successor_make(const char *path, const char *mark, const char *comment,
     uint8_t key[ED25519_KEY_LEN], struct error *e);
 
 /*
- * Takes a certificate of len bytes for that key and puts both in their place.
- * 0, or -1 with *e: EX_PROTOCOL when it is not one for that key, or
- * EX_CANTCREAT.
+ * Takes a user certificate of len bytes for that key and puts both in their
+ * place; does nothing when they are there.  0, or -1 with *e: EX_PROTOCOL when
+ * it is not one for that key, EX_NOINPUT when there is no such key any more;
+ * with any other code (EX_CANTCREAT, EX_IOERR) it may be called again later.
  */
 int successor_install(const char *path, const uint8_t *certificate, size_t len,
     struct error *e);
