@@ -65,7 +65,7 @@ break_off(struct leash *l, const char *why)
 	session_end(s, why);
 }
 
-/* --- what it says -------------------------------------------------------- */
+/* --- what it says ------------------------------------------------- */
 
 static void
 welcome(struct leash *l)
@@ -173,7 +173,7 @@ on_other(struct leash *l, const struct leash_message *m)
 		say_text(l, LEASH_ERROR, "unknown message");
 }
 
-/* --- life ------------------------------------------------------------------ */
+/* --- life --------------------------------------------------------- */
 
 /* The session's, so that another leash brings no more. */
 static bool

@@ -165,7 +165,7 @@ on_answer(void *arg, bool ok, uint16_t port)
 	answers++;
 }
 
-/* --- the client's acts -------------------------------------------------- */
+/* --- the client's acts -------------------------------------------- */
 
 static struct stream *
 free_stream(void)
@@ -315,7 +315,7 @@ act_raw(void)
 	fake_feed_raw(type, b, n);
 }
 
-/* --- our own acts --------------------------------------------------------- */
+/* --- our own acts ------------------------------------------------- */
 
 static void
 act_forward(void)
@@ -406,7 +406,7 @@ act_cancel(struct stream *s)
 	channel_cancel(s->ch);
 }
 
-/* --- together -------------------------------------------------------------- */
+/* --- together ----------------------------------------------------- */
 
 static void
 turn(void)

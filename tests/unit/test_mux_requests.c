@@ -71,7 +71,7 @@ open_channels(void)
 	return c.open;
 }
 
-/* --- listeners ---------------------------------------------------------------- */
+/* --- listeners ---------------------------------------------------- */
 
 static const struct sent *
 expect_answer(uint8_t type, size_t len)
@@ -193,7 +193,7 @@ test_answers_during_a_key_exchange(void **state)
 	assert_int_equal(violations, 1);
 }
 
-/* --- channels to what a client listens on ------------------------------------- */
+/* --- channels to what a client listens on ------------------------- */
 
 static void
 test_open_forwarded(void **state)
@@ -223,7 +223,7 @@ test_open_forwarded(void **state)
 	channel_cancel(ch[1]);
 }
 
-/* --- subsystems, as a client asks for them ------------------------------------- */
+/* --- subsystems, as a client asks for them ------------------------ */
 
 static struct {
 	unsigned count;

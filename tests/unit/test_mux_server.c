@@ -27,7 +27,7 @@ static struct {
 } request;
 static unsigned gone;
 
-/* --- the service ----------------------------------------------------------- */
+/* --- the service -------------------------------------------------- */
 
 static void
 on_direct(void *arg, struct channel *ch, const struct address *to)
@@ -138,7 +138,7 @@ close_both(uint32_t id, uint32_t peer)
 	turns();
 }
 
-/* --- opens ------------------------------------------------------------------ */
+/* --- opens -------------------------------------------------------- */
 
 static void
 test_direct_tcp(void **state)
@@ -254,7 +254,7 @@ test_sessions(void **state)
 	assert_int_equal(violations, 0);
 }
 
-/* --- requests on session channels ------------------------------------------- */
+/* --- requests on session channels --------------------------------- */
 
 static void
 test_request_refused(void **state)
@@ -340,7 +340,7 @@ test_request_on_a_stream(void **state)
 	channel_endpoint(asked)->ops->close(channel_endpoint(asked), false);
 }
 
-/* --- dismissals ------------------------------------------------------------------ */
+/* --- dismissals --------------------------------------------------- */
 
 /* The refusal comes after a while, since clients do not read it else. */
 static void
