@@ -47,6 +47,12 @@ int agent_load_credentials(const struct config *c, struct identity **id,
     char **password, struct error *e);
 void agent_forget_credentials(struct agent *a);
 
+/*
+ * identity_load() of c's; when there is none, the error also says that a
+ * variable which would have brought one is empty.
+ */
+struct identity *agent_load_identity(const struct config *c, struct error *e);
+
 /* Makes the tunnels what c says; see tunnels_apply(). */
 int agent_apply_tunnels(struct agent *a, const struct config *c,
     struct error *e);

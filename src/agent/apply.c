@@ -17,6 +17,27 @@
 #define PROBE_MS 5000		/* contract: a probe every 5 s ... */
 #define DEAD_MS 13000		/* ... and a dead peer noticed within 15 s */
 
+static bool
+is_empty(const char *variable)
+{
+	const char *value = getenv(variable);
+
+	return value != NULL && value[0] == '\0';
+}
+
+struct identity *
+agent_load_identity(const struct config *c, struct error *e)
+{
+	struct identity *id = identity_load(c->identity, e);
+
+	/* As compose has it when its own variable was forgotten. */
+	if (id == NULL && access(c->identity, F_OK) == -1 &&
+	    (is_empty("AUTH_KEY") || is_empty("AUTH_KEY_FILE")))
+		error_set(e, e->code, "%s (%s is set, but empty)", e->text,
+		    is_empty("AUTH_KEY") ? "AUTH_KEY" : "AUTH_KEY_FILE");
+	return id;
+}
+
 int
 agent_load_credentials(const struct config *c, struct identity **id,
     char **password, struct error *e)
@@ -29,7 +50,7 @@ agent_load_credentials(const struct config *c, struct identity **id,
 		if (access(c->identity, F_OK) == -1)
 			return 0;
 	}
-	if ((*id = identity_load(c->identity, e)) != NULL)
+	if ((*id = agent_load_identity(c, e)) != NULL)
 		return 0;
 	config_blame(c, "server", "identity", e);
 	secret_free(*password);

@@ -135,7 +135,7 @@ start_link(struct agent *a)
 	a->link = link_new(a->base, a->dialer, &lc, &events, a);
 }
 
-/* --- enrolment, which comes first where there is no identity ----------- */
+/* --- enrolment, which comes first where there is no identity ------ */
 
 static void
 on_enrolled(void *arg, const char *name)

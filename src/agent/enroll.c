@@ -41,7 +41,7 @@ struct enrolment {
 	const char *why;		/* what the deadline says */
 };
 
-/* --- ending ------------------------------------------------------------ */
+/* --- ending ------------------------------------------------------- */
 
 static void
 let_go(struct enrolment *en)
@@ -95,7 +95,7 @@ on_deadline(evutil_socket_t fd, short what, void *arg)
 	link_next(en->link, &e);
 }
 
-/* --- the answer -------------------------------------------------------- */
+/* --- the answer --------------------------------------------------- */
 
 /* As whom we would log in at the server that the answer is from. */
 static const char *
@@ -188,7 +188,7 @@ on_frames_ended(void *arg, const char *why)
 	    "the gateway ended the enrolment without an answer", 0);
 }
 
-/* --- the question ------------------------------------------------------ */
+/* --- the question ------------------------------------------------- */
 
 static void
 on_opened(void *arg, enum open_failure reason, const char *text)
@@ -225,7 +225,7 @@ on_opened(void *arg, enum open_failure reason, const char *text)
 	    ANSWER_SECONDS);
 }
 
-/* --- the link ---------------------------------------------------------- */
+/* --- the link ----------------------------------------------------- */
 
 static void
 on_up(void *arg, struct mux *mux, bool gateway)
@@ -270,7 +270,7 @@ on_gave_up(void *arg, const struct error *why)
 	en->events.failed(en->arg, why);
 }
 
-/* --- life -------------------------------------------------------------- */
+/* --- life --------------------------------------------------------- */
 
 static void
 start(struct enrolment *en, struct dialer *dialer)

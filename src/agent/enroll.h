@@ -42,7 +42,8 @@ struct enrolment_events {
 	/*
 	 * EX_NOPERM when the gateway refused the AUTH_KEY or is another one,
 	 * EX_CONFIG when the AUTH_KEY is of an agent with another name (unless
-	 * any_name) or than the identity that is there, EX_CANTCREAT, or EX_UNAVAILABLE without reconnect.
+	 * any_name) or than the identity that is there, EX_CANTCREAT, or
+	 * EX_UNAVAILABLE without reconnect.
 	 */
 	void (*failed)(void *arg, const struct error *why);
 };

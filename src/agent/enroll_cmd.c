@@ -47,7 +47,7 @@ usage(FILE *f)
 	config_usage(f);
 }
 
-/* --- what becomes of it ------------------------------------------------ */
+/* --- what becomes of it ------------------------------------------- */
 
 static void
 on_done(void *arg, const char *name)
@@ -111,7 +111,7 @@ show(const struct config *c, const char *name)
 		    "ORTHRUS_NAME=%s.\n", c->name, name, name);
 }
 
-/* --- the run ----------------------------------------------------------- */
+/* --- the run ------------------------------------------------------ */
 
 static int
 run(struct run *r, bool any_name)

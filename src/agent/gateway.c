@@ -31,7 +31,7 @@ struct at_gateway {
 	struct error why;		/* to leave */
 };
 
-/* --- what the leash says ----------------------------------------------- */
+/* --- what the leash says ------------------------------------------ */
 
 static void
 on_hello(void *arg, struct leash_message *m)
@@ -124,7 +124,7 @@ on_drain(void *arg, const char *reason)
 	wait_tick(g);
 }
 
-/* --- the session ------------------------------------------------------- */
+/* --- the session -------------------------------------------------- */
 
 static void
 tell_once(struct at_gateway *g, const char *text)

@@ -66,7 +66,7 @@ let_go(struct leash *l, uint32_t again_ms)
 	add_timer(l, again_ms);
 }
 
-/* --- what we say ------------------------------------------------------- */
+/* --- what we say -------------------------------------------------- */
 
 /* All messages are written here; frames_send() copies. */
 static uint8_t scratch[4 + LEASH_FRAME_MAX];
@@ -128,7 +128,7 @@ agent_leash_renew(struct leash *l, const uint8_t key[ED25519_KEY_LEN])
 	return r;
 }
 
-/* --- what the gateway says --------------------------------------------- */
+/* --- what the gateway says ---------------------------------------- */
 
 static void
 set_heartbeat(struct leash *l, uint32_t ms)
@@ -252,7 +252,7 @@ on_ended(void *arg, const char *why)
 	    "the gateway has ended it");
 }
 
-/* --- its life ---------------------------------------------------------- */
+/* --- its life ----------------------------------------------------- */
 
 static void
 on_opened(void *arg, enum open_failure reason, const char *text)

@@ -74,7 +74,7 @@ usage(FILE *f)
 	    "  -h, --help             this text\n");
 }
 
-/* --- options ----------------------------------------------------------- */
+/* --- options ------------------------------------------------------ */
 
 static int
 complain(const char *option, const struct error *e)
@@ -181,7 +181,7 @@ parse_options(int argc, char **argv, struct options *o)
 	return 0;
 }
 
-/* --- one request explained --------------------------------------------- */
+/* --- one request explained ---------------------------------------- */
 
 static int
 explain(const struct options *o)
@@ -217,7 +217,7 @@ explain(const struct options *o)
 	return code;
 }
 
-/* --- the proxy --------------------------------------------------------- */
+/* --- the proxy ---------------------------------------------------- */
 
 static void
 on_done(void *arg, uint64_t up, uint64_t down)

@@ -25,7 +25,7 @@ set_value(struct setting *s, const char *text)
 	s->value = xstrdup(text);
 }
 
-/* --- values ------------------------------------------------------------ */
+/* --- values ------------------------------------------------------- */
 
 /* A port of another host's is offered as well; a socket has no number. */
 static int
@@ -106,7 +106,7 @@ set_auth_key(void *config, struct setting *s, struct error *e)
 	return r;
 }
 
-/* --- together ---------------------------------------------------------- */
+/* --- together ----------------------------------------------------- */
 
 static const struct setting *
 find_plain(const struct loader *l, const char *key, const char *value)

@@ -179,8 +179,8 @@ static const struct command commands[] = {
 	    TAKES_NAME | TAKES_JSON, agent_show },
 	{ "agent rekey", "NAME", "make a new AUTH_KEY; end the old identity",
 	    "Prints a new AUTH_KEY.  The old one, and the identity that was "
-	    "enrolled with it,\nstop working at once.  NAME may also be a "
-	    "client that enrolled with an\nAUTH_KEY.",
+	    "enrolled with it,\nstop working at once.  NAME may be a client's, "
+	    "too, if it enrolled.",
 	    TAKES_NAME, agent_rekey },
 	{ "agent remove", "NAME", "forget an agent and end its session",
 	    "Forgets an agent, its endpoints and its identity, and ends its "

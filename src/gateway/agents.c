@@ -20,7 +20,7 @@ struct agents {
 	unsigned updates;		/* looks at them so far */
 };
 
-/* --- the table --------------------------------------------------------- */
+/* --- the table ---------------------------------------------------- */
 
 /* FNV-1a: the names are the administrator's, nobody else chooses them. */
 static size_t
@@ -92,7 +92,7 @@ agents_count(const struct agents *set)
 	return set->n;
 }
 
-/* --- coming and going ----------------------------------------------------- */
+/* --- coming and going --------------------------------------------- */
 
 static struct agent *
 add(struct agents *set, const struct peer *p)
@@ -213,7 +213,7 @@ agents_free(struct agents *set)
 	free(set);
 }
 
-/* --- telling the registry ------------------------------------------------- */
+/* --- telling the registry ----------------------------------------- */
 
 struct saving {
 	struct registry *registry;

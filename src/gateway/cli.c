@@ -63,7 +63,7 @@ usage(const struct command *command)
 	gateway_config_usage(stdout);
 }
 
-/* --- options ----------------------------------------------------------- */
+/* --- options ------------------------------------------------------ */
 
 /* What is read off a command line, before anything is looked at. */
 struct line {
@@ -185,7 +185,7 @@ read_name(const struct command *command, struct line *l, int argc,
 	return -1;
 }
 
-/* --- running ----------------------------------------------------------- */
+/* --- running ------------------------------------------------------ */
 
 static void
 report(void *arg, const char *text)

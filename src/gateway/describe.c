@@ -86,7 +86,7 @@ bytes_text(uint64_t bytes, char text[TIME_TEXT_MAX])
 	return text;
 }
 
-/* --- JSON -------------------------------------------------------------- */
+/* --- JSON --------------------------------------------------------- */
 
 static json_t *
 text_or_null(const char *s)

@@ -32,7 +32,7 @@ struct leash;
 struct listener;
 struct session;
 
-/* --- agents.c: who is registered ---------------------------------------- */
+/* --- agents.c: who is registered ---------------------------------- */
 
 /*
  * A registered agent, connected or not.  There may be thousands: what is
@@ -73,7 +73,7 @@ size_t agents_count(const struct agents *set);
 /* In no order; each may not change the set. */
 void agents_each(const struct agents *set, void (*each)(void *arg,
     struct agent *a), void *arg);
-/* --- agent.c: one of them -------------------------------------------------- */
+/* --- agent.c: one of them ----------------------------------------- */
 
 /* As the registry has it, with its endpoints; and without them. */
 struct agent *agent_new(struct gateway *g, const struct peer *p);
@@ -93,7 +93,7 @@ void agent_facts(const struct agent *a, struct leash_message *facts);
 bool agent_expose(struct agent *a, uint16_t port);
 void agent_unexpose(struct agent *a, uint16_t port);
 
-/* --- endpoint.c: sockets of this machine for one agent ------------------- */
+/* --- endpoint.c: sockets of this machine for one agent ------------ */
 
 /* port 0: its Docker socket. */
 struct agent_endpoint *agent_endpoint_new(struct agent *a, uint16_t port);
@@ -106,7 +106,7 @@ void agent_endpoint_online(struct agent_endpoint *ep, bool online);
 uint64_t agent_endpoint_requests(const struct agent_endpoint *ep);
 void agent_endpoint_count(struct agent_endpoint *ep);
 
-/* --- session.c: who is connected ---------------------------------------- */
+/* --- session.c: who is connected ---------------------------------- */
 
 enum session_kind { SESSION_AGENT, SESSION_CLIENT, SESSION_ENROLL };
 
@@ -163,7 +163,7 @@ void sessions_update(struct gateway *g, const struct peer *p);
 /* Those of a peer that was removed or whose certificates were revoked. */
 void sessions_revoke(struct gateway *g, uint64_t id, const char *why);
 
-/* --- login.c: who may come ---------------------------------------------- */
+/* --- login.c: who may come ---------------------------------------- */
 
 bool login_key(void *gateway, struct inbound *in, const char *user,
     const uint8_t *blob, size_t len, bool proven);
@@ -171,7 +171,7 @@ bool login_password(void *gateway, struct inbound *in, const char *password);
 /* Somebody has not even come so far. */
 void login_turned_away(void *gateway, struct inbound *in, const char *why);
 
-/* --- leash.c, enroll.c: their subsystems --------------------------------- */
+/* --- leash.c, enroll.c: their subsystems -------------------------- */
 
 /* Takes the session channel over; false: there is one already. */
 bool leash_open(struct session *s, struct channel *ch);
@@ -183,14 +183,14 @@ void leash_drain(struct leash *l, const char *reason);
 bool enroll_open(struct session *s, struct channel *ch);
 void enroll_free(struct enrolment *en);
 
-/* --- route.c: from a client's wish to an agent's channel ------------------ */
+/* --- route.c: from a client's wish to an agent's channel ---------- */
 
 void route_direct(struct session *s, struct channel *ch,
     const struct address *to);
 bool route_listen(struct session *s, const struct address *at, bool cancel,
     uint16_t *port);
 
-/* --- stream.c: two endpoints joined --------------------------------------- */
+/* --- stream.c: two endpoints joined ------------------------------- */
 
 /*
  * Opens a channel to what agent a listens on (port 0: Docker) and joins it
@@ -211,7 +211,7 @@ void stream_dial(struct gateway *g, const struct address *to,
 /* The way to an agent's Docker engine, for its Muzzle; arg is the agent. */
 extern const struct muzzle_way stream_way;
 
-/* --- the whole ------------------------------------------------------------ */
+/* --- the whole ---------------------------------------------------- */
 
 enum refusal {
 	REFUSED_PERMISSION,	/* beyond a client's --allow */

@@ -30,7 +30,7 @@
 #define RETRY_SECONDS 1		/* after accept(2) has failed */
 #define AGENTS "/api/v1/agents"
 
-/* --- whom it answers ------------------------------------------------------- */
+/* --- whom it answers ---------------------------------------------- */
 
 /* What the headers say that matters here. */
 struct asked {
@@ -125,7 +125,7 @@ is_refused(struct http *h, struct evhttp_request *req)
 	return why != NULL;
 }
 
-/* --- what is asked for ------------------------------------------------------ */
+/* --- what is asked for -------------------------------------------- */
 
 static void
 not_found(struct evhttp_request *req)
@@ -230,7 +230,7 @@ on_request(struct evhttp_request *req, void *arg)
 	not_found(req);
 }
 
-/* --- where it listens ----------------------------------------------------------- */
+/* --- where it listens --------------------------------------------- */
 
 /* What arg is, is libevent's; the timer lets it accept again. */
 static void

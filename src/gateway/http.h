@@ -55,7 +55,7 @@ int http_start(struct gateway *g, const struct address *at, const char *state,
 /* After gateway_end_streams(); NULL is fine. */
 void http_stop(struct http *h);
 
-/* --- http_token.c ---------------------------------------------------------- */
+/* --- http_token.c ------------------------------------------------- */
 
 /* Reads DIRECTORY/http.token, or makes it (0600).  0, or -1 with *e. */
 int http_token_load(const char *directory, char token[HTTP_TOKEN_LEN + 1],
@@ -63,7 +63,7 @@ int http_token_load(const char *directory, char token[HTTP_TOKEN_LEN + 1],
 /* Is this the value of an Authorization header that holds the token? */
 bool http_token_matches(const char *token, const char *authorization);
 
-/* --- http_conn.c: the connections, and which of them may stay --------------- */
+/* --- http_conn.c: the connections, and which of them may stay ----- */
 
 void http_conns_watch(struct http *h);
 /* Ends them all, and the server. */
@@ -90,7 +90,7 @@ void http_conn_cut(struct http_conn *c);
 /* Bytes that the client has not taken yet. */
 size_t http_conn_backlog(const struct http_conn *c);
 
-/* --- http_reply.c: whole replies, once for each request ------------------------ */
+/* --- http_reply.c: whole replies, once for each request ----------- */
 
 /* A header of the reply; what cannot be one is left out. */
 void http_header(struct evhttp_request *req, const char *name,
@@ -103,7 +103,7 @@ void http_say(struct evhttp_request *req, int status, const char *type,
 void http_message(struct evhttp_request *req, int status, const char *fmt,
     ...) __attribute__((format(printf, 3, 4)));
 
-/* --- http_list.c: something of every agent, piece by piece ---------------------- */
+/* --- http_list.c: something of every agent, piece by piece -------- */
 
 /* Writes what is sent of one; first: nothing was written of another yet. */
 typedef void http_each(struct agent *a, bool first, struct evbuffer *out);
@@ -115,7 +115,7 @@ void http_list(struct http *h, struct http_conn *c, struct evhttp_request *req,
     const char *type, struct evbuffer *head, http_each *each,
     const char *tail);
 
-/* --- the routes ----------------------------------------------------------------- */
+/* --- the routes --------------------------------------------------- */
 
 /* http_agents.c */
 void http_agents(struct http *h, struct http_conn *c,

@@ -43,7 +43,7 @@ struct http_conn {
 	void *arg;
 };
 
-/* --- places ------------------------------------------------------------- */
+/* --- places ------------------------------------------------------- */
 
 static void
 set_timer(struct http_conn *c, long seconds)
@@ -88,7 +88,7 @@ conn_free(struct http_conn *c)
 	free(c);
 }
 
-/* --- one of them ----------------------------------------------------------- */
+/* --- one of them -------------------------------------------------- */
 
 /* The last that libevent says of it. */
 static void
@@ -213,7 +213,7 @@ http_conns_free(struct http *h)
 	}
 }
 
-/* --- its requests -------------------------------------------------------------- */
+/* --- its requests ------------------------------------------------- */
 
 static void
 on_complete(struct evhttp_request *req, void *arg)

@@ -43,7 +43,7 @@ struct bridge {
 	struct event *over;		/* soon: nothing more is to be moved */
 };
 
-/* --- the answer's head ------------------------------------------------------- */
+/* --- the answer's head -------------------------------------------- */
 
 /* The header lines that http_answer_read() kept. */
 static void
@@ -111,7 +111,7 @@ take_head(struct bridge *b, const uint8_t *p, size_t n)
 	return end - (long)before;
 }
 
-/* --- the answer's body ------------------------------------------------------- */
+/* --- the answer's body -------------------------------------------- */
 
 static void
 on_written(struct evhttp_connection *evcon, void *arg)
@@ -163,7 +163,7 @@ take_body(struct bridge *b, const uint8_t *p, size_t n)
 	return rc;
 }
 
-/* --- what the relay asks -------------------------------------------------------- */
+/* --- what the relay asks ------------------------------------------ */
 
 static void
 on_over(evutil_socket_t fd, short what, void *arg)
@@ -274,7 +274,7 @@ static const struct endpoint_ops bridge_ops = {
 	bridge_watch, bridge_close, NULL
 };
 
-/* --- the question --------------------------------------------------------------- */
+/* --- the question ------------------------------------------------- */
 
 static const char *
 method_name(enum evhttp_cmd_type method)

@@ -28,7 +28,7 @@ struct list {
 	const char *tail;
 };
 
-/* --- who is to be told of ------------------------------------------------- */
+/* --- who is to be told of ----------------------------------------- */
 
 struct gathering {
 	struct agent **agents;
@@ -70,7 +70,7 @@ take_names(struct list *l, const struct agents *set)
 	free(g.agents);
 }
 
-/* --- telling it -------------------------------------------------------------- */
+/* --- telling it --------------------------------------------------- */
 
 static void
 on_gone(void *arg)

@@ -65,7 +65,7 @@ break_off(struct leash *l, const char *why)
 	session_end(s, why);
 }
 
-/* --- what it says -------------------------------------------------------- */
+/* --- what it says ------------------------------------------------- */
 
 static void
 welcome(struct leash *l)
@@ -142,7 +142,8 @@ on_renew(struct leash *l, const struct leash_message *m)
 
 	answer->kind = LEASH_RENEWED;
 	if (s->serial == 0 || too_early(s))
-		error_set(&e, EX_DATAERR, "not yet due");
+		error_set(&e, EX_DATAERR, "not yet due (is this clock "
+		    "ahead?)");
 	else if (registry_renew(g->registry, s->id, s->newest,
 	    m->renew.key, g->certificate_lifetime, &c, &e) == 0) {
 		s->newest = c.serial;
@@ -172,7 +173,7 @@ on_other(struct leash *l, const struct leash_message *m)
 		say_text(l, LEASH_ERROR, "unknown message");
 }
 
-/* --- life ------------------------------------------------------------------ */
+/* --- life --------------------------------------------------------- */
 
 /* The session's, so that another leash brings no more. */
 static bool

@@ -43,7 +43,7 @@ one(struct evbuffer *out, const char *name, enum prometheus_kind kind,
 	family(out, name, kind, help, &s, 1);
 }
 
-/* --- the families ------------------------------------------------------------- */
+/* --- the families ------------------------------------------------- */
 
 static void
 count_status(void *arg, struct agent *a)
@@ -143,7 +143,7 @@ write_leashes(const struct gateway *g, struct evbuffer *out)
 	    "Enrolments that succeeded.", g->enrolments);
 }
 
-/* --- for each agent ------------------------------------------------------------ */
+/* --- for each agent ----------------------------------------------- */
 
 static void
 write_endpoint(const struct agent *a, const struct agent_endpoint *ep,

@@ -36,7 +36,7 @@ refuse(struct session *s, struct channel *ch, enum refusal why,
 	    OPEN_PROHIBITED, text);
 }
 
-/* --- names of what agents offer ------------------------------------------- */
+/* --- names of what agents offer ----------------------------------- */
 
 struct target {
 	char name[NAME_MAX_LEN];
@@ -113,7 +113,7 @@ may_reach(const struct session *s, const struct target *t)
 	}
 }
 
-/* --- direct channels --------------------------------------------------------- */
+/* --- direct channels ---------------------------------------------- */
 
 static void
 route_egress(struct session *s, struct channel *ch, const struct address *to)
@@ -188,7 +188,7 @@ route_direct(struct session *s, struct channel *ch, const struct address *to)
 	stream_to_agent(a, t.port, -1, ch);
 }
 
-/* --- what agents listen on ------------------------------------------------------ */
+/* --- what agents listen on ---------------------------------------- */
 
 /* What ssh -R sends when it is told of no address, or of one of its own. */
 static bool

@@ -64,7 +64,7 @@ refused(struct gateway *g, enum refusal why, unsigned *untold)
 	return true;
 }
 
-/* --- the tick ------------------------------------------------------------- */
+/* --- the tick ----------------------------------------------------- */
 
 /* Told when it begins and when it is over, not four times a second. */
 static void
@@ -115,7 +115,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 		event_base_loopbreak(sv->g.base);
 }
 
-/* --- signals ------------------------------------------------------------------ */
+/* --- signals ------------------------------------------------------ */
 
 static void
 on_stop(evutil_socket_t sig, short what, void *arg)
@@ -247,7 +247,7 @@ watch_signals(struct serving *sv)
 		event_add(sv->watchdog, &tv);
 }
 
-/* --- life ----------------------------------------------------------------------- */
+/* --- life --------------------------------------------------------- */
 
 static void
 on_accept(void *arg, int fd)

@@ -31,7 +31,7 @@ session_who(const struct session *s)
 	return text;
 }
 
-/* --- the beginning --------------------------------------------------------- */
+/* --- the beginning ------------------------------------------------ */
 
 struct session *
 session_new(struct gateway *g, struct inbound *in, enum session_kind kind)
@@ -138,7 +138,7 @@ on_up(void *arg, struct inbound *in)
 		client_is_up(s);
 }
 
-/* --- the end ---------------------------------------------------------------- */
+/* --- the end ------------------------------------------------------ */
 
 /* What others see of it is gone at once. */
 static void
@@ -251,7 +251,7 @@ sessions_sweep(struct gateway *g)
 		look_after(s, now);
 }
 
-/* --- what they ask for ------------------------------------------------------- */
+/* --- what they ask for -------------------------------------------- */
 
 static void
 on_direct(void *arg, struct inbound *in, struct channel *ch,

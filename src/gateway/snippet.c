@@ -14,7 +14,7 @@
 #define PLATFORMS "compose, systemd, tarball, homebrew or kubernetes"
 #define MARK "@@"
 
-/* --- what is put in ---------------------------------------------------- */
+/* --- what is put in ----------------------------------------------- */
 
 static void
 print_quoted(const char *s, enum quoting quoting)
@@ -52,7 +52,7 @@ print_text(const struct snippet *s, const char *name, const char *link)
 	printf("%s", p);
 }
 
-/* --- the gateway's address --------------------------------------------- */
+/* --- the gateway's address ---------------------------------------- */
 
 /*
  * CHARON_LINK, for the caller to free.  Without a port in the option, and

@@ -169,7 +169,7 @@ stream_new(struct gateway *g, int fd, struct channel *ch)
 	return st;
 }
 
-/* --- to an agent --------------------------------------------------------- */
+/* --- to an agent -------------------------------------------------- */
 
 /* A Muzzle wants a descriptor: one end of a pair, the other is joined. */
 static bool
@@ -299,7 +299,7 @@ agent_end_streams(struct agent *a)
 	}
 }
 
-/* --- egress ---------------------------------------------------------------- */
+/* --- egress ------------------------------------------------------- */
 
 static void
 on_dialled(void *arg, int fd, int error)

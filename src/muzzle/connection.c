@@ -79,7 +79,7 @@ recount(struct connection *c)
 	c->held = now;
 }
 
-/* --- the end of a request, and of the connection ----------------------- */
+/* --- the end of a request, and of the connection ------------------ */
 
 static void
 forget_request(struct connection *c)
@@ -145,7 +145,7 @@ say(struct connection *c, int status, const char *message)
 	next_request(c);
 }
 
-/* --- the engine -------------------------------------------------------- */
+/* --- the engine --------------------------------------------------- */
 
 static void send_request(struct connection *c);
 
@@ -256,7 +256,7 @@ send_request(struct connection *c)
 	engine_send(c->engine, text, (size_t)n);
 }
 
-/* --- requests ---------------------------------------------------------- */
+/* --- requests ----------------------------------------------------- */
 
 static void
 malformed(struct connection *c, int status, const char *reason)
@@ -378,7 +378,7 @@ read_request(struct connection *c)
 		set_timer(c, c->in.len > 0 ? HEAD_SECONDS : IDLE_SECONDS);
 }
 
-/* --- steps ------------------------------------------------------------- */
+/* --- steps -------------------------------------------------------- */
 
 /*
  * The client ended its side during a stream, which most often means that it
@@ -483,7 +483,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-/* --- what the relay asks ----------------------------------------------- */
+/* --- what the relay asks ------------------------------------------ */
 
 static ssize_t
 conn_peek(struct endpoint *ep, const uint8_t **p, size_t max)

@@ -57,7 +57,7 @@ static const struct {
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-/* --- addresses --------------------------------------------------------- */
+/* --- addresses ---------------------------------------------------- */
 
 static void
 map4(uint8_t out[16], const void *in4)
@@ -137,7 +137,7 @@ read_sockaddr(const struct sockaddr *sa, uint8_t out[16])
 	return true;
 }
 
-/* --- rules ------------------------------------------------------------- */
+/* --- rules -------------------------------------------------------- */
 
 /* Copies a name in lower case, without a final dot. */
 static bool
@@ -346,7 +346,7 @@ egress_rule_format(const struct egress_rule *rule, char text[EGRESS_TEXT_MAX])
 	return text;
 }
 
-/* --- questions --------------------------------------------------------- */
+/* --- questions ---------------------------------------------------- */
 
 /* Does a rule name the address, itself or by its network?  ::/0 has no IPv4. */
 static bool

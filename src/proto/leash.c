@@ -35,7 +35,7 @@ bounded_free(void *left, void *p)
 	free(p);
 }
 
-/* --- values: true when they are within their limits -------------------- */
+/* --- values: true when they are within their limits --------------- */
 
 static bool
 take_text(const ProtobufCBinaryData *from, char *to, size_t size)
@@ -70,7 +70,7 @@ interval_valid(uint32_t ms)
 	return ms >= LEASH_INTERVAL_MIN && ms <= LEASH_INTERVAL_MAX;
 }
 
-/* --- messages: NULL, or what is wrong with them ------------------------ */
+/* --- messages: NULL, or what is wrong with them ------------------- */
 
 static const char *
 read_ports(const Leash__Hello *from, struct leash_message *m)

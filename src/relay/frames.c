@@ -75,7 +75,7 @@ release(struct frames *f)
 	event_free_finalize(0, f->work, frames_finalize);
 }
 
-/* --- what the owner is told -------------------------------------------- */
+/* --- what the owner is told --------------------------------------- */
 
 static size_t
 frame_length(const struct frames *f)
@@ -148,7 +148,7 @@ on_work(evutil_socket_t fd, short what, void *arg)
 		relay_writable(&f->ep);
 }
 
-/* --- what the relay asks ----------------------------------------------- */
+/* --- what the relay asks ------------------------------------------ */
 
 static ssize_t
 frames_peek(struct endpoint *ep, const uint8_t **p, size_t max)
@@ -233,7 +233,7 @@ static const struct endpoint_ops frames_ops = {
 	frames_watch, frames_close, NULL
 };
 
-/* --- what the owner asks ----------------------------------------------- */
+/* --- what the owner asks ------------------------------------------ */
 
 struct frames *
 frames_new(struct event_base *base, size_t max,

@@ -56,10 +56,11 @@ channel_ask_failed(struct channel *ch)
 	channel_send_close(ch);
 	channel_retire(ch);
 	if (opened != NULL)
-		opened(ch->arg, OPEN_UNKNOWN_TYPE, "there is no such subsystem");
+		opened(ch->arg, OPEN_UNKNOWN_TYPE,
+		    "there is no such subsystem");
 }
 
-/* --- what a server's clients ask ------------------------------------------- */
+/* --- what a server's clients ask ---------------------------------- */
 
 static void
 say(struct channel *ch, const char *text)

@@ -145,7 +145,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	inbound_free(in);
 }
 
-/* --- what the mux says ------------------------------------------------- */
+/* --- what the mux says -------------------------------------------- */
 
 static void
 on_output(void *arg)

@@ -166,12 +166,14 @@ static void
 attempt_failed(struct link *l, const struct error *why)
 {
 	bool last = ++l->failed == l->config.nservers;
+	bool told_before = l->refusal.code != 0;
 
 	session_free(l->session);
 	l->session = NULL;
-	if (why->code != EX_UNAVAILABLE && l->refusal.code == 0)
+	if (why->code != EX_UNAVAILABLE && !told_before)
 		l->refusal = *why;
-	if (!last || !hopeless(l))	/* else it is told as the end */
+	/* Else it is told as the end, which is the first refusal. */
+	if (!last || !hopeless(l) || told_before)
 		log_warn("%s", why->text);
 	l->next = (l->next + 1) % l->config.nservers;
 	l->events.trouble(l->arg, why);

@@ -156,8 +156,8 @@ void mux_soon(struct mux *m);
 
 /*
  * mux.c, for inbound.c: a server's filter in front of libssh's login, with the
- * arg of mux_new() (see packet_tap_logins()); how far
- * it has come; the answer to what does not pass; and the end of a session with a reason.
+ * arg of mux_new() (see packet_tap_logins()); how far it has come; the answer
+ * to what does not pass; and the end of a session with a reason.
  */
 void mux_logins(struct mux *m, bool (*filter)(void *arg, const uint8_t *p,
     size_t len));

@@ -297,6 +297,8 @@ hand_over(struct packet_tap *tap)
 	if (rc == SSH_ERROR || !ssh_is_connected(tap->session))
 		return -1;
 	status = ssh_get_status(tap->session);
+	if (status & SSH_CLOSED_ERROR)	/* what it read was against the rules */
+		return -1;
 	tap->ours = (status & (SSH_READ_PENDING | SSH_WRITE_PENDING)) == 0;
 	/* Until then nobody counts what libssh keeps for the peer. */
 	if (tap->ours || ++tap->turns < HAND_OVER_TURNS)

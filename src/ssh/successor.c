@@ -52,7 +52,7 @@ successor_mark(const char *path, char mark[MARK_MAX])
 	return read_mark(path, ".enrolled", mark);
 }
 
-/* --- the change -------------------------------------------------------- */
+/* --- the change --------------------------------------------------- */
 
 /* PATH.new of each comes to PATH, in this order. */
 static const char *const suffixes[] = { ".enrolled", "", ".pub", "-cert.pub" };
@@ -107,7 +107,7 @@ successor_settle(const char *path, struct error *e)
 	return sync_parent(path, e);
 }
 
-/* --- the key ----------------------------------------------------------- */
+/* --- the key ------------------------------------------------------ */
 
 static bool
 read_key(const char *file, uint8_t key[ED25519_KEY_LEN])
@@ -183,7 +183,7 @@ successor_make(const char *path, const char *mark, const char *comment,
 	return r;
 }
 
-/* --- the certificate --------------------------------------------------- */
+/* --- the certificate ---------------------------------------------- */
 
 static int
 check(const uint8_t *blob, size_t len, const uint8_t key[ED25519_KEY_LEN],

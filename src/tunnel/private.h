@@ -69,6 +69,7 @@ void remote_session_ended(struct tunnel *t);
 void remote_remove(struct tunnel *t);
 struct tunnel *remote_find(struct tunnels *set, const struct address *listen);
 int remote_init(struct tunnel *t);
+void remote_place(const struct tunnel *t, struct address *at); /* to be shown */
 
 /* stream.c */
 void stream_accept(void *tunnel, int fd);	/* a listener_accept */

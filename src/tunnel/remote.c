@@ -68,6 +68,23 @@ find_place(struct tunnel *t)
 	snprintf(t->at.host, sizeof(t->at.host), "%s.orthrus", name);
 }
 
+/*
+ * Where the far end listens: whatever host was asked for, a gateway's port is
+ * one of the agent's name there.
+ */
+void
+remote_place(const struct tunnel *t, struct address *at)
+{
+	*at = t->at;
+	if (at->kind != ADDRESS_TCP)
+		return;
+	if (t->port != 0)
+		at->port = t->port;
+	if (t->set->name[0] != '\0')
+		snprintf(at->host, sizeof(at->host), "%s.orthrus",
+		    t->set->name);
+}
+
 /* What to look at, besides patience, when the far end says no. */
 static const char *
 hint(const struct tunnel *t)
@@ -88,9 +105,11 @@ refused(struct tunnel *t)
 	static const struct timeval wait = { RETRY_SECONDS, 0 };
 	char text[ADDRESS_TEXT_MAX];
 	bool first = t->state != TUNNEL_RETRYING;
+	struct address at;
 
+	remote_place(t, &at);
 	tunnel_set_state(t, TUNNEL_RETRYING, "the server refused to listen "
-	    "on %s: %s", address_format(&t->at, text), hint(t));
+	    "on %s: %s", address_format(&at, text), hint(t));
 	if (first)
 		log_warn("%s: %s; asking again every %d s", tunnel_label(t),
 		    t->error, RETRY_SECONDS);
@@ -101,8 +120,8 @@ static void
 on_answer(void *arg, bool ok, uint16_t port)
 {
 	struct tunnel *t = arg;
-	struct address at = t->at;
 	char text[ADDRESS_TEXT_MAX], host[DOCKER_HOST_MAX];
+	struct address at;
 
 	t->asked = false;
 	if (t->set->mux == NULL)	/* the session ended instead */
@@ -111,10 +130,11 @@ on_answer(void *arg, bool ok, uint16_t port)
 		refused(t);
 		return;
 	}
-	t->port = at.port = port;
+	t->port = port;
+	remote_place(t, &at);
 	log_info("%s: the server listens on %s", tunnel_label(t),
 	    address_format(&at, text));
-	if (t->config.kind == TUNNEL_DOCKER && !has_place(t))
+	if (t->config.kind == TUNNEL_DOCKER && t->set->name[0] == '\0')
 		log_info("Docker: use it there with DOCKER_HOST=%s",
 		    docker_host(&at, host));
 	tunnel_set_state(t, TUNNEL_UP, "%s", "");

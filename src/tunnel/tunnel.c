@@ -413,10 +413,10 @@ tunnels_each(const struct tunnels *set,
 		info.kind = t->config.kind;
 		info.name = t->config.name;
 		info.spec = &t->config.spec;
-		info.listen = is_remote(t) ? t->at : t->config.spec.listen;
-		info.gateway = t->config.automatic && set->name[0] != '\0';
-		if (t->port != 0)
-			info.listen.port = t->port;
+		info.listen = t->config.spec.listen;
+		info.gateway = is_remote(t) && set->name[0] != '\0';
+		if (is_remote(t))
+			remote_place(t, &info.listen);
 		info.state = t->state;
 		info.error = t->error;
 		info.open = t->open;

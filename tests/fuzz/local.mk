@@ -80,4 +80,11 @@ tests_fuzz_fuzz_mux_SOURCES = tests/fuzz/fuzz_mux.c tests/fuzz/mux_law.c \
 	tests/fuzz/mux_law.h tests/unit/fake_peer.c tests/unit/fake_peer.h \
 	tests/unit/memory_endpoint.c tests/unit/memory_endpoint.h $(fuzz_main)
 tests_fuzz_fuzz_mux_LDFLAGS = $(fuzz_ldflags) -Wl,--wrap=clock_us
+
+fuzzers += tests/fuzz/fuzz_mux_server
+tests_fuzz_fuzz_mux_server_SOURCES = \
+	tests/fuzz/fuzz_mux_server.c tests/fuzz/mux_law.c \
+	tests/fuzz/mux_law.h tests/unit/fake_peer.c tests/unit/fake_peer.h \
+	tests/unit/memory_endpoint.c tests/unit/memory_endpoint.h $(fuzz_main)
+tests_fuzz_fuzz_mux_server_LDFLAGS = $(fuzz_ldflags) -Wl,--wrap=clock_us
 endif

@@ -81,7 +81,9 @@ law_check(const struct sent *p)
 	case MSG_CHANNEL_OPEN:		/* sets the number: see act_open() */
 	case MSG_GLOBAL_REQUEST:
 		return;
+	case MSG_REQUEST_SUCCESS:
 	case MSG_REQUEST_FAILURE:
+		CHECK(law.server || p->type == MSG_REQUEST_FAILURE);
 		CHECK(law.their_requests-- > 0);
 		return;
 	case MSG_CHANNEL_OPEN_FAILURE:
@@ -113,7 +115,17 @@ law_check(const struct sent *p)
 	case MSG_CHANNEL_CLOSE:
 		s->sent_close = true;
 		return;
+	case MSG_CHANNEL_EXTENDED_DATA:
+		CHECK(law.server && !s->sent_eof);
+		CHECK(law_u32(p, 8) <= s->window && law_u32(p, 8) <= s->packet);
+		s->window -= law_u32(p, 8);
+		return;
+	case MSG_CHANNEL_REQUEST:
+		CHECK(law.server && !s->sent_eof);
+		return;
+	case MSG_CHANNEL_SUCCESS:
 	case MSG_CHANNEL_FAILURE:
+		CHECK(law.server || p->type == MSG_CHANNEL_FAILURE);
 		CHECK(law.their_requests-- > 0);
 		return;
 	}

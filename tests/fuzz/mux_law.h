@@ -42,6 +42,7 @@ extern struct law {
 	unsigned violations;	/* that the mux has complained of */
 	unsigned their_requests;	/* that want an answer */
 	uint32_t next_peer;	/* number that the far end gives next */
+	bool server;		/* we are one, and they a client */
 	bool lawless;		/* anything was fed: nothing is expected */
 } law;
 

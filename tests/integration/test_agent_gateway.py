@@ -12,7 +12,7 @@ import time
 import pytest
 
 from gateway import CHARON, Charon
-from system import until
+from system import free_port, until
 from targets import echo, echoes, read_all, says
 
 pytestmark = pytest.mark.skipif(not os.access(CHARON, os.X_OK),
@@ -156,6 +156,18 @@ def test_places(lab, charon):
           ["up", "up"])
     assert read_all(lab.connect(charon.socket("a", two.port))) == b"two"
     assert agent.status()["reconnects"] == 0
+
+
+def test_remote_forward_has_a_place_as_well(lab, charon):
+    """Where a gateway listens for -R is told, not what was asked for."""
+    to, port = lab.serve(says(b"here")), free_port()
+    agent = charon.agent("a", "-R", f"{port}:127.0.0.1:{to.port}",
+                         key=charon.add_agent("a"))
+    forward, = agent.forwards("remote")
+    assert forward["listen"] == f"a.orthrus:{port}"
+    assert forward["spec"].startswith(f"localhost:{port}:")
+    assert f"the server listens on a.orthrus:{port}" in agent.log()
+    assert read_all(lab.connect(charon.socket("a", port))) == b"here"
 
 
 def test_place_of_another(lab, charon):

@@ -293,9 +293,14 @@ def test_another_service_in_the_login(scene):
         assert not raw.answered()
 
 
-@pytest.mark.parametrize("name", ["ssh-connection", "", "x" * 30000,
-                                  "\x1b[2J", "ssh-userauth\0"])
-def test_other_services(scene, name):
+SERVICES = {"ssh-connection": "ssh-connection", "empty": "",
+            "long": "x" * 30000, "control": "\x1b[2J",
+            "NUL": "ssh-userauth\0"}
+
+
+@pytest.mark.parametrize("what", SERVICES)
+def test_other_services(scene, what):
+    name = SERVICES[what]
     with scene.attack():
         raw = scene.connect()
         raw.send(message(SERVICE_REQUEST, name))

@@ -362,11 +362,15 @@ def test_revoked_certificates(scene):
     let_in(scene, again)
 
 
-@pytest.mark.parametrize("user", ["", "root", "a" * 63, "a" * 64, "a" * 40000,
-                                  "../good", "good/", "GOOD", "good\0",
-                                  "good ", "\x1b[2J", "%s%n", "é"])
-def test_strange_users(scene, user):
-    victim = scene.enrol("victim")
+USERS = {"empty": "", "root": "root", "longest": "a" * 63, "64": "a" * 64,
+         "long": "a" * 30000, "path": "../good", "slash": "good/",
+         "capital": "GOOD", "NUL": "good\0", "space": "good ",
+         "control": "\x1b[2J", "format": "%s%n", "accent": "é"}
+
+
+@pytest.mark.parametrize("what", USERS)
+def test_strange_users(scene, what):
+    user, victim = USERS[what], scene.enrol("victim")
     with scene.attack():
         raw = scene.connect()
         raw.service()

@@ -326,8 +326,8 @@ def test_second_server(lab, charon):
     charon.kill()
 
     def at_sshd():
-        forward = next(f for f in orthrus.forwards("remote"))
-        return str(sshd.port) in orthrus.status()["server"] and \
-            forward["state"] == "up"
+        status = orthrus.status()
+        return str(sshd.port) in status["server"] and \
+            status["forwards"][0]["state"] == "up"
     until("it is at sshd", 20, at_sshd)
     assert echoes(lab.connect(("127.0.0.1", ports[0])))

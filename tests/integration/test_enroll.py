@@ -133,6 +133,20 @@ def test_key_file_is_taken_away(lab, charon):
         in ended(lab, agent, 78)
 
 
+@pytest.mark.parametrize("variable", ["AUTH_KEY", "AUTH_KEY_FILE"])
+def test_empty_variable(lab, variable):
+    """As compose hands it on when nobody has set it."""
+    for command in "connect", "check":
+        done = lab.run(command, "--server", "127.0.0.1", "--name", "a",
+                       env={"STATE_DIRECTORY": lab.path("s"), variable: ""})
+        assert done.returncode == 78
+        assert "there is no identity" in done.stderr
+        assert f"({variable} is set, but empty)" in done.stderr
+        done = lab.run(command, "--server", "127.0.0.1", "--name", "a",
+                       env={"STATE_DIRECTORY": lab.path("s")})
+        assert done.returncode == 78 and "but empty" not in done.stderr
+
+
 def test_clients_enrol_as_well(lab, charon):
     charon.agent("me", key=charon.add_client("me", "a:*"))
     listed = charon.run("client", "list").stdout

@@ -186,6 +186,17 @@ def test_second_server_when_the_first_refuses(lab):
     assert echoes(socks.open_through(lab, agent, "127.0.0.1", target.port))
 
 
+def test_every_refusal_is_told(lab):
+    """Not only that of the server which is tried first."""
+    first, second = lab.sshd(), lab.sshd()
+    done = lab.refused([first, second], host_key=False)
+    assert done.returncode == 77, done.text
+    lines = done.text.splitlines()
+    told = [i for i, line in enumerate(lines) if f":{second.port}: " in line]
+    assert len(told) == 1, done.text
+    assert " error " in lines[-1] and f":{first.port}: " in lines[-1]
+
+
 # A remote port that somebody still holds
 
 def check_held(lab, agent, port):

@@ -167,6 +167,19 @@ def test_another_agent(lab):
     assert again.ssh.poll() is None
 
 
+def test_renewal_too_early(lab):
+    """As whoever's clock is days ahead asks for it."""
+    charon = lab.own(Charon(lab))
+    key = lab.path("id")
+    keygen(lab.path("id"))
+    enrol(lab, charon, "other", key)
+    talk = Conversation(lab, charon, "other", "leash@orthrus", "-i", key)
+    talk.say(HELLO, text(2, "other"))
+    talk.hear(WELCOME)
+    talk.say(RENEW, text(1, b"k" * 32))
+    assert talk.hear(RENEWED) == {2: b"not yet due (is this clock ahead?)"}
+
+
 def test_what_ends_it(lab):
     charon = lab.own(Charon(lab))
     key = lab.path("id")

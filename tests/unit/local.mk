@@ -182,6 +182,20 @@ tests_unit_test_mux_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_mux_LDADD = $(unit_ldadd)
 tests_unit_test_mux_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_us
 
+unit_tests += tests/unit/test_mux_server
+tests_unit_test_mux_server_SOURCES = tests/unit/test_mux_server.c \
+	$(mux_sources)
+tests_unit_test_mux_server_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_mux_server_LDADD = $(unit_ldadd)
+tests_unit_test_mux_server_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_us
+
+unit_tests += tests/unit/test_mux_requests
+tests_unit_test_mux_requests_SOURCES = tests/unit/test_mux_requests.c \
+	$(mux_sources)
+tests_unit_test_mux_requests_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_mux_requests_LDADD = $(unit_ldadd)
+tests_unit_test_mux_requests_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_us
+
 unit_tests += tests/unit/test_pace
 tests_unit_test_pace_SOURCES = tests/unit/test_pace.c
 tests_unit_test_pace_CPPFLAGS = $(unit_cppflags)

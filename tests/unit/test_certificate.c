@@ -170,7 +170,7 @@ expect_malformed(const uint8_t *blob, size_t n, const char *why)
 	free(exact);
 }
 
-/* --- ssh-keygen's ------------------------------------------------------ */
+/* --- ssh-keygen's ------------------------------------------------- */
 
 static void
 test_keygen_all_fields(void **state)
@@ -244,7 +244,7 @@ test_keygen_refused(void **state)
 	expect_malformed(blob, n, "not a certificate of type");
 }
 
-/* --- ours -------------------------------------------------------------- */
+/* --- ours --------------------------------------------------------- */
 
 static size_t
 make(struct certificate *c, const uint8_t secret[64], uint8_t blob[CERT_MAX])
@@ -419,7 +419,7 @@ test_flipped(void **state)
 	assert_true(signature > 8 * (32 + 32 + 8 + 64));
 }
 
-/* --- built by hand ----------------------------------------------------- */
+/* --- built by hand ------------------------------------------------ */
 
 struct part {
 	const char *p;

@@ -221,7 +221,7 @@ many(size_t count, size_t n)
 	return all;
 }
 
-/* --- what comes -------------------------------------------------------- */
+/* --- what comes --------------------------------------------------- */
 
 static void
 test_whole_frames(void **state)
@@ -405,7 +405,7 @@ test_aborted_with_frames_unread(void **state)
 	free(all);
 }
 
-/* --- what is sent ------------------------------------------------------ */
+/* --- what is sent ------------------------------------------------- */
 
 static void
 test_send(void **state)
@@ -486,7 +486,7 @@ test_answer_from_event(void **state)
 	assert_memory_equal(far.out, "\0\0\0\2ok", 6);
 }
 
-/* --- letting go -------------------------------------------------------- */
+/* --- letting go --------------------------------------------------- */
 
 static void
 test_free_sends_the_rest(void **state)

@@ -64,7 +64,7 @@ tear_down(void **state)
 	return 0;
 }
 
-/* --- public keys ------------------------------------------------------- */
+/* --- public keys -------------------------------------------------- */
 
 static void
 test_line(void **state)
@@ -175,7 +175,7 @@ test_line_damaged(void **state)
 	}
 }
 
-/* --- private keys ------------------------------------------------------ */
+/* --- private keys ------------------------------------------------- */
 
 static void
 check_private(const char *name)

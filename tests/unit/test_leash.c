@@ -67,7 +67,7 @@ expect_bad(struct leash_message *m, const char *text)
 	free(m);
 }
 
-/* --- round trips ------------------------------------------------------- */
+/* --- round trips -------------------------------------------------- */
 
 static void
 fill(char *text, size_t size)
@@ -199,7 +199,7 @@ test_certificates(void **state)
 	expect_same(m);
 }
 
-/* --- limits ------------------------------------------------------------ */
+/* --- limits ------------------------------------------------------- */
 
 static void
 test_hello_limits(void **state)
@@ -337,7 +337,7 @@ test_certificate_limits(void **state)
 	expect_bad(m, "the agent's name is no name");
 }
 
-/* --- by hand ----------------------------------------------------------- */
+/* --- by hand ------------------------------------------------------ */
 
 static int
 decode(const void *p, size_t n, struct leash_message *m, const char **why)
@@ -544,7 +544,7 @@ test_too_many(void **state)
 	free(m);
 }
 
-/* --- names ------------------------------------------------------------- */
+/* --- names -------------------------------------------------------- */
 
 static void
 test_host(void **state)

@@ -23,7 +23,7 @@
 
 #define HEARD_MAX 64
 
-/* --- the gateway, and what the agent was told -------------------------- */
+/* --- the gateway, and what the agent was told --------------------- */
 
 static struct event_base *base;
 static struct frames *gateway;
@@ -152,7 +152,7 @@ static const struct leash_events events = {
 	on_hello, on_missing, on_held, on_limits, on_renewed, on_drain
 };
 
-/* --- driving ----------------------------------------------------------- */
+/* --- driving ------------------------------------------------------ */
 
 static void
 run_ms(unsigned ms)
@@ -244,7 +244,7 @@ welcome(uint32_t heartbeat_ms)
 	say(&m);
 }
 
-/* --- tests ------------------------------------------------------------- */
+/* --- tests -------------------------------------------------------- */
 
 static void
 test_hello_and_heartbeats(void **state)
@@ -371,7 +371,7 @@ test_nonsense(void **state)
 	assert_int_equal(agent_leash_renew(leash, key), -1);
 }
 
-/* --- too much ---------------------------------------------------------- */
+/* --- too much ----------------------------------------------------- */
 
 static char log_file[] = "/tmp/orthrus-leash-XXXXXX";
 static int log_saved;
@@ -498,7 +498,7 @@ test_errors(void **state)
 	assert_int_equal(nmissing, 0);
 }
 
-/* --- its end ----------------------------------------------------------- */
+/* --- its end ------------------------------------------------------ */
 
 static void
 test_refused(void **state)

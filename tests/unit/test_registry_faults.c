@@ -225,7 +225,8 @@ test_locked(void **state)
 	sqlite3_close(db);
 	assert_true(lets_in(w, &c));
 	must_add(w, "b");
-	assert_in_range(registry_logged_in(w->r, auth.id, c.serial, &w->e), 0, 1);
+	assert_in_range(registry_logged_in(w->r, auth.id, c.serial, &w->e),
+	    0, 1);
 }
 
 static void

@@ -154,7 +154,7 @@ test_check(void **state)
 	assert_check(&c, NULL);
 }
 
-/* --- an agent that holds the leash ------------------------------------- */
+/* --- an agent that holds the leash -------------------------------- */
 
 static char dir[64], path[96];
 static uint8_t ca[64], asked_key[ED25519_KEY_LEN];

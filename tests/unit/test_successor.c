@@ -110,7 +110,7 @@ assert_loaded(uint64_t serial)
 	identity_free(id);
 }
 
-/* --- making ------------------------------------------------------------ */
+/* --- making ------------------------------------------------------- */
 
 static void
 test_made_once(void **state)
@@ -159,7 +159,7 @@ test_damaged(void **state)
 	free(file);
 }
 
-/* --- installing -------------------------------------------------------- */
+/* --- installing --------------------------------------------------- */
 
 static void
 test_installed(void **state)

@@ -44,8 +44,8 @@ struct peer {
  * path, and brings an older schema up to date.  A database of a newer schema,
  * one that others may read, or a damaged one is refused; without create damage
  * is found where it is met, since looking at everything takes longer the more
- * there is.  busy_ms is how long a call may wait for another process.  NULL with *e: EX_CONFIG, EX_NOPERM,
- * EX_CANTCREAT or EX_IOERR.  Used by one thread.
+ * there is.  busy_ms is how long a call may wait for another process.  NULL
+ * with *e: EX_CONFIG, EX_NOPERM, EX_CANTCREAT or EX_IOERR.  Used by one thread.
  */
 struct registry *registry_open(const char *path, bool create, int busy_ms,
     struct error *e);

@@ -99,7 +99,7 @@ struct tunnel_info {
 	const char *name;
 	const struct forward_spec *spec;	/* as configured */
 	struct address listen;	/* with the port that is really bound */
-	bool gateway;		/* that is a place at a gateway */
+	bool gateway;		/* remote: that is at a gateway */
 	enum tunnel_state state;
 	const char *error;	/* "" when there is none */
 	size_t open;

@@ -1,0 +1,464 @@
+/*
+ * The channel manager as a server has it, against a client in memory: what it
+ * may open, and what it asks for on session channels.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "mux_fixture.h"
+
+static struct channel *asked;	/* by direct() or session() */
+static struct address asked_for;
+static struct {
+	unsigned count;
+	char type[64];
+	uint8_t data[64];
+	size_t len;
+	bool answer;
+	const char *dismiss;	/* with this text, or NULL */
+	struct relay *relay;	/* begun by the request */
+	struct memory local;
+} request;
+static unsigned gone;
+
+/* --- the service -------------------------------------------------- */
+
+static void
+on_direct(void *arg, struct channel *ch, const struct address *to)
+{
+	assert_ptr_equal(arg, &mux);
+	asked = ch;
+	asked_for = *to;
+}
+
+static void
+on_done(void *arg, uint64_t up, uint64_t down)
+{
+	(void)arg;
+	(void)up;
+	(void)down;
+	request.relay = NULL;
+}
+
+static bool
+on_request(void *arg, struct channel *ch, const char *type, const uint8_t *p,
+    size_t len)
+{
+	assert_ptr_equal(arg, &request);
+	request.count++;
+	strcpy(request.type, type);
+	assert_true(len <= sizeof(request.data));
+	memcpy(request.data, p, len);
+	request.len = len;
+	if (request.dismiss != NULL)
+		channel_dismiss(ch, request.dismiss);
+	if (!request.answer)
+		return false;
+	memory_init(&request.local);
+	request.relay = relay_start(&request.local.ep, channel_endpoint(ch),
+	    on_done, NULL);
+	return true;
+}
+
+static void
+on_session(void *arg, struct channel *ch)
+{
+	assert_ptr_equal(arg, &mux);
+	asked = ch;
+	channel_accept(ch);
+	channel_on_request(ch, on_request, &request);
+}
+
+static bool
+on_listen(void *arg, const struct address *at, bool cancel, uint16_t *port)
+{
+	(void)arg;
+	(void)at;
+	(void)cancel;
+	(void)port;
+	return false;
+}
+
+static int
+setup(void **state)
+{
+	static const struct mux_service service = {
+		on_direct, on_session, on_listen
+	};
+
+	mux_setup(state);
+	mux_serve(mux, &service);
+	asked = NULL;
+	memset(&request, 0, sizeof(request));
+	gone = 0;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	mux_teardown(state);
+	if (request.relay != NULL)
+		relay_abort(request.relay);
+	memory_free(&request.local);
+	return 0;
+}
+
+static size_t
+open_channels(void)
+{
+	struct mux_counters c;
+
+	mux_counters(mux, &c);
+	return c.open;
+}
+
+/* Its number here, as the confirmation says. */
+static uint32_t
+open_session(uint32_t peer, uint32_t window)
+{
+	const struct sent *s;
+
+	fake_feed(MSG_CHANNEL_OPEN, "suuu", "session", peer, window, PACKET);
+	s = expect(MSG_CHANNEL_OPEN_CONFIRMATION, peer);
+	return sent_u32(s, 4);
+}
+
+static void
+close_both(uint32_t id, uint32_t peer)
+{
+	fake_feed(MSG_CHANNEL_CLOSE, "u", id);
+	expect(MSG_CHANNEL_CLOSE, peer);
+	turns();
+}
+
+/* --- opens -------------------------------------------------------- */
+
+static void
+test_direct_tcp(void **state)
+{
+	const struct sent *s;
+
+	(void)state;
+	fake_feed(MSG_CHANNEL_OPEN, "suuususu", "direct-tcpip", 5, 1000, PACKET,
+	    "web-1.orthrus", 9100, "127.0.0.1", 0);
+	assert_int_equal(asked_for.kind, ADDRESS_TCP);
+	assert_string_equal(asked_for.host, "web-1.orthrus");
+	assert_int_equal(asked_for.port, 9100);
+	expect_nothing();	/* the answer may come later */
+	channel_refuse(asked, OPEN_PROHIBITED, "no");
+	s = expect(MSG_CHANNEL_OPEN_FAILURE, 5);
+	assert_int_equal(sent_u32(s, 4), OPEN_PROHIBITED);
+	turns();
+	assert_int_equal(open_channels(), 0);
+}
+
+static void
+test_direct_unix(void **state)
+{
+	(void)state;
+	fake_feed(MSG_CHANNEL_OPEN, "suuussu",
+	    "direct-streamlocal@openssh.com", 5, 1000, PACKET,
+	    "/web-1/docker.sock", "", 0);
+	assert_int_equal(asked_for.kind, ADDRESS_UNIX);
+	assert_string_equal(asked_for.path, "/web-1/docker.sock");
+	channel_accept(asked);
+	expect(MSG_CHANNEL_OPEN_CONFIRMATION, 5);
+	channel_endpoint(asked)->ops->close(channel_endpoint(asked), false);
+	expect(MSG_CHANNEL_CLOSE, 5);
+}
+
+static void
+on_gone(void *arg)
+{
+	assert_ptr_equal(arg, &gone);
+	gone++;
+}
+
+/* The client goes before its channel was answered. */
+static void
+test_gone(void **state)
+{
+	(void)state;
+	fake_feed(MSG_CHANNEL_OPEN, "suuususu", "direct-tcpip", 5, 1000, PACKET,
+	    "h", 80, "", 0);
+	channel_on_gone(asked, on_gone, &gone);
+	mux_free(mux);
+	mux = NULL;
+	assert_int_equal(gone, 1);
+}
+
+static void
+refused(uint32_t peer, enum open_failure reason)
+{
+	const struct sent *s = expect(MSG_CHANNEL_OPEN_FAILURE, peer);
+
+	assert_int_equal(sent_u32(s, 4), reason);
+	assert_null(asked);
+	assert_int_equal(violations, 0);
+	assert_int_equal(open_channels(), 0);
+}
+
+static void
+test_never_served(void **state)
+{
+	(void)state;
+	fake_feed(MSG_CHANNEL_OPEN, "suuususu", "forwarded-tcpip", 1, 1000,
+	    PACKET, "h", 80, "", 0);
+	refused(1, OPEN_UNKNOWN_TYPE);
+	fake_feed(MSG_CHANNEL_OPEN, "suuuss",
+	    "forwarded-streamlocal@openssh.com", 2, 1000, PACKET, "/x", "");
+	refused(2, OPEN_UNKNOWN_TYPE);
+	fake_feed(MSG_CHANNEL_OPEN, "suuusu", "x11", 3, 1000, PACKET, "", 0);
+	refused(3, OPEN_UNKNOWN_TYPE);
+	fake_feed(MSG_CHANNEL_OPEN, "suuu", "session", 4, 1000, 10);
+	refused(4, OPEN_PROHIBITED);
+	fake_feed(MSG_CHANNEL_OPEN, "suuu", "direct-tcpip", 5, 1000, PACKET);
+	refused(5, OPEN_PROHIBITED);
+	fake_feed(MSG_CHANNEL_OPEN, "suuususu", "direct-tcpip", 6, 1000, PACKET,
+	    "h", 0, "", 0);
+	refused(6, OPEN_PROHIBITED);
+	fake_feed(MSG_CHANNEL_OPEN, "suuususu", "direct-tcpip", 7, 1000, PACKET,
+	    "h", 65536, "", 0);
+	refused(7, OPEN_PROHIBITED);
+	fake_feed(MSG_CHANNEL_OPEN, "suuudusu", "direct-tcpip", 8, 1000, PACKET,
+	    "a\0b", (size_t)3, 80, "", 0);
+	refused(8, OPEN_PROHIBITED);
+	fake_feed(MSG_CHANNEL_OPEN, "suu", "session", 9, 1000);
+	assert_int_equal(violations, 1);
+}
+
+/* Ten at a time, as with sshd; each makes room when it has ended. */
+static void
+test_sessions(void **state)
+{
+	const struct sent *s;
+	uint32_t ids[10], i;
+
+	(void)state;
+	for (i = 0; i < 10; i++)
+		ids[i] = open_session(i, WINDOW);
+	fake_feed(MSG_CHANNEL_OPEN, "suuu", "session", 10, WINDOW, PACKET);
+	s = expect(MSG_CHANNEL_OPEN_FAILURE, 10);
+	assert_int_equal(sent_u32(s, 4), OPEN_RESOURCE_SHORTAGE);
+	close_both(ids[3], 3);
+	assert_int_equal(open_channels(), 9);
+	open_session(11, WINDOW);
+	expect_nothing();
+	assert_int_equal(violations, 0);
+}
+
+/* --- requests on session channels --------------------------------- */
+
+static void
+test_request_refused(void **state)
+{
+	uint32_t id = open_session(7, WINDOW);
+
+	(void)state;
+	fake_feed(MSG_CHANNEL_REQUEST, "usbs", id, "env", 1, "LANG");
+	assert_int_equal(request.count, 1);
+	assert_string_equal(request.type, "env");
+	assert_int_equal(request.len, 8);
+	assert_memory_equal(request.data, "\0\0\0\4LANG", 8);
+	expect(MSG_CHANNEL_FAILURE, 7);
+	fake_feed(MSG_CHANNEL_REQUEST, "usb", id, "env", 0);
+	assert_int_equal(request.count, 2);
+	expect_nothing();
+	close_both(id, 7);
+	assert_int_equal(open_channels(), 0);
+}
+
+/* A type of any length gets its answer. */
+static void
+test_long_type(void **state)
+{
+	char type[200];
+	uint32_t id = open_session(7, WINDOW);
+
+	(void)state;
+	memset(type, 't', sizeof(type) - 1);
+	type[sizeof(type) - 1] = '\0';
+	fake_feed(MSG_CHANNEL_REQUEST, "usb", id, type, 1);
+	assert_string_equal(request.type, "");
+	expect(MSG_CHANNEL_FAILURE, 7);
+	fake_feed(MSG_CHANNEL_REQUEST, "us", id, "env");	/* cut short */
+	expect_nothing();
+	assert_int_equal(violations, 0);
+}
+
+static void
+test_request_granted_once(void **state)
+{
+	uint32_t id = open_session(7, WINDOW);
+
+	(void)state;
+	request.answer = true;
+	fake_feed(MSG_CHANNEL_REQUEST, "usbs", id, "subsystem", 1, "leash");
+	expect(MSG_CHANNEL_SUCCESS, 7);
+	fake_feed(MSG_CHANNEL_DATA, "us", id, "hello");
+	assert_int_equal(request.local.out_len, 5);
+	/* What is there is not replaced, nor dismissed. */
+	request.dismiss = "no";
+	fake_feed(MSG_CHANNEL_REQUEST, "usbs", id, "exec", 1, "id");
+	expect(MSG_CHANNEL_FAILURE, 7);
+	assert_int_equal(request.count, 1);
+	fake_feed(MSG_CHANNEL_REQUEST, "usbs", id, "subsystem", 0, "leash");
+	assert_int_equal(request.count, 1);
+	fake_feed(MSG_CHANNEL_EOF, "u", id);
+	turns();
+	request.local.in_end = true;
+	memory_step(&request.local);
+	expect(MSG_CHANNEL_EOF, 7);
+	expect(MSG_CHANNEL_CLOSE, 7);
+	fake_feed(MSG_CHANNEL_REQUEST, "usbs", id, "subsystem", 1, "leash");
+	assert_int_equal(request.count, 1);
+	expect_nothing();
+	fake_feed(MSG_CHANNEL_CLOSE, "u", id);
+	turns();
+	assert_int_equal(open_channels(), 0);
+	assert_int_equal(violations, 0);
+}
+
+static void
+test_request_on_a_stream(void **state)
+{
+	(void)state;
+	fake_feed(MSG_CHANNEL_OPEN, "suuususu", "direct-tcpip", 7, 1000, PACKET,
+	    "h", 80, "", 0);
+	channel_accept(asked);
+	expect(MSG_CHANNEL_OPEN_CONFIRMATION, 7);
+	fake_feed(MSG_CHANNEL_REQUEST, "usb", 0, "exec", 1);
+	expect(MSG_CHANNEL_FAILURE, 7);
+	assert_int_equal(request.count, 0);
+	channel_endpoint(asked)->ops->close(channel_endpoint(asked), false);
+}
+
+/* --- dismissals --------------------------------------------------- */
+
+/* The refusal comes after a while, since clients do not read it else. */
+static void
+wait_for_dismissal(void)
+{
+	while (fake_queued() == 0)
+		event_base_loop(base, EVLOOP_ONCE);
+}
+
+static void
+expect_dismissal(uint32_t peer)
+{
+	const struct sent *s = expect(MSG_CHANNEL_REQUEST, peer);
+
+	assert_memory_equal(s->p + 4, "\0\0\0\013exit-status\0\0\0\0\1", 20);
+	expect(MSG_CHANNEL_CLOSE, peer);
+}
+
+static void
+test_dismissed(void **state)
+{
+	const struct sent *s;
+	uint32_t id = open_session(7, WINDOW);
+
+	(void)state;
+	request.dismiss = "no shell here\r\n";
+	fake_feed(MSG_CHANNEL_REQUEST, "usb", id, "shell", 1);
+	s = expect(MSG_CHANNEL_EXTENDED_DATA, 7);
+	assert_int_equal(sent_u32(s, 4), 1);
+	assert_memory_equal(s->p + 12, "no shell here\r\n", 15);
+	expect_nothing();
+	wait_for_dismissal();
+	expect(MSG_CHANNEL_FAILURE, 7);
+	expect_dismissal(7);
+	fake_feed(MSG_CHANNEL_REQUEST, "usb", id, "shell", 1);
+	expect_nothing();
+	fake_feed(MSG_CHANNEL_CLOSE, "u", id);
+	turns();
+	assert_int_equal(open_channels(), 0);
+}
+
+static void
+test_dismissed_without_window(void **state)
+{
+	uint32_t id = open_session(7, 0);
+
+	(void)state;
+	request.dismiss = "no shell here\r\n";
+	fake_feed(MSG_CHANNEL_REQUEST, "usb", id, "shell", 0);
+	wait_for_dismissal();
+	expect_dismissal(7);
+}
+
+/* Whatever comes next is not for what is dismissed. */
+static void
+test_dismissed_and_asked_again(void **state)
+{
+	uint32_t id = open_session(7, WINDOW);
+
+	(void)state;
+	request.dismiss = "no";
+	fake_feed(MSG_CHANNEL_REQUEST, "usb", id, "shell", 1);
+	expect(MSG_CHANNEL_EXTENDED_DATA, 7);
+	fake_feed(MSG_CHANNEL_REQUEST, "usb", id, "exec", 1);
+	assert_int_equal(request.count, 1);
+	expect(MSG_CHANNEL_FAILURE, 7);
+	expect_dismissal(7);
+}
+
+/* The other side, or all of the session, ends before it is due. */
+static void
+test_dismissed_and_closed(void **state)
+{
+	uint32_t id = open_session(7, WINDOW);
+
+	(void)state;
+	request.dismiss = "no";
+	fake_feed(MSG_CHANNEL_REQUEST, "usb", id, "shell", 1);
+	expect(MSG_CHANNEL_EXTENDED_DATA, 7);
+	close_both(id, 7);
+	assert_int_equal(open_channels(), 0);
+	id = open_session(8, WINDOW);
+	fake_feed(MSG_CHANNEL_REQUEST, "usb", id, "shell", 1);
+	mux_free(mux);
+	mux = NULL;
+	event_base_loop(base, 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_direct_tcp, setup,
+		    teardown),
+		cmocka_unit_test_setup_teardown(test_direct_unix, setup,
+		    teardown),
+		cmocka_unit_test_setup_teardown(test_gone, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_never_served, setup,
+		    teardown),
+		cmocka_unit_test_setup_teardown(test_sessions, setup,
+		    teardown),
+		cmocka_unit_test_setup_teardown(test_request_refused, setup,
+		    teardown),
+		cmocka_unit_test_setup_teardown(test_long_type, setup,
+		    teardown),
+		cmocka_unit_test_setup_teardown(test_request_granted_once,
+		    setup, teardown),
+		cmocka_unit_test_setup_teardown(test_request_on_a_stream,
+		    setup, teardown),
+		cmocka_unit_test_setup_teardown(test_dismissed, setup,
+		    teardown),
+		cmocka_unit_test_setup_teardown(test_dismissed_without_window,
+		    setup, teardown),
+		cmocka_unit_test_setup_teardown(test_dismissed_and_asked_again,
+		    setup, teardown),
+		cmocka_unit_test_setup_teardown(test_dismissed_and_closed,
+		    setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
