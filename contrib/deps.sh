@@ -15,7 +15,8 @@ build="autoconf automake gcc libc6-dev make pkg-config libevent-dev
 demo="curl openssh-client openssh-server python3"
 engine="busybox-static docker.io"
 check="$engine clang dropbear-bin libclang-rt-14-dev libcmocka-dev mandoc
-    openssl python3-pytest python3-pytest-xdist shellcheck ssh-audit strace"
+    openssl python3-cryptography python3-pytest python3-pytest-xdist
+    shellcheck ssh-audit strace"
 bench="autossh docker.io dropbear-bin gnuplot-nox haproxy openssl util-linux"
 
 case ${1:-build} in

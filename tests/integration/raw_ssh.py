@@ -11,6 +11,10 @@ import socket
 import struct
 import time
 
+import pytest
+
+pytest.importorskip("cryptography")
+
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import \
     Ed25519PrivateKey, Ed25519PublicKey

@@ -18,7 +18,9 @@ from system import DIES_WITH_US, until
 KILLS = 50
 STEADY = 12			# agents that stay connected all the time
 
-pytestmark = pytest.mark.heavy
+pytestmark = [pytest.mark.heavy,
+              pytest.mark.skipif(not os.access(CHARON, os.X_OK),
+                                 reason="this build has no charon")]
 
 
 class Case:
