@@ -75,7 +75,7 @@ enrol(struct enrolment *en, struct leash_message *m)
 	struct certificate c;
 	struct error e;
 	char wanted[NAME_MAX_LEN];
-	uint8_t key[ED25519_KEY_LEN];
+	uint8_t key[ED25519_KEY_LEN], blob[CERT_MAX];
 	static struct peer p;
 	unsigned untold;
 	bool fits;
@@ -94,8 +94,8 @@ enrol(struct enrolment *en, struct leash_message *m)
 	memset(m, 0, sizeof(*m));
 	m->kind = LEASH_ENROLLED;
 	strcpy(m->certificate.name, c.principals[0]);
-	m->certificate.len = certificate_write(&c, g->ca->secret,
-	    m->certificate.certificate);
+	m->certificate.len = certificate_write(&c, g->ca->secret, blob);
+	memcpy(m->certificate.certificate, blob, m->certificate.len);
 	answer(en, m);
 	g->enrolments++;
 	g->revoked_dirty = true;
