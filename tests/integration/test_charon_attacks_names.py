@@ -1,8 +1,9 @@
 """Agents and clients that ask for what is another's, and leashes that are
 none."""
 
+import contextlib
 import os
-import threading
+import signal
 import time
 
 import pytest
@@ -173,7 +174,6 @@ def test_channels_to_itself(scene, other):
 @pytest.mark.heavy
 def test_a_stopped_agent(scene, lab):
     """SIGSTOP with streams open: offline in time, its users are told."""
-    import signal
     target = lab.serve(echo)
     agent = scene.charon.agent("frozen", "--expose", target.port,
                                key=scene.charon.add_agent("frozen"))
@@ -208,6 +208,66 @@ def test_a_stopped_agent(scene, lab):
     finally:
         agent.signal(signal.SIGCONT)
     scene.charon.wait_status("frozen", "online")
+
+
+def answer(agent, window=2 ** 20):
+    """The agent takes the next channel that is opened to it."""
+    fields = Fields(agent.expect(OPEN))
+    fields.string()
+    number = fields.u32()
+    agent.send(message(OPEN_CONFIRMATION, number, 7, window, 32768))
+    return number
+
+
+@pytest.mark.parametrize("how", ["remove", "rekey", "close", "displace"])
+def test_end_with_everything_open(scene, lab, how):
+    """Streams at each stage: asked for, open, full, and through Docker."""
+    who = scene.enrol("other")
+    other = scene.login(who)
+    assert other.request("tcpip-forward", "", 80)
+    assert other.request(STREAMLOCAL, "/other/docker.sock")
+    Leash(other).welcome("other", [80])
+    client = scene.login(scene.client("c", "other:*"))
+    path = scene.charon.socket("other", 80)
+    docker = scene.charon.socket("other")
+    conns = []
+    with scene.attack(memory=8 * MB, lines=100):
+        conns += [lab.connect(path), lab.connect(path)]
+        conns[0].sendall(b"x" * 100000)
+        answer(other, window=1000)
+        answer(other)
+        for _ in range(3):
+            client.send(message(OPEN, "direct-tcpip", 1, 2 ** 20, 32768,
+                                "other.orthrus", 80, "", 0))
+        answer(other)
+        assert client.expect(OPEN_CONFIRMATION)
+        for request in (b"GET /_ping HTTP/1.1\r\nHost: d\r\n\r\n",
+                        b"GET /events HTTP/1.1\r\nHost: d\r\n\r\n",
+                        b"GET /v1.41/info HTTP/1.1\r\n"):
+            conns.append(lab.connect(docker))
+            conns[-1].sendall(request)
+        client.send(message(OPEN, "direct-tcpip", 2, 2 ** 20, 32768,
+                            "other.orthrus", 2375, "", 0))
+        client.expect(OPEN_CONFIRMATION)
+        answer(other)
+        conns.append(lab.connect(path))
+        if how in ("remove", "rekey"):
+            scene.charon.run("agent", how, "other")
+            assert other.ended(1)
+        elif how == "displace":
+            scene.login(who)
+            assert "displaced" in other.ended(5)
+        else:
+            other.close()
+        for conn in conns[:2]:
+            conn.settimeout(5)
+            with contextlib.suppress(ConnectionError):
+                while conn.recv(65536):
+                    pass
+        time.sleep(0.5)
+        client.send(message(GLOBAL_REQUEST, "x", True))
+        client.expect(REQUEST_FAILURE)
+    assert os.path.exists(docker) == (how != "remove")
 
 
 # --- a client and its permissions --------------------------------------
@@ -489,5 +549,5 @@ def test_displacing_oneself(scene):
             raws[-1].session()
         for raw in raws[:-1]:
             assert "displaced" in raw.ended(5)
-        assert scene.charon.status("other") == "online"
+        scene.charon.wait_status("other", "online")
         raws[-1].session()
