@@ -289,3 +289,28 @@ def enrolled(raw, name, key):
     assert kind == 22
     assert 1 in fields, fields.get(2)
     return fields[1]
+
+
+# --- what raw sessions do -----------------------------------------------
+
+def in_bursts(raw, payload, n, size=1000):
+    for at in range(0, n, size):
+        raw.send(*[payload] * min(size, n - at))
+
+
+def idle(charon, seconds=1.0, most=0.3):
+    """It does not spin."""
+    before = charon.cpu()
+    time.sleep(seconds)
+    assert charon.cpu() - before < most * seconds
+
+
+def target(scene):
+    return "direct-tcpip", "good.orthrus", scene.target.port, "127.0.0.1", 0
+
+
+def channel(scene, raw, **how):
+    raw.open(*target(scene), **how)
+    ok, number = raw.opened()
+    assert ok, number
+    return number

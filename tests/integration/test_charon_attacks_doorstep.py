@@ -2,7 +2,6 @@
 exchange, no end of questions, and bytes that are no SSH."""
 
 import os
-import selectors
 import socket
 import struct
 import subprocess

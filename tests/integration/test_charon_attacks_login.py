@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from gateway import Charon
 from raw_ssh import CLOSE, EOF, message, new_key, public, string
 from scene import (Identity, Leash, Scene, enrolled, frame, serial_of,
                    text)
@@ -202,7 +203,6 @@ def test_enrolment_is_no_session(scene):
 
 def test_another_gateways_auth_key(lab, scene):
     """The agent sends nothing of it to a gateway with another host key."""
-    from gateway import Charon
     other = lab.own(Charon(lab, "other"))
     key = other.add_agent("victim")
     state = lab.path("state-victim")

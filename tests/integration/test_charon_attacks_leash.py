@@ -1,0 +1,157 @@
+"""Leashes that say what none should, or too much, or at the wrong time."""
+
+import time
+
+import pytest
+
+from raw_ssh import CLOSE, EOF, Gone, message, new_key, public, u32
+from scene import MB, Leash, Scene, frame, heartbeat, hello, number, text
+
+MANY = 10000
+WINDOW = 64 * 1024 - 1000	# what may be sent without waiting
+
+
+@pytest.fixture
+def scene(lab):
+    return Scene(lab)
+
+
+@pytest.fixture
+def other(scene):
+    """An agent of its own that is up, by hand."""
+    raw = scene.login(scene.enrol("other"))
+    raw.leash = Leash(raw).welcome("other")
+    scene.charon.wait_status("other", "online")
+    return raw
+
+
+LEASHES = {
+    "a frame over its limit": [u32(65537)],
+    "a frame of 4 GiB": [u32(2 ** 32 - 1) + b"x" * 1000],
+    "malformed": [frame(b"\xff" * 20)],
+    "a field cut short": [frame(b"\x0a\x7f")],
+    "no message": [frame(b"")],
+    "another name": [hello("good")],
+    "no name": [hello("")],
+    "a name that is none": [hello("../good")],
+    "no Hello first": [heartbeat()],
+    "a renewal first": [frame(text(3, text(1, public(new_key()))))],
+    "port 0": [hello("other", [0])],
+    "port 65536": [hello("other", [65536])],
+    "too many ports": [hello("other", range(1, 66))],
+    "a port twice": [hello("other", [80, 80])],
+    "what a gateway says": [hello("other"), frame(text(11, b""))],
+    "an enrolment": [hello("other"), frame(
+        text(21, text(1, "other") + text(2, public(new_key()))))],
+    "a key of 31 bytes": [hello("other"), frame(text(3, text(1, b"x" * 31)))],
+    "half a frame": [hello("other"), u32(100) + b"x" * 50],
+    "deep nesting": [frame(b"\x0b" * 60000)],
+    "many small fields": [frame(text(1, b"\x3a\x00" * 30000))],
+    "a control character": [frame(text(1, text(1, "\x1b[2J") +
+                                       text(2, "other")))],
+}
+
+
+@pytest.mark.parametrize("what", LEASHES)
+def test_bad_leash(scene, what):
+    raw = scene.login(scene.enrol("other"))
+    leash = Leash(raw)
+    with scene.attack(logged="other: its leash is cut"):
+        leash.say(*LEASHES[what])
+        if what == "half a frame":
+            raw.send(message(EOF, leash.number))
+        assert raw.ended(5)
+    scene.charon.wait_status("other", "offline")
+    assert "\x1b" not in scene.charon.log()
+
+
+def test_unknown_messages(scene, other):
+    """Each is answered with an Error, and too many are the end."""
+    leash = other.leash
+    with scene.attack(logged="other: its leash is cut: too many unknown"):
+        for _ in range(16):
+            leash.say(frame(text(99, "what?")))
+            assert leash.hear()[0] == 15
+        leash.say(heartbeat())
+        assert scene.charon.status("other") == "online"
+        leash.say(frame(text(99, "what?")))
+        assert other.ended(5)
+
+
+def test_unknown_fields_are_ignored(scene, other):
+    with scene.attack():
+        other.leash.say(frame(text(2, number(1, 5) + number(77, 1))),
+                        frame(text(1, text(2, "other") + text(99, "x"))))
+        time.sleep(0.3)
+        assert scene.charon.status("other") == "online"
+
+
+@pytest.mark.parametrize("kind", ["heartbeat", "hello", "renewal"])
+def test_ten_thousand_messages(scene, other, kind):
+    one = {"heartbeat": frame(text(2, b"")), "hello": hello("other", [80]),
+           "renewal": frame(text(3, text(1, public(new_key()))))}[kind]
+    with scene.attack(logged="other: its leash is cut: too many messages",
+                      memory=4 * MB):
+        other.leash.say((one * MANY)[:WINDOW])
+        assert other.ended(5)
+    scene.charon.wait_status("other", "offline")
+
+
+@pytest.mark.heavy
+def test_leash_after_leash(scene, other):
+    """The rate is the agent's, whatever number of leashes it opens."""
+    ports = [hello("other", range(1000 + n, 1064 + n)) for n in (0, 100)]
+    started = time.monotonic()
+    with scene.attack(logged="other: its leash is cut: too many messages",
+                      memory=4 * MB):
+        other.send(message(EOF, other.leash.number),
+                   message(CLOSE, other.leash.number))
+        other.expect(CLOSE)
+        with pytest.raises((Gone, OSError)):
+            for _ in range(50):
+                leash = Leash(other)
+                leash.say(*ports * 15)
+                leash.hear()
+                other.send(message(EOF, leash.number),
+                           message(CLOSE, leash.number))
+                other.expect(CLOSE)
+    assert time.monotonic() - started < 10
+
+
+def test_hundreds_of_leashes(scene, other):
+    """One at a time, and ten session channels."""
+    with scene.attack(logged="other: refused a second leash"):
+        for n in range(300):
+            other.open("session")
+            ok, number = other.opened()
+            if not ok:
+                assert number[0] == 4
+                continue
+            assert not other.subsystem(number, "leash@orthrus")
+            if n % 2:
+                other.send(message(CLOSE, number))
+                other.expect(CLOSE)
+        other.leash.say(heartbeat())
+        assert scene.charon.status("other") == "online"
+
+
+def test_leash_that_is_not_read(scene):
+    """Answers wait for a window that never comes; up to a limit."""
+    raw = scene.login(scene.enrol("other"))
+    number = raw.session(window=0)
+    assert raw.subsystem(number, "leash@orthrus")
+    with scene.attack(memory=2 * MB):
+        raw.data(number, hello("other"))
+        for _ in range(20):
+            raw.data(number, frame(text(3, text(1, public(new_key())))))
+            time.sleep(0.1)
+        assert scene.charon.status("other") == "online"
+
+
+def test_early_renewals(scene, other):
+    """Not due for days: refused, and no certificate is kept for it."""
+    with scene.attack():
+        for _ in range(5):
+            other.leash.say(frame(text(3, text(1, public(new_key())))))
+            kind, fields = other.leash.hear()
+            assert kind == 13 and 1 not in fields and b"due" in fields[2]
