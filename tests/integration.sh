@@ -1,7 +1,8 @@
 #!/bin/sh
 # Runs the integration tests, which start the real sshd, against the program
 # that was built.  Arguments go to pytest, e.g. "-k socks5".  Skipped where
-# pytest or sshd is missing, or ORTHRUS_SKIP_INTEGRATION is not empty.
+# pytest or sshd is missing, or ORTHRUS_SKIP_INTEGRATION is not empty;
+# ORTHRUS_TEST_MARKS is for pytest's -m.
 set -eu
 
 top_srcdir=${top_srcdir:-$(cd "$(dirname "$0")/.." && pwd)}
@@ -23,6 +24,9 @@ command -v sshd >/dev/null || skip "sshd is missing"
 
 if $python -c 'import xdist' 2>/dev/null; then
 	set -- -n "${ORTHRUS_TEST_JOBS:-4}" "$@"
+fi
+if [ -n "${ORTHRUS_TEST_MARKS:-}" ]; then
+	set -- -m "$ORTHRUS_TEST_MARKS" "$@"
 fi
 if [ -n "${ORTHRUS_TEST_XML:-}" ]; then
 	set -- --junit-xml "$ORTHRUS_TEST_XML" "$@"

@@ -341,8 +341,9 @@ egress_rule_format(const struct egress_rule *rule, char text[EGRESS_TEXT_MAX])
 	else if (rule->low != 1 || rule->high != UINT16_MAX)
 		snprintf(ports, sizeof(ports), "%u-%u", rule->low, rule->high);
 	snprintf(text, EGRESS_TEXT_MAX, "%s%s:%s",
-	    rule->kind == EGRESS_NAME ? "" :
-	    rule->kind == EGRESS_BELOW ? "*" : host, rule->name, ports);
+	    rule->kind == EGRESS_BELOW ? "*" : "",
+	    rule->kind == EGRESS_NAME || rule->kind == EGRESS_BELOW ?
+	    rule->name : host, ports);
 	return text;
 }
 

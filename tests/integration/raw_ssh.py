@@ -1,7 +1,7 @@
 """An SSH client that says whatever it is told to, lawful or not.
 
-Just enough of RFC 4253 for that: curve25519, Ed25519 and AES-GCM, packets one
-by one or many in one write.
+Just enough of RFC 4253 for that: curve25519, Ed25519 and ChaCha20-Poly1305
+(which is offered with every libssh), packets one by one or many in one write.
 """
 
 import contextlib
@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import \
     Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import \
     X25519PrivateKey, X25519PublicKey
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
+from cryptography.hazmat.primitives.poly1305 import Poly1305
 
 DISCONNECT, IGNORE, UNIMPLEMENTED, DEBUG = 1, 2, 3, 4
 SERVICE_REQUEST, SERVICE_ACCEPT, EXT_INFO = 5, 6, 7
@@ -81,16 +82,38 @@ class Fields:
         return self.packet[self.at - n:self.at]
 
 
-class Cipher:
-    """One direction of aes256-gcm@openssh.com (RFC 5647)."""
+class Sealed:
+    """One direction of chacha20-poly1305@openssh.com (OpenSSH's
+    PROTOCOL.chacha20poly1305); number is that of its first packet."""
 
-    def __init__(self, key, iv):
-        self.gcm, self.fixed = AESGCM(key), iv[:4]
-        self.counter = int.from_bytes(iv[4:], "big")
+    def __init__(self, key, number):
+        self.body, self.head = key[:32], key[32:64]
+        self.number = number
 
-    def nonce(self):
-        self.counter = self.counter + 1 & 2 ** 64 - 1
-        return self.fixed + (self.counter - 1 & 2 ** 64 - 1).to_bytes(8, "big")
+    def _stream(self, key, block, data):
+        nonce = struct.pack("<Q", block) + struct.pack(">Q", self.number)
+        return Cipher(algorithms.ChaCha20(key, nonce),
+                      None).encryptor().update(data)
+
+    def _tag(self, data):
+        return Poly1305.generate_tag(self._stream(self.body, 0, bytes(32)),
+                                     data)
+
+    def length(self, head):
+        return self._stream(self.head, 0, head)
+
+    def seal(self, head, body):
+        data = self.length(head) + self._stream(self.body, 1, body)
+        data += self._tag(data)
+        self.number += 1
+        return data
+
+    def open(self, head, body):
+        """head as it came, body with its tag."""
+        assert self._tag(head + body[:-16]) == body[-16:], "forged"
+        clear = self._stream(self.body, 1, body[:-16])
+        self.number += 1
+        return clear
 
 
 def load_key(path):
@@ -116,6 +139,7 @@ class Raw:
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.input = bytearray()
         self.sealing = self.opening = self.session_id = None
+        self.sent = self.received = 0	# packets: they are numbered
         self.held = None		# packets for one write: see hold()
         self.next_channel = 0
         self.pings = 0			# that were answered
@@ -136,16 +160,16 @@ class Raw:
 
     def pack(self, payload):
         """The packet as it goes onto the wire; takes its number."""
+        self.sent += 1
         if self.sealing is None:
             pad = 8 - (len(payload) + 5) % 8
             pad += 8 if pad < 4 else 0
             return u32(len(payload) + pad + 1) + bytes([pad]) + payload + \
                 bytes(pad)
-        pad = 16 - (len(payload) + 1) % 16
-        pad += 16 if pad < 4 else 0
-        head = u32(len(payload) + pad + 1)
-        return head + self.sealing.gcm.encrypt(
-            self.sealing.nonce(), bytes([pad]) + payload + bytes(pad), head)
+        pad = 8 - (len(payload) + 1) % 8
+        pad += 8 if pad < 4 else 0
+        return self.sealing.seal(u32(len(payload) + pad + 1),
+                                 bytes([pad]) + payload + bytes(pad))
 
     def send(self, *payloads):
         data = b"".join(map(self.pack, payloads))
@@ -186,12 +210,12 @@ class Raw:
     def recv(self):
         """The next packet, whatever it is."""
         head = self.take(4)
-        n = struct.unpack(">I", head)[0]
+        self.received += 1
         if self.opening is None:
-            body = self.take(n)
+            body = self.take(struct.unpack(">I", head)[0])
         else:
-            body = self.opening.gcm.decrypt(self.opening.nonce(),
-                                            self.take(n + 16), head)
+            n = struct.unpack(">I", self.opening.length(head))[0]
+            body = self.opening.open(head, self.take(n + 16))
         packet = body[1:len(body) - body[0]]
         if packet[0] == DISCONNECT:
             fields = Fields(packet)
@@ -227,7 +251,7 @@ class Raw:
 
     def kexinit(self):
         lists = [b"curve25519-sha256", KEY_TYPE] + \
-            [b"aes256-gcm@openssh.com"] * 2 + \
+            [b"chacha20-poly1305@openssh.com"] * 2 + \
             [b"hmac-sha2-256-etm@openssh.com"] * 2 + [b"none"] * 2 + [b""] * 2
         return bytes([KEXINIT]) + os.urandom(16) + \
             b"".join(map(string, lists)) + bytes(5)
@@ -256,12 +280,13 @@ class Raw:
             signature.string(), h)
 
         def derive(letter):
-            return hashlib.sha256(shared + h + letter +
-                                  self.session_id).digest()
+            first = hashlib.sha256(shared + h + letter +
+                                   self.session_id).digest()
+            return first + hashlib.sha256(shared + h + first).digest()
         self.send(message(NEWKEYS))
-        self.sealing = Cipher(derive(b"C"), derive(b"A")[:12])
+        self.sealing = Sealed(derive(b"C"), self.sent)
         self.expect(NEWKEYS)
-        self.opening = Cipher(derive(b"D"), derive(b"B")[:12])
+        self.opening = Sealed(derive(b"D"), self.received)
 
     # --- login --------------------------------------------------------
 

@@ -44,5 +44,8 @@ def test_audit(lab):
     assert "SSH-1" not in text and "(cve)" not in text
     # What is kept in docs/ is what there is today.
     kept = KEPT.read_text()
-    assert algorithms(text) == algorithms(kept.split("# ssh-audit 3.")[0])
+    wanted = algorithms(kept.split("# ssh-audit 3.")[0])
+    if "gcm" not in charon.first_cipher:
+        wanted = [name for name in wanted if "gcm" not in name]
+    assert algorithms(text) == wanted
     assert os.fspath(lab.dir) not in kept

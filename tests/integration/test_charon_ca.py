@@ -72,7 +72,7 @@ class PageSshd(Sshd):
     def check(self, *options):
         """What its own program says of its configuration."""
         return subprocess.run(
-            ["nsenter", "-m", "-t", str(self.process.pid), SSHD, *options,
+            ["nsenter", "-m", "-r", "-t", str(self.process.pid), SSHD, *options,
              "-f", self.lab.path("page_config")],
             capture_output=True, text=True)
 

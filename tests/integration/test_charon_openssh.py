@@ -139,6 +139,8 @@ def test_half_close(lab, charon):
                                     "aes256-gcm@openssh.com",
                                     "aes128-gcm@openssh.com"])
 def test_bulk_both_ways(lab, charon, cipher):
+    if "gcm" in cipher and "gcm" not in charon.first_cipher:
+        pytest.skip("this libssh accepts forged packets under AES-GCM")
     target = lab.serve(echo)
     config = with_agent(lab, charon, target)
     port = free_port()
@@ -401,7 +403,8 @@ def test_old_algorithms(lab, charon):
     """Neither side has to fear being talked into them."""
     config = charon.ssh_client("ann", "london:*")
     for option, what in (
-            ("Ciphers=aes256-ctr", "cipher found. Their offer: aes256-gcm@"),
+            ("Ciphers=aes256-ctr",
+             f"cipher found. Their offer: {charon.first_cipher}"),
             ("KexAlgorithms=diffie-hellman-group14-sha256",
              "key exchange method found. Their offer: curve25519-sha256,"),
             ("HostKeyAlgorithms=rsa-sha2-512",
