@@ -128,7 +128,7 @@ prepare(struct fleet *f)
 	struct gateway_config *c;
 	struct state *state;
 	struct error e;
-	struct ca *ca;
+	struct ca *ca = NULL;
 	int code;
 
 	if ((c = gateway_config_load(3, argv, report, NULL, &code)) == NULL)
