@@ -163,7 +163,7 @@ step_scripts() {
 	local script
 	for script in "$root"/contrib/*.sh "$root"/tests/{,*/}*.sh \
 	    "$root/.ci/run"; do
-		shellcheck "$script"
+		(cd "$root" && shellcheck -x "$script")
 		one "shellcheck ${script#"$root"/}" $?
 	done
 	unit
