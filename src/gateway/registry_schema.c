@@ -153,7 +153,9 @@ schema_update(struct database *d, bool create, struct error *e)
 	int64_t version;
 	int r;
 
-	if (identify(d, &version, e) == -1)
+	/* At one moment: another process may be making it. */
+	if (sql_run(d, SQL_BEGIN_READ, e, "") == -1 ||
+	    sql_end(d, identify(d, &version, e), e) == -1)
 		return -1;
 	/* A question about one of many reads only what it needs. */
 	if (version == VERSION_NOW)
