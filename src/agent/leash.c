@@ -11,6 +11,7 @@
 
 #include <event2/event.h>
 
+#include "orthrus/base/bucket.h"
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/base/process.h"
@@ -25,10 +26,6 @@
 #define FLOODED_MS 600000	/* when there was too much on it */
 #define ERROR_MS 10000		/* between two Errors that are told */
 
-/* Messages that may come at once, and for each second after that. */
-#define BURST 40
-#define RATE 10
-
 struct leash {
 	struct event_base *base;
 	struct mux *mux;
@@ -39,8 +36,7 @@ struct leash {
 	struct event *timer;		/* heartbeat, or the next attempt */
 	uint32_t heartbeat_ms;
 	bool welcomed;
-	unsigned tokens;
-	uint64_t filled_at;		/* ms */
+	struct bucket messages;		/* that may still come */
 	uint64_t renew_before;
 	struct leash_message in, hello;	/* hello: as sent last */
 	char error[LEASH_TEXT_MAX];	/* the last Error, told once */
@@ -205,30 +201,14 @@ static void (*const handlers[])(struct leash *) = {
 };
 #define NHANDLERS (sizeof(handlers) / sizeof(handlers[0]))
 
-/* Each message costs us something: a line in the log, a look at files. */
-static bool
-take_token(struct leash *l)
-{
-	uint64_t now = clock_ms(), fresh = (now - l->filled_at) * RATE / 1000;
-
-	if (fresh > 0) {
-		l->tokens = fresh + l->tokens > BURST ? BURST :
-		    (unsigned)fresh + l->tokens;
-		l->filled_at = now;
-	}
-	if (l->tokens == 0)
-		return false;
-	l->tokens--;
-	return true;
-}
-
 static void
 on_frame(void *arg, const uint8_t *p, size_t n)
 {
 	struct leash *l = arg;
 	const char *why;
 
-	if (!take_token(l)) {
+	/* Each costs us something: a line in the log, a look at files. */
+	if (!bucket_take(&l->messages, clock_ms(), LEASH_BURST, LEASH_RATE)) {
 		let_go(l, FLOODED_MS);
 		l->events.missing(l->arg, "the gateway sends more than a "
 		    "leash is for");
@@ -275,8 +255,7 @@ on_opened(void *arg, enum open_failure reason, const char *text)
 	relay_start(frames_endpoint(l->frames), channel_endpoint(ch), NULL,
 	    NULL);
 	l->welcomed = false;
-	l->tokens = BURST;
-	l->filled_at = clock_ms();
+	memset(&l->messages, 0, sizeof(l->messages));
 	memset(&l->hello, 0, sizeof(l->hello));
 	say_hello(l);
 	add_timer(l, 0);

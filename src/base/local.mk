@@ -1,6 +1,7 @@
 # Sources of the layer everything stands on.
 liborthrus_a_SOURCES += \
 	src/base/address.c \
+	src/base/bucket.c \
 	src/base/error.c \
 	src/base/file.c \
 	src/base/log.c \

@@ -92,6 +92,14 @@ find_port(const struct agent *a, uint16_t port)
 	return NULL;
 }
 
+struct agent_endpoint *
+agent_port(const struct agent *a, uint16_t port)
+{
+	struct agent_endpoint **at = find_port(a, port);
+
+	return at != NULL ? *at : NULL;
+}
+
 static void
 remove_port(struct agent *a, uint16_t port)
 {
@@ -105,18 +113,7 @@ remove_port(struct agent *a, uint16_t port)
 	memmove(at, at + 1, (size_t)(a->ports + a->nports - at) * sizeof(*at));
 }
 
-static bool
-listens(const struct session *s, uint16_t port)
-{
-	size_t i;
-
-	for (i = 0; s != NULL && i < s->nlistens; i++)
-		if (s->listens[i].port == port)
-			return true;
-	return false;
-}
-
-/* Ports of former sessions that nobody has taken back. */
+/* Ports of former sessions and Hellos that nobody has taken back. */
 static void
 forget_ports(struct agent *a)
 {
@@ -128,7 +125,7 @@ forget_ports(struct agent *a)
 	for (i = a->nports; i > 0; i--) {
 		port = agent_endpoint_port(a->ports[i - 1]);
 		if ((hello->kind != LEASH_HELLO || !lists(hello, port)) &&
-		    !listens(a->session, port))
+		    session_listen_find(a->session, port) == NULL)
 			remove_port(a, port);
 	}
 	free(hello);
@@ -183,18 +180,13 @@ set_policy(struct agent *a, const struct leash_message *hello)
 void
 agent_set_hello(struct agent *a, const struct leash_message *hello)
 {
-	uint16_t port;
 	size_t i;
 
-	for (i = a->nports; i > 0; i--) {
-		port = agent_endpoint_port(a->ports[i - 1]);
-		if (!lists(hello, port) && !listens(a->session, port))
-			remove_port(a, port);
-	}
+	keep_hello(a, hello);
+	forget_ports(a);
 	for (i = 0; i < hello->hello.nports; i++)
 		agent_expose(a, hello->hello.ports[i].port);
 	set_policy(a, hello);
-	keep_hello(a, hello);
 }
 
 void

@@ -7,6 +7,7 @@
 
 #include <sys/queue.h>
 
+#include "orthrus/base/bucket.h"
 #include "orthrus/gateway/ca.h"
 #include "orthrus/gateway/registry.h"
 #include "orthrus/muzzle/muzzle.h"
@@ -92,6 +93,8 @@ void agent_facts(const struct agent *a, struct leash_message *facts);
  */
 bool agent_expose(struct agent *a, uint16_t port);
 void agent_unexpose(struct agent *a, uint16_t port);
+/* The endpoint of an exposed port, or NULL; until it is exposed no longer. */
+struct agent_endpoint *agent_port(const struct agent *a, uint16_t port);
 
 /* --- endpoint.c: sockets of this machine for one agent ------------ */
 
@@ -131,8 +134,8 @@ struct session {
 	char *allow;			/* client: see proto/allow.h */
 	struct auth_key auth;		/* enrolling; wiped */
 	struct leash *leash;		/* NULL until it is opened */
-	unsigned tokens, unknown;	/* of what its leash may say */
-	uint64_t filled_at;		/* ms */
+	struct bucket messages;		/* that its leash may still bring */
+	unsigned unknown;		/* those of kinds unknown here */
 	struct enrolment *enrolment;	/* the same */
 	struct session_listen *listens;
 	size_t nlistens;
@@ -158,6 +161,9 @@ void session_end(struct session *s, const char *why);
 void sessions_sweep(struct gateway *g);
 /* Those of clients that the registry no longer has. */
 void sessions_prune(struct gateway *g);
+/* What it listens on under that port, or NULL; s may be NULL. */
+struct session_listen *session_listen_find(const struct session *s,
+    uint16_t port);
 /* A client's permissions, as they are now. */
 void sessions_update(struct gateway *g, const struct peer *p);
 /* Those of a peer that was removed or whose certificates were revoked. */

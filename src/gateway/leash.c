@@ -17,9 +17,6 @@
 
 #include "gateway.h"
 
-/* Messages that may come at once, and for each second after that. */
-#define BURST 40
-#define RATE 10
 #define UNKNOWN_MAX 16		/* messages of unknown kinds */
 #define RENEW_SLACK 60		/* seconds that an agent's clock may be ahead */
 
@@ -175,28 +172,6 @@ on_other(struct leash *l, const struct leash_message *m)
 
 /* --- life --------------------------------------------------------- */
 
-/* The session's, so that another leash brings no more. */
-static bool
-take_token(struct session *s)
-{
-	uint64_t now = clock_ms(), fresh;
-
-	if (s->filled_at == 0) {
-		s->filled_at = now;
-		s->tokens = BURST;
-	}
-	fresh = (now - s->filled_at) * RATE / 1000;
-	if (fresh > 0) {
-		s->tokens = fresh + s->tokens > BURST ? BURST :
-		    (unsigned)fresh + s->tokens;
-		s->filled_at = now;
-	}
-	if (s->tokens == 0)
-		return false;
-	s->tokens--;
-	return true;
-}
-
 static void
 on_frame(void *arg, const uint8_t *p, size_t n)
 {
@@ -204,7 +179,9 @@ on_frame(void *arg, const uint8_t *p, size_t n)
 	struct leash_message *m;
 	const char *why;
 
-	if (!take_token(l->session)) {
+	/* The session's, so that another leash brings no more. */
+	if (!bucket_take(&l->session->messages, clock_ms(), LEASH_BURST,
+	    LEASH_RATE)) {
 		break_off(l, "too many messages");
 		return;
 	}

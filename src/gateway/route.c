@@ -81,7 +81,6 @@ read_target(const struct gateway *g, const struct address *at,
     struct target *t)
 {
 	const struct agent *a;
-	size_t i;
 
 	if (at->kind == ADDRESS_UNIX)
 		return read_path(g, at->path, t);
@@ -91,11 +90,8 @@ read_target(const struct gateway *g, const struct address *at,
 	/* Docker's own port stands for Docker, unless it is exposed itself. */
 	if (at->port != DOCKER_PORT)
 		return true;
-	t->port = 0;
-	if ((a = agents_find(g->agents, t->name)) != NULL)
-		for (i = 0; i < a->nports; i++)
-			if (agent_endpoint_port(a->ports[i]) == at->port)
-				t->port = at->port;
+	a = agents_find(g->agents, t->name);
+	t->port = a != NULL && agent_port(a, at->port) != NULL ? at->port : 0;
 	return true;
 }
 
@@ -135,11 +131,10 @@ route_egress(struct session *s, struct channel *ch, const struct address *to)
 void
 route_direct(struct session *s, struct channel *ch, const struct address *to)
 {
-	struct agent_endpoint *ep = NULL;
+	struct agent_endpoint *ep;
 	struct mux_counters c;
 	struct target t;
 	struct agent *a;
-	size_t i;
 
 	if (s->over || s->gateway->stopping) {
 		channel_refuse(ch, OPEN_PROHIBITED, "this session is ending");
@@ -172,14 +167,11 @@ route_direct(struct session *s, struct channel *ch, const struct address *to)
 		refuse(s, ch, REFUSED_OFFLINE, "the agent is not connected");
 		return;
 	}
-	for (i = 0; i < a->nports; i++)
-		if (agent_endpoint_port(a->ports[i]) == t.port)
-			ep = a->ports[i];
 	if (t.port == 0) {
 		stream_to_docker(a, -1, ch);
 		return;
 	}
-	if (ep == NULL) {
+	if ((ep = agent_port(a, t.port)) == NULL) {
 		refuse(s, ch, REFUSED_UNKNOWN,
 		    "the agent does not offer this port");
 		return;
@@ -204,17 +196,6 @@ is_own_host(const struct session *s, const char *host)
 			return true;
 	return strcmp(host, s->name) == 0 ||
 	    (leash_host(host, name) && strcmp(name, s->name) == 0);
-}
-
-static struct session_listen *
-find_listen(struct session *s, uint16_t port)
-{
-	size_t i;
-
-	for (i = 0; i < s->nlistens; i++)
-		if (s->listens[i].port == port)
-			return &s->listens[i];
-	return NULL;
 }
 
 static bool
@@ -256,10 +237,10 @@ route_listen(struct session *s, const struct address *at, bool cancel,
 		return not_its_own(s);
 	if (at->kind == ADDRESS_TCP && at->port == 0 && !cancel) {
 		t.port = PORT_CHOSEN_FIRST;
-		while (find_listen(s, t.port) != NULL)
+		while (session_listen_find(s, t.port) != NULL)
 			t.port++;
 	}
-	l = find_listen(s, t.port);
+	l = session_listen_find(s, t.port);
 	if (cancel)
 		return stop_listening(s, l);
 	if (l != NULL || s->nlistens == LISTENS_MAX ||

@@ -59,6 +59,17 @@ sessions_of(const struct gateway *g, enum session_kind kind, uint64_t id)
 	return n;
 }
 
+struct session_listen *
+session_listen_find(const struct session *s, uint16_t port)
+{
+	size_t i;
+
+	for (i = 0; s != NULL && i < s->nlistens; i++)
+		if (s->listens[i].port == port)
+			return &s->listens[i];
+	return NULL;
+}
+
 static void
 on_pong(void *arg, bool ok, uint16_t port)
 {
@@ -98,6 +109,7 @@ agent_is_up(struct session *s)
 {
 	struct gateway *g = s->gateway;
 	struct agent *a = agents_find(g->agents, s->name);
+
 	if (a == NULL || a->id != s->id) {	/* removed meanwhile */
 		session_end(s, "removed from this gateway");
 		return;

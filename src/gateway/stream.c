@@ -208,18 +208,6 @@ on_opened(void *arg, enum open_failure reason, const char *text)
 		channel_endpoint(ch)->ops->close(channel_endpoint(ch), true);
 }
 
-static const struct session_listen *
-find_listen(const struct agent *a, uint16_t port)
-{
-	const struct session *s = a->session;
-	size_t i;
-
-	for (i = 0; i < s->nlistens; i++)
-		if (s->listens[i].port == port)
-			return &s->listens[i];
-	return NULL;
-}
-
 /* Asks the agent; what is refused at once is told from the loop. */
 static void
 open_at_agent(struct stream *st, struct agent *a, uint16_t port)
@@ -231,7 +219,7 @@ open_at_agent(struct stream *st, struct agent *a, uint16_t port)
 		st->why = "agents are disabled at this gateway";
 	else if (a->session == NULL)
 		st->why = "the agent is not connected";
-	else if ((l = find_listen(a, port)) == NULL)
+	else if ((l = session_listen_find(a->session, port)) == NULL)
 		st->why = port == 0 ? "the agent does not share its Docker "
 		    "socket" : "the agent does not offer this port";
 	else if ((st->opening = mux_open_forwarded(inbound_mux(a->session->in),

@@ -9,6 +9,7 @@
 
 #include "orthrus/base/mem.h"
 #include "orthrus/base/process.h"
+#include "orthrus/proto/certificate.h"
 #include "orthrus/ssh/identity.h"
 #include "orthrus/ssh/selftest.h"
 
@@ -43,10 +44,10 @@ set_options(struct acceptor *a, ssh_key key)
 	    ssh_bind_options_set(a->bind, SSH_BIND_OPTIONS_HMAC_C_S, mac) |
 	    ssh_bind_options_set(a->bind, SSH_BIND_OPTIONS_HMAC_S_C, mac) |
 	    ssh_bind_options_set(a->bind, SSH_BIND_OPTIONS_HOSTKEY_ALGORITHMS,
-	    "ssh-ed25519") |
+	    KEY_TYPE_NAME) |
 	    ssh_bind_options_set(a->bind,
 	    SSH_BIND_OPTIONS_PUBKEY_ACCEPTED_KEY_TYPES,
-	    "ssh-ed25519-cert-v01@openssh.com,ssh-ed25519") |
+	    CERT_TYPE_NAME "," KEY_TYPE_NAME) |
 	    /* The last one: from here on the key is the bind's. */
 	    ssh_bind_options_set(a->bind, SSH_BIND_OPTIONS_IMPORT_KEY, key);
 }

@@ -9,6 +9,7 @@
 
 #include <sodium.h>
 
+#include "orthrus/proto/certificate.h"
 #include "orthrus/proto/wire.h"
 
 #include "inbound_private.h"
@@ -83,8 +84,8 @@ may_pass(struct inbound *in, const uint8_t *p, size_t len)
 	wire_init(&inner, blob, len);
 	/* The key's own word for its type decides who parses it. */
 	return !w.bad && wire_is(&inner, type) && !inner.bad &&
-	    (strcmp(type, "ssh-ed25519") == 0 ||
-	    strcmp(type, "ssh-ed25519-cert-v01@openssh.com") == 0);
+	    (strcmp(type, KEY_TYPE_NAME) == 0 ||
+	    strcmp(type, CERT_TYPE_NAME) == 0);
 }
 
 static bool

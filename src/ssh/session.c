@@ -436,9 +436,9 @@ set_options(struct session *s)
 	    ssh_options_set(s->ssh, SSH_OPTIONS_HOST, to->host) |
 	    ssh_options_set(s->ssh, SSH_OPTIONS_PORT, &port) |
 	    ssh_options_set(s->ssh, SSH_OPTIONS_USER, to->user) |
-	    ssh_options_set(s->ssh, SSH_OPTIONS_HOSTKEYS, "ssh-ed25519") |
+	    ssh_options_set(s->ssh, SSH_OPTIONS_HOSTKEYS, KEY_TYPE_NAME) |
 	    ssh_options_set(s->ssh, SSH_OPTIONS_PUBLICKEY_ACCEPTED_TYPES,
-	    "ssh-ed25519-cert-v01@openssh.com,ssh-ed25519") |
+	    CERT_TYPE_NAME "," KEY_TYPE_NAME) |
 	    ssh_options_set(s->ssh, SSH_OPTIONS_KEY_EXCHANGE,
 	    "curve25519-sha256,curve25519-sha256@libssh.org") |
 	    ssh_options_set(s->ssh, SSH_OPTIONS_CIPHERS_C_S,

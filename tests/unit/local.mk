@@ -11,6 +11,11 @@ tests_unit_test_error_SOURCES = tests/unit/test_error.c
 tests_unit_test_error_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_error_LDADD = $(unit_ldadd)
 
+unit_tests += tests/unit/test_bucket
+tests_unit_test_bucket_SOURCES = tests/unit/test_bucket.c
+tests_unit_test_bucket_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_bucket_LDADD = $(unit_ldadd)
+
 unit_tests += tests/unit/test_log
 tests_unit_test_log_SOURCES = tests/unit/test_log.c
 tests_unit_test_log_CPPFLAGS = $(unit_cppflags)

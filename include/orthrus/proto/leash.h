@@ -20,6 +20,9 @@
 #define LEASH_BANNER "SSH-2.0-charon_"
 #define LEASH_FRAME_MAX (64 * 1024)	/* a message, without its length */
 #define LEASH_TEXT_MAX 128		/* with NUL; longer is malformed */
+/* Messages that either side may send at once, and each second after that. */
+#define LEASH_BURST 40
+#define LEASH_RATE 10
 #define LEASH_PORTS_MAX 64
 #define LEASH_NETWORKS_MAX 16
 #define LEASH_INTERVAL_MIN 100		/* ms */
