@@ -2,7 +2,8 @@
 # stand-in for an engine.  "make check" compiles them with all warnings; "make
 # bench", "make bench-muzzle" and "make bench-gateway" measure this build.
 
-check_PROGRAMS += bench/load bench/delay bench/muzzle_load bench/muzzle_engine
+check_PROGRAMS += bench/agents bench/load bench/delay bench/muzzle_load \
+	bench/muzzle_engine
 bench_load_SOURCES = bench/load.c bench/load.h bench/load_connects.c \
 	bench/load_net.c bench/load_proc.c bench/load_target.c \
 	bench/load_tests.c
@@ -15,9 +16,6 @@ bench_muzzle_load_SOURCES = bench/muzzle_load.c bench/load.h \
 bench_muzzle_load_LDADD =
 bench_muzzle_engine_SOURCES = bench/muzzle_engine.c
 bench_muzzle_engine_LDADD =
-if LIBSSH_STATIC
-check_PROGRAMS += bench/agents
-endif
 bench_agents_SOURCES = bench/agents.c bench/agents.h bench/agents_one.c
 
 .PHONY: bench bench-gateway bench-muzzle

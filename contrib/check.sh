@@ -3,7 +3,7 @@
 # says "N passed, N failed", and the exit status whether all was well.
 # Installs what is missing (Debian, as root).  Leaves its work in build/.
 #
-#   check.sh [STEP...]	only these: gcc clang asan shared fuzz dist scripts
+#   check.sh [STEP...]	only these: gcc clang asan fuzz dist scripts
 set -u
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -124,13 +124,6 @@ step_asan() {
 	    tests "$build/asan" "make check, address and undefined sanitizers"
 }
 
-step_shared() {
-	compile shared CC=gcc --enable-werror --with-libssh=shared \
-	    ORTHRUS_SKIP_INTEGRATION=1 || return
-	tests "$build/shared" "make check, shared libssh, without integration"
-	demo shared demo-sshd.sh
-}
-
 step_dist() {
 	compile gcc CC=gcc --enable-werror || return
 	(cd "$build/gcc" && make -j"$(nproc)" distcheck) \
@@ -188,7 +181,7 @@ unit() {
 	done
 }
 
-[ $# -gt 0 ] || set -- gcc clang asan shared fuzz dist scripts
+[ $# -gt 0 ] || set -- gcc clang asan fuzz dist scripts
 for step; do
 	declare -F "step_$step" >/dev/null || {
 		echo "check.sh: no step '$step'" >&2

@@ -1,33 +1,22 @@
 dnl ORTHRUS_LIBSSH(MINIMUM-VERSION)
 dnl
-dnl Remote Unix-socket listeners need functions of libssh that only its static
-dnl library shows, and one of them wrapped by the linker.  Whether that works
-dnl is found out by linking.  Sets LIBSSH_CFLAGS, LIBSSH_LIBS, orthrus_libssh
-dnl (static or shared) and orthrus_libssh_why, the automake conditional
-dnl LIBSSH_STATIC, and defines HAVE_LIBSSH_STATIC in config.h.
+dnl Our channel manager needs functions of libssh that only its static library
+dnl shows, and two of them wrapped by the linker.  Whether that works is found
+dnl out by linking; configure stops where it does not.  Sets LIBSSH_CFLAGS and
+dnl LIBSSH_LIBS.
 AC_DEFUN([ORTHRUS_LIBSSH], [
-	AC_ARG_WITH([libssh], [AS_HELP_STRING([--with-libssh=static|shared|auto],
-	    [static is needed for remote Unix-socket listeners;
-	    auto, the default, takes it when it links])],
-	    [], [with_libssh=auto])
-	AS_CASE([$with_libssh], [static|shared|auto], [],
-	    [AC_MSG_ERROR([--with-libssh takes static, shared or auto])])
-
 	PKG_CHECK_MODULES([LIBSSH], [libssh >= $1])
 
-	orthrus_libssh=shared
-	orthrus_libssh_why="--with-libssh=shared was given"
-	AS_IF([test "$with_libssh" != shared], [
-		PKG_CHECK_VAR([LIBSSH_LIBDIR], [libssh], [libdir], [:], [:])
-		orthrus_archive=$LIBSSH_LIBDIR/libssh.a
-		orthrus_wrap="-Wl,--wrap=_ssh_buffer_pack -Wl,--wrap=ssh_socket_write"
-		orthrus_private="-lcrypto -lz -lgssapi_krb5 -lpthread"
-		AC_MSG_CHECKING([whether the static libssh gives what Unix-socket listeners need])
-		orthrus_save_CFLAGS=$CFLAGS
-		orthrus_save_LIBS=$LIBS
-		CFLAGS="$CFLAGS $LIBSSH_CFLAGS $LIBCRYPTO_CFLAGS"
-		LIBS="$orthrus_wrap $orthrus_archive $orthrus_private $LIBS"
-		AC_LINK_IFELSE([AC_LANG_PROGRAM([[
+	PKG_CHECK_VAR([LIBSSH_LIBDIR], [libssh], [libdir])
+	orthrus_archive=$LIBSSH_LIBDIR/libssh.a
+	orthrus_wrap="-Wl,--wrap=_ssh_buffer_pack -Wl,--wrap=ssh_socket_write"
+	orthrus_private="-lcrypto -lz -lgssapi_krb5 -lpthread"
+	AC_MSG_CHECKING([whether the static libssh gives what channels need])
+	orthrus_save_CFLAGS=$CFLAGS
+	orthrus_save_LIBS=$LIBS
+	CFLAGS="$CFLAGS $LIBSSH_CFLAGS $LIBCRYPTO_CFLAGS"
+	LIBS="$orthrus_wrap $orthrus_archive $orthrus_private $LIBS"
+	AC_LINK_IFELSE([AC_LANG_PROGRAM([[
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -62,32 +51,25 @@ __wrap__ssh_buffer_pack(ssh_buffer b, const char *format, size_t n, ...)
 	va_end(ap);
 	return rc;
 }
-			]], [[
+		]], [[
 	ssh_session s = ssh_new();
 
 	ssh_packet_set_callbacks(s, NULL);
 	ssh_packet_socket_callback("", 0, s);
 	return ssh_packet_send_unimplemented(s, 0) != ssh_connect(s);
-			]])],
-		    [orthrus_libssh=static],
-		    [AS_IF([test -f "$orthrus_archive"],
-			[orthrus_libssh_why="$orthrus_archive does not link"],
-			[orthrus_libssh_why="there is no $orthrus_archive"])])
-		CFLAGS=$orthrus_save_CFLAGS
-		LIBS=$orthrus_save_LIBS
-		AS_IF([test $orthrus_libssh = static],
-		    [AC_MSG_RESULT([yes])],
-		    [AC_MSG_RESULT([no: $orthrus_libssh_why])])
-	])
-	AS_IF([test "$with_libssh" = static && test $orthrus_libssh = shared],
-	    [AC_MSG_ERROR([--with-libssh=static: $orthrus_libssh_why (Debian: libssh-dev libkrb5-dev libssl-dev zlib1g-dev)])])
+		]])],
+	    [AC_MSG_RESULT([yes])],
+	    [AC_MSG_RESULT([no])
+	AS_IF([test -f "$orthrus_archive"],
+	    [orthrus_why="$orthrus_archive does not link, see config.log"],
+	    [orthrus_why="there is no $orthrus_archive"])
+	AC_MSG_ERROR([the static libssh is needed: $orthrus_why
+  Debian: apt-get install libssh-dev libkrb5-dev libssl-dev zlib1g-dev
+  elsewhere: build libssh with cmake -DBUILD_SHARED_LIBS=OFF, and set PKG_CONFIG_PATH to its libssh.pc])])
+	CFLAGS=$orthrus_save_CFLAGS
+	LIBS=$orthrus_save_LIBS
 
 	# Our archive wraps a function of libssh's, and calls it: each needs
 	# the other, so the linker looks through both until it is content.
-	AS_IF([test $orthrus_libssh = static], [
-		LIBSSH_LIBS="$orthrus_wrap -Wl,--start-group liborthrus.a $orthrus_archive -Wl,--end-group $orthrus_private"
-		AC_DEFINE([HAVE_LIBSSH_STATIC], [1],
-		    [Define to 1 if the static libssh is linked, which remote Unix-socket listeners need.])
-	])
-	AM_CONDITIONAL([LIBSSH_STATIC], [test $orthrus_libssh = static])
+	LIBSSH_LIBS="$orthrus_wrap -Wl,--start-group liborthrus.a $orthrus_archive -Wl,--end-group $orthrus_private"
 ])

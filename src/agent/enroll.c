@@ -307,9 +307,6 @@ prepare(struct enrolment *en, struct error *e)
 	struct auth_key k;
 	int r;
 
-	if (!mux_can_open_subsystem())
-		return error_set(e, EX_UNAVAILABLE, "this build cannot enrol "
-		    "at a gateway: it is linked with the shared libssh");
 	/* The AUTH_KEY is not to be used up for what is refused here. */
 	if (!en->any_name && enrolment_name_fits(c, c->name, e) == -1)
 		return -1;

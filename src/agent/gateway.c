@@ -145,10 +145,6 @@ at_gateway_up(struct at_gateway *g, struct mux *mux, bool gateway)
 	if (!gateway)
 		tell_once(g, "the server is no gateway: no leash, only SSH's "
 		    "own keepalives");
-	else if (!mux_can_open_subsystem())
-		tell_once(g, "this build cannot be on a gateway's leash (it is "
-		    "linked with the shared libssh): the gateway may take us "
-		    "for offline");
 	else
 		g->leash = agent_leash_new(g->agent->base, mux, &events, g);
 }

@@ -1,6 +1,5 @@
-# The gateway, charon: only where libssh is linked statically.
-if LIBSSH_STATIC
-gateway_sources = \
+# The gateway, charon.
+liborthrus_a_SOURCES += \
 	src/gateway/agent.c \
 	src/gateway/agent_cmd.c \
 	src/gateway/agent_list.c \
@@ -47,5 +46,3 @@ gateway_sources = \
 	src/gateway/state.c \
 	src/gateway/stream.c \
 	src/gateway/table.c
-liborthrus_a_SOURCES += $(gateway_sources)
-endif

@@ -13,18 +13,6 @@
 
 #include "mux_private.h"
 
-bool
-mux_can_listen_unix(void)
-{
-	return true;
-}
-
-bool
-mux_can_open_subsystem(void)
-{
-	return true;
-}
-
 /* --- dispatch --------------------------------------------------------- */
 
 static void

@@ -503,12 +503,11 @@ session_library_init(void)
 const char *
 session_library_text(void)
 {
-	static char text[80];
+	static char text[40];
 	const char *version = ssh_version(0);	/* 0.10.6/openssl/zlib */
 
-	snprintf(text, sizeof(text), "libssh %.*s (%s)",
-	    (int)strcspn(version, "/"), version, mux_can_listen_unix() ?
-	    "static" : "shared: no remote Unix sockets");
+	snprintf(text, sizeof(text), "libssh %.*s",
+	    (int)strcspn(version, "/"), version);
 	return text;
 }
 

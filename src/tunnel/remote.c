@@ -146,14 +146,6 @@ remote_arm(struct tunnel *t)
 	if (t->set->mux == NULL || t->asked)
 		return;
 	find_place(t);
-	if (t->at.kind == ADDRESS_UNIX &&
-	    !mux_can_listen_unix()) {
-		tunnel_set_state(t, TUNNEL_DOWN, "this build cannot have Unix "
-		    "sockets at the far end (it is linked with the shared "
-		    "libssh); use a port, or build with the static libssh");
-		log_error("%s: %s", tunnel_label(t), t->error);
-		return;
-	}
 	t->asked = true;
 	if (t->state == TUNNEL_PENDING)
 		tunnel_set_state(t, TUNNEL_PENDING, "%s", "");

@@ -74,7 +74,6 @@ tests_fuzz_fuzz_frames_SOURCES = tests/fuzz/fuzz_frames.c \
 tests_fuzz_fuzz_frames_LDFLAGS = $(fuzz_ldflags)
 
 # Its own far end stands in for packet.c.
-if LIBSSH_STATIC
 fuzzers += tests/fuzz/fuzz_mux
 tests_fuzz_fuzz_mux_SOURCES = tests/fuzz/fuzz_mux.c tests/fuzz/mux_law.c \
 	tests/fuzz/mux_law.h tests/unit/fake_peer.c tests/unit/fake_peer.h \
@@ -87,4 +86,3 @@ tests_fuzz_fuzz_mux_server_SOURCES = \
 	tests/fuzz/mux_law.h tests/unit/fake_peer.c tests/unit/fake_peer.h \
 	tests/unit/memory_endpoint.c tests/unit/memory_endpoint.h $(fuzz_main)
 tests_fuzz_fuzz_mux_server_LDFLAGS = $(fuzz_ldflags) -Wl,--wrap=clock_us
-endif

@@ -177,7 +177,6 @@ tests_unit_test_backoff_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_backoff_LDADD = $(unit_ldadd)
 
 # Their own far end stands in for packet.c.
-if LIBSSH_STATIC
 mux_sources = $(memory_sources) tests/unit/mux_fixture.c \
 	tests/unit/mux_fixture.h tests/unit/fake_peer.c tests/unit/fake_peer.h
 
@@ -274,6 +273,5 @@ unit_tests += tests/unit/test_prometheus
 tests_unit_test_prometheus_SOURCES = tests/unit/test_prometheus.c
 tests_unit_test_prometheus_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_prometheus_LDADD = $(unit_ldadd)
-endif
 
 endif

@@ -122,7 +122,7 @@ struct channel *mux_open_forwarded(struct mux *m, const struct address *at,
 /*
  * A session channel with the subsystem name (static text; RFC 4254 section
  * 6.5): opened with OPEN_OK when the far end has started it.  NULL when there
- * are too many channels, or always where !mux_can_open_subsystem().
+ * are too many channels.
  */
 struct channel *mux_open_subsystem(struct mux *m, const char *name,
     channel_opened *opened, void *arg);
@@ -176,11 +176,6 @@ void mux_unlisten(struct mux *m, const struct address *at,
 void mux_ping(struct mux *m, mux_answered *answered, void *arg);
 /* No answer that is still due is delivered to arg any more. */
 void mux_forget(struct mux *m, void *arg);
-
-/* True when Unix sockets can be listened on at the far end by this build. */
-bool mux_can_listen_unix(void);
-/* True when this build has session channels. */
-bool mux_can_open_subsystem(void);
 
 struct mux_counters {
 	size_t open;		/* channels open or opening now */
