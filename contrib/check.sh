@@ -116,11 +116,11 @@ step_clang() {
 }
 
 # Floods and crowds, which run alone, are for the build that is as fast as it
-# will be used.
+# will be used; so are the peers that come from package registries.
 step_asan() {
 	compile asan CC=gcc CFLAGS="-O1 -g" --enable-werror \
 	    --enable-sanitizers || return
-	ORTHRUS_TEST_MARKS="not heavy" \
+	ORTHRUS_TEST_MARKS="not heavy and not registries" \
 	    tests "$build/asan" "make check, address and undefined sanitizers"
 }
 

@@ -1,37 +1,33 @@
-"""npm's ssh2 as a client of a gateway; ORTHRUS_SSH2 names a node_modules."""
+"""npm's ssh2 as a client of a gateway."""
 
 import base64
 import hashlib
 import json
 import os
 import pathlib
-import shutil
 import subprocess
 
 import pytest
 
 import openssh
+import registries
 from gateway import Charon
 from openssh import Web
 from system import DIES_WITH_US, free_port
 from targets import answers_at_end, digest, echo, payload
 
-MODULES = os.environ.get("ORTHRUS_SSH2", "")
 SCRIPT = os.path.join(os.path.dirname(__file__), "ssh2_client.js")
 SIZE = 8 << 20
 
 pytestmark = [
+    pytest.mark.registries,
     pytest.mark.skipif(not openssh.available(),
                        reason="this build has no charon"),
-    pytest.mark.skipif(shutil.which("node") is None,
-                       reason="node is missing"),
-    pytest.mark.skipif(not os.path.isdir(os.path.join(MODULES, "ssh2")),
-                       reason="ORTHRUS_SSH2 does not name a node_modules "
-                       "folder with ssh2 in it"),
 ]
 
 
 def test_ssh2(lab):
+    modules = registries.node("ssh2@1.17.0")
     charon = lab.own(Charon(lab))
     echoes, digests = lab.serve(echo), lab.serve(answers_at_end(b""))
     web = lab.own(Web())
@@ -46,7 +42,7 @@ def test_ssh2(lab):
              "echo": echoes.port, "digest": digests.port, "web": web.port,
              "free": free_port(), "size": SIZE}
     done = subprocess.run(
-        [*DIES_WITH_US, "node", SCRIPT, os.path.abspath(MODULES),
+        [*DIES_WITH_US, "node", SCRIPT, modules,
          json.dumps(given)], capture_output=True, text=True, timeout=60,
         stdin=subprocess.DEVNULL, env=lab.environment(), cwd=lab.dir)
     assert done.returncode == 0, done.stdout + done.stderr
