@@ -6,6 +6,7 @@ noinst_HEADERS += \
 	include/orthrus/base/error.h \
 	include/orthrus/base/file.h \
 	include/orthrus/base/log.h \
+	include/orthrus/base/loop.h \
 	include/orthrus/base/mem.h \
 	include/orthrus/base/notify.h \
 	include/orthrus/base/process.h \

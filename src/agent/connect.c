@@ -14,6 +14,7 @@
 
 #include "orthrus/agent/commands.h"
 #include "orthrus/agent/control.h"
+#include "orthrus/base/loop.h"
 #include "orthrus/base/notify.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/base/process.h"
@@ -175,15 +176,6 @@ start_session(struct agent *a, bool enrol, struct error *e)
 /* --- signals ---------------------------------------------------------- */
 
 static void
-add_timer_ms(struct event *ev, uint64_t ms)
-{
-	struct timeval tv = { (time_t)(ms / 1000),
-	    (suseconds_t)(ms % 1000 * 1000) };
-
-	evtimer_add(ev, &tv);
-}
-
-static void
 on_drain(evutil_socket_t fd, short what, void *arg)
 {
 	struct agent *a = arg;
@@ -199,7 +191,7 @@ on_drain(evutil_socket_t fd, short what, void *arg)
 	    ++a->drain_ticks > DRAIN_TICKS)
 		stop_loop(a, 0);
 	else
-		add_timer_ms(a->drain, DRAIN_TICK_MS);
+		timer_set(a->drain, DRAIN_TICK_MS);
 }
 
 static void

@@ -13,6 +13,7 @@
 
 #include <event2/event.h>
 
+#include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/proto/auth_key.h"
 #include "orthrus/proto/leash.h"
@@ -75,12 +76,10 @@ failed(struct enrolment *en, int code, const char *fmt, ...)
 
 /* This session brings nothing: the next attempt, from the loop. */
 static void
-give_up_session(struct enrolment *en, const char *why, long seconds)
+give_up_session(struct enrolment *en, const char *why, unsigned seconds)
 {
-	struct timeval tv = { seconds, 0 };
-
 	en->why = why;
-	evtimer_add(en->deadline, &tv);
+	timer_set(en->deadline, seconds * 1000);
 }
 
 static void

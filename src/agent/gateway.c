@@ -9,6 +9,7 @@
 #include <event2/event.h>
 
 #include "orthrus/base/log.h"
+#include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
 
 #include "agent.h"
@@ -90,9 +91,7 @@ on_renewed(void *arg, const struct leash_message *m)
 static void
 wait_tick(struct at_gateway *g)
 {
-	static const struct timeval tick = { 0, LEAVE_TICK_MS * 1000 };
-
-	evtimer_add(g->leave, &tick);
+	timer_set(g->leave, LEAVE_TICK_MS);
 }
 
 static void

@@ -13,8 +13,8 @@
 
 #include "orthrus/base/bucket.h"
 #include "orthrus/base/log.h"
+#include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
-#include "orthrus/base/process.h"
 #include "orthrus/relay/frames.h"
 #include "orthrus/relay/relay.h"
 #include "orthrus/ssh/mux.h"
@@ -46,20 +46,11 @@ struct leash {
 static void attempt(struct leash *l);
 
 static void
-add_timer(struct leash *l, uint32_t ms)
-{
-	struct timeval tv = { (time_t)(ms / 1000),
-	    (suseconds_t)(ms % 1000 * 1000) };
-
-	evtimer_add(l->timer, &tv);
-}
-
-static void
 let_go(struct leash *l, uint32_t again_ms)
 {
 	frames_free(l->frames);
 	l->frames = NULL;
-	add_timer(l, again_ms);
+	timer_set(l->timer, again_ms);
 }
 
 /* --- what we say -------------------------------------------------- */
@@ -105,7 +96,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	if (say(l, m) == -1)
 		log_debug("leash: a heartbeat could not be sent");
 	free(m);
-	add_timer(l, l->heartbeat_ms);
+	timer_set(l->timer, l->heartbeat_ms);
 }
 
 int
@@ -132,7 +123,7 @@ set_heartbeat(struct leash *l, uint32_t ms)
 	if (ms == 0 || ms == l->heartbeat_ms)
 		return;
 	l->heartbeat_ms = ms;
-	add_timer(l, ms);
+	timer_set(l->timer, ms);
 }
 
 static void
@@ -245,7 +236,7 @@ on_opened(void *arg, enum open_failure reason, const char *text)
 	ch = l->opening;
 	l->opening = NULL;
 	if (reason != OPEN_OK) {
-		add_timer(l, AGAIN_MS);
+		timer_set(l->timer, AGAIN_MS);
 		l->events.missing(l->arg, reason == OPEN_CONNECT_FAILED ?
 		    "the session ended" : "the gateway refuses it");
 		return;
@@ -258,7 +249,7 @@ on_opened(void *arg, enum open_failure reason, const char *text)
 	memset(&l->messages, 0, sizeof(l->messages));
 	memset(&l->hello, 0, sizeof(l->hello));
 	say_hello(l);
-	add_timer(l, 0);
+	timer_set(l->timer, 0);
 }
 
 static void
@@ -266,7 +257,7 @@ attempt(struct leash *l)
 {
 	l->opening = mux_open_subsystem(l->mux, LEASH_SUBSYSTEM, on_opened, l);
 	if (l->opening == NULL)
-		add_timer(l, AGAIN_MS);
+		timer_set(l->timer, AGAIN_MS);
 }
 
 struct leash *

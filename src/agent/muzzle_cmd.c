@@ -12,6 +12,7 @@
 #include <event2/event.h>
 
 #include "orthrus/agent/commands.h"
+#include "orthrus/base/loop.h"
 #include "orthrus/base/notify.h"
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
@@ -245,7 +246,6 @@ on_accept(void *arg, int fd)
 static void
 on_stop(evutil_socket_t sig, short what, void *arg)
 {
-	static const struct timeval wait = { DRAIN_SECONDS, 0 };
 	struct proxy *p = arg;
 
 	(void)sig;
@@ -258,7 +258,7 @@ on_stop(evutil_socket_t sig, short what, void *arg)
 	log_info("stopping");
 	listener_free(p->listener);
 	p->listener = NULL;
-	evtimer_add(p->drain, &wait);
+	timer_set(p->drain, DRAIN_SECONDS * 1000);
 }
 
 static void

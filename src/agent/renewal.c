@@ -14,8 +14,8 @@
 #include <event2/event.h>
 
 #include "orthrus/base/log.h"
+#include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
-#include "orthrus/base/process.h"
 #include "orthrus/ssh/identity.h"
 #include "orthrus/ssh/successor.h"
 
@@ -94,15 +94,6 @@ renewal_check(const struct certificate *fresh,
 		return error_set(e, EX_PROTOCOL, "the gateway's certificate "
 		    "%s", why);
 	return 0;
-}
-
-static void
-wait_ms(struct renewal *r, uint64_t ms)
-{
-	struct timeval tv = { (time_t)(ms / 1000),
-	    (suseconds_t)(ms % 1000 * 1000) };
-
-	evtimer_add(r->timer, &tv);
 }
 
 static uint64_t
@@ -185,16 +176,16 @@ plan(struct renewal *r)
 		return;
 	due = renewal_due(c, r->before);
 	if (r->len == 0 && now < due) {
-		wait_ms(r, (due - now < LOOK_SECONDS ? due - now :
+		timer_set(r->timer, (due - now < LOOK_SECONDS ? due - now :
 		    LOOK_SECONDS) * 1000);
 		return;
 	}
 	if (ms < r->again_at) {
-		wait_ms(r, r->again_at - ms);
+		timer_set(r->timer, r->again_at - ms);
 		return;
 	}
 	r->again_at = ms + renewal_pace(c, now) * 1000;
-	wait_ms(r, r->again_at - ms);	/* unless the answer comes */
+	timer_set(r->timer, r->again_at - ms);	/* unless the answer comes */
 	if (r->len == 0)
 		ask(r);
 	else if (install(r))

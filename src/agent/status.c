@@ -9,6 +9,7 @@
 
 #include "orthrus/agent/commands.h"
 #include "orthrus/base/address.h"
+#include "orthrus/base/loop.h"
 #include "orthrus/base/text.h"
 
 #define POLL_MS 100
@@ -91,30 +92,21 @@ parse_options(int argc, char **argv, struct options *o)
 	return -1;
 }
 
-static uint64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
 /* The last answer, or NULL with *e; *ready says whether it was worth it. */
 static json_t *
 wait_until_ready(const struct options *o, bool *ready, struct error *e)
 {
 	const struct timespec pause = { 0, POLL_MS * 1000000L };
-	uint64_t now = now_ms(), end = now + o->wait_ms, left;
+	uint64_t now = clock_ms(), end = now + o->wait_ms, left;
 	json_t *status;
 
-	for (;; now = now_ms()) {
+	for (;; now = clock_ms()) {
 		/* At the end there is time for one last look. */
 		left = end > now + POLL_MS ? end - now : POLL_MS;
 		status = status_ask(&o->target,
 		    left < ANSWER_MS ? left : ANSWER_MS, e);
 		*ready = status != NULL && status_ready(status);
-		if (*ready || now_ms() >= end ||
+		if (*ready || clock_ms() >= end ||
 		    (status == NULL && e->code != EX_UNAVAILABLE))
 			return status;
 		json_decref(status);

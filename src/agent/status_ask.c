@@ -7,12 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <event2/event.h>
 
 #include "orthrus/base/address.h"
+#include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/conf/config.h"
 #include "orthrus/transport/dial.h"
@@ -140,15 +140,6 @@ connect_to(const struct address *at, uint64_t limit_ms)
 	return o;
 }
 
-static int64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 /* Everything until end of file, before end: 0, or an errno value. */
 static int
 read_answer(int fd, int64_t end, struct buffer *answer)
@@ -158,7 +149,7 @@ read_answer(int fd, int64_t end, struct buffer *answer)
 	char buf[16384];
 	ssize_t n;
 
-	while ((left = end - now_ms()) > 0) {
+	while ((left = end - (int64_t)clock_ms()) > 0) {
 		if (poll(&p, 1, (int)left) == -1 && errno != EINTR)
 			return errno;
 		n = read(fd, buf, sizeof(buf));
@@ -176,7 +167,7 @@ static json_t *
 ask(const struct address *at, uint64_t limit_ms, int *connect_error,
     struct error *e)
 {
-	int64_t end = now_ms() + (int64_t)limit_ms;
+	int64_t end = (int64_t)clock_ms() + (int64_t)limit_ms;
 	struct outcome o = connect_to(at, limit_ms);
 	char text[ADDRESS_TEXT_MAX];
 	struct buffer answer;

@@ -5,6 +5,7 @@ liborthrus_a_SOURCES += \
 	src/base/error.c \
 	src/base/file.c \
 	src/base/log.c \
+	src/base/loop.c \
 	src/base/mem.c \
 	src/base/notify.c \
 	src/base/process.c \

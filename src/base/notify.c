@@ -9,8 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "orthrus/base/loop.h"
 
 void
 notify_send(const char *state)
@@ -40,13 +41,10 @@ notify_send(const char *state)
 void
 notify_reloading(void)
 {
-	struct timespec ts;
 	char text[80];
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
 	snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%llu",
-	    (unsigned long long)ts.tv_sec * 1000000 +
-	    (unsigned long long)ts.tv_nsec / 1000);
+	    (unsigned long long)clock_us());
 	notify_send(text);
 }
 

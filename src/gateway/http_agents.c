@@ -9,8 +9,8 @@
 #include <event2/http.h>
 #include <jansson.h>
 
+#include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
-#include "orthrus/base/process.h"
 #include "orthrus/gateway/describe.h"
 
 #include "gateway.h"

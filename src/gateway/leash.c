@@ -9,8 +9,8 @@
 #include <time.h>
 
 #include "orthrus/base/log.h"
+#include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
-#include "orthrus/base/process.h"
 #include "orthrus/base/text.h"
 #include "orthrus/relay/frames.h"
 #include "orthrus/relay/relay.h"

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "orthrus/base/log.h"
+#include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
-#include "orthrus/base/process.h"
 
 #include "gateway.h"
 

@@ -14,6 +14,7 @@
 
 #include <event2/event.h>
 
+#include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/relay/relay.h"
 #include "orthrus/relay/socket.h"
@@ -45,13 +46,6 @@ struct stream {
 /* --- life ------------------------------------------------------------- */
 
 static void
-finalize(struct event *ev, void *arg)
-{
-	(void)ev;
-	free(arg);
-}
-
-static void
 stream_end(struct stream *st)
 {
 	if (st->opening != NULL)
@@ -63,7 +57,7 @@ stream_end(struct stream *st)
 	LIST_REMOVE(st, next);
 	st->gateway->counters.open--;
 	event_del(st->timer);
-	event_free_finalize(0, st->timer, finalize);
+	event_free_finalize(0, st->timer, event_free_arg);
 }
 
 static void
@@ -103,7 +97,6 @@ static void
 give_up(struct stream *st, enum open_failure reason, const char *why)
 {
 	struct endpoint *ep;
-	struct timeval tv = { CANNED_SECONDS, 0 };
 
 	if (st->connected != NULL) {
 		st->connected(st->to, -1, why);
@@ -119,7 +112,7 @@ give_up(struct stream *st, enum open_failure reason, const char *why)
 	    "Content-Type: text/plain\r\nContent-Length: %zu\r\n"
 	    "Connection: close\r\n\r\n%s\n", strlen(why) + 1, why));
 	join(st, ep);
-	evtimer_add(st->timer, &tv);
+	timer_set(st->timer, CANNED_SECONDS * 1000);
 	relay_readable(ep);
 }
 
@@ -212,7 +205,6 @@ on_opened(void *arg, enum open_failure reason, const char *text)
 static void
 open_at_agent(struct stream *st, struct agent *a, uint16_t port)
 {
-	struct timeval tv = { OPEN_SECONDS, 0 }, now = { 0, 0 };
 	const struct session_listen *l = NULL;
 
 	if (!a->gateway->enabled)
@@ -225,7 +217,7 @@ open_at_agent(struct stream *st, struct agent *a, uint16_t port)
 	else if ((st->opening = mux_open_forwarded(inbound_mux(a->session->in),
 	    &l->at, on_opened, st)) == NULL)
 		st->why = "the agent has too many channels";
-	evtimer_add(st->timer, st->opening != NULL ? &tv : &now);
+	timer_set(st->timer, st->opening != NULL ? OPEN_SECONDS * 1000 : 0);
 }
 
 void

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/muzzle/http.h"
 #include "orthrus/relay/relay.h"
@@ -57,11 +58,9 @@ soon(struct connection *c)
 }
 
 static void
-set_timer(struct connection *c, long seconds)
+set_timer(struct connection *c, unsigned seconds)
 {
-	struct timeval tv = { seconds, 0 };
-
-	evtimer_add(c->timer, &tv);
+	timer_set(c->timer, seconds * 1000);
 }
 
 /*
@@ -388,10 +387,8 @@ read_request(struct connection *c)
 static void
 look_after_stream(struct connection *c)
 {
-	static const struct timeval again = { 0, GONE_MS * 1000 };
-
 	if (c->ep.relay != NULL && relay_peer_reads(&c->ep) == 1)
-		evtimer_add(c->timer, &again);
+		timer_set(c->timer, GONE_MS);
 	else
 		break_off(c);
 }

@@ -10,6 +10,7 @@
 
 #include <event2/event.h>
 
+#include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/muzzle/muzzle.h"
 #include "orthrus/transport/dial.h"
@@ -152,13 +153,6 @@ engine_new(struct event_base *base, struct dialer *dialer,
 	return e;
 }
 
-static void
-finalize(struct event *ev, void *arg)
-{
-	(void)ev;
-	free(arg);
-}
-
 void
 engine_free(struct engine *e)
 {
@@ -176,7 +170,7 @@ engine_free(struct engine *e)
 		close(e->fd);
 	buffer_clear(&e->out);
 	event_del(e->soon);
-	event_free_finalize(0, e->soon, finalize);
+	event_free_finalize(0, e->soon, event_free_arg);
 }
 
 void

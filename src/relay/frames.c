@@ -12,6 +12,7 @@
 
 #include <event2/event.h>
 
+#include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/relay/frames.h"
 #include "orthrus/relay/relay.h"
@@ -47,9 +48,7 @@ soon(struct frames *f)
 static void
 later(struct frames *f)
 {
-	static const struct timeval now = { 0, 0 };
-
-	evtimer_add(f->work, &now);
+	timer_set(f->work, 0);
 }
 
 static void
@@ -289,8 +288,6 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 void
 frames_free(struct frames *f)
 {
-	static const struct timeval patience = { LET_GO_SECONDS, 0 };
-
 	if (f == NULL)
 		return;
 	f->let_go = f->over = f->finished = true;
@@ -299,6 +296,6 @@ frames_free(struct frames *f)
 		return;
 	}
 	f->timer = evtimer_new(event_get_base(f->work), on_timer, f);
-	evtimer_add(f->timer, &patience);
+	timer_set(f->timer, LET_GO_SECONDS * 1000);
 	soon(f);
 }

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
-#include "orthrus/base/process.h"
 #include "orthrus/proto/certificate.h"
 #include "orthrus/ssh/identity.h"
 #include "orthrus/ssh/selftest.h"

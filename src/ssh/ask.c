@@ -123,14 +123,12 @@ on_dismissal(evutil_socket_t fd, short what, void *arg)
 void
 channel_dismiss(struct channel *ch, const char *text)
 {
-	struct timeval tv = { 0, DISMISS_MS * 1000 };
-
 	if (ch->sent_close)
 		return;
 	say(ch, text);
 	ch->dismissal = evtimer_new(event_get_base(ch->mux->turn),
 	    on_dismissal, ch);
-	evtimer_add(ch->dismissal, &tv);
+	timer_set(ch->dismissal, DISMISS_MS);
 }
 
 /*

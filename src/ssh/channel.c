@@ -10,6 +10,7 @@
 
 #include <event2/event.h>
 
+#include "orthrus/base/loop.h"
 #include "orthrus/base/text.h"
 #include "orthrus/relay/relay.h"
 

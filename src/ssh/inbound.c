@@ -19,22 +19,14 @@
 
 #include <event2/event.h>
 
+#include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
-#include "orthrus/base/process.h"
 
 #include "inbound_private.h"
 #include "mux_private.h"
 #include "pump.h"
 
 #define DISCONNECT_BY_APPLICATION 11	/* RFC 4253 section 11.1 */
-
-static void
-set_timer(struct inbound *in, unsigned ms)
-{
-	struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
-
-	evtimer_add(in->timer, &tv);
-}
 
 /* The first reason counts; the rest happens outside of libssh. */
 void
@@ -55,7 +47,7 @@ inbound_fail(struct inbound *in, const char *goodbye, const char *fmt, ...)
 		event_del(in->ready);
 	if (in->pump != NULL)
 		pump_stop(in->pump);
-	set_timer(in, 0);
+	timer_set(in->timer, 0);
 }
 
 void
@@ -85,7 +77,7 @@ inbound_logged_in(struct inbound *in)
 	a->counters.unauthenticated--;
 	a->counters.sessions++;
 	a->counters.logins++;
-	set_timer(in, 0);	/* libssh has to send its answer first */
+	timer_set(in->timer, 0);	/* libssh has to send its answer first */
 }
 
 /* Before anything else is told of it. */
@@ -107,7 +99,7 @@ is_late(struct inbound *in)
 	uint64_t spent = clock_ms() - in->accepted_at;
 
 	if (spent < a->config.grace_ms) {
-		set_timer(in, a->config.grace_ms - (unsigned)spent);
+		timer_set(in->timer, a->config.grace_ms - (unsigned)spent);
 		login_answer(in);	/* which may set it anew */
 		return false;
 	}
@@ -302,7 +294,7 @@ inbound_new(struct acceptor *a, int fd)
 	login_init(in);
 	in->timer = evtimer_new(a->base, on_timer, in);
 	in->ready = event_new(a->base, fd, EV_READ | EV_PERSIST, on_ready, in);
-	set_timer(in, a->config.grace_ms);
+	timer_set(in->timer, a->config.grace_ms);
 	on_ready(fd, 0, in);	/* our identification goes first */
 }
 
@@ -343,7 +335,7 @@ inbound_drop(struct inbound *in, const char *why)
 void
 inbound_soon(struct inbound *in)
 {
-	set_timer(in, 0);
+	timer_set(in->timer, 0);
 }
 
 const char *

@@ -9,11 +9,12 @@
 #include <sodium.h>
 
 #include "orthrus/base/log.h"
+#include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/ssh/link.h"
 
 /* A session that lasted this long was a success: waiting starts small. */
-#define STABLE_SECONDS 2
+#define STABLE_MS 2000
 
 struct link {
 	struct event_base *base;
@@ -31,7 +32,7 @@ struct link {
 	struct error refusal;		/* of this round; code 0: none */
 	int64_t since;
 	uint64_t sessions;
-	struct timespec up_at;
+	uint64_t up_at;			/* ms */
 };
 
 static void try(struct link *l);
@@ -61,11 +62,8 @@ set_state(struct link *l, enum link_state state)
 static void
 wait_ms(struct link *l, uint64_t ms)
 {
-	struct timeval tv = { (time_t)(ms / 1000),
-	    (suseconds_t)(ms % 1000 * 1000) };
-
 	set_state(l, LINK_BACKOFF);
-	evtimer_add(l->timer, &tv);
+	timer_set(l->timer, ms);
 }
 
 static const struct server *
@@ -94,7 +92,7 @@ on_up(void *arg)
 	l->failed = 0;
 	l->refusal.code = 0;
 	l->sessions++;
-	clock_gettime(CLOCK_MONOTONIC, &l->up_at);
+	l->up_at = clock_ms();
 	log_info("connected to %s (%s, %s, host key %s)", server_text(l),
 	    info.kex, info.cipher, info.host_key);
 	l->events.up(l->arg, session_mux(l->session), info.gateway);
@@ -140,10 +138,8 @@ round_failed(struct link *l, const struct error *why)
 static void
 leave_session(struct link *l, const struct error *why)
 {
-	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (now.tv_sec - l->up_at.tv_sec >= STABLE_SECONDS)
+	if (clock_ms() - l->up_at >= STABLE_MS)
 		l->rounds = 0;
 	if (!hopeless(l))
 		log_warn("%s", why->text);

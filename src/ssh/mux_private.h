@@ -10,8 +10,8 @@
 
 #include <libssh/libssh.h>
 
+#include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
-#include "orthrus/base/process.h"
 #include "orthrus/proto/wire.h"
 #include "orthrus/ssh/mux.h"
 

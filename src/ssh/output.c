@@ -71,8 +71,6 @@ mux_send_to_peer(struct channel *ch, uint8_t type)
 void
 mux_soon(struct mux *m)
 {
-	static const struct timeval now = { 0, 0 };
-
 	if (!evtimer_pending(m->turn, NULL))
-		evtimer_add(m->turn, &now);
+		timer_set(m->turn, 0);
 }

@@ -8,8 +8,8 @@
 
 #include <event2/event.h>
 
+#include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
-#include "orthrus/base/process.h"
 #include "orthrus/ssh/mux.h"
 
 #include "pump.h"

@@ -4,6 +4,7 @@
  * thread.  libssh's version number does not tell (CVE-2026-59847 was fixed in
  * distributions' packages under the old number).
  */
+#include "orthrus/base/loop.h"
 #include "orthrus/ssh/selftest.h"
 
 #include <sys/socket.h>
@@ -11,7 +12,6 @@
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <libssh/libssh.h>
@@ -41,15 +41,6 @@ struct selftest {
 	uint64_t deadline;
 	bool forge;			/* flip the next packet's last bit */
 };
-
-static uint64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 /*
  * Moves what has arrived at from on to to: how much, or -1.  The handshake is
@@ -84,7 +75,7 @@ turn(struct selftest *t)
 	ssh_event_dopoll(t->server_event, 0);
 	down = carry(t, t->to_server, t->to_client);
 	up = carry(t, t->to_client, t->to_server);
-	if (down < 0 || up < 0 || now_ms() > t->deadline)
+	if (down < 0 || up < 0 || clock_ms() > t->deadline)
 		return -1;
 	return down + up;
 }
@@ -253,7 +244,7 @@ selftest_run(const char *cipher, bool forge)
 	enum selftest_result result = SELFTEST_NOT_RUN;
 	bool first = false, second = false;
 
-	t.deadline = now_ms() + TIME_LIMIT_MS;
+	t.deadline = clock_ms() + TIME_LIMIT_MS;
 	if (set_up(&t, cipher) == 0 && handshake(&t) == 0 &&
 	    send_packet(&t, false, &first) == 0 && first &&
 	    send_packet(&t, forge, &second) == 0)

@@ -16,8 +16,8 @@
 #include <libssh/libssh.h>
 
 #include "orthrus/base/log.h"
+#include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
-#include "orthrus/base/process.h"
 #include "orthrus/base/text.h"
 #include "orthrus/proto/leash.h"
 #include "orthrus/ssh/selftest.h"
@@ -57,15 +57,6 @@ struct session {
 	int64_t rtt_ms;
 };
 
-static void
-add_timer(struct event *ev, uint64_t ms)
-{
-	struct timeval tv = { (time_t)(ms / 1000),
-	    (suseconds_t)(ms % 1000 * 1000) };
-
-	evtimer_add(ev, &tv);
-}
-
 /* --- ending ----------------------------------------------------------- */
 
 static void
@@ -95,7 +86,7 @@ fail(struct session *s, int code, const char *fmt, ...)
 	if (s->pump != NULL)
 		pump_stop(s->pump);
 	event_del(s->timer);
-	add_timer(s->end, 0);
+	timer_set(s->end, 0);
 }
 
 /* libssh's own words, and what they mean where they do not say it. */
@@ -264,7 +255,7 @@ on_pong(void *arg, bool ok, uint16_t port)
 		return;
 	s->rtt_ms = (int64_t)(clock_ms() - s->probed_at);
 	s->probed_at = 0;
-	add_timer(s->timer, s->config.probe_ms);
+	timer_set(s->timer, s->config.probe_ms);
 }
 
 /* The session's end, as libssh or else the kernel tells it. */
@@ -317,9 +308,9 @@ probe(struct session *s)
 		mux_ping(s->mux, on_pong, s);
 	}
 	if (s->probed_at == 0)
-		add_timer(s->timer, s->config.probe_ms - silent);
+		timer_set(s->timer, s->config.probe_ms - silent);
 	else
-		add_timer(s->timer, s->probed_at + s->config.dead_ms -
+		timer_set(s->timer, s->probed_at + s->config.dead_ms -
 		    s->config.probe_ms > now ? s->probed_at +
 		    s->config.dead_ms - s->config.probe_ms - now : 100);
 }
@@ -335,7 +326,7 @@ step_up(struct session *s)
 		pump_start(s->pump);
 		s->probed_at = clock_ms();
 		mux_ping(s->mux, on_pong, s);	/* for the round-trip time */
-		add_timer(s->timer, s->config.probe_ms);
+		timer_set(s->timer, s->config.probe_ms);
 		s->events.up(s->arg);
 	}
 	return WAIT;
@@ -489,7 +480,7 @@ on_dialled(void *arg, int fd, int error)
 	}
 	s->mux = mux_new(s->base, s->ssh, &mux_events, s);
 	ssh_set_blocking(s->ssh, 0);
-	add_timer(s->timer, s->config.login_ms);
+	timer_set(s->timer, s->config.login_ms);
 	s->step = STEP_HANDSHAKE;
 	drive(s);
 }

@@ -20,6 +20,7 @@
 #include <event2/listener.h>
 
 #include "orthrus/base/log.h"
+#include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/transport/listener.h"
 
@@ -72,12 +73,11 @@ on_accept_error(struct evconnlistener *socket, void *arg)
 void
 listener_pause(struct listener *l, unsigned ms)
 {
-	struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
 	size_t i;
 
 	for (i = 0; i < l->n; i++)
 		evconnlistener_disable(l->socket[i]);
-	evtimer_add(l->retry, &tv);
+	timer_set(l->retry, ms);
 }
 
 uint16_t

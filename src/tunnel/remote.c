@@ -11,6 +11,7 @@
 #include <event2/event.h>
 
 #include "orthrus/base/log.h"
+#include "orthrus/base/loop.h"
 
 #include "private.h"
 
@@ -102,7 +103,6 @@ hint(const struct tunnel *t)
 static void
 refused(struct tunnel *t)
 {
-	static const struct timeval wait = { RETRY_SECONDS, 0 };
 	char text[ADDRESS_TEXT_MAX];
 	bool first = t->state != TUNNEL_RETRYING;
 	struct address at;
@@ -113,7 +113,7 @@ refused(struct tunnel *t)
 	if (first)
 		log_warn("%s: %s; asking again every %d s", tunnel_label(t),
 		    t->error, RETRY_SECONDS);
-	evtimer_add(t->retry, &wait);
+	timer_set(t->retry, RETRY_SECONDS * 1000);
 }
 
 static void

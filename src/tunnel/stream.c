@@ -17,6 +17,7 @@
 #include <event2/event.h>
 
 #include "orthrus/base/log.h"
+#include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/proto/socks5.h"
 #include "orthrus/relay/relay.h"
@@ -122,11 +123,9 @@ stream_end(struct stream *s)
 }
 
 static void
-set_timer(struct stream *s, long seconds)
+set_timer(struct stream *s, unsigned seconds)
 {
-	struct timeval tv = { seconds, 0 };
-
-	evtimer_add(s->timer, &tv);
+	timer_set(s->timer, seconds * 1000);
 }
 
 /* --- relaying --------------------------------------------------------- */

@@ -22,8 +22,8 @@
 #include "../../src/agent/agent.h"
 #include "../../src/agent/leash.h"
 #include "../../src/agent/renewal.h"
+#include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
-#include "orthrus/base/process.h"
 #include "orthrus/ssh/identity.h"
 #include "orthrus/ssh/successor.h"
 
