@@ -44,8 +44,8 @@ noinst_HEADERS += \
 	include/orthrus/tunnel/tunnel.h \
 	include/orthrus/agent/commands.h \
 	include/orthrus/agent/control.h \
+	include/orthrus/registry/describe.h \
+	include/orthrus/registry/registry.h \
 	include/orthrus/gateway/ca.h \
-	include/orthrus/gateway/commands.h \
-	include/orthrus/gateway/describe.h \
-	include/orthrus/gateway/registry.h \
+	include/orthrus/gateway/serve.h \
 	include/orthrus/gateway/state.h

@@ -56,7 +56,8 @@ tsort "$work/edges" >/dev/null 2>"$work/circle" ||
 	sed -n 's/^tsort: //p' "$work/circle" | grep -v : | tr '\n' ' ' |
 	    sed 's/^/ /')"
 
-for pair in "agent gateway" "gateway agent" "gateway tunnel"; do
+for pair in "agent gateway" "agent charon" "gateway agent" "gateway tunnel" \
+    "charon agent"; do
 	layer=${pair% *} other=${pair#* }
 	[ -f "src/$layer/.may_include" ] || continue
 	! permits "$layer" | grep -qx "$other" ||

@@ -9,7 +9,7 @@
 
 #include "orthrus/base/bucket.h"
 #include "orthrus/gateway/ca.h"
-#include "orthrus/gateway/registry.h"
+#include "orthrus/registry/registry.h"
 #include "orthrus/muzzle/muzzle.h"
 #include "orthrus/proto/egress.h"
 #include "orthrus/proto/wire.h"

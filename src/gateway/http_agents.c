@@ -11,7 +11,7 @@
 
 #include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
-#include "orthrus/gateway/describe.h"
+#include "orthrus/registry/describe.h"
 
 #include "gateway.h"
 #include "http.h"

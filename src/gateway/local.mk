@@ -1,17 +1,10 @@
-# The gateway, charon.
+# The gateway that runs.
 liborthrus_a_SOURCES += \
 	src/gateway/agent.c \
-	src/gateway/agent_cmd.c \
-	src/gateway/agent_list.c \
-	src/gateway/agent_show.c \
 	src/gateway/agents.c \
 	src/gateway/ca.c \
 	src/gateway/canned.c \
 	src/gateway/canned.h \
-	src/gateway/cli.c \
-	src/gateway/cli.h \
-	src/gateway/client_cmd.c \
-	src/gateway/describe.c \
 	src/gateway/endpoint.c \
 	src/gateway/enroll.c \
 	src/gateway/gateway.h \
@@ -30,19 +23,10 @@ liborthrus_a_SOURCES += \
 	src/gateway/metrics.c \
 	src/gateway/prometheus.c \
 	src/gateway/prometheus.h \
-	src/gateway/registry.c \
-	src/gateway/registry_certs.c \
-	src/gateway/registry_changes.c \
-	src/gateway/registry_peers.c \
-	src/gateway/registry_private.h \
-	src/gateway/registry_schema.c \
-	src/gateway/registry_sql.c \
+	src/registry/registry_private.h \
+	src/registry/registry_schema.c \
 	src/gateway/route.c \
 	src/gateway/serve.c \
 	src/gateway/session.c \
-	src/gateway/snippet.c \
-	src/gateway/snippet.h \
-	src/gateway/snippet_texts.c \
 	src/gateway/state.c \
-	src/gateway/stream.c \
-	src/gateway/table.c
+	src/gateway/stream.c

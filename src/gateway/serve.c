@@ -19,7 +19,7 @@
 #include "orthrus/base/notify.h"
 #include "orthrus/base/process.h"
 #include "orthrus/conf/gateway.h"
-#include "orthrus/gateway/commands.h"
+#include "orthrus/gateway/serve.h"
 #include "orthrus/gateway/state.h"
 #include "orthrus/relay/socket.h"
 #include "orthrus/ssh/session.h"

@@ -2,7 +2,7 @@
 #ifndef ORTHRUS_TESTS_REGISTRY_FIXTURE_H
 #define ORTHRUS_TESTS_REGISTRY_FIXTURE_H
 
-#include "orthrus/gateway/registry.h"
+#include "orthrus/registry/registry.h"
 
 #define BUSY_MS 150
 #define WEEK (7 * 24 * 3600)

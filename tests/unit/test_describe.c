@@ -10,7 +10,7 @@
 
 #include <jansson.h>
 
-#include "orthrus/gateway/describe.h"
+#include "orthrus/registry/describe.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define NOW 1000000

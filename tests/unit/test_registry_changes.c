@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "../../src/gateway/registry_private.h"
+#include "../../src/registry/registry_private.h"
 #include "registry_fixture.h"
 
 #define TOLD_MAX 256

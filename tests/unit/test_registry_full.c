@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "../../src/gateway/registry_private.h"
+#include "../../src/registry/registry_private.h"
 #include "orthrus/base/file.h"
 #include "orthrus/base/mem.h"
 #include "registry_fixture.h"

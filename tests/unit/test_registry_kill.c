@@ -17,7 +17,7 @@
 #include <cmocka.h>
 #include <sodium.h>
 
-#include "../../src/gateway/registry_private.h"
+#include "../../src/registry/registry_private.h"
 #include "registry_fixture.h"
 
 #define KILLS 50

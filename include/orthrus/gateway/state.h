@@ -11,7 +11,7 @@
 
 #include "orthrus/base/error.h"
 #include "orthrus/conf/gateway.h"
-#include "orthrus/gateway/registry.h"
+#include "orthrus/registry/registry.h"
 
 struct state {
 	struct registry *registry;

@@ -1,11 +1,11 @@
 /* What is shown of agents and clients, to people and as JSON. */
-#ifndef ORTHRUS_GATEWAY_DESCRIBE_H
-#define ORTHRUS_GATEWAY_DESCRIBE_H
+#ifndef ORTHRUS_REGISTRY_DESCRIBE_H
+#define ORTHRUS_REGISTRY_DESCRIBE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "orthrus/gateway/registry.h"
+#include "orthrus/registry/registry.h"
 
 struct json_t;
 

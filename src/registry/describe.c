@@ -1,7 +1,7 @@
 /* Agents and clients for people and programs to read. */
 #include "config.h"
 
-#include "orthrus/gateway/describe.h"
+#include "orthrus/registry/describe.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -9,8 +9,10 @@
 #include <sodium.h>
 
 #include "orthrus/base/text.h"
-#include "orthrus/gateway/commands.h"
+#include "orthrus/gateway/serve.h"
 #include "orthrus/ssh/session.h"
+
+#include "commands.h"
 
 static const struct command {
 	const char *name;

@@ -1,7 +1,7 @@
 /* Opening the registry: its file, its two connections, its schema. */
 #include "config.h"
 
-#include "orthrus/gateway/registry.h"
+#include "orthrus/registry/registry.h"
 
 #include <sys/stat.h>
 

@@ -6,10 +6,10 @@
 
 #include <sodium.h>
 
-#include "orthrus/gateway/commands.h"
-#include "orthrus/gateway/describe.h"
+#include "orthrus/registry/describe.h"
 
 #include "cli.h"
+#include "commands.h"
 
 /*
  * Shows a new AUTH_KEY, of which nothing but a hash is kept.  When it could

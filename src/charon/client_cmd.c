@@ -9,10 +9,10 @@
 #include <jansson.h>
 
 #include "orthrus/base/file.h"
-#include "orthrus/gateway/commands.h"
-#include "orthrus/gateway/describe.h"
+#include "orthrus/registry/describe.h"
 
 #include "cli.h"
+#include "commands.h"
 
 #define KEY_FILE_MAX (16 * 1024)
 

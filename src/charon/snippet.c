@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "orthrus/base/mem.h"
-#include "orthrus/gateway/commands.h"
 #include "orthrus/proto/server.h"
 
 #include "cli.h"
+#include "commands.h"
 #include "snippet.h"
 
 #define PLATFORMS "compose, systemd, tarball, homebrew or kubernetes"

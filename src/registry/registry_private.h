@@ -3,12 +3,12 @@
  * its prepared statements, and the few steps by which all SQL is run.  Every
  * value is bound; no statement is ever put together at run time.
  */
-#ifndef ORTHRUS_GATEWAY_REGISTRY_PRIVATE_H
-#define ORTHRUS_GATEWAY_REGISTRY_PRIVATE_H
+#ifndef ORTHRUS_REGISTRY_PRIVATE_H
+#define ORTHRUS_REGISTRY_PRIVATE_H
 
 #include <sqlite3.h>
 
-#include "orthrus/gateway/registry.h"
+#include "orthrus/registry/registry.h"
 
 /* Every statement that is run after the opening; texts in registry_sql.c. */
 enum sql {

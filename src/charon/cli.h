@@ -1,6 +1,6 @@
 /* What the commands other than "charon serve" have in common. */
-#ifndef ORTHRUS_GATEWAY_CLI_H
-#define ORTHRUS_GATEWAY_CLI_H
+#ifndef ORTHRUS_CHARON_CLI_H
+#define ORTHRUS_CHARON_CLI_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,8 +3,8 @@
  * them, in SQLite (WAL).  Every change is on disk before the function returns.
  * The running gateway and "charon agent ..." open it side by side.
  */
-#ifndef ORTHRUS_GATEWAY_REGISTRY_H
-#define ORTHRUS_GATEWAY_REGISTRY_H
+#ifndef ORTHRUS_REGISTRY_REGISTRY_H
+#define ORTHRUS_REGISTRY_REGISTRY_H
 
 #include <stdbool.h>
 #include <stddef.h>

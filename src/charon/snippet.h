@@ -1,6 +1,6 @@
 /* The texts of "charon snippet", before names are put in. */
-#ifndef ORTHRUS_GATEWAY_SNIPPET_H
-#define ORTHRUS_GATEWAY_SNIPPET_H
+#ifndef ORTHRUS_CHARON_SNIPPET_H
+#define ORTHRUS_CHARON_SNIPPET_H
 
 #include <stddef.h>
 

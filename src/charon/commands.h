@@ -2,10 +2,9 @@
  * The commands of the charon program.  Each gets its own argv (argv[0] is the
  * command's name) and returns an exit code of sysexits(3).
  */
-#ifndef ORTHRUS_GATEWAY_COMMANDS_H
-#define ORTHRUS_GATEWAY_COMMANDS_H
+#ifndef ORTHRUS_CHARON_COMMANDS_H
+#define ORTHRUS_CHARON_COMMANDS_H
 
-int cmd_serve(int argc, char **argv);
 int cmd_agent(int argc, char **argv);
 int cmd_client(int argc, char **argv);
 int cmd_snippet(int argc, char **argv);

@@ -8,7 +8,7 @@
 #include <jansson.h>
 
 #include "orthrus/base/text.h"
-#include "orthrus/gateway/describe.h"
+#include "orthrus/registry/describe.h"
 
 #include "cli.h"
 

@@ -7,7 +7,7 @@
 
 #include <jansson.h>
 
-#include "orthrus/gateway/describe.h"
+#include "orthrus/registry/describe.h"
 
 #include "cli.h"
 

@@ -1,0 +1,13 @@
+# The program charon: its commands.
+liborthrus_a_SOURCES += \
+	src/charon/agent_cmd.c \
+	src/charon/agent_list.c \
+	src/charon/agent_show.c \
+	src/charon/cli.c \
+	src/charon/cli.h \
+	src/charon/client_cmd.c \
+	src/charon/commands.h \
+	src/charon/snippet.c \
+	src/charon/snippet.h \
+	src/charon/snippet_texts.c \
+	src/charon/table.c
