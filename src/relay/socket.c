@@ -26,6 +26,7 @@
 
 #define LINGER_TICK_US 100000
 #define LINGER_TICKS 100	/* 10 s without a byte taken */
+#define DROP_READS 64		/* more than a receive buffer holds */
 
 struct socket_endpoint {
 	struct endpoint ep;	/* first */
@@ -158,6 +159,21 @@ sock_finalize(struct event *ev, void *arg)
 	free(s);
 }
 
+/*
+ * Input that nobody takes any more would turn close(2) into a reset, for which
+ * a Unix socket's peer loses even the end that it was told before.
+ */
+static void
+drop_input(struct socket_endpoint *s)
+{
+	int i;
+
+	shutdown(s->fd, SHUT_RD);
+	for (i = 0; i < DROP_READS; i++)
+		if (read(s->fd, scratch, sizeof(scratch)) <= 0)
+			break;
+}
+
 /* Closes the descriptor; with a reset where bytes were lost before. */
 static void
 sock_release(struct socket_endpoint *s)
@@ -173,6 +189,8 @@ sock_release(struct socket_endpoint *s)
 	if (s->aborted)
 		setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &reset,
 		    sizeof(reset));
+	else if (!s->ended)
+		drop_input(s);
 	close(s->fd);
 	s->fd = -1;
 	/* The memory goes when no callback of it can be under way. */

@@ -674,6 +674,8 @@ static void
 on_close(struct channel *ch)
 {
 	ch->got_close = true;
+	if (!ch->mux->ours)
+		ch->got_eof = true;
 	if (ch->subsystem != NULL && ch->opened != NULL) {
 		channel_ask_failed(ch);
 		return;

@@ -21,6 +21,7 @@
 
 #include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
+#include "orthrus/proto/leash.h"
 
 #include "inbound_private.h"
 #include "mux_private.h"
@@ -196,6 +197,15 @@ on_lost(void *arg)
 	    "connection" : strerror(error));
 }
 
+static bool
+is_orthrus(const struct inbound *in)
+{
+	const char *banner = ssh_get_clientbanner(in->ssh);
+
+	return banner != NULL && strncmp(banner, LEASH_AGENT_BANNER,
+	    strlen(LEASH_AGENT_BANNER)) == 0;
+}
+
 /* Keys are there: what follows are whole packets, the login first. */
 static void
 start_pump(struct inbound *in)
@@ -205,6 +215,8 @@ start_pump(struct inbound *in)
 	in->acceptor->counters.handshakes++;
 	event_free(in->ready);
 	in->ready = NULL;
+	if (is_orthrus(in))
+		mux_peer_is_ours(in->mux);
 	in->pump = pump_new(in->acceptor->base, in->fd, in->mux, on_lost, in);
 	pump_start(in->pump);
 }

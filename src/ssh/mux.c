@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "orthrus/proto/leash.h"
 #include "orthrus/relay/relay.h"
 
 #include "mux_private.h"
@@ -119,6 +120,18 @@ on_turn(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	turn(arg);
+}
+
+int
+mux_connect(struct mux *m)
+{
+	return packet_connect(m->tap, LEASH_AGENT_BANNER "_" PACKAGE_VERSION);
+}
+
+void
+mux_peer_is_ours(struct mux *m)
+{
+	m->ours = true;
 }
 
 void

@@ -122,6 +122,7 @@ struct mux {
 	void *arg;
 	struct event *turn;		/* runs what was put off, soon */
 	bool broken;			/* nothing is sent or heard any more */
+	bool ours;			/* the peer is, mux_peer_is_ours() */
 	bool negotiates;		/* the peer has sent its KEXINIT */
 	bool rekeying;			/* libssh queues what we send: */
 	size_t kept_bytes;		/* so many bytes since it began */

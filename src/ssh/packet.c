@@ -19,6 +19,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,6 +88,9 @@ static uint8_t input[INPUT_SIZE];
 static struct packet_tap *current;
 static const struct iovec *outgoing;
 static int outgoing_n;
+/* Whose client's identification libssh may be about to send, and ours. */
+static struct packet_tap *greeter;
+static const char *greeting;
 
 int
 __wrap__ssh_buffer_pack(struct ssh_buffer_struct *buffer, const char *format,
@@ -130,6 +134,27 @@ queue(struct packet_tap *tap, const void *data, size_t len)
 	tap->out_len += len;
 }
 
+/*
+ * libssh has no option for a client's identification.  Its line is replaced on
+ * its way out, and where libssh keeps it for the exchange hash, in which both
+ * sides have it (RFC 4253 section 8).
+ */
+static int
+greet(struct ssh_socket_struct *socket)
+{
+	char line[128];
+	const char *kept = ssh_get_clientbanner(greeter->session);
+	size_t room = kept != NULL ? strlen(kept) : 0;
+	int n;
+
+	if (strlen(greeting) <= room)
+		memcpy((char *)(uintptr_t)kept, greeting,
+		    strlen(greeting) + 1);
+	n = snprintf(line, sizeof(line), "%s\r\n", kept);
+	greeter = NULL;
+	return __real_ssh_socket_write(socket, line, (uint32_t)n);
+}
+
 int
 __wrap_ssh_socket_write(struct ssh_socket_struct *socket, const void *data,
     uint32_t len)
@@ -141,6 +166,8 @@ __wrap_ssh_socket_write(struct ssh_socket_struct *socket, const void *data,
 	 */
 	if (current == NULL)
 		ssh_socket_set_write_wontblock(socket);
+	if (greeter != NULL && len > 4 && memcmp(data, "SSH-", 4) == 0)
+		return greet(socket);
 	if (current == NULL || !current->ours)
 		return __real_ssh_socket_write(socket, data, len);
 	current->wrote = true;
@@ -269,6 +296,18 @@ packet_send(struct packet_tap *tap, const struct iovec *iov, int n)
 		return -1;
 	}
 	return rc != SSH_OK ? -1 : tap->wrote ? 0 : 1;
+}
+
+int
+packet_connect(struct packet_tap *tap, const char *identification)
+{
+	int rc;
+
+	greeter = tap;
+	greeting = identification;
+	rc = ssh_connect(tap->session);
+	greeter = NULL;
+	return rc;
 }
 
 void

@@ -52,6 +52,11 @@ typedef void packet_handler(void *arg, uint8_t type, const uint8_t *p,
 struct packet_tap *packet_tap_new(struct ssh_session_struct *session,
     packet_handler *handler, void *arg);
 /*
+ * ssh_connect(), with identification (RFC 4253 section 4.2, without its CR LF)
+ * in place of what libssh calls itself; it may have as many characters.
+ */
+int packet_connect(struct packet_tap *tap, const char *identification);
+/*
  * A server's: is shown each SSH_MSG_USERAUTH_REQUEST (RFC 4252 section 5,
  * without the type byte) before libssh is, and says whether it may pass.
  * Messages of methods that are not served are shown to it empty.

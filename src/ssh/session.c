@@ -127,7 +127,7 @@ static enum verdict
 step_handshake(struct session *s)
 {
 	struct error e;
-	int rc = ssh_connect(s->ssh);
+	int rc = mux_connect(s->mux);
 
 	s->lent = -1;
 	if (rc == SSH_AGAIN)
@@ -320,6 +320,8 @@ step_up(struct session *s)
 {
 	if (!s->started) {
 		s->started = true;
+		if (is_gateway(s))
+			mux_peer_is_ours(s->mux);
 		event_del(s->readable);
 		event_del(s->writable);
 		s->pump = pump_new(s->base, s->fd, s->mux, lost, s);

@@ -167,10 +167,81 @@ test_eof_and_close_together(void **state)
 	assert_gone();
 }
 
+/* A stream that has ended, RFC 4254 section 5.3. */
 static void
 test_close_without_eof(void **state)
 {
 	(void)state;
+	one.local.room = 10;
+	stream_data(&one, 0, 1000);
+	fake_feed(MSG_CHANNEL_CLOSE, "u", one.id);
+	run(&one);
+	assert_int_equal(one.local.finished, 0);
+	one.local.room = SIZE_MAX;
+	run(&one);
+	assert_pattern(&one.local, 1000);
+	assert_int_equal(one.local.finished, 1);
+	assert_false(one.local.aborted);
+	expect(MSG_CHANNEL_CLOSE, 7);
+	assert_gone();
+}
+
+/* What we still had for them is dropped: there is nobody to take it. */
+static void
+test_close_without_eof_while_we_send(void **state)
+{
+	(void)state;
+	give(&one, WINDOW + 1000, false);
+	run(&one);
+	assert_int_equal(expect_data(7, 0, SIZE_MAX), WINDOW);
+	stream_data(&one, 0, 1000);
+	fake_feed(MSG_CHANNEL_CLOSE, "u", one.id);
+	run(&one);
+	assert_pattern(&one.local, 1000);
+	assert_int_equal(one.local.finished, 1);
+	assert_false(one.local.aborted);
+	expect(MSG_CHANNEL_CLOSE, 7);
+	assert_gone();
+}
+
+/* The session's end is no end of a stream, unless that came before. */
+static void
+test_session_lost(void **state)
+{
+	(void)state;
+	one.local.room = 10;
+	stream_data(&one, 0, 1000);
+	mux_free(mux);
+	mux = NULL;
+	one.local.room = SIZE_MAX;
+	run(&one);
+	assert_pattern(&one.local, 1000);
+	assert_int_equal(one.local.finished, 0);
+	assert_true(one.local.aborted);
+}
+
+static void
+test_session_lost_after_close(void **state)
+{
+	(void)state;
+	one.local.room = 10;
+	stream_data(&one, 0, 1000);
+	fake_feed(MSG_CHANNEL_CLOSE, "u", one.id);
+	mux_free(mux);
+	mux = NULL;
+	one.local.room = SIZE_MAX;
+	run(&one);
+	assert_pattern(&one.local, 1000);
+	assert_int_equal(one.local.finished, 1);
+	assert_false(one.local.aborted);
+}
+
+/* Our own programs say EOF, so that they can say that there was none. */
+static void
+test_our_close_without_eof(void **state)
+{
+	(void)state;
+	mux_peer_is_ours(mux);
 	one.local.room = 10;
 	stream_data(&one, 0, 1000);
 	fake_feed(MSG_CHANNEL_CLOSE, "u", one.id);
@@ -809,6 +880,10 @@ main(void)
 		TEST(test_we_end_first),
 		TEST(test_eof_and_close_together),
 		TEST(test_close_without_eof),
+		TEST(test_close_without_eof_while_we_send),
+		TEST(test_session_lost),
+		TEST(test_session_lost_after_close),
+		TEST(test_our_close_without_eof),
 		TEST(test_close_with_much_unread),
 		TEST(test_close_while_we_send),
 		TEST(test_local_reset),

@@ -366,9 +366,24 @@ static void
 test_hangup_when_idle(void **state)
 {
 	(void)state;
-	b.in_errno = ECONNRESET;	/* as a channel without EOF says */
+	b.in_errno = ECONNRESET;	/* as a channel that was cut off says */
 	relay_hangup(&b.ep);
 	assert_done(true, true);
+}
+
+/* As a channel that was closed without more ado: an end like any other. */
+static void
+test_hangup_ends_the_input(void **state)
+{
+	(void)state;
+	b.room = 10;
+	give(&a, 500, false);
+	run();
+	give(&b, 300, true);
+	relay_hangup(&b.ep);
+	assert_got(&a, 300);
+	assert_int_equal(a.finished, 1);
+	assert_done(false, true);
 }
 
 static void
@@ -529,6 +544,7 @@ main(void)
 		TEST(test_write_error_after_end),
 		TEST(test_hangup_with_pending),
 		TEST(test_hangup_when_idle),
+		TEST(test_hangup_ends_the_input),
 		TEST(test_hangup_after_ends),
 		TEST(test_abort),
 		TEST(test_abort_after_half_close),

@@ -395,6 +395,51 @@ test_abort_is_a_reset(void **state)
 	close(fd[1]);
 }
 
+/* The far side hangs up in order, with what the client said still unread. */
+static void
+hangup_with_unread(int fd[2])
+{
+	uint8_t got[1000];
+	size_t n;
+
+	far.room = 0;
+	join(fd[0], NULL, 0);
+	write_all(fd[1], pattern, 1000);
+	spin();
+	write_all(fd[1], pattern, 1000);
+	far.in = pattern;
+	far.in_len = 500;
+	far.in_end = true;
+	relay_hangup(&far.ep);
+	assert_int_equal(dones, 1);
+	assert_int_equal(read_all(fd[1], got, sizeof(got), &n, 100), 0);
+	assert_int_equal(n, 500);
+	assert_memory_equal(got, pattern, 500);
+	close(fd[1]);
+	while (socket_endpoints_linger())	/* for a moment */
+		spin();
+}
+
+static void
+test_hangup_with_unread_unix(void **state)
+{
+	int fd[2];
+
+	(void)state;
+	pair_unix(fd);
+	hangup_with_unread(fd);
+}
+
+static void
+test_hangup_with_unread_tcp(void **state)
+{
+	int fd[2];
+
+	(void)state;
+	pair_tcp(fd);
+	hangup_with_unread(fd);
+}
+
 /*
  * The far side is over while the client still sends and has not taken all:
  * it gets every byte that was accepted for it, then the end.
@@ -527,6 +572,8 @@ main(void)
 		TEST(test_output_tcp),
 		TEST(test_peer_has_gone),
 		TEST(test_abort_is_a_reset),
+		TEST(test_hangup_with_unread_unix),
+		TEST(test_hangup_with_unread_tcp),
 		TEST(test_slow_reader_gets_all),
 		TEST(test_slow_reader_then_reset),
 		TEST(test_two_sockets),

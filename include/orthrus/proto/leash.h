@@ -18,6 +18,8 @@
 #define ENROLL_USER "enroll"
 /* What a gateway's SSH identification begins with: "SSH-2.0-charon_0.1.0". */
 #define LEASH_BANNER "SSH-2.0-charon_"
+/* What that of "orthrus" does: "SSH-2.0-orthrus_0.1.0". */
+#define LEASH_AGENT_BANNER "SSH-2.0-orthrus"
 #define LEASH_FRAME_MAX (64 * 1024)	/* a message, without its length */
 #define LEASH_TEXT_MAX 128		/* with NUL; longer is malformed */
 /* Messages that either side may send at once, and each second after that. */

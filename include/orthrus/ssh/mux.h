@@ -73,6 +73,20 @@ struct mux *mux_new(struct event_base *base, struct ssh_session_struct *session,
 void mux_serve(struct mux *m, const struct mux_service *service);
 
 /*
+ * The client's handshake: ssh_connect(), and what it returns, with our own
+ * identification instead of libssh's.
+ */
+int mux_connect(struct mux *m);
+
+/*
+ * The far end is the other of our two programs, which end a stream with EOF
+ * and CLOSE: its CLOSE alone is a stream that was cut off, and its relay ends
+ * with ECONNRESET.  From anybody else CLOSE alone is the end of the input, for
+ * RFC 4254 section 5.3 asks for no EOF before it.
+ */
+void mux_peer_is_ours(struct mux *m);
+
+/*
  * Ends every channel: bytes that have arrived are still delivered by their
  * relays, then those streams end with ECONNRESET.  Open attempts and requests
  * that wait for an answer are told OPEN_CONNECT_FAILED, or failure.
