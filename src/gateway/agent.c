@@ -241,6 +241,7 @@ agent_new(struct gateway *g, const struct peer *p)
 	a->load = p->load;
 	a->memory_used = p->memory_used;
 	a->memory_total = p->memory_total;
+	a->away = xasprintf("agent %s is not currently connected", a->name);
 	way.arg = a;
 	snprintf(label, sizeof(label), "agent %s: docker", a->name);
 	a->muzzle = muzzle_new_over(g->base, &way, label, &policy);
@@ -273,5 +274,6 @@ agent_free(struct agent *a)
 	muzzle_free(a->muzzle);
 	free(a->ports);
 	free(a->hello);
+	free(a->away);
 	free(a);
 }

@@ -59,6 +59,7 @@ struct agent {
 	struct agent_endpoint **ports;	/* sorted by port */
 	size_t nports;
 	struct muzzle *muzzle;		/* judges what goes to its Docker */
+	char *away;			/* what is said while it is offline */
 };
 
 struct agents;

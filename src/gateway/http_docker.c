@@ -314,8 +314,7 @@ is_answered(const struct http *h, struct evhttp_request *req,
     const struct agent *a)
 {
 	if (a->session == NULL) {
-		http_message(req, 502, "agent %s is not currently connected",
-		    a->name);
+		http_message(req, 502, "%s", a->away);
 		return true;
 	}
 	if (req->minor == 0) {	/* an answer that was cut would look whole */

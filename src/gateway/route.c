@@ -164,7 +164,7 @@ route_direct(struct session *s, struct channel *ch, const struct address *to)
 		return;
 	}
 	if (a->session == NULL) {
-		refuse(s, ch, REFUSED_OFFLINE, "the agent is not connected");
+		refuse(s, ch, REFUSED_OFFLINE, a->away);
 		return;
 	}
 	if (t.port == 0) {

@@ -31,12 +31,13 @@ struct stream {
 	LIST_ENTRY(stream) next;
 	struct gateway *gateway;
 	struct agent *agent;		/* whose Muzzle serves it, or NULL */
+	char asked[NAME_MAX_LEN];	/* the agent that opening is sent to */
 	int fd;				/* who asks: a socket, or -1 ... */
 	struct channel *from;		/* ... a channel, or NULL ... */
 	/* ... or a Muzzle, which is told of the result. */
 	void (*connected)(void *to, int fd, const char *why);
 	void *to;
-	const char *why;		/* it cannot be had */
+	const char *why;		/* a Muzzle is to be told */
 	struct channel *opening;	/* to the agent */
 	struct dial *dial;		/* egress */
 	struct relay *relay;
@@ -181,18 +182,28 @@ hand_to_muzzle(struct stream *st)
 	return true;
 }
 
+/* Not in the agent's own words, which are about its own address. */
+static const char *
+why_not_opened(const struct stream *st)
+{
+	const struct agent *a = agents_find(st->gateway->agents, st->asked);
+
+	if (a == NULL)
+		return "the agent was removed from this gateway";
+	return a->session == NULL ? a->away :
+	    "the agent could not connect to it";
+}
+
 static void
 on_opened(void *arg, enum open_failure reason, const char *text)
 {
 	struct stream *st = arg;
 	struct channel *ch = st->opening;
 
+	(void)text;
 	st->opening = NULL;
 	if (reason != OPEN_OK) {
-		/* The agent's own words are about its own address. */
-		(void)text;
-		give_up(st, OPEN_CONNECT_FAILED,
-		    "the agent could not connect to it");
+		give_up(st, OPEN_CONNECT_FAILED, why_not_opened(st));
 		return;
 	}
 	if (st->connected == NULL || hand_to_muzzle(st))
@@ -201,23 +212,31 @@ on_opened(void *arg, enum open_failure reason, const char *text)
 		channel_endpoint(ch)->ops->close(channel_endpoint(ch), true);
 }
 
-/* Asks the agent; what is refused at once is told from the loop. */
+/*
+ * Asks the agent.  What is refused at once is told a Muzzle from the loop; as
+ * that Muzzle is the agent's, the words last until then.
+ */
 static void
 open_at_agent(struct stream *st, struct agent *a, uint16_t port)
 {
 	const struct session_listen *l = NULL;
 
+	memcpy(st->asked, a->name, sizeof(st->asked));
 	if (!a->gateway->enabled)
 		st->why = "agents are disabled at this gateway";
 	else if (a->session == NULL)
-		st->why = "the agent is not connected";
+		st->why = a->away;
 	else if ((l = session_listen_find(a->session, port)) == NULL)
 		st->why = port == 0 ? "the agent does not share its Docker "
 		    "socket" : "the agent does not offer this port";
 	else if ((st->opening = mux_open_forwarded(inbound_mux(a->session->in),
 	    &l->at, on_opened, st)) == NULL)
 		st->why = "the agent has too many channels";
-	timer_set(st->timer, st->opening != NULL ? OPEN_SECONDS * 1000 : 0);
+	if (st->why != NULL && st->connected == NULL)
+		give_up(st, OPEN_CONNECT_FAILED, st->why);
+	else
+		timer_set(st->timer, st->opening != NULL ?
+		    OPEN_SECONDS * 1000 : 0);
 }
 
 void

@@ -118,7 +118,7 @@ def test_endpoints_outlive_the_agent(lab, charon):
         charon.wait_status("a", "offline")
         for path in ports:
             status, body = get(path, "/version")
-            assert status == 502 and b"not connected" in body
+            assert status == 502 and b"agent a is not currently connected" in body
     # Without the port in its Hello it has none.
     charon.agent("a", f"--docker={engine.path}", key=key)
     until("the port goes", 10, lambda: not os.path.exists(ports[0]))

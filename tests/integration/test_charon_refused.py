@@ -171,7 +171,7 @@ def test_beyond_permissions(lab, charon):
             (".orthrus:80", EGRESS),
             ("example.com:80", EGRESS),
             ("paris.orthrus:80",
-             "connect failed: the agent is not connected")):
+             "connect failed: agent paris is not currently connected")):
         done = run(lab, "ssh", "-F", config, "-W", to, "gate")
         assert (done.returncode, done.out) == (255, b""), to
         assert done.said == [f"channel 0: open failed: {why}",
