@@ -9,12 +9,14 @@
 #   deps.sh bench	bench/run --peers, bench/muzzle and bench/plot
 set -eu
 
+# libfido2 is for libssh 0.12, whose own package does not ask for it.
 build="autoconf automake gcc libc6-dev make pkg-config libevent-dev
-    libinih-dev libjansson-dev libkrb5-dev libprotobuf-c-dev libsodium-dev
-    libsqlite3-dev libssh-dev libssl-dev protobuf-c-compiler zlib1g-dev"
+    libfido2-dev libinih-dev libjansson-dev libkrb5-dev libprotobuf-c-dev
+    libsodium-dev libsqlite3-dev libssh-dev libssl-dev protobuf-c-compiler
+    zlib1g-dev"
 demo="curl openssh-client openssh-server python3"
 engine="busybox-static docker.io"
-check="$engine clang dropbear-bin libclang-rt-14-dev libcmocka-dev
+check="$engine clang dropbear-bin libclang-rt-dev libcmocka-dev
     libssh2-1-dev mandoc openssl putty-tools python3-cryptography
     python3-pytest python3-pytest-xdist python3-venv shellcheck ssh-audit
     strace"
@@ -34,11 +36,27 @@ command -v apt-get >/dev/null || {
 	echo "deps.sh: not a Debian system; make sure of:" $wanted >&2
 	exit 0
 }
-missing=
-for package in $wanted; do
-	[ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" \
-	    = installed ] || missing="$missing $package"
-done
+
+# The words of $wanted, and what has become a package of its own since.
+packages() {
+	# shellcheck disable=SC2086 # a list of words
+	printf '%s\n' $wanted
+	case $wanted in
+	*docker.io*)	# the CLI has left it in Debian 13
+		if apt-cache show docker-cli >/dev/null 2>&1; then
+			echo docker-cli
+		fi ;;
+	esac
+}
+
+look() {
+	missing=
+	for package in $(packages); do
+		[ "$(dpkg-query -W -f '${db:Status-Status}' "$package" \
+		    2>/dev/null)" = installed ] || missing="$missing $package"
+	done
+}
+look
 
 # Where not even the file is there, as after debootstrap, localhost is unknown.
 if [ "${1:-build}" != build ] && [ ! -e /etc/hosts ] && [ -w /etc ]; then
@@ -61,15 +79,17 @@ if [ ! -e $policy ]; then
 	printf '#!/bin/sh\nexit 101\n' >$policy
 	chmod 755 $policy
 fi
-echo "installing:$missing"
 log=$(mktemp)
 export DEBIAN_FRONTEND=noninteractive
-# shellcheck disable=SC2086 # a list of words
-if apt-get -q update >"$log" 2>&1 &&
-    apt-get -q -y install --no-install-recommends $missing >>"$log" 2>&1; then
-	rm -f "$log"
-else
+apt() {
+	apt-get -q "$@" >>"$log" 2>&1 && return
 	tail -n 20 "$log" >&2
 	echo "deps.sh: apt-get failed, see $log" >&2
 	exit 69
-fi
+}
+apt update
+look				# apt may know more names now
+echo "installing:$missing"
+# shellcheck disable=SC2086 # a list of words
+apt -y install --no-install-recommends $missing
+rm -f "$log"

@@ -4,28 +4,32 @@ dnl Our channel manager needs functions of libssh that only its static library
 dnl shows, and two of them wrapped by the linker.  Whether that works is found
 dnl out by linking; configure stops where it does not.  Sets LIBSSH_CFLAGS and
 dnl LIBSSH_LIBS.
+dnl
+dnl An archive does not say what it needs itself: since 0.12 libfido2 as well,
+dnl where it was built with security keys.
 AC_DEFUN([ORTHRUS_LIBSSH], [
 	PKG_CHECK_MODULES([LIBSSH], [libssh >= $1])
 
 	PKG_CHECK_VAR([LIBSSH_LIBDIR], [libssh], [libdir])
 	orthrus_archive=$LIBSSH_LIBDIR/libssh.a
 	orthrus_wrap="-Wl,--wrap=_ssh_buffer_pack -Wl,--wrap=ssh_socket_write"
-	orthrus_private="-lcrypto -lz -lgssapi_krb5 -lpthread"
 	AC_MSG_CHECKING([whether the static libssh gives what channels need])
 	orthrus_save_CFLAGS=$CFLAGS
 	orthrus_save_LIBS=$LIBS
 	CFLAGS="$CFLAGS $LIBSSH_CFLAGS $LIBCRYPTO_CFLAGS"
-	LIBS="$orthrus_wrap $orthrus_archive $orthrus_private $LIBS"
-	AC_LINK_IFELSE([AC_LANG_PROGRAM([[
-#include <stdarg.h>
+	AC_LANG_CONFTEST([AC_LANG_PROGRAM([[
 #include <stddef.h>
 #include <stdint.h>
 #include <libssh/libssh.h>
 #include <libssh/callbacks.h>
 void ssh_packet_set_callbacks(ssh_session, ssh_packet_callbacks);
 int ssh_packet_send_unimplemented(ssh_session, uint32_t);
+#if LIBSSH_VERSION_INT >= SSH_VERSION_INT(0, 11, 0)
+size_t ssh_packet_socket_callback(const void *, size_t, void *);
+#else
 int ssh_packet_socket_callback(const void *, size_t, void *);
-int ssh_buffer_pack_va(ssh_buffer, const char *, size_t, va_list);
+#endif
+uint32_t ssh_buffer_pass_bytes(ssh_buffer, uint32_t);
 struct ssh_socket_struct;
 void ssh_socket_set_write_wontblock(struct ssh_socket_struct *);
 int __real_ssh_socket_write(struct ssh_socket_struct *, const void *, uint32_t);
@@ -41,15 +45,8 @@ int __wrap__ssh_buffer_pack(ssh_buffer, const char *, size_t, ...);
 int
 __wrap__ssh_buffer_pack(ssh_buffer b, const char *format, size_t n, ...)
 {
-	va_list ap;
-	int rc;
-
-	if (n == 0)
-		return __real__ssh_buffer_pack(b, format, n);
-	va_start(ap, n);
-	rc = ssh_buffer_pack_va(b, format, n, ap);
-	va_end(ap);
-	return rc;
+	ssh_buffer_pass_bytes(b, 0);
+	return __real__ssh_buffer_pack(b, format, n);
 }
 		]], [[
 	ssh_session s = ssh_new();
@@ -57,14 +54,21 @@ __wrap__ssh_buffer_pack(ssh_buffer b, const char *format, size_t n, ...)
 	ssh_packet_set_callbacks(s, NULL);
 	ssh_packet_socket_callback("", 0, s);
 	return ssh_packet_send_unimplemented(s, 0) != ssh_connect(s);
-		]])],
-	    [AC_MSG_RESULT([yes])],
-	    [AC_MSG_RESULT([no])
+		]])])
+	orthrus_works=no
+	for orthrus_more in "" -lfido2; do
+		orthrus_private="-lcrypto -lz -lgssapi_krb5 $orthrus_more -lpthread"
+		LIBS="$orthrus_wrap $orthrus_archive $orthrus_private $orthrus_save_LIBS"
+		AC_LINK_IFELSE([], [orthrus_works=yes; break])
+	done
+	rm -f conftest.$ac_ext
+	AC_MSG_RESULT([$orthrus_works])
+	AS_IF([test $orthrus_works = no], [
 	AS_IF([test -f "$orthrus_archive"],
 	    [orthrus_why="$orthrus_archive does not link, see config.log"],
 	    [orthrus_why="there is no $orthrus_archive"])
 	AC_MSG_ERROR([the static libssh is needed: $orthrus_why
-  Debian: apt-get install libssh-dev libkrb5-dev libssl-dev zlib1g-dev
+  Debian: apt-get install libssh-dev libkrb5-dev libssl-dev zlib1g-dev, and libfido2-dev from libssh 0.12 on
   elsewhere: build libssh with cmake -DBUILD_SHARED_LIBS=OFF, and set PKG_CONFIG_PATH to its libssh.pc])])
 	CFLAGS=$orthrus_save_CFLAGS
 	LIBS=$orthrus_save_LIBS

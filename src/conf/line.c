@@ -24,18 +24,21 @@ is_blank(char c)
 static int
 check_text(const char *p, size_t len, struct error *e)
 {
-	char text[INI_LINE_MAX];
 	unsigned char c;
-	size_t i;
+	bool clean = true;
+	size_t i, from = 0;
 
 	for (i = 0; i < len; i++) {
 		c = (unsigned char)p[i];
 		if ((c < 0x20 && c != '\t') || c == 0x7f)
 			return error_set(e, EX_CONFIG, "control character "
 			    "0x%02x in column %zu; remove it", c, i + 1);
-		text[i] = c == '\t' ? ' ' : p[i];
+		if (c == '\t') {
+			clean = clean && text_clean(p + from, i - from);
+			from = i + 1;
+		}
 	}
-	if (!text_clean(text, len))
+	if (!clean || !text_clean(p + from, len - from))
 		return error_set(e, EX_CONFIG, "bytes that are not UTF-8 "
 		    "text; save the file as UTF-8");
 	return 0;

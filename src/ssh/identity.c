@@ -24,6 +24,8 @@
 #include "orthrus/proto/certificate.h"
 #include "orthrus/proto/wire.h"
 
+#include "keygen.h"
+
 #define KEY_FILE_MAX (64 * 1024)
 #define DATE_MAX 32
 
@@ -358,7 +360,7 @@ identity_generate(const char *path, const char *comment, struct error *e)
 	}
 	if (file_make_parents(path, e) == -1)
 		return NULL;
-	if (ssh_pki_generate(SSH_KEYTYPE_ED25519, 0, &key) != SSH_OK ||
+	if (keygen_ed25519(&key) != SSH_OK ||
 	    ssh_pki_export_privkey_base64(key, NULL, NULL, NULL, &private) !=
 	    SSH_OK || ssh_pki_export_pubkey_base64(key, &blob) != SSH_OK)
 		error_set(e, EX_CANTCREAT, "libssh cannot make a key");

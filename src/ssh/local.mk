@@ -11,6 +11,8 @@ liborthrus_a_SOURCES += \
 	src/ssh/identity.c \
 	src/ssh/inbound.c \
 	src/ssh/inbound_private.h \
+	src/ssh/keygen.c \
+	src/ssh/keygen.h \
 	src/ssh/known_hosts.c \
 	src/ssh/link.c \
 	src/ssh/login.c \
@@ -20,6 +22,8 @@ liborthrus_a_SOURCES += \
 	src/ssh/output.c \
 	src/ssh/pace.c \
 	src/ssh/pace.h \
+	src/ssh/pack.c \
+	src/ssh/pack.h \
 	src/ssh/packet.c \
 	src/ssh/packet.h \
 	src/ssh/pump.c \

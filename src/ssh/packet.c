@@ -1,7 +1,7 @@
 /*
  * Whole packets in and out of libssh, through internal functions that Debian's
- * static library keeps global and that have had the same prototypes since
- * 0.8; configure proves by linking that they exist.
+ * static library keeps global from 0.10 to 0.12; configure proves by linking
+ * that they exist.
  *
  * In: a handler in front of libssh's own, and what arrives is fed to the
  * function that libssh's socket layer would call.
@@ -26,6 +26,7 @@
 #include "orthrus/base/mem.h"
 #include "orthrus/proto/wire.h"
 
+#include "pack.h"
 #include "packet.h"
 
 #define HAND_OVER_TURNS 64	/* of 4 KiB each */
@@ -36,12 +37,14 @@
 void ssh_packet_set_callbacks(ssh_session session,
     ssh_packet_callbacks callbacks);
 int ssh_packet_send_unimplemented(ssh_session session, uint32_t seqnum);
-int ssh_buffer_pack_va(struct ssh_buffer_struct *buffer, const char *format,
-    size_t argc, va_list ap);
 uint32_t ssh_buffer_pass_bytes(struct ssh_buffer_struct *buffer, uint32_t len);
 struct ssh_socket_struct;
 void ssh_socket_set_write_wontblock(struct ssh_socket_struct *socket);
+#if LIBSSH_VERSION_INT >= SSH_VERSION_INT(0, 11, 0)
+size_t ssh_packet_socket_callback(const void *data, size_t len, void *session);
+#else
 int ssh_packet_socket_callback(const void *data, size_t len, void *session);
+#endif
 int __real_ssh_socket_write(struct ssh_socket_struct *socket,
     const void *data, uint32_t len);
 int __wrap_ssh_socket_write(struct ssh_socket_struct *socket,
@@ -102,7 +105,7 @@ __wrap__ssh_buffer_pack(struct ssh_buffer_struct *buffer, const char *format,
 
 	if (outgoing == NULL) {
 		va_start(ap, argc);
-		rc = ssh_buffer_pack_va(buffer, format, argc, ap);
+		rc = pack_for_libssh(buffer, format, ap);
 		va_end(ap);
 		return rc;
 	}
@@ -350,10 +353,10 @@ hand_over(struct packet_tap *tap)
 static int
 feed(struct packet_tap *tap, const uint8_t *p, size_t n)
 {
-	int used;
+	ssize_t used;
 
 	while (n > 0 && ssh_is_connected(tap->session)) {
-		used = ssh_packet_socket_callback(p, n, tap->session);
+		used = (ssize_t)ssh_packet_socket_callback(p, n, tap->session);
 		if (used <= 0)
 			break;
 		p += used;

@@ -18,6 +18,7 @@
 #include <libssh/server.h>
 
 #include "orthrus/base/log.h"
+#include "keygen.h"
 #include "selftest_run.h"
 
 #if defined(__aarch64__) && defined(__linux__)
@@ -133,7 +134,7 @@ set_up_server(struct selftest *t, const char *cipher)
 	t->server = ssh_new();
 	t->bind = ssh_bind_new();
 	if (t->server == NULL || t->bind == NULL ||
-	    ssh_pki_generate(SSH_KEYTYPE_ED25519, 0, &key) != SSH_OK)
+	    keygen_ed25519(&key) != SSH_OK)
 		return -1;
 	if (ssh_bind_options_set(t->bind, SSH_BIND_OPTIONS_IMPORT_KEY, key) <
 	    0) {
