@@ -48,4 +48,5 @@ noinst_HEADERS += \
 	include/orthrus/registry/registry.h \
 	include/orthrus/gateway/ca.h \
 	include/orthrus/gateway/serve.h \
-	include/orthrus/gateway/state.h
+	include/orthrus/gateway/state.h \
+	include/orthrus/gateway/tell.h

@@ -169,7 +169,7 @@ static const struct command commands[] = {
 	    "Registers an agent and prints its AUTH_KEY, with which its "
 	    "orthrus enrols once.\nMakes the state directory where there is "
 	    "none yet.",
-	    TAKES_NAME, agent_add },
+	    TAKES_NAME | CHANGES, agent_add },
 	{ "agent list", "", "show the status of all agents",
 	    "Shows all agents: pending until their first session, then online "
 	    "or offline.",
@@ -181,11 +181,11 @@ static const struct command commands[] = {
 	    "Prints a new AUTH_KEY.  The old one, and the identity that was "
 	    "enrolled with it,\nstop working at once.  NAME may be a client's, "
 	    "too, if it enrolled.",
-	    TAKES_NAME, agent_rekey },
+	    TAKES_NAME | CHANGES, agent_rekey },
 	{ "agent remove", "NAME", "forget an agent and end its session",
 	    "Forgets an agent, its endpoints and its identity, and ends its "
 	    "session at once.",
-	    TAKES_NAME, agent_remove },
+	    TAKES_NAME | CHANGES, agent_remove },
 };
 
 int

@@ -8,11 +8,13 @@
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/base/text.h"
+#include "orthrus/gateway/tell.h"
 
 #include "cli.h"
 
 #define SHOWN_MAX 256
 #define ARGS_MAX 64		/* common options, more is no use */
+#define TELL_MS 5000		/* for the gateway that runs */
 
 /* Options that some commands take, in the order of the bits. */
 static const struct {
@@ -194,6 +196,19 @@ report(void *arg, const char *text)
 	fprintf(stderr, "%s\n", text);
 }
 
+/*
+ * The next line of a script may use what was added, and must not reach what
+ * was removed.
+ */
+static void
+tell(const struct call *c)
+{
+	if (tell_gateway(c->config->runtime, TELL_MS) == TOLD_SILENCE)
+		fprintf(stderr, "charon %s: warning: done, but the gateway "
+		    "that runs has not taken it over within %d s; it will "
+		    "when it goes on\n", c->command, TELL_MS / 1000);
+}
+
 static int
 call_it(const struct command *command, struct line *l)
 {
@@ -205,6 +220,8 @@ call_it(const struct command *command, struct line *l)
 		return code;
 	log_setup(l->call.config->log_level, l->call.config->log_format);
 	code = command->run(&l->call);
+	if (code == 0 && (command->takes & CHANGES))
+		tell(&l->call);
 	gateway_config_free(l->call.config);
 	return code;
 }

@@ -16,6 +16,8 @@
 #define TAKES_KEY	0x8
 #define TAKES_FOR	0x10
 #define TAKES_SERVER	0x20
+/* It changes the registry: what it did holds when it returns. */
+#define CHANGES		0x40
 
 /* One run of a command. */
 struct call {

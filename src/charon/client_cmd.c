@@ -187,19 +187,19 @@ static const struct command commands[] = {
 	    "egress, what the gateway lets out.\nWith --key it logs in with "
 	    "that key; without, an AUTH_KEY is printed, with which\nan orthrus "
 	    "enrols once.",
-	    TAKES_NAME | TAKES_ALLOW | TAKES_KEY, client_add },
+	    TAKES_NAME | TAKES_ALLOW | TAKES_KEY | CHANGES, client_add },
 	{ "client allow", "NAME --allow LIST", "change what a client may reach",
 	    "Puts another list in place of what NAME may reach.  Its sessions "
-	    "stay; what they\nopen from the next second on is held against "
-	    "the new list.",
-	    TAKES_NAME | TAKES_ALLOW, client_allow },
+	    "stay; what they\nopen from now on is held against the new "
+	    "list.",
+	    TAKES_NAME | TAKES_ALLOW | CHANGES, client_allow },
 	{ "client list", "", "show all clients",
 	    "Shows all clients, how they log in and what they may reach.",
 	    TAKES_JSON, client_list },
 	{ "client remove", "NAME", "forget a client and end its sessions",
 	    "Forgets a client and its identity, and ends its sessions at "
 	    "once.",
-	    TAKES_NAME, client_remove },
+	    TAKES_NAME | CHANGES, client_remove },
 };
 
 int

@@ -218,6 +218,11 @@ void stream_dial(struct gateway *g, const struct address *to,
 /* The way to an agent's Docker engine, for its Muzzle; arg is the agent. */
 extern const struct muzzle_way stream_way;
 
+/* --- tell.c: commands that wait until we know --------------------- */
+
+/* Listens in the runtime directory: 0, or -1 with *e. */
+int tell_listen(struct gateway *g, struct error *e);
+
 /* --- the whole ---------------------------------------------------- */
 
 enum refusal {
@@ -255,6 +260,7 @@ struct gateway {
 	struct ca *ca;
 	struct acceptor *acceptor;
 	struct listener *listener;	/* of SSH */
+	struct listener *tell;		/* of commands that wait, or NULL */
 	struct agents *agents;
 	struct http *http;		/* NULL: none is configured */
 	struct session_list sessions;

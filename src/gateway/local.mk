@@ -29,4 +29,5 @@ liborthrus_a_SOURCES += \
 	src/gateway/serve.c \
 	src/gateway/session.c \
 	src/gateway/state.c \
-	src/gateway/stream.c
+	src/gateway/stream.c \
+	src/gateway/tell.c

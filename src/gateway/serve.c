@@ -316,7 +316,8 @@ start(struct serving *sv, struct error *e)
 	if (g->acceptor == NULL || registry_all_offline(g->registry, e) == -1)
 		return -1;
 	g->agents = agents_new(g);
-	if (agents_update(g->agents, e) == -1)
+	/* A change before the update is in it, a later one is told. */
+	if (tell_listen(g, e) == -1 || agents_update(g->agents, e) == -1)
 		return -1;
 	g->listener = listener_new(g->base, &c->ssh_listen, on_accept, g, e);
 	if (g->listener == NULL ||
@@ -342,6 +343,7 @@ finish(struct serving *sv)
 	if (sv->tick != NULL)
 		event_del(sv->tick);
 	listener_free(g->listener);
+	listener_free(g->tell);
 	TAILQ_FOREACH(s, &g->sessions, next)
 		session_end(s, "this gateway has stopped");
 	gateway_end_streams(g);
