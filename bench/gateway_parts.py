@@ -1,5 +1,5 @@
 """What bench/gateway puts together: many agents in one process, those who
-look for one of them, and idle sessions."""
+look for one of them, idle sessions, and an agent with a Docker engine."""
 
 import contextlib
 import json
@@ -11,9 +11,10 @@ import statistics
 import subprocess
 import time
 
+import muzzle_parts
 from contenders import Ssh, listens
 from system import DIES_WITH_US, free_port, until
-from tools import NotMeasured, Process, pss_of
+from tools import NotMeasured, Process, json_of, pss_of
 
 PORT = 9100			# that every agent exposes
 ANSWER = b"ok\n"
@@ -160,3 +161,46 @@ def idle_sessions(lab, server, count):
     before, _ = open_some(2)
     after, _ = open_some(count)
     return (after - before) / count
+
+
+# What is asked for, and whether by a new connection for each.
+DOCKER_REQUESTS = (
+    ("_ping", "/_ping", False),
+    ("list", "/v1.41/containers/json?all=1", False),
+    ("inspect", f"/v1.41/containers/{muzzle_parts.NAME}/json", False),
+    ("_ping, new connections", "/_ping", True))
+
+
+class DockerDoors:
+    """An orthrus whose engine is the stand-in, and the two ways that lead
+    there at the gateway."""
+
+    def __init__(self, lab, tools, seconds):
+        self.tools, self.seconds = tools, seconds
+        self.charon = lab.charon()
+        engine = muzzle_parts.StandIn(tools).start(lab)
+        self.charon.agent("web-1", f"--docker={engine.path}",
+                          key=self.charon.add_agent("web-1"),
+                          level="warn")
+        self.paths = {
+            "docker.sock": (self.charon.socket("web-1"), ""),
+            "HTTP API": (os.path.join(self.charon.runtime, "http.sock"),
+                         "/api/v1/agents/web-1/docker")}
+        for path, prefix in self.paths.values():
+            until("the engine answers", 20, lambda: muzzle_parts.get(
+                path, f"{prefix}/_ping")[0] == 200)
+
+    def load(self, door, target, renew, count):
+        path, prefix = self.paths[door]
+        return json_of(
+            [str(self.tools.folder / "muzzle_load"), "-u", path, "-n",
+             str(count), "-s", str(self.seconds), "-w", "0.2", "-p",
+             str(self.charon.pid), *(["-r"] if renew else []),
+             prefix + target], 60)
+
+    def ask(self, door, request):
+        """What one request costs, alone and among others."""
+        _, target, renew = request
+        many = self.load(door, target, renew, 16)
+        return {"per_second": many["per_second"], "cpu_us": many["cpu_us"],
+                "p50_us": self.load(door, target, renew, 1)["p50_us"]}

@@ -146,7 +146,7 @@ class Charon:
         return os.path.join(self.runtime, "agents", agent, f"{what}.sock")
 
     def agent(self, name, *options, key=None, wait=20, user=None, env=None,
-              state=None, socks5="off", **how):
+              state=None, socks5="off", level="debug", **how):
         """An orthrus that enrols (with key) and connects."""
         state = state or self.lab.path(f"state-{name}")
         os.makedirs(state, mode=0o700, exist_ok=True)
@@ -155,7 +155,7 @@ class Charon:
             env["AUTH_KEY"] = key
         control = how.pop("control", self.lab.path(f"{name}.sock"))
         argv = [harness.ORTHRUS, "connect", "--name", name, "--server",
-                self.address, "--log-level", "debug", "--control", control,
+                self.address, "--log-level", level, "--control", control,
                 "--socks5", socks5, *map(str, options)]
         where = None
         if socks5 != "off":
