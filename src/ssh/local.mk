@@ -11,6 +11,8 @@ liborthrus_a_SOURCES += \
 	src/ssh/identity.c \
 	src/ssh/inbound.c \
 	src/ssh/inbound_private.h \
+	src/ssh/input.c \
+	src/ssh/input.h \
 	src/ssh/keygen.c \
 	src/ssh/keygen.h \
 	src/ssh/known_hosts.c \

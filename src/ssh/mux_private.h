@@ -42,7 +42,7 @@ struct event;
 #define WINDOW_BUDGET (32 * 1024 * 1024)
 
 /* Data in a row for one channel: one write to its socket. */
-#define LANDING_SIZE (64 * 1024)
+#define LANDING_SIZE (128 * 1024)
 
 /* More than this unsent: streams wait, each woken in its turn. */
 #define BACKLOG_HIGH (128 * 1024)

@@ -26,6 +26,7 @@
 #include "orthrus/base/mem.h"
 #include "orthrus/proto/wire.h"
 
+#include "input.h"
 #include "pack.h"
 #include "packet.h"
 
@@ -65,7 +66,7 @@ struct packet_tap {
 	bool ours;			/* taken over from libssh's socket */
 	unsigned turns;			/* in which that could not be */
 	bool wrote;			/* libssh gave us bytes to send */
-	struct buffer rest;		/* of a packet that is not complete */
+	struct input in;		/* received, not yet libssh's */
 	/*
 	 * Encrypted, not yet sent: out[out_off .. out_len).  Ciphertext needs
 	 * no wiping, and this is the hot path: not a struct buffer.
@@ -76,13 +77,11 @@ struct packet_tap {
 };
 
 /*
- * What one recv(2) may bring, for all sessions.  libssh handles the packets of
- * one call by recursion: of the smallest ones that is some 1,800 levels of a
- * small frame.  Four times as much was slower (7.0 against 6.6 Gbit/s): this
- * and what it is decrypted to stay in the cache.
+ * libssh 0.10 and 0.11 handle the packets of one call by recursion: so it is
+ * fed this much at a time, which bounds the depth (of the smallest packets
+ * some 1,800 small frames) and holds the largest packet.
  */
-#define INPUT_SIZE (64 * 1024)
-static uint8_t input[INPUT_SIZE];
+#define FEED_SIZE INPUT_KEPT_MAX
 
 /*
  * Whose turn it is, and the packet that packet_send() is handing over;
@@ -265,7 +264,6 @@ packet_tap_new(ssh_session session, packet_handler *handler, void *arg)
 	tap->handler = handler;
 	tap->arg = arg;
 	tap->fd = -1;
-	buffer_init(&tap->rest, INPUT_SIZE);
 	for (i = 0; i < sizeof(tap->table) / sizeof(tap->table[0]); i++)
 		tap->table[i] = on_message;
 	tap->kex_table[0] = tap->kex_table[1] = on_kex;
@@ -277,7 +275,7 @@ packet_tap_new(ssh_session session, packet_handler *handler, void *arg)
 void
 packet_tap_free(struct packet_tap *tap)
 {
-	buffer_clear(&tap->rest);
+	input_clear(&tap->in);
 	free(tap->out);
 	free(tap);
 }
@@ -349,34 +347,45 @@ hand_over(struct packet_tap *tap)
 	return -1;
 }
 
-/* Feeds n bytes to libssh; the incomplete end is kept.  -1: it is over. */
+/*
+ * Feeds libssh what has arrived, but for an incomplete packet at the end.
+ * Returns -1 when the session is over.
+ */
 static int
-feed(struct packet_tap *tap, const uint8_t *p, size_t n)
+feed(struct packet_tap *tap)
 {
-	ssize_t used;
+	const uint8_t *p;
+	size_t n;
+	ssize_t used = 1;
 
-	while (n > 0 && ssh_is_connected(tap->session)) {
-		used = (ssize_t)ssh_packet_socket_callback(p, n, tap->session);
-		if (used <= 0)
+	while (used > 0 && ssh_is_connected(tap->session)) {
+		p = input_bytes(&tap->in, &n);
+		if (n == 0)
 			break;
-		p += used;
-		n -= (size_t)used;
+		used = (ssize_t)ssh_packet_socket_callback(p,
+		    n < FEED_SIZE ? n : FEED_SIZE, tap->session);
+		if (used > 0)
+			input_taken(&tap->in, (size_t)used);
 	}
-	if (!ssh_is_connected(tap->session) ||
-	    (ssh_get_status(tap->session) & SSH_CLOSED_ERROR))
-		return -1;
-	return n == 0 ? 0 : buffer_put(&tap->rest, p, n);
+	return ssh_is_connected(tap->session) &&
+	    !(ssh_get_status(tap->session) & SSH_CLOSED_ERROR) ? 0 : -1;
 }
 
+/* One recv(2): 1 when it brought all there was room for, 0 or -1. */
 static int
 read_some(struct packet_tap *tap, size_t *got)
 {
-	size_t kept = tap->rest.len;
+	size_t room;
+	uint8_t *p = input_space(&tap->in, &room);
 	ssize_t n;
 
 	*got = 0;
+	if (p == NULL) {
+		errno = EMSGSIZE;
+		return -1;
+	}
 	do
-		n = recv(tap->fd, input + kept, sizeof(input) - kept, 0);
+		n = recv(tap->fd, p, room, 0);
 	while (n == -1 && errno == EINTR);
 	if (n == -1 && errno == EAGAIN)
 		return 0;
@@ -384,14 +393,10 @@ read_some(struct packet_tap *tap, size_t *got)
 		errno = ECONNRESET;	/* SSH ends with a message, not so */
 	if (n <= 0)
 		return -1;
-	if (kept > 0)
-		memcpy(input, buffer_head(&tap->rest), kept);
-	buffer_clear(&tap->rest);
+	input_added(&tap->in, (size_t)n);
 	tap->received += (uint64_t)n;
 	*got = (size_t)n;
-	if (feed(tap, input, kept + (size_t)n) == -1)
-		return -1;
-	return kept + (size_t)n == sizeof(input);
+	return feed(tap) == -1 ? -1 : (size_t)n == room;
 }
 
 int

@@ -200,6 +200,11 @@ tests_unit_test_mux_requests_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_mux_requests_LDADD = $(unit_ldadd)
 tests_unit_test_mux_requests_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_us
 
+unit_tests += tests/unit/test_input
+tests_unit_test_input_SOURCES = tests/unit/test_input.c
+tests_unit_test_input_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_input_LDADD = $(unit_ldadd)
+
 unit_tests += tests/unit/test_pace
 tests_unit_test_pace_SOURCES = tests/unit/test_pace.c
 tests_unit_test_pace_CPPFLAGS = $(unit_cppflags)
