@@ -37,8 +37,10 @@ noinst_HEADERS += \
 	include/orthrus/ssh/selftest.h \
 	include/orthrus/ssh/session.h \
 	include/orthrus/ssh/successor.h \
+	include/orthrus/muzzle/caller.h \
 	include/orthrus/muzzle/http.h \
 	include/orthrus/muzzle/muzzle.h \
+	include/orthrus/muzzle/names.h \
 	include/orthrus/muzzle/policy.h \
 	include/orthrus/muzzle/redact.h \
 	include/orthrus/tunnel/tunnel.h \

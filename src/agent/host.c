@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "orthrus/base/text.h"
+#include "orthrus/muzzle/names.h"
 
 #include "agent.h"
 
@@ -24,6 +25,14 @@ set_text(char to[LEASH_TEXT_MAX], const char *s)
 
 	if (n < LEASH_TEXT_MAX && text_clean(s, n))
 		memcpy(to, s, n + 1);
+}
+
+static void
+set_list(char to[LEASH_LIST_MAX], const char *list)
+{
+	_Static_assert(NAMES_MAX <= LEASH_LIST_MAX, "it has room");
+	if (list != NULL)
+		strcpy(to, list);
 }
 
 static void
@@ -72,6 +81,7 @@ host_hello(const struct agent *a, struct leash_message *m)
 	tunnels_each(a->tunnels, add_engine, m);
 	m->hello.docker_actions = c->docker_policy.actions;
 	m->hello.docker_redact = c->docker_policy.redact;
+	set_list(m->hello.docker_hosts, c->docker_policy.hosts);
 }
 
 /* In bytes, without what caches could give back; where the kernel tells. */

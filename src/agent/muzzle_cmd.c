@@ -19,6 +19,7 @@
 #include "orthrus/base/process.h"
 #include "orthrus/base/text.h"
 #include "orthrus/muzzle/muzzle.h"
+#include "orthrus/muzzle/names.h"
 #include "orthrus/relay/relay.h"
 #include "orthrus/relay/socket.h"
 #include "orthrus/transport/dial.h"
@@ -30,7 +31,8 @@
 
 struct options {
 	struct address listen, engine;
-	struct policy policy;
+	struct policy policy;		/* with these lists */
+	char *hosts;
 	const char *explain;
 	bool help;
 };
@@ -69,6 +71,7 @@ usage(FILE *f)
 	    "      --docker-redact env|none\n"
 	    "                         hide environments and volume passwords "
 	    "(env)\n"
+	    "      --docker-host NAME answer this Host, too; repeatable\n"
 	    "      --explain REQUEST  judge 'GET /v1.41/containers/json?all=1' "
 	    "and say why\n"
 	    "  -v, --verbose          log more\n"
@@ -91,6 +94,18 @@ parse_allow(char *list, unsigned *actions, struct error *e)
 
 	while ((word = strsep(&list, ",")) != NULL)
 		if (policy_action(word, actions, e) == -1)
+			return -1;
+	return 0;
+}
+
+static int
+parse_list(char *words, int (*add)(char **, const char *, struct error *),
+    char **list, struct error *e)
+{
+	char *word;
+
+	while ((word = strsep(&words, ",")) != NULL)
+		if (add(list, word, e) == -1)
 			return -1;
 	return 0;
 }
@@ -128,6 +143,9 @@ parse_option(int c, struct options *o)
 		fprintf(stderr, "orthrus muzzle: --docker-redact: expected "
 		    "env or none\n");
 		return -1;
+	case 'H':
+		return parse_list(optarg, names_add_host, &o->hosts,
+		    &e) == 0 ? 0 : complain("docker-host", &e);
 	case 'e':
 		o->explain = optarg;
 		return 0;
@@ -151,6 +169,7 @@ parse_options(int argc, char **argv, struct options *o)
 		{ "docker", required_argument, NULL, 'd' },
 		{ "docker-allow", required_argument, NULL, 'a' },
 		{ "docker-redact", required_argument, NULL, 'r' },
+		{ "docker-host", required_argument, NULL, 'H' },
 		{ "explain", required_argument, NULL, 'e' },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, 'h' },
@@ -194,8 +213,8 @@ explain(const struct options *o)
 		[ANSWER_ACTION] = "of an action that the owner has opened"
 	};
 	const char *space = strchr(o->explain, ' ');
+	char *method, text[VERDICT_TEXT_MAX];
 	struct verdict *v;
-	char *method;
 	int code;
 
 	if (space == NULL || space == o->explain || space[1] == '\0') {
@@ -207,8 +226,9 @@ explain(const struct options *o)
 	v = xcalloc(1, sizeof(*v));
 	policy_judge(&o->policy, method, space + 1, strlen(space + 1), v);
 	code = v->status != 0;
+	verdict_text(v, text);
 	if (v->status != 0)
-		printf("refused: %d, %s\nrule:    %s\n", v->status, v->reason,
+		printf("refused: %d, %s\nrule:    %s\n", v->status, text,
 		    v->rule);
 	else
 		printf("allowed\nrule:    %s\nsent:    %s %s\nanswer:  %s\n",
@@ -331,14 +351,17 @@ cmd_muzzle(int argc, char **argv)
 		    .path = "/var/run/docker.sock" },
 		.policy = { .actions = 0, .redact = true }
 	};
+	int code = 0;
 
 	if (parse_options(argc, argv, &o) == -1) {
 		usage(stderr);
-		return EX_USAGE;
-	}
-	if (o.help) {
+		code = EX_USAGE;
+	} else if (o.help) {
 		usage(stdout);
-		return 0;
+	} else {
+		o.policy.hosts = o.hosts;
+		code = o.explain != NULL ? explain(&o) : serve(&o);
 	}
-	return o.explain != NULL ? explain(&o) : serve(&o);
+	free(o.hosts);
+	return code;
 }

@@ -26,6 +26,7 @@ clear_config(void *config)
 	free(c->socks5_username);
 	free(c->socks5_password_file);
 	free(c->docker_socket);
+	free(c->docker_hosts);
 	free(c->local);
 	free(c->remote);
 	free(c->exposed);

@@ -4,6 +4,7 @@
 
 #include "conf.h"
 #include "orthrus/base/mem.h"
+#include "orthrus/muzzle/names.h"
 
 #define FINGERPRINT "SHA256:"
 #define FINGERPRINT_LEN 43	/* base64 of 32 bytes without padding */
@@ -297,6 +298,17 @@ set_docker_redact(void *config, struct setting *s, struct error *e)
 		return 0;
 	return error_set(e, EX_CONFIG, "\"%s\": expected env or none",
 	    s->value);
+}
+
+int
+set_docker_host(void *config, struct setting *s, struct error *e)
+{
+	struct config *c = config;
+
+	if (names_add_host(&c->docker_hosts, s->value, e) == -1)
+		return -1;
+	c->docker_policy.hosts = c->docker_hosts;
+	return 0;
 }
 
 int

@@ -173,6 +173,7 @@ set_policy(struct agent *a, const struct leash_message *hello)
 	if (hello->kind == LEASH_HELLO && hello->hello.docker) {
 		p.actions = hello->hello.docker_actions;
 		p.redact = hello->hello.docker_redact;
+		p.hosts = hello->hello.docker_hosts;
 	}
 	muzzle_set_policy(a->muzzle, &p);
 }

@@ -21,7 +21,7 @@
 
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
-#include "orthrus/muzzle/http.h"
+#include "orthrus/muzzle/caller.h"
 #include "orthrus/transport/listener.h"
 
 #include "gateway.h"
@@ -34,8 +34,9 @@
 
 /* What the headers say that matters here. */
 struct asked {
-	unsigned hosts, authorizations;
-	bool foreign_host, browser, body;
+	struct caller caller;
+	unsigned authorizations;
+	bool body;
 	const char *authorization;
 };
 
@@ -49,14 +50,9 @@ read_headers(struct evhttp_request *req, struct asked *asked)
 	TAILQ_FOREACH(header, evhttp_request_get_input_headers(req), next) {
 		name = header->key;
 		value = header->value;
-		if (strcasecmp(name, "Host") == 0) {
-			asked->hosts++;
-			asked->foreign_host |= !http_host_is_local(value,
-			    strlen(value));
-		} else if (strcasecmp(name, "Origin") == 0 ||
-		    strncasecmp(name, "Sec-Fetch-", 10) == 0)
-			asked->browser = true;
-		else if (strcasecmp(name, "Authorization") == 0) {
+		caller_header(&asked->caller, name, strlen(name), value,
+		    strlen(value));
+		if (strcasecmp(name, "Authorization") == 0) {
 			asked->authorizations++;
 			asked->authorization = value;
 		} else if ((strcasecmp(name, "Content-Length") == 0 &&
@@ -93,22 +89,26 @@ static bool
 is_refused(struct http *h, struct evhttp_request *req)
 {
 	const char *why = NULL;
+	enum caller_kind kind;
 	struct asked asked;
 	int status = 400;
 
 	read_headers(req, &asked);
+	kind = caller_judge(&asked.caller, NULL);
 	if (req->major != 1 || (req->minor != 0 && req->minor != 1)) {
 		req->major = req->minor = 1;
 		status = 505;
 		why = "only HTTP/1.1 is spoken here";
 	} else if (!target_is_plain(evhttp_request_get_uri(req)))
 		why = "malformed target";
-	else if (asked.hosts > 1 || (asked.hosts == 0 && req->minor == 1))
+	else if (asked.caller.hosts > 1 || (asked.caller.hosts == 0 &&
+	    req->minor == 1))
 		why = "not one Host";
-	else if (asked.browser || asked.foreign_host) {
+	else if (kind != CALLER_PROGRAM) {
 		status = 403;
-		why = asked.browser ? "browsers are not served" :
-		    "Host is not an address of this machine";
+		why = kind == CALLER_PAGE ? "browsers are not served" :
+		    "a Host that DNS can answer for is refused, lest it led "
+		    "a browser here; use an address or NAME.localhost";
 	} else if (h->needs_token && (asked.authorizations != 1 ||
 	    !http_token_matches(h->token, asked.authorization))) {
 		status = 401;

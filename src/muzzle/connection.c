@@ -18,6 +18,7 @@
 #include "answer.h"
 #include "engine.h"
 #include "private.h"
+#include "target.h"
 
 enum state {
 	STATE_IDLE,		/* for the next request's head */
@@ -274,16 +275,21 @@ static void
 check_circumstances(struct connection *c, const struct http_request *r,
     struct verdict *v)
 {
+	enum caller_kind kind = caller_judge(&r->caller, c->m->policy.hosts);
 	const char *why = NULL;
 	int status = 403;
 
 	if (r->body)	/* what follows could pass for a request */
 		c->last = true;
-	if (r->browser)
-		why = "requests from a web page are not answered";
-	else if (r->foreign_host)
-		why = "the Host must be docker, localhost or a loopback "
-		    "address";
+	if (kind == CALLER_FOREIGN) {
+		why = "a Host that DNS can answer for is refused, lest it led "
+		    "a web page here; the host's owner can list it with "
+		    "--docker-host NAME";
+		verdict_about(v, r->caller.host, r->caller.host_len);
+	} else if (kind == CALLER_PAGE)
+		why = "requests from a web page are not answered; the host's "
+		    "owner can list a dashboard's own site with --docker-host "
+		    "NAME";
 	else if (v->status == 0 && r->body) {
 		why = "a body is not allowed";
 		status = 400;
@@ -309,6 +315,7 @@ static void
 judge(struct connection *c, const struct http_request *r)
 {
 	static struct verdict judged;	/* much too large to keep whole */
+	char text[VERDICT_TEXT_MAX];
 	struct verdict *v;
 	size_t size;
 
@@ -326,7 +333,8 @@ judge(struct connection *c, const struct http_request *r)
 			c->last = true;
 		muzzle_refused(c->m, v);
 		v->head = strcmp(r->method, "HEAD") == 0;
-		say(c, v->status, v->reason);
+		verdict_text(v, text);
+		say(c, v->status, text);
 		return;
 	}
 	c->m->allowed++;

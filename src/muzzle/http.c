@@ -1,35 +1,17 @@
 /* See http.h. */
 #include "config.h"
 
-#include <arpa/inet.h>
-
 #include <string.h>
 #include <strings.h>
 
 #include "orthrus/base/text.h"
 #include "orthrus/muzzle/http.h"
 
-struct text {
-	const char *p;
-	size_t len;
-};
-
-static bool
-is(struct text t, const char *word)
-{
-	return t.len == strlen(word) && strncasecmp(t.p, word, t.len) == 0;
-}
-
-static bool
-begins(struct text t, const char *word)
-{
-	return t.len >= strlen(word) &&
-	    strncasecmp(t.p, word, strlen(word)) == 0;
-}
+#include "span.h"
 
 /* RFC 9110 section 5.6.2. */
 static bool
-is_token(struct text t)
+is_token(struct span t)
 {
 	size_t i;
 	char c;
@@ -68,11 +50,11 @@ http_head_end(const uint8_t *p, size_t n, size_t max, size_t *seen,
 }
 
 /* The next line, without its CRLF; p is behind it then. */
-static struct text
+static struct span
 take_line(const char **p, const char *end)
 {
 	const char *eol = memchr(*p, '\r', (size_t)(end - *p));
-	struct text line = { *p, (size_t)(eol - *p) };
+	struct span line = { *p, (size_t)(eol - *p) };
 
 	*p = eol + 2;
 	return line;
@@ -80,15 +62,15 @@ take_line(const char **p, const char *end)
 
 /* "name: value"; false when it is not one. */
 static bool
-split_header(struct text line, struct text *name, struct text *value)
+split_header(struct span line, struct span *name, struct span *value)
 {
 	const char *colon = memchr(line.p, ':', line.len);
 	size_t i;
 
 	if (colon == NULL)
 		return false;
-	*name = (struct text){ line.p, (size_t)(colon - line.p) };
-	*value = (struct text){ colon + 1, line.len - name->len - 1 };
+	*name = (struct span){ line.p, (size_t)(colon - line.p) };
+	*value = (struct span){ colon + 1, line.len - name->len - 1 };
 	while (value->len > 0 && (*value->p == ' ' || *value->p == '\t')) {
 		value->p++;
 		value->len--;
@@ -106,7 +88,7 @@ split_header(struct text line, struct text *name, struct text *value)
 
 /* Is word among the elements of a list such as Connection's? */
 static bool
-lists(struct text value, const char *word)
+lists(struct span value, const char *word)
 {
 	size_t n = strlen(word), i = 0, start;
 
@@ -125,7 +107,7 @@ lists(struct text value, const char *word)
 
 /* 1*DIGIT and nothing else, below 2^60: 0 or -1. */
 static int
-parse_length(struct text value, uint64_t *length)
+parse_length(struct span value, uint64_t *length)
 {
 	size_t i;
 
@@ -142,80 +124,13 @@ parse_length(struct text value, uint64_t *length)
 
 /* --- requests --------------------------------------------------------- */
 
-static bool
-host_is(struct text host, const char *word)
-{
-	return host.len == strlen(word) &&
-	    strncasecmp(host.p, word, host.len) == 0;
-}
-
-static bool
-is_label_byte(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	    (c >= '0' && c <= '9') || c == '-' || c == '.';
-}
-
-static bool
-is_below(struct text host, const char *suffix)
-{
-	size_t i, n = strlen(suffix);
-
-	if (host.len <= n || strncasecmp(host.p + host.len - n, suffix,
-	    n) != 0)
-		return false;
-	for (i = 0; i < host.len; i++)
-		if (!is_label_byte(host.p[i]))
-			return false;
-	return true;
-}
-
-bool
-http_host_is_local(const char *value, size_t len)
-{
-	struct text host = { value, len };
-	char text[INET_ADDRSTRLEN];
-	struct in_addr in;
-	const char *end;
-	size_t i;
-
-	if (len == 0)
-		return true;
-	if (*value == '[') {
-		if ((end = memchr(value, ']', len)) == NULL)
-			return false;
-		host.len = (size_t)(end + 1 - value);
-	} else if ((end = memchr(value, ':', len)) != NULL)
-		host.len = (size_t)(end - value);
-	/* What is left is ":port" or nothing. */
-	for (i = host.len; i < len; i++)
-		if (i == host.len ? value[i] != ':' :
-		    value[i] < '0' || value[i] > '9')
-			return false;
-	if (host.len == 0 || host_is(host, "docker") ||
-	    host_is(host, "localhost") || host_is(host, "[::1]"))
-		return true;
-	/*
-	 * Newer clients say api.moby.localhost: RFC 6761, always loopback.
-	 * NAME.orthrus is an agent behind a gateway, no name of the DNS.
-	 */
-	if (is_below(host, ".localhost") || is_below(host, ".orthrus"))
-		return true;
-	if (host.len >= sizeof(text))
-		return false;
-	memcpy(text, host.p, host.len);
-	text[host.len] = '\0';
-	return inet_pton(AF_INET, text, &in) == 1 &&
-	    ntohl(in.s_addr) >> 24 == 127;
-}
-
 /* "METHOD SP target SP HTTP/1.N", RFC 9112 section 3. */
 static int
-read_request_line(struct text line, struct http_request *r,
+read_request_line(struct span line, struct http_request *r,
     const char **reason)
 {
 	const char *a = memchr(line.p, ' ', line.len), *b, *end;
-	struct text method, version;
+	struct span method, version;
 
 	*reason = "malformed request line";
 	if (a == NULL)
@@ -224,8 +139,8 @@ read_request_line(struct text line, struct http_request *r,
 	b = memchr(a + 1, ' ', (size_t)(end - a - 1));
 	if (b == NULL)		/* HTTP/0.9 has no version */
 		return 400;
-	method = (struct text){ line.p, (size_t)(a - line.p) };
-	version = (struct text){ b + 1, (size_t)(end - b - 1) };
+	method = (struct span){ line.p, (size_t)(a - line.p) };
+	version = (struct span){ b + 1, (size_t)(end - b - 1) };
 	if (!is_token(method) || method.len >= sizeof(r->method) ||
 	    b == a + 1)
 		return 400;
@@ -247,18 +162,16 @@ read_request_line(struct text line, struct http_request *r,
 }
 
 static int
-read_request_header(struct text name, struct text value,
-    struct http_request *r, unsigned *hosts, unsigned *lengths,
-    const char **reason)
+read_request_header(struct span name, struct span value,
+    struct http_request *r, unsigned *lengths, const char **reason)
 {
 	uint64_t length;
 
-	if (is(name, "Host")) {
-		*reason = "more than one Host";
-		if (++*hosts > 1)
-			return 400;
-		r->foreign_host = !http_host_is_local(value.p, value.len);
-	} else if (is(name, "Content-Length")) {
+	caller_header(&r->caller, name.p, name.len, value.p, value.len);
+	*reason = "more than one Host";
+	if (r->caller.hosts > 1)
+		return 400;
+	if (span_is(name, "Content-Length")) {
 		*reason = "more than one Content-Length";
 		if (++*lengths > 1)
 			return 400;
@@ -266,12 +179,10 @@ read_request_header(struct text name, struct text value,
 		if (parse_length(value, &length) == -1)
 			return 400;
 		r->body |= length != 0;
-	} else if (is(name, "Transfer-Encoding") || is(name, "Trailer") ||
-	    is(name, "Expect"))
+	} else if (span_is(name, "Transfer-Encoding") ||
+	    span_is(name, "Trailer") || span_is(name, "Expect"))
 		r->body = true;
-	else if (is(name, "Origin") || begins(name, "Sec-Fetch-"))
-		r->browser = true;
-	else if (is(name, "Connection")) {
+	else if (span_is(name, "Connection")) {
 		if (lists(value, "close"))
 			r->keep_alive = false;
 		else if (r->http10 && lists(value, "keep-alive"))
@@ -285,8 +196,8 @@ http_request_read(const uint8_t *head, size_t n, struct http_request *r,
     const char **reason)
 {
 	const char *p = (const char *)head, *end = p + n;
-	struct text line, name, value;
-	unsigned count = 0, hosts = 0, lengths = 0;
+	struct span line, name, value;
+	unsigned count = 0, lengths = 0;
 	int rc;
 
 	memset(r, 0, sizeof(*r));
@@ -300,12 +211,12 @@ http_request_read(const uint8_t *head, size_t n, struct http_request *r,
 		*reason = "malformed header";
 		if (!split_header(line, &name, &value))
 			return 400;
-		if ((rc = read_request_header(name, value, r, &hosts, &lengths,
+		if ((rc = read_request_header(name, value, r, &lengths,
 		    reason)) != 0)
 			return rc;
 	}
 	*reason = "no Host";
-	if (hosts == 0 && !r->http10)
+	if (r->caller.hosts == 0 && !r->http10)
 		return 400;
 	*reason = NULL;
 	return 0;
@@ -315,7 +226,7 @@ http_request_read(const uint8_t *head, size_t n, struct http_request *r,
 
 /* What a client may want to know; all else stays here. */
 static bool
-is_kept(struct text name)
+is_kept(struct span name)
 {
 	static const char *const kept[] = { "Api-Version", "Builder-Version",
 	    "Cache-Control", "Content-Type", "Date", "Docker-Experimental",
@@ -323,13 +234,13 @@ is_kept(struct text name)
 	size_t i;
 
 	for (i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
-		if (is(name, kept[i]))
+		if (span_is(name, kept[i]))
 			return true;
 	return false;
 }
 
 static bool
-is_printable(struct text value)
+is_printable(struct span value)
 {
 	size_t i;
 
@@ -341,7 +252,7 @@ is_printable(struct text value)
 
 /* "HTTP/1.N SP 3DIGIT [SP reason]", RFC 9112 section 4. */
 static int
-read_status_line(struct text line, struct http_answer *a)
+read_status_line(struct span line, struct http_answer *a)
 {
 	const char *p = line.p;
 
@@ -360,29 +271,29 @@ struct answer_framing {
 };
 
 static int
-read_answer_header(struct text line, struct http_answer *a,
+read_answer_header(struct span line, struct http_answer *a,
     struct answer_framing *f, const char **reason)
 {
-	struct text name, value;
+	struct span name, value;
 
 	if (!split_header(line, &name, &value)) {
 		*reason = "a malformed header";
 		return -1;
 	}
-	if (is(name, "Content-Length")) {
+	if (span_is(name, "Content-Length")) {
 		*reason = "a Content-Length that is wrong";
 		return ++f->lengths > 1 ? -1 :
 		    parse_length(value, &a->length);
 	}
-	if (is(name, "Transfer-Encoding")) {
+	if (span_is(name, "Transfer-Encoding")) {
 		*reason = "an unknown transfer coding";
-		return ++f->codings > 1 || !is(value, "chunked") ? -1 : 0;
+		return ++f->codings > 1 || !span_is(value, "chunked") ? -1 : 0;
 	}
-	if (is(name, "Content-Encoding") && !is(value, "identity")) {
+	if (span_is(name, "Content-Encoding") && !span_is(value, "identity")) {
 		*reason = "a content coding that was not asked for";
 		return -1;
 	}
-	if (is(name, "Connection") && lists(value, "close"))
+	if (span_is(name, "Connection") && lists(value, "close"))
 		a->keep_alive = false;
 	if (is_kept(name) && is_printable(value) &&
 	    a->kept_len + line.len + 2 <= sizeof(a->kept)) {
@@ -399,7 +310,7 @@ http_answer_read(const uint8_t *head, size_t n, bool head_request,
 {
 	const char *p = (const char *)head, *end = p + n;
 	struct answer_framing f = { 0, 0 };
-	struct text line;
+	struct span line;
 	unsigned count = 0;
 	bool none;
 

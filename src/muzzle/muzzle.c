@@ -120,7 +120,7 @@ muzzle_new(struct event_base *base, struct dialer *dialer,
 	m->dialer = dialer;
 	m->engine = *engine;
 	m->label = xstrdup("docker");
-	m->policy = *policy;
+	m->policy = policy_copy(policy);
 	m->error = "not asked yet";
 	m->probe = probe_new(m);
 	return m;
@@ -136,7 +136,7 @@ muzzle_new_over(struct event_base *base, const struct muzzle_way *way,
 	m->remote = true;
 	m->way = *way;
 	m->label = xstrdup(label);
-	m->policy = *policy;
+	m->policy = policy_copy(policy);
 	m->error = "";
 	return m;
 }
@@ -144,7 +144,10 @@ muzzle_new_over(struct event_base *base, const struct muzzle_way *way,
 void
 muzzle_set_policy(struct muzzle *m, const struct policy *policy)
 {
-	m->policy = *policy;
+	struct policy old = m->policy;
+
+	m->policy = policy_copy(policy);
+	policy_clear(&old);
 }
 
 void
@@ -166,6 +169,7 @@ muzzle_free(struct muzzle *m)
 	if (m->probe != NULL)
 		probe_free(m->probe);
 	muzzle_watch(m, false);
+	policy_clear(&m->policy);
 	free(m->label);
 	free(m);
 }

@@ -4,9 +4,13 @@
  */
 #include "config.h"
 
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#include "orthrus/base/mem.h"
 
 #include "target.h"
 
@@ -86,6 +90,34 @@ static const char *const action_words[] = {
 };
 
 #define NACTIONS (sizeof(action_words) / sizeof(action_words[0]))
+
+static const char *
+copy_list(const char *list)
+{
+	return list == NULL ? NULL : xstrdup(list);
+}
+
+static void
+free_list(const char *list)
+{
+	free((char *)(uintptr_t)list);
+}
+
+struct policy
+policy_copy(const struct policy *p)
+{
+	struct policy copy = *p;
+
+	copy.hosts = copy_list(p->hosts);
+	return copy;
+}
+
+void
+policy_clear(struct policy *copy)
+{
+	free_list(copy->hosts);
+	memset(copy, 0, sizeof(*copy));
+}
 
 struct policy
 policy_narrow(struct policy p, const struct policy_limits *by)
@@ -345,6 +377,15 @@ kind_of(const struct route *r, const struct target *t)
 		    ANSWER_WHOLE;
 	}
 	return r->kind;
+}
+
+void
+verdict_text(const struct verdict *v, char text[VERDICT_TEXT_MAX])
+{
+	bool about = v->about[0] != '\0';
+
+	snprintf(text, VERDICT_TEXT_MAX, "%s%s%s%s", about ? "\"" : "",
+	    v->about, about ? "\": " : "", v->reason);
 }
 
 void

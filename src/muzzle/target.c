@@ -22,11 +22,16 @@ verdict_refuse(struct verdict *v, int status, const char *fmt, ...)
 	return -1;
 }
 
-bool
-is_alnum(unsigned char c)
+void
+verdict_about(struct verdict *v, const char *p, size_t len)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	    (c >= '0' && c <= '9');
+	const size_t room = sizeof(v->about) - sizeof("...");
+	size_t i;
+
+	for (i = 0; i < len && i < room; i++)
+		v->about[i] = p[i] <= ' ' || p[i] >= 0x7f || p[i] == '"' ||
+		    p[i] == '\\' ? '?' : p[i];
+	strcpy(v->about + i, i < len ? "..." : "");
 }
 
 /* RFC 3986 section 2.3. */

@@ -10,6 +10,8 @@
 
 #include "orthrus/muzzle/policy.h"
 
+#include "span.h"
+
 #define SEGMENTS_MAX 32
 #define PARAMETERS_MAX 48	/* docker build sends some twenty */
 
@@ -34,8 +36,8 @@ struct target {
 int verdict_refuse(struct verdict *v, int status, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* ASCII letters and digits, whatever the locale. */
-bool is_alnum(unsigned char c);
+/* Says which of the client's bytes the refusal is about. */
+void verdict_about(struct verdict *v, const char *p, size_t len);
 
 /* Takes len bytes at p apart: 0, or -1 with the refusal (400, 414) in v. */
 int target_read(struct target *t, const char *p, size_t len,

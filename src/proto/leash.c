@@ -110,7 +110,9 @@ read_hello(const Leash__Envelope *from, struct leash_message *m)
 	    !take_text(&h->os, m->hello.os, LEASH_TEXT_MAX) ||
 	    !take_text(&h->arch, m->hello.arch, LEASH_TEXT_MAX) ||
 	    !take_text(&h->docker_version, m->hello.docker_version,
-	    LEASH_TEXT_MAX))
+	    LEASH_TEXT_MAX) ||
+	    !take_text(&h->docker_hosts, m->hello.docker_hosts,
+	    LEASH_LIST_MAX))
 		return "a text too long, or not clean";
 	if (h->n_docker_networks > LEASH_NETWORKS_MAX)
 		return "too many networks";

@@ -239,7 +239,8 @@ judge(const struct policy *policy, const char *method, const char *target,
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct policy closed = { 0, true }, open = { ALL_ACTIONS, false };
+	struct policy closed = { .redact = true };
+	struct policy open = { .actions = ALL_ACTIONS };
 	struct policy_limits by = { 0, false };
 	const char *space, *target;
 	char method[32];

@@ -10,6 +10,8 @@
 
 #include "orthrus/muzzle/http.h"
 
+#define DIGITS "0123456789"
+#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define CHECK(ok) do { if (!(ok)) abort(); } while (0)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -39,6 +41,49 @@ named(const char *line, const char *name)
 	    line[strlen(name)] == ':';
 }
 
+/*
+ * A name that DNS can have, as a simpler reader sees it: nothing but its
+ * bytes, two labels or more, and the last one a word.
+ */
+static bool
+is_of_dns(char *name)
+{
+	char *last;
+	size_t n;
+
+	name[strcspn(name, ":")] = '\0';
+	n = strlen(name);
+	if (n > 0 && name[n - 1] == '.')
+		name[--n] = '\0';
+	last = strrchr(name, '.');
+	return last != NULL && strspn(name, LETTERS DIGITS "-_.") == n &&
+	    strspn(last + 1, LETTERS) == strlen(last + 1) &&
+	    strcasecmp(last, ".localhost") != 0 &&
+	    strcasecmp(last, ".orthrus") != 0 && strcasecmp(last, ".sock") != 0;
+}
+
+static void
+check_host(const char *value, const struct http_request *r)
+{
+	enum caller_kind kind = caller_judge(&r->caller, NULL);
+	char *name = strdup(value);
+	size_t n = strlen(value);
+
+	CHECK(name != NULL);
+	while (n > 0 && strchr(" \t", name[n - 1]) != NULL)
+		name[--n] = '\0';
+	if (strpbrk(name, "@,; \t\"\\#?") != NULL)
+		CHECK(kind == CALLER_FOREIGN);
+	if (is_of_dns(name)) {
+		CHECK(kind == CALLER_FOREIGN);
+		if (name[0] != '.' && strstr(name, "..") == NULL &&
+		    strchr(value, ':') == NULL)
+			CHECK(caller_judge(&r->caller, name) !=
+			    CALLER_FOREIGN);
+	}
+	free(name);
+}
+
 /* Returns true when the line announces a body. */
 static bool
 check_header(const char *line, const struct http_request *r, unsigned *hosts,
@@ -50,12 +95,13 @@ check_header(const char *line, const struct http_request *r, unsigned *hosts,
 	for (p = line; p < value; p++)
 		CHECK(*p > ' ' && *p < 0x7f && *p != '"' && *p != '(');
 	value += 1 + strspn(value + 1, " \t");
-	if (named(line, "Host") && ++*hosts == 1 && *value != '\0' &&
-	    !r->foreign_host)
-		CHECK(strchr("dlaDLA1[:.", *value) != NULL ||
-		    strcasestr(value, ".localhost") != NULL);
-	if (named(line, "Origin") || strncasecmp(line, "Sec-Fetch-", 10) == 0)
-		CHECK(r->browser);
+	if (named(line, "Host")) {
+		++*hosts;
+		check_host(value, r);
+	}
+	if (named(line, "Origin") || (named(line, "Sec-Fetch-Site") &&
+	    strncasecmp(value, "same-origin", 11) != 0))
+		CHECK(caller_judge(&r->caller, NULL) != CALLER_PROGRAM);
 	if (named(line, "Content-Length")) {
 		CHECK(++*lengths == 1);
 		CHECK(value[strspn(value, "0123456789 \t")] == '\0' &&

@@ -54,12 +54,12 @@ def docker(networks=("bridge", "host")):
     return handler
 
 
-def get(path, target):
+def get(path, target, host="docker"):
     """One request on a Docker socket: status and body."""
     with socket.socket(socket.AF_UNIX) as s:
         s.settimeout(20)
         s.connect(path)
-        s.sendall(f"GET {target} HTTP/1.1\r\nHost: docker\r\n"
+        s.sendall(f"GET {target} HTTP/1.1\r\nHost: {host}\r\n"
                   "Connection: close\r\n\r\n".encode())
         head, _, body = read_all(s).partition(b"\r\n\r\n")
     return int(head.split()[1]), body
@@ -99,6 +99,29 @@ def test_no_engine(lab, charon):
     until("its Hello", 20, lambda: charon.agents()["a"]["docker"]["shared"])
     assert charon.agents()["a"]["docker"]["version"] is None
     assert get(charon.socket("a"), "/version")[0] == 502
+
+
+def test_hosts(lab, charon):
+    """The gateway's Muzzle answers the names that the agent's owner lists."""
+    engine = lab.serve(docker(), "unix")
+    path = lab.write("hosts.ini", "[docker]\nhosts = site.example.net\n")
+    agent = charon.agent("a", f"--docker={engine.path}", "--config", path,
+                         key=charon.add_agent("a"))
+    charon.wait_status("a", "online")
+
+    def status(host):
+        return get(charon.socket("a"), "/containers/json", host)[0]
+    until("its Hello", 20, lambda: status("site.example.net:9443") == 200)
+    code, body = get(charon.socket("a"), "/containers/json",
+                     "other.example.net:9443")
+    message = json.loads(body)["message"]
+    assert code == 403 and '"other.example.net:9443"' in message
+    assert "--docker-host" in message
+    lab.write("hosts.ini", "[docker]\nhosts = other.example.net\n")
+    agent.signal(signal.SIGHUP)
+    until("the new list", 20, lambda: status("other.example.net") == 200)
+    assert status("site.example.net") == 403
+    assert "example.net" not in charon.log()
 
 
 # What it offers

@@ -192,15 +192,18 @@ def test_browsers(api):
             answer = conn.ask("/healthz", headers=[header])
             assert answer.status == 403 and "browser" in message(answer)
             assert conn.ended()
+    for header in "Sec-Fetch-Mode: cors", "Sec-Fetch-Site: same-origin":
+        assert api.ask("/healthz", headers=[header]).status == 200
     before = api.metrics()["charon_refusals_total", ("reason", "http")]
     assert before == 4
 
 
 def test_hosts(api):
     for host in ("localhost", "localhost:80", "127.0.0.1:8080", "[::1]",
-                 "docker", "api.localhost", ""):
+                 "docker", "api.localhost", "", "10.0.0.1", "2130706433",
+                 "charon", "http.sock", "%2Frun%2Fcharon%2Fhttp.sock"):
         assert api.ask("/healthz", headers=[f"Host: {host}"]).status == 200
-    for host in ("evil.example", "localhost.evil.example", "10.0.0.1",
+    for host in ("evil.example", "localhost.evil.example", "EVIL.example.",
                  "127.0.0.1.evil.example:80", "localhost@evil"):
         answer = api.ask("/healthz", headers=[f"Host: {host}"])
         assert answer.status == 403 and "Host" in message(answer)

@@ -344,6 +344,8 @@ def test_file_itself(home):
     (["--docker-remote", "0.0.0.0:1"], "option --docker-remote"),
     (["--docker-allow", "stop,exec"], "\"exec\" is not an action"),
     (["--docker-redact", "all"], "expected env or none"),
+    (["--docker-host", "https://a.example"], "is not the name of a host"),
+    (["--docker-host", "a.example,,b.example"], "empty"),
     (["--expose", "/run/x.sock"], "option --expose: \"/run/x.sock\" has no "
      "port number"),
     (["--expose", "0"], "option --expose: "),

@@ -161,6 +161,11 @@ tests_unit_test_policy_SOURCES = tests/unit/test_policy.c
 tests_unit_test_policy_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_policy_LDADD = $(unit_ldadd)
 
+unit_tests += tests/unit/test_caller
+tests_unit_test_caller_SOURCES = tests/unit/test_caller.c
+tests_unit_test_caller_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_caller_LDADD = $(unit_ldadd)
+
 unit_tests += tests/unit/test_http
 tests_unit_test_http_SOURCES = tests/unit/test_http.c
 tests_unit_test_http_CPPFLAGS = $(unit_cppflags)

@@ -663,22 +663,33 @@ test_docker(void **state)
 	config_free(c);
 
 	c = load_good("[server]\naddress = h\n[docker]\nsocket = /d.sock\n"
-	    "remote = 2375\nallow = restart, stop\nredact = none\n");
+	    "remote = 2375\nallow = restart, stop\nredact = none\n"
+	    "hosts = Portainer.example.net:9443, proxy\n");
 	assert_true(c->docker);
 	assert_string_equal(c->docker_socket, "/d.sock");
 	assert_int_equal(c->docker_remote.port, 2375);
 	assert_int_equal(c->docker_policy.actions,
 	    ACTION_RESTART | ACTION_STOP);
 	assert_false(c->docker_policy.redact);
+	assert_string_equal(c->docker_policy.hosts,
+	    "portainer.example.net,proxy");
 	config_free(c);
 
 	/* An option hides what the file opens. */
 	c = load("--config", ini, "--docker", "--docker-allow", "kill,pause",
-	    NULL);
+	    "--docker-host", "a,b", "--docker-host", "c", NULL);
 	assert_non_null(c);
 	assert_string_equal(c->docker_socket, "/var/run/docker.sock");
 	assert_int_equal(c->docker_policy.actions, ACTION_KILL | ACTION_PAUSE);
+	assert_string_equal(c->docker_policy.hosts, "a,b,c");
 	config_free(c);
+
+	setenv("ORTHRUS_DOCKER_HOSTS", "d, e", 1);
+	c = load("--config", ini, NULL);
+	assert_non_null(c);
+	assert_string_equal(c->docker_policy.hosts, "d,e");
+	config_free(c);
+	unsetenv("ORTHRUS_DOCKER_HOSTS");
 
 	setenv("ORTHRUS_MODE", "socket", 1);
 	c = load_good("[server]\naddress = h\n");

@@ -97,6 +97,7 @@ largest_hello(void)
 		fill(m->hello.ports[i].name, NAME_MAX_LEN);
 	}
 	m->hello.docker = true;
+	fill(m->hello.docker_hosts, LEASH_LIST_MAX);
 	return m;
 }
 
@@ -251,6 +252,7 @@ test_texts_are_clean(void **state)
 		BAD(LEASH_HELLO, hello.os);
 		BAD(LEASH_HELLO, hello.arch);
 		BAD(LEASH_HELLO, hello.docker_version);
+		BAD(LEASH_HELLO, hello.docker_hosts);
 #undef BAD
 		m = largest_hello();
 		strcpy(m->hello.networks[15], bad[i]);

@@ -16,8 +16,9 @@
 #define PARAMETERS 48		/* that are taken at most */
 #define C "/containers/web"
 
-static const struct policy closed = { 0, true };
-static const struct policy open_all = { ALL_ACTIONS, true };
+static const struct policy closed = { .redact = true };
+static const struct policy open_all = { .actions = ALL_ACTIONS,
+    .redact = true };
 
 static struct verdict v;	/* too big for a stack */
 
@@ -198,7 +199,7 @@ static void
 test_actions(void **state)
 {
 	struct policy_row row;
-	struct policy one = { 0, true };
+	struct policy one = { .redact = true };
 	struct error e;
 	char target[256];
 	unsigned seen = 0;
@@ -300,7 +301,7 @@ test_canonical(void **state)
 		{ "/images/a/b/c:1/history", "/images/a/b/c:1/history",
 		    ANSWER_REDACTED },
 	};
-	struct policy open_eyes = { 0, false };
+	struct policy open_eyes = { .actions = 0 };
 	size_t i;
 
 	(void)state;
@@ -494,7 +495,8 @@ test_narrow(void **state)
 	(void)state;
 	for (own = 0; own <= ALL_ACTIONS; own++)
 		for (taken = 0; taken < 4 * (ALL_ACTIONS + 1); taken++) {
-			p = (struct policy){ own, taken & 0x80 };
+			p = (struct policy){ .actions = own,
+			    .redact = taken & 0x80 };
 			by = (struct policy_limits){ taken & ALL_ACTIONS,
 			    taken & 0x40 };
 			q = policy_narrow(p, &by);

@@ -56,7 +56,8 @@ struct config {
 	char *docker_socket;		/* path, even when not shared */
 	bool docker_auto;		/* the server's kind says where ... */
 	struct address docker_remote;	/* ... else there; it listens */
-	struct policy docker_policy;
+	struct policy docker_policy;	/* with these lists */
+	char *docker_hosts;
 
 	uint64_t backoff_min, backoff_max;	/* milliseconds */
 	bool reconnect;

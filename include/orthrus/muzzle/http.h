@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "orthrus/muzzle/caller.h"
+
 #define HTTP_HEAD_MAX (16 * 1024)	/* a request's, to its empty line */
 #define HTTP_ANSWER_HEAD_MAX (32 * 1024)
 #define HTTP_HEADERS_MAX 100
@@ -32,8 +34,7 @@ struct http_request {
 	bool http10;
 	bool keep_alive;
 	bool body;			/* one is announced: never allowed */
-	bool browser;			/* Origin or Sec-Fetch-* */
-	bool foreign_host;		/* Host names something not local */
+	struct caller caller;		/* points into the head */
 };
 
 /*
@@ -43,9 +44,6 @@ struct http_request {
  */
 int http_request_read(const uint8_t *head, size_t n, struct http_request *r,
     const char **reason);
-
-/* True when a Host header's value names this machine or nothing. */
-bool http_host_is_local(const char *value, size_t len);
 
 enum http_framing { FRAMING_NONE, FRAMING_LENGTH, FRAMING_CHUNKED };
 

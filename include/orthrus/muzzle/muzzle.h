@@ -24,7 +24,8 @@ struct muzzle;
 
 /*
  * One for each engine.  engine is its socket, which need not be there yet;
- * the engine is asked with /_ping now and then whether it answers.
+ * the engine is asked with /_ping now and then whether it answers.  The policy
+ * is copied, here and below.
  */
 struct muzzle *muzzle_new(struct event_base *base, struct dialer *dialer,
     const struct address *engine, const struct policy *policy);

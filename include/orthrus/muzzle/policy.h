@@ -24,11 +24,19 @@ enum {
 	ACTION_UNPAUSE = 1 << 5
 };
 
-/* What the owner of the host has decided. */
+/*
+ * What the owner of the host has decided.  The lists are names.h's, and belong
+ * to somebody else.
+ */
 struct policy {
 	unsigned actions;		/* that are open */
 	bool redact;			/* environment and volume options */
+	const char *hosts;		/* of Host, answered beside the local */
 };
+
+/* One with lists of its own, for policy_clear(). */
+struct policy policy_copy(const struct policy *p);
+void policy_clear(struct policy *copy);
 
 /*
  * What somebody else, such as a gateway, may have to say about it.  There is
@@ -58,6 +66,11 @@ struct verdict {
 	int status;		/* 0: allowed; else the HTTP status to answer */
 	char reason[192];	/* for people, when refused */
 	/*
+	 * What of the client's it is about, in printable ASCII, or "".  For
+	 * the client, never for a log.
+	 */
+	char about[80];
+	/*
 	 * For logs and tables, never the client's own bytes: the rule's
 	 * "GET /containers/{name}/json", else the class of the route, such as
 	 * "POST containers" or "OTHER other".
@@ -70,6 +83,10 @@ struct verdict {
 	const char *method;	/* for the engine */
 	char target[3 * MUZZLE_TARGET_MAX + 16];	/* for the engine */
 };
+
+/* Why it is refused, for the client: what it is about, and the reason. */
+#define VERDICT_TEXT_MAX 288
+void verdict_text(const struct verdict *v, char text[VERDICT_TEXT_MAX]);
 
 /*
  * Judges one request.  method and target are the client's bytes as they stand

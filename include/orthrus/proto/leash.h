@@ -25,6 +25,7 @@
 /* Messages that either side may send at once, and each second after that. */
 #define LEASH_BURST 40
 #define LEASH_RATE 10
+#define LEASH_LIST_MAX 1024		/* with NUL, of names */
 #define LEASH_PORTS_MAX 64
 #define LEASH_NETWORKS_MAX 16
 #define LEASH_INTERVAL_MIN 100		/* ms */
@@ -63,6 +64,8 @@ struct leash_message {
 			bool docker;		/* the socket is shared */
 			unsigned docker_actions;	/* bits of muzzle/policy.h */
 			bool docker_redact;	/* as its owner decided */
+			/* Names with commas between, as muzzle/names.h. */
+			char docker_hosts[LEASH_LIST_MAX];
 		} hello;
 		struct {
 			uint64_t timestamp;	/* ms since 1970 */

@@ -1,0 +1,27 @@
+/*
+ * Lists of names that the owner of a host gives beside the policy's table:
+ * hosts, environment variables, registries.  A list is one string with commas
+ * between its names, or NULL when it is empty.
+ */
+#ifndef ORTHRUS_MUZZLE_NAMES_H
+#define ORTHRUS_MUZZLE_NAMES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "orthrus/base/error.h"
+
+#define NAMES_MAX 1024		/* bytes of a list, with its NUL */
+
+/*
+ * Adds a name of a further Host that is answered, as the address bar has it:
+ * in lower case, without a port or a last dot.  0, or -1 with *e (EX_CONFIG)
+ * when it is none, or the list would be too long.  The list is the caller's to
+ * free.
+ */
+int names_add_host(char **list, const char *word, struct error *e);
+
+/* Is this one of the names?  Case does not matter. */
+bool names_have_host(const char *list, const char *word, size_t len);
+
+#endif

@@ -1,0 +1,40 @@
+/* See span.h. */
+#include "config.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "span.h"
+
+bool
+is_alnum(unsigned char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	    (c >= '0' && c <= '9');
+}
+
+bool
+span_begins(struct span s, const char *word)
+{
+	size_t n = strlen(word);
+
+	return s.len >= n && strncasecmp(s.p, word, n) == 0;
+}
+
+bool
+span_is(struct span s, const char *word)
+{
+	return s.len == strlen(word) && span_begins(s, word);
+}
+
+bool
+span_consists(struct span s, const char *more)
+{
+	size_t i;
+
+	for (i = 0; i < s.len; i++)
+		if (!is_alnum((unsigned char)s.p[i]) &&
+		    (s.p[i] == '\0' || strchr(more, s.p[i]) == NULL))
+			return false;
+	return true;
+}

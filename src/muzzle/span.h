@@ -1,0 +1,22 @@
+/* Some bytes of a larger text, which are not terminated. */
+#ifndef ORTHRUS_MUZZLE_SPAN_H
+#define ORTHRUS_MUZZLE_SPAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct span {
+	const char *p;
+	size_t len;
+};
+
+/* Is it the word, does it begin with it?  ASCII's case does not matter. */
+bool span_is(struct span s, const char *word);
+bool span_begins(struct span s, const char *word);
+/* Has it nothing but ASCII letters, digits, and what stands in more? */
+bool span_consists(struct span s, const char *more);
+
+/* ASCII letters and digits, whatever the locale. */
+bool is_alnum(unsigned char c);
+
+#endif
