@@ -191,14 +191,18 @@ is_socks(const struct stream *s)
 	return s->tunnel->config.kind == TUNNEL_SOCKS5;
 }
 
-/* RFC 1928 section 6, from what the server says in its own words. */
+/*
+ * RFC 1928 section 6, from what the server says in its own words.  Most that
+ * say nothing of the reason, or something unknown, were refused.
+ */
 static enum socks5_reply
 reply_code(enum open_failure reason, const char *text)
 {
 	static const char *const unreachable[] = {
 		"unreachable", "No route", "timed out", "not known",
 		"resolution", "resolve", "No address", "unknown host",
-		"Network is down", "Host is down",
+		"Network is down", "Host is down", "in time",
+		"not currently connected",	/* an agent, at charon */
 		/* sshd, when connect(2) itself fails: no route, mostly. */
 		"open failed"
 	};
@@ -213,7 +217,7 @@ reply_code(enum open_failure reason, const char *text)
 	for (i = 0; i < sizeof(unreachable) / sizeof(unreachable[0]); i++)
 		if (strcasestr(text, unreachable[i]) != NULL)
 			return SOCKS5_HOST_UNREACHABLE;
-	return SOCKS5_FAILURE;
+	return SOCKS5_REFUSED;
 }
 
 /*

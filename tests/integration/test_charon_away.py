@@ -7,11 +7,12 @@ import signal
 import pytest
 
 import openssh
+import socks
 from charon_http import Connection
 from docker_engine import UnixHTTP
 from gateway import Charon
 from openssh import Ssh, run
-from system import until
+from system import free_port, until
 from targets import echo, read_all
 
 pytestmark = pytest.mark.skipif(not openssh.available(),
@@ -82,3 +83,25 @@ def test_gone_while_it_is_asked(lab):
     agent.signal(signal.SIGKILL)
     agent.wait_exit(20)
     lab.things.remove(agent)
+
+
+def test_socks(lab):
+    """The replies that a client of the gateway gives to its programs."""
+    charon = lab.own(Charon(lab))
+    closed = free_port()
+    charon.add_client("ann", "rome:*,paris:*", key=lab.identity + ".pub")
+    rome = charon.agent("rome", "--expose", closed,
+                        key=charon.add_agent("rome"))
+    charon.add_agent("paris")
+    ann = charon.agent("ann", "--identity", lab.identity, "--accept-new",
+                       socks5=f"127.0.0.1:{free_port()}")
+
+    def ask(name):
+        return socks.ask(lab.connect(ann.socks5), f"{name}.orthrus", closed)
+
+    assert ask("rome") == socks.REFUSED	# "could not connect to it"
+    assert ask("paris") == socks.UNREACHABLE
+    assert ask("madrid") == socks.PROHIBITED
+    assert rome.stop() == 0
+    charon.wait_status("rome", "offline")
+    assert ask("rome") == socks.UNREACHABLE
