@@ -30,6 +30,7 @@ struct reader {
 	const char *p, *end;	/* what is left of the text */
 	unsigned line;
 	struct ini_line now;	/* the line that libinih is at */
+	bool full;		/* it fills libinih's buffer */
 	bool expected;		/* libinih must call on_key() for it */
 	bool any;		/* a section has begun */
 	bool wanted;		/* the keys of this section are */
@@ -143,7 +144,11 @@ cut_line(struct reader *r, const char **line, size_t *len)
 	return true;
 }
 
-/* libinih's reader: gives it the line, or a harmless one in its place. */
+/*
+ * libinih's reader: gives it the line, or a harmless one in its place.  As
+ * with fgets(3), the end of a line that fills the buffer comes by itself:
+ * recent versions throw away all that follows until they have seen one.
+ */
 static char *
 next_line(char *buf, int size, void *stream)
 {
@@ -152,6 +157,10 @@ next_line(char *buf, int size, void *stream)
 	const char *line;
 	size_t len;
 
+	if (r->full) {
+		r->full = false;
+		return strcpy(buf, "\n");
+	}
 	if (r->expected)
 		fail_differs(r);
 	if (!cut_line(r, &line, &len))
@@ -174,6 +183,7 @@ next_line(char *buf, int size, void *stream)
 		}
 		memcpy(buf, line, len);
 		buf[len] = '\0';
+		r->full = len == (size_t)size - 1;
 	}
 	return buf;
 }

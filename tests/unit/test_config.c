@@ -198,6 +198,29 @@ test_line_limits(void **state)
 	assert_int_equal(l.kind, INI_BAD_SECTION);
 }
 
+/* Where a line fills libinih's buffer, recent versions lose the next one. */
+static void
+test_longest_lines(void **state)
+{
+	char text[4 * INI_LINE_MAX], path[INI_LINE_MAX], want[INI_LINE_MAX + 30];
+	const int width = INI_LINE_MAX;
+	struct config *c;
+
+	(void)state;
+	memset(path, 'x', sizeof(path));
+	path[0] = '/';
+	path[width - strlen("identity=")] = '\0';
+	snprintf(want, sizeof(want), "identity=%s", path);
+	assert_int_equal(strlen(want), width);
+	snprintf(text, sizeof(text), "%-*s\n%s\n%-*s\n%s", width, "[server]",
+	    want, width, "user = joe", "address = one\n");
+	c = load_good(text);
+	assert_string_equal(c->identity, path);
+	assert_string_equal(c->servers[0].user, "joe");
+	assert_string_equal(c->servers[0].host, "one");
+	config_free(c);
+}
+
 /* Writes what happens to a buffer of OUT_MAX bytes. */
 static bool
 log_section(void *arg, unsigned line, const char *name)
@@ -707,6 +730,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_line_limits),
+		cmocka_unit_test(test_longest_lines),
 		cmocka_unit_test(test_read),
 		cmocka_unit_test(test_near),
 		cmocka_unit_test(test_table),
