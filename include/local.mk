@@ -10,6 +10,7 @@ noinst_HEADERS += \
 	include/orthrus/base/mem.h \
 	include/orthrus/base/notify.h \
 	include/orthrus/base/process.h \
+	include/orthrus/base/span.h \
 	include/orthrus/base/text.h \
 	include/orthrus/proto/allow.h \
 	include/orthrus/proto/auth_key.h \
@@ -27,6 +28,8 @@ noinst_HEADERS += \
 	include/orthrus/relay/frames.h \
 	include/orthrus/relay/relay.h \
 	include/orthrus/relay/socket.h \
+	include/orthrus/http/caller.h \
+	include/orthrus/http/message.h \
 	include/orthrus/transport/dial.h \
 	include/orthrus/transport/listener.h \
 	include/orthrus/ssh/hostkey.h \
@@ -37,8 +40,6 @@ noinst_HEADERS += \
 	include/orthrus/ssh/selftest.h \
 	include/orthrus/ssh/session.h \
 	include/orthrus/ssh/successor.h \
-	include/orthrus/muzzle/caller.h \
-	include/orthrus/muzzle/http.h \
 	include/orthrus/muzzle/muzzle.h \
 	include/orthrus/muzzle/names.h \
 	include/orthrus/muzzle/policy.h \

@@ -9,4 +9,5 @@ liborthrus_a_SOURCES += \
 	src/base/mem.c \
 	src/base/notify.c \
 	src/base/process.c \
+	src/base/span.c \
 	src/base/text.c

@@ -21,7 +21,7 @@
 
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
-#include "orthrus/muzzle/caller.h"
+#include "orthrus/http/caller.h"
 #include "orthrus/transport/listener.h"
 
 #include "gateway.h"

@@ -16,7 +16,7 @@
 #include <event2/http_struct.h>
 
 #include "orthrus/base/mem.h"
-#include "orthrus/muzzle/http.h"
+#include "orthrus/http/message.h"
 #include "orthrus/relay/relay.h"
 
 #include "gateway.h"

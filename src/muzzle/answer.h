@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "orthrus/base/mem.h"
-#include "orthrus/muzzle/http.h"
+#include "orthrus/http/message.h"
 #include "orthrus/muzzle/policy.h"
 
 /* What a redacted answer may become: each value grows by 3 bytes at most. */

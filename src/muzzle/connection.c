@@ -12,7 +12,7 @@
 
 #include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
-#include "orthrus/muzzle/http.h"
+#include "orthrus/http/message.h"
 #include "orthrus/relay/relay.h"
 
 #include "answer.h"

@@ -2,19 +2,15 @@
 liborthrus_a_SOURCES += \
 	src/muzzle/answer.c \
 	src/muzzle/answer.h \
-	src/muzzle/caller.c \
 	src/muzzle/connection.c \
 	src/muzzle/engine.c \
 	src/muzzle/engine.h \
 	src/muzzle/facts.c \
-	src/muzzle/http.c \
 	src/muzzle/muzzle.c \
 	src/muzzle/names.c \
 	src/muzzle/policy.c \
 	src/muzzle/private.h \
 	src/muzzle/probe.c \
 	src/muzzle/redact.c \
-	src/muzzle/span.c \
-	src/muzzle/span.h \
 	src/muzzle/target.c \
 	src/muzzle/target.h

@@ -6,7 +6,7 @@
 #include <strings.h>
 
 #include "orthrus/base/mem.h"
-#include "orthrus/muzzle/caller.h"
+#include "orthrus/http/caller.h"
 #include "orthrus/muzzle/names.h"
 
 static int

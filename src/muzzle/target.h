@@ -8,9 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "orthrus/base/span.h"
 #include "orthrus/muzzle/policy.h"
-
-#include "span.h"
 
 #define SEGMENTS_MAX 32
 #define PARAMETERS_MAX 48	/* docker build sends some twenty */

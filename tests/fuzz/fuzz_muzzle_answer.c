@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "orthrus/muzzle/http.h"
+#include "orthrus/http/message.h"
 
 #define CHECK(ok) do { if (!(ok)) abort(); } while (0)
 

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "orthrus/muzzle/http.h"
+#include "orthrus/http/message.h"
 
 #define DIGITS "0123456789"
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"

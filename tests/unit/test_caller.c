@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "orthrus/muzzle/caller.h"
+#include "orthrus/http/caller.h"
 #include "orthrus/muzzle/names.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "orthrus/muzzle/http.h"
+#include "orthrus/http/message.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define BODY -1			/* taken, and a body is announced */

@@ -3,14 +3,14 @@
  * engine speak.  Pure functions of bytes: what is ambiguous, obsolete or not
  * needed here is an error, never repaired.
  */
-#ifndef ORTHRUS_MUZZLE_HTTP_H
-#define ORTHRUS_MUZZLE_HTTP_H
+#ifndef ORTHRUS_HTTP_MESSAGE_H
+#define ORTHRUS_HTTP_MESSAGE_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "orthrus/muzzle/caller.h"
+#include "orthrus/http/caller.h"
 
 #define HTTP_HEAD_MAX (16 * 1024)	/* a request's, to its empty line */
 #define HTTP_ANSWER_HEAD_MAX (32 * 1024)

@@ -6,11 +6,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "orthrus/base/span.h"
 #include "orthrus/base/text.h"
-#include "orthrus/muzzle/caller.h"
-#include "orthrus/muzzle/names.h"
-
-#include "span.h"
+#include "orthrus/http/caller.h"
 
 enum { SITE_UNSAID, SITE_SAME, SITE_NONE, SITE_OTHER };
 
@@ -140,7 +138,7 @@ is_foreign(const struct caller *c, const char *hosts, bool *listed)
 		return false;
 	if (!caller_host_name(&name.p, &name.len))
 		return true;
-	*listed = names_have_host(hosts, name.p, name.len);
+	*listed = span_in_list(name, hosts);
 	return is_name(name) && is_of_dns(name) && !*listed;
 }
 

@@ -1,13 +1,12 @@
-/* See http.h. */
+/* See message.h. */
 #include "config.h"
 
 #include <string.h>
 #include <strings.h>
 
+#include "orthrus/base/span.h"
 #include "orthrus/base/text.h"
-#include "orthrus/muzzle/http.h"
-
-#include "span.h"
+#include "orthrus/http/message.h"
 
 /* RFC 9110 section 5.6.2. */
 static bool

@@ -5,8 +5,8 @@
  * functions of the headers that tell: Host (RFC 9110 section 7.2), Origin
  * (RFC 6454 section 7) and Sec-Fetch-* (the W3C's Fetch Metadata).
  */
-#ifndef ORTHRUS_MUZZLE_CALLER_H
-#define ORTHRUS_MUZZLE_CALLER_H
+#ifndef ORTHRUS_HTTP_CALLER_H
+#define ORTHRUS_HTTP_CALLER_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -35,7 +35,7 @@ enum caller_kind {
 };
 
 /*
- * hosts: names (see names.h) that the owner has listed, or NULL.
+ * hosts: names, with commas, that the owner has listed, or NULL.
  *
  * Host: refused is what a browser can have been led to by DNS, names of two
  * labels or more whose last one is a word, and what cannot be a Host.  Names

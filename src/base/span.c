@@ -4,7 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "span.h"
+#include "orthrus/base/span.h"
 
 bool
 is_alnum(unsigned char c)
@@ -37,4 +37,17 @@ span_consists(struct span s, const char *more)
 		    (s.p[i] == '\0' || strchr(more, s.p[i]) == NULL))
 			return false;
 	return true;
+}
+
+bool
+span_in_list(struct span s, const char *list)
+{
+	size_t n;
+
+	for (; list != NULL; list = list[n] == ',' ? list + n + 1 : NULL) {
+		n = strcspn(list, ",");
+		if (n == s.len && strncasecmp(list, s.p, n) == 0)
+			return true;
+	}
+	return false;
 }

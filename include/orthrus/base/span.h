@@ -1,6 +1,6 @@
 /* Some bytes of a larger text, which are not terminated. */
-#ifndef ORTHRUS_MUZZLE_SPAN_H
-#define ORTHRUS_MUZZLE_SPAN_H
+#ifndef ORTHRUS_BASE_SPAN_H
+#define ORTHRUS_BASE_SPAN_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,6 +15,9 @@ bool span_is(struct span s, const char *word);
 bool span_begins(struct span s, const char *word);
 /* Has it nothing but ASCII letters, digits, and what stands in more? */
 bool span_consists(struct span s, const char *more);
+
+/* Is it a word of the list, one string with commas, or NULL?  The same. */
+bool span_in_list(struct span s, const char *list);
 
 /* ASCII letters and digits, whatever the locale. */
 bool is_alnum(unsigned char c);
