@@ -180,24 +180,7 @@ on_listening(void *arg, bool ok, uint16_t port)
 }
 
 static void
-on_up(void *arg)
-{
-	struct one *o = arg;
-	struct mux *m = session_mux(o->session);
-	struct address docker = { .kind = ADDRESS_UNIX };
-	struct address port = { .kind = ADDRESS_TCP, .port = EXPOSED };
-
-	o->opening = mux_open_subsystem(m, LEASH_SUBSYSTEM, on_opened, o);
-	snprintf(docker.path, sizeof(docker.path), "/%s/docker.sock", o->name);
-	mux_listen(m, &docker, on_listening, o);
-	if (!o->fleet->exposes)
-		return;
-	snprintf(port.host, sizeof(port.host), "%s.orthrus", o->name);
-	mux_listen(m, &port, on_listening, o);
-}
-
-static void
-on_incoming(void *arg, struct channel *ch, const struct address *listen)
+on_forwarded(void *arg, struct channel *ch, const struct address *listen)
 {
 	struct one *o = arg;
 	struct endpoint *ep = canned_endpoint_new(xstrdup(ANSWER));
@@ -207,6 +190,25 @@ on_incoming(void *arg, struct channel *ch, const struct address *listen)
 	channel_accept(ch);
 	relay_start(ep, channel_endpoint(ch), on_relay_done, NULL);
 	relay_readable(ep);
+}
+
+static void
+on_up(void *arg)
+{
+	static const struct mux_service service = { .forwarded = on_forwarded };
+	struct one *o = arg;
+	struct mux *m = session_mux(o->session);
+	struct address docker = { .kind = ADDRESS_UNIX };
+	struct address port = { .kind = ADDRESS_TCP, .port = EXPOSED };
+
+	mux_serve(m, &service, o);
+	o->opening = mux_open_subsystem(m, LEASH_SUBSYSTEM, on_opened, o);
+	snprintf(docker.path, sizeof(docker.path), "/%s/docker.sock", o->name);
+	mux_listen(m, &docker, on_listening, o);
+	if (!o->fleet->exposes)
+		return;
+	snprintf(port.host, sizeof(port.host), "%s.orthrus", o->name);
+	mux_listen(m, &port, on_listening, o);
 }
 
 static void
@@ -227,8 +229,7 @@ on_ended(void *arg, const struct error *why)
 void
 one_start(struct one *o)
 {
-	static const struct session_events events = { on_up, on_incoming,
-	    on_ended };
+	static const struct session_events events = { on_up, on_ended };
 	struct fleet *f = o->fleet;
 	struct session_config config = {
 		.server = { .host = "127.0.0.1", .port = f->port },

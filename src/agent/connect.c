@@ -94,14 +94,6 @@ on_down(void *arg)
 	on_change(a);
 }
 
-static void
-on_incoming(void *arg, struct channel *ch, const struct address *listen)
-{
-	struct agent *a = arg;
-
-	tunnels_incoming(a->tunnels, ch, listen);
-}
-
 /* For "status", and for systemd's; the link has logged it. */
 static void
 on_trouble(void *arg, const struct error *why)
@@ -128,7 +120,7 @@ static void
 start_link(struct agent *a)
 {
 	static const struct link_events events = {
-		on_up, on_down, on_incoming, on_trouble, on_gave_up
+		on_up, on_down, on_trouble, on_gave_up
 	};
 	struct link_config lc;
 

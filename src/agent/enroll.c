@@ -246,14 +246,6 @@ on_down(void *arg)
 }
 
 static void
-on_incoming(void *arg, struct channel *ch, const struct address *listen)
-{
-	(void)arg;
-	(void)listen;
-	channel_refuse(ch, OPEN_PROHIBITED, "no such listener was asked for");
-}
-
-static void
 on_trouble(void *arg, const struct error *why)
 {
 	struct enrolment *en = arg;
@@ -275,7 +267,7 @@ static void
 start(struct enrolment *en, struct dialer *dialer)
 {
 	static const struct link_events events = {
-		on_up, on_down, on_incoming, on_trouble, on_gave_up
+		on_up, on_down, on_trouble, on_gave_up
 	};
 	const struct config *c = en->config;
 	struct link_config lc;

@@ -134,22 +134,6 @@ client_is_up(struct session *s)
 		note_login(s);
 }
 
-static void
-on_up(void *arg, struct inbound *in)
-{
-	struct session *s = inbound_data(in);
-
-	(void)arg;
-	if (s->over)		/* revoked meanwhile */
-		return;
-	s->since = clock_ms();
-	ping(s);		/* for the round-trip time */
-	if (s->kind == SESSION_AGENT)
-		agent_is_up(s);
-	else if (s->kind == SESSION_CLIENT)
-		client_is_up(s);
-}
-
 /* --- the end ------------------------------------------------------ */
 
 /* What others see of it is gone at once. */
@@ -266,19 +250,15 @@ sessions_sweep(struct gateway *g)
 /* --- what they ask for -------------------------------------------- */
 
 static void
-on_direct(void *arg, struct inbound *in, struct channel *ch,
-    const struct address *to)
+on_direct(void *arg, struct channel *ch, const struct address *to)
 {
-	(void)arg;
-	route_direct(inbound_data(in), ch, to);
+	route_direct(arg, ch, to);
 }
 
 static bool
-on_listen(void *arg, struct inbound *in, const struct address *at, bool cancel,
-    uint16_t *port)
+on_listen(void *arg, const struct address *at, bool cancel, uint16_t *port)
 {
-	(void)arg;
-	return route_listen(inbound_data(in), at, cancel, port);
+	return route_listen(arg, at, cancel, port);
 }
 
 static bool
@@ -341,14 +321,33 @@ on_request(void *arg, struct channel *ch, const char *type, const uint8_t *p,
 }
 
 static void
-on_session(void *arg, struct inbound *in, struct channel *ch)
+on_session(void *arg, struct channel *ch)
 {
-	(void)arg;
 	channel_accept(ch);
-	channel_on_request(ch, on_request, inbound_data(in));
+	channel_on_request(ch, on_request, arg);
+}
+
+static const struct mux_service service = {
+	NULL, on_direct, on_session, on_listen
+};
+
+static void
+on_up(void *arg, struct inbound *in)
+{
+	struct session *s = inbound_data(in);
+
+	(void)arg;
+	mux_serve(inbound_mux(in), &service, s);
+	if (s->over)		/* revoked meanwhile */
+		return;
+	s->since = clock_ms();
+	ping(s);		/* for the round-trip time */
+	if (s->kind == SESSION_AGENT)
+		agent_is_up(s);
+	else if (s->kind == SESSION_CLIENT)
+		client_is_up(s);
 }
 
 const struct acceptor_events session_events = {
-	login_key, login_password, login_turned_away, on_up, on_ended,
-	on_direct, on_session, on_listen
+	login_key, login_password, login_turned_away, on_up, on_ended
 };

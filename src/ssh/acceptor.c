@@ -9,45 +9,23 @@
 
 #include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
-#include "orthrus/proto/certificate.h"
 #include "orthrus/ssh/identity.h"
-#include "orthrus/ssh/selftest.h"
 
+#include "algorithms.h"
 #include "inbound_private.h"
 
 #define YOUNG_MS 100		/* for the next step, over a long link */
 #define LOGIN_MS 2000		/* for all of them */
 
-/*
- * Modern algorithms only, as session.c's: Ed25519, X25519, authenticated
- * encryption.
- */
 static int
 set_options(struct acceptor *a, ssh_key key)
 {
-	static const char kex[] = "curve25519-sha256,"
-	    "curve25519-sha256@libssh.org";
-	static const char mac[] = "hmac-sha2-256-etm@openssh.com,"
-	    "hmac-sha2-512-etm@openssh.com";
-	const char *ciphers = cipher_preference();
 	bool off = false;
 
 	return ssh_bind_options_set(a->bind, SSH_BIND_OPTIONS_PROCESS_CONFIG,
 	    &off) |
 	    ssh_bind_options_set(a->bind, SSH_BIND_OPTIONS_BANNER,
-	    a->config.version) |
-	    ssh_bind_options_set(a->bind, SSH_BIND_OPTIONS_KEY_EXCHANGE, kex) |
-	    ssh_bind_options_set(a->bind, SSH_BIND_OPTIONS_CIPHERS_C_S,
-	    ciphers) |
-	    ssh_bind_options_set(a->bind, SSH_BIND_OPTIONS_CIPHERS_S_C,
-	    ciphers) |
-	    ssh_bind_options_set(a->bind, SSH_BIND_OPTIONS_HMAC_C_S, mac) |
-	    ssh_bind_options_set(a->bind, SSH_BIND_OPTIONS_HMAC_S_C, mac) |
-	    ssh_bind_options_set(a->bind, SSH_BIND_OPTIONS_HOSTKEY_ALGORITHMS,
-	    KEY_TYPE_NAME) |
-	    ssh_bind_options_set(a->bind,
-	    SSH_BIND_OPTIONS_PUBKEY_ACCEPTED_KEY_TYPES,
-	    CERT_TYPE_NAME "," KEY_TYPE_NAME) |
+	    a->config.version) | algorithms_serve(a->bind) |
 	    /* The last one: from here on the key is the bind's. */
 	    ssh_bind_options_set(a->bind, SSH_BIND_OPTIONS_IMPORT_KEY, key);
 }

@@ -10,31 +10,20 @@
 
 #include "orthrus/ssh/inbound.h"
 
-enum inbound_step {
-	INBOUND_HANDSHAKE,	/* exchanging keys */
-	INBOUND_LOGIN,
-	INBOUND_UP,
-	INBOUND_ENDED
-};
+#include "connection.h"
 
 struct inbound {
 	TAILQ_ENTRY(inbound) next;	/* in waiting, or in sessions */
 	struct acceptor *acceptor;
-	enum inbound_step step;
+	bool has_keys;			/* the key exchange is done */
 	bool logged_in;			/* in the list of sessions */
 	bool announced;			/* up() was called */
-	int fd;
-	ssh_session ssh;
+	struct connection *connection;
 	struct ssh_server_callbacks_struct callbacks;
-	struct mux *mux;
-	struct pump *pump;
-	struct event *ready;		/* during the handshake */
-	struct event *timer;		/* grace; then soon, for up() and ended() */
+	struct event *timer;		/* grace; then soon, for up() */
 	uint64_t accepted_at;		/* ms */
 	unsigned failures, requests;
 	bool unanswered;		/* libssh looks at a login */
-	const char *goodbye;		/* told to the client, or NULL */
-	struct error why;
 	char user[INBOUND_USER_MAX], peer[INBOUND_PEER_MAX];
 	void *data;
 };
@@ -70,8 +59,6 @@ unsigned inbound_progress(const struct inbound *in);
 void login_init(struct inbound *in);
 /* Answers a login that libssh has not found worth an answer. */
 void login_answer(struct inbound *in);
-void inbound_fail(struct inbound *in, const char *goodbye, const char *fmt,
-    ...) __attribute__((format(printf, 3, 4)));
 /* The login has succeeded: up() follows from the loop. */
 void inbound_logged_in(struct inbound *in);
 

@@ -98,14 +98,6 @@ on_up(void *arg)
 	l->events.up(l->arg, session_mux(l->session), info.gateway);
 }
 
-static void
-on_incoming(void *arg, struct channel *ch, const struct address *listen)
-{
-	struct link *l = arg;
-
-	l->events.incoming(l->arg, ch, listen);
-}
-
 /* True when there is no point in another round. */
 static bool
 hopeless(const struct link *l)
@@ -138,7 +130,6 @@ round_failed(struct link *l, const struct error *why)
 static void
 leave_session(struct link *l, const struct error *why)
 {
-
 	if (clock_ms() - l->up_at >= STABLE_MS)
 		l->rounds = 0;
 	if (!hopeless(l))
@@ -196,7 +187,7 @@ static void
 try(struct link *l)
 {
 	static const struct session_events events = {
-		on_up, on_incoming, on_ended
+		on_up, on_ended
 	};
 
 	set_state(l, LINK_CONNECTING);

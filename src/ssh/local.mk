@@ -5,8 +5,12 @@ liborthrus_a_SOURCES += \
 	include/orthrus/ssh/selftest.h \
 	include/orthrus/ssh/successor.h \
 	src/ssh/acceptor.c \
+	src/ssh/algorithms.c \
+	src/ssh/algorithms.h \
 	src/ssh/ask.c \
 	src/ssh/channel.c \
+	src/ssh/connection.c \
+	src/ssh/connection.h \
 	src/ssh/hostkey.c \
 	src/ssh/identity.c \
 	src/ssh/inbound.c \
@@ -22,14 +26,13 @@ liborthrus_a_SOURCES += \
 	src/ssh/mux_private.h \
 	src/ssh/open.c \
 	src/ssh/output.c \
+	src/ssh/output.h \
 	src/ssh/pace.c \
 	src/ssh/pace.h \
 	src/ssh/pack.c \
 	src/ssh/pack.h \
 	src/ssh/packet.c \
 	src/ssh/packet.h \
-	src/ssh/pump.c \
-	src/ssh/pump.h \
 	src/ssh/requests.c \
 	src/ssh/selftest.c \
 	src/ssh/selftest_run.h \

@@ -13,7 +13,6 @@
 #include "orthrus/proto/wire.h"
 
 #include "inbound_private.h"
-#include "mux_private.h"
 
 #define REQUESTS_MAX 32		/* of any kind: questions are free only so long */
 #define BLOB_TEXT_MAX 8192	/* base64 of a key that is looked at */
@@ -26,7 +25,7 @@
 static bool
 is_open(const struct inbound *in)
 {
-	return in->step == INBOUND_HANDSHAKE || in->step == INBOUND_LOGIN;
+	return !in->logged_in && !connection_is_over(in->connection);
 }
 
 static void
@@ -40,7 +39,7 @@ refused(struct inbound *in)
 {
 	in->acceptor->counters.refused++;
 	if (++in->failures >= in->acceptor->config.attempts)
-		inbound_fail(in, TOO_MANY, "%s", TOO_MANY);
+		inbound_end(in, TOO_MANY);
 }
 
 static bool
@@ -68,7 +67,7 @@ may_pass(struct inbound *in, const uint8_t *p, size_t len)
 		return false;
 	password = may_password(in, user);
 	wire_text(&w, method, sizeof(method));
-	ssh_set_auth_methods(in->ssh, password ? SSH_AUTH_METHOD_PASSWORD :
+	ssh_set_auth_methods(connection_ssh(in->connection), password ? SSH_AUTH_METHOD_PASSWORD :
 	    SSH_AUTH_METHOD_PUBLICKEY);
 	if (w.bad || user[0] == '\0')
 		return false;
@@ -96,7 +95,7 @@ on_request(void *arg, const uint8_t *p, size_t len)
 	if (!is_open(in))
 		return false;
 	if (++in->requests > REQUESTS_MAX) {
-		inbound_fail(in, TOO_MANY, "%s", TOO_MANY);
+		inbound_end(in, TOO_MANY);
 		return false;
 	}
 	if (may_pass(in, p, len)) {
@@ -105,7 +104,7 @@ on_request(void *arg, const uint8_t *p, size_t len)
 		return true;
 	}
 	turned_away(in, "its way to log in is not served");
-	mux_login_failed(in->mux, "publickey");
+	connection_refuse_login(in->connection, "publickey");
 	refused(in);
 	return false;
 }
@@ -117,7 +116,7 @@ login_answer(struct inbound *in)
 		return;
 	in->unanswered = false;
 	turned_away(in, "its key or signature is damaged");
-	mux_login_failed(in->mux, "publickey");
+	connection_refuse_login(in->connection, "publickey");
 	refused(in);
 }
 
@@ -199,6 +198,6 @@ login_init(struct inbound *in)
 	in->callbacks.auth_password_function = on_password;
 	in->callbacks.auth_pubkey_function = on_key;
 	ssh_callbacks_init(&in->callbacks);
-	ssh_set_server_callbacks(in->ssh, &in->callbacks);
-	mux_logins(in->mux, on_request);
+	ssh_set_server_callbacks(connection_ssh(in->connection), &in->callbacks);
+	connection_filter_logins(in->connection, on_request);
 }

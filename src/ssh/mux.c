@@ -9,31 +9,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "orthrus/proto/leash.h"
 #include "orthrus/relay/relay.h"
 
 #include "mux_private.h"
 
 /* --- dispatch --------------------------------------------------------- */
 
-static void
-on_packet(void *arg, uint8_t type, const uint8_t *p, size_t len)
+void
+mux_packet(struct mux *m, uint8_t type, const uint8_t *p, size_t len)
 {
-	struct mux *m = arg;
 	struct wire w;
 	uint32_t id;
 
-	if (m->broken)
-		return;
 	wire_init(&w, p, len);
 	switch (type) {
-	case MSG_KEXINIT:
-		m->negotiates = true;
-		return;
-	case MSG_NEWKEYS:
-		m->rekeying = false;
-		m->kept_bytes = 0;
-		return;
 	case MSG_GLOBAL_REQUEST:
 		mux_global_request(m, &w);
 		return;
@@ -55,12 +44,35 @@ on_packet(void *arg, uint8_t type, const uint8_t *p, size_t len)
 	channel_message(m->channels[id], type, &w);
 }
 
-static bool
-on_login(void *arg, const uint8_t *p, size_t len)
-{
-	struct mux *m = arg;
+/* --- the way out ------------------------------------------------------ */
 
-	return m->logins(m->arg, p, len);
+void
+mux_violation(struct mux *m, const char *what)
+{
+	connection_violation(m->connection, what);
+}
+
+bool
+mux_congested(struct mux *m)
+{
+	return connection_congested(m->connection);
+}
+
+int
+mux_send(struct mux *m, const struct iovec *iov, int n)
+{
+	return connection_send(m->connection, iov, n);
+}
+
+int
+mux_send_to_peer(struct channel *ch, uint8_t type)
+{
+	uint8_t b[5];
+	struct iovec iov = { b, sizeof(b) };
+
+	b[0] = type;
+	wire_put_u32(b + 1, ch->peer);
+	return mux_send(ch->mux, &iov, 1);
 }
 
 /* --- turns ------------------------------------------------------------ */
@@ -99,8 +111,8 @@ wake_writers(struct mux *m)
 }
 
 /* What was put off while packets were handled. */
-static void
-turn(struct mux *m)
+void
+mux_turn(struct mux *m)
 {
 	struct channel *ch;
 
@@ -119,13 +131,25 @@ on_turn(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	turn(arg);
+	mux_turn(arg);
 }
 
-int
-mux_connect(struct mux *m)
+/* A timer, not event_active(): descriptors get their turn in between. */
+void
+mux_soon(struct mux *m)
 {
-	return packet_connect(m->tap, LEASH_AGENT_BANNER "_" PACKAGE_VERSION);
+	if (!evtimer_pending(m->turn, NULL))
+		timer_set(m->turn, 0);
+}
+
+/* --- life ------------------------------------------------------------- */
+
+void
+mux_serve(struct mux *m, const struct mux_service *service, void *arg)
+{
+	m->service = *service;
+	m->arg = arg;
+	m->served = true;
 }
 
 void
@@ -134,87 +158,12 @@ mux_peer_is_ours(struct mux *m)
 	m->ours = true;
 }
 
-void
-mux_start(struct mux *m, int fd)
-{
-	packet_take_over(m->tap, fd);
-}
-
-int
-mux_input(struct mux *m, size_t budget)
-{
-	int rc = packet_input(m->tap, budget);
-
-	channel_deliver();
-	if (rc != -1)
-		turn(m);
-	return rc;
-}
-
-int
-mux_output(struct mux *m)
-{
-	int rc = packet_output(m->tap);
-
-	if (rc != -1)
-		turn(m);
-	return rc;
-}
-
-void
-mux_goodbye(struct mux *m, uint32_t reason, const char *text)
-{
-	packet_disconnect(m->tap, reason, text);
-}
-
-void
-mux_logins(struct mux *m, bool (*filter)(void *arg, const uint8_t *p,
-    size_t len))
-{
-	m->logins = filter;
-	packet_tap_logins(m->tap, on_login);
-}
-
-bool
-mux_negotiates(const struct mux *m)
-{
-	return m->negotiates;
-}
-
-bool
-mux_login_failed(struct mux *m, const char *methods)
-{
-	uint8_t b[64], *p = b;
-	struct iovec iov = { b, 0 };
-
-	*p++ = MSG_USERAUTH_FAILURE;
-	p = wire_put_string(p, methods, strnlen(methods, 32));
-	*p++ = 0;
-	iov.iov_len = (size_t)(p - b);
-	return mux_send(m, &iov, 1) == 0;
-}
-
-void
-mux_disconnect(struct mux *m)
-{
-	packet_disconnect(m->tap, 0, NULL);
-}
-
-void
-mux_serve(struct mux *m, const struct mux_service *service)
-{
-	m->service = *service;
-}
-
 struct mux *
-mux_new(struct event_base *base, ssh_session session,
-    const struct mux_events *events, void *arg)
+mux_new(struct event_base *base, struct connection *c)
 {
 	struct mux *m = xcalloc(1, sizeof(*m));
 
-	m->session = session;
-	m->events = *events;
-	m->arg = arg;
+	m->connection = c;
 	m->turn = evtimer_new(base, on_turn, m);
 	TAILQ_INIT(&m->readers);
 	TAILQ_INIT(&m->writers);
@@ -222,7 +171,6 @@ mux_new(struct event_base *base, ssh_session session,
 	TAILQ_INIT(&m->held);
 	pace_init(&m->pace);
 	TAILQ_INIT(&m->requests);
-	m->tap = packet_tap_new(session, on_packet, m);
 	return m;
 }
 
@@ -233,9 +181,6 @@ mux_free(struct mux *m)
 	struct request *r;
 	size_t i;
 
-	if (m == NULL)
-		return;
-	m->broken = true;
 	while ((r = TAILQ_FIRST(&m->requests)) != NULL) {
 		TAILQ_REMOVE(&m->requests, r, next);
 		if (r->answered != NULL)
@@ -247,7 +192,6 @@ mux_free(struct mux *m)
 			channel_session_ended(m->channels[i]);
 	while ((ch = TAILQ_FIRST(&m->dead)) != NULL)
 		channel_destroy(ch);
-	packet_tap_free(m->tap);
 	event_free(m->turn);
 	free(m->channels);
 	free(m->free_ids);
@@ -261,12 +205,6 @@ mux_counters(const struct mux *m, struct mux_counters *out)
 	out->total = m->total;
 	out->in = m->in;
 	out->out = m->out;
-	out->backlog = packet_backlog(m->tap);
-	out->received = packet_received(m->tap);
-}
-
-bool
-mux_flooded(const struct mux *m)
-{
-	return packet_backlog(m->tap) >= BACKLOG_FLOOD;
+	out->backlog = connection_backlog(m->connection);
+	out->received = connection_received(m->connection);
 }

@@ -1,24 +1,24 @@
 /*
- * What the channel manager's files share: output.c (the way out), channel.c
- * (one stream), ask.c (requests on session channels), requests.c (global
- * ones), open.c (how channels come to be) and mux.c (the session).
+ * What the channel manager's files share: mux.c (the whole), channel.c (one
+ * stream), ask.c (requests on session channels), requests.c (global ones) and
+ * open.c (how channels come to be).
  */
 #ifndef ORTHRUS_SSH_MUX_PRIVATE_H
 #define ORTHRUS_SSH_MUX_PRIVATE_H
 
 #include <sys/queue.h>
 
-#include <libssh/libssh.h>
-
 #include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/proto/wire.h"
 #include "orthrus/ssh/mux.h"
 
+#include "connection.h"
 #include "pace.h"
 #include "packet.h"
 
 struct event;
+struct event_base;
 
 #define PACKET_MAX 32768	/* RFC 4253 section 6.1: everyone takes this */
 #define PACKET_MIN 256		/* a peer that takes less is refused */
@@ -43,12 +43,6 @@ struct event;
 
 /* Data in a row for one channel: one write to its socket. */
 #define LANDING_SIZE (128 * 1024)
-
-/* More than this unsent: streams wait, each woken in its turn. */
-#define BACKLOG_HIGH (128 * 1024)
-/* More than this unsent (answers nobody reads): input waits, too. */
-#define BACKLOG_FLOOD (2 * 1024 * 1024)
-#define QUEUED_COST 128		/* of a packet that libssh queues, about */
 
 enum channel_state {
 	CHANNEL_OPENING,	/* we asked, no answer yet */
@@ -114,18 +108,12 @@ struct request {		/* a global request that waits for its answer */
 TAILQ_HEAD(request_list, request);
 
 struct mux {
-	ssh_session session;
-	struct packet_tap *tap;
-	struct mux_events events;
-	struct mux_service service;	/* all NULL: a client */
-	bool (*logins)(void *arg, const uint8_t *p, size_t len);
-	void *arg;
-	struct event *turn;		/* runs what was put off, soon */
-	bool broken;			/* nothing is sent or heard any more */
+	struct connection *connection;	/* its owner */
+	struct mux_service service;
+	void *arg;			/* of the service */
+	bool served;			/* mux_serve() was called */
 	bool ours;			/* the peer is, mux_peer_is_ours() */
-	bool negotiates;		/* the peer has sent its KEXINIT */
-	bool rekeying;			/* libssh queues what we send: */
-	size_t kept_bytes;		/* so many bytes since it began */
+	struct event *turn;		/* runs what was put off, soon */
 
 	struct channel **channels;	/* by our number */
 	uint32_t *free_ids;
@@ -141,32 +129,34 @@ struct mux {
 	uint64_t total, in, out;
 };
 
-/* output.c */
-/* Nothing more is sent or heard; the owner ends the session. */
+/* mux.c */
+/*
+ * For the connection that owns it.  mux_free() ends every channel: bytes that
+ * have arrived are still delivered by their relays, then those streams end
+ * with ECONNRESET.  Open attempts and requests that wait for an answer are
+ * told OPEN_CONNECT_FAILED, or failure.
+ */
+struct mux *mux_new(struct event_base *base, struct connection *c);
+void mux_free(struct mux *m);
+/* A packet of types 80 to 100, without the type byte, has arrived. */
+void mux_packet(struct mux *m, uint8_t type, const uint8_t *p, size_t len);
+/* Wakes the streams that wait, in order, and frees what was closed. */
+void mux_turn(struct mux *m);
+
+/* The peer broke the protocol: nothing more is sent or heard. */
 void mux_violation(struct mux *m, const char *what);
-/* One packet: 0, or -1 when the session is broken. */
+/* One packet: 0, or -1 when the connection is over. */
 int mux_send(struct mux *m, const struct iovec *iov, int n);
 /* A packet that is only a type and the recipient's channel number. */
 int mux_send_to_peer(struct channel *ch, uint8_t type);
-/* A mark behind the bulk sent so far (pace.h). */
-void mux_mark(struct mux *m);
 /* True while streams must wait with what they have to send. */
 bool mux_congested(struct mux *m);
 /* Has what was put off done by the loop, after descriptors had their turn. */
 void mux_soon(struct mux *m);
 
-/*
- * mux.c, for inbound.c: a server's filter in front of libssh's login, with the
- * arg of mux_new() (see packet_tap_logins()); how far it has come; the answer
- * to what does not pass; and the end of a session with a reason.
- */
-void mux_logins(struct mux *m, bool (*filter)(void *arg, const uint8_t *p,
-    size_t len));
-bool mux_negotiates(const struct mux *m);
-bool mux_login_failed(struct mux *m, const char *methods);
-void mux_goodbye(struct mux *m, uint32_t reason, const char *text);
-
 /* requests.c */
+/* A mark behind the bulk sent so far (pace.h). */
+void mux_mark(struct mux *m);
 void mux_global_request(struct mux *m, struct wire *w);
 void mux_answer(struct mux *m, bool ok, struct wire *w);
 

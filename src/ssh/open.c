@@ -25,7 +25,7 @@ new_opening(struct mux *m, channel_opened *opened, void *arg)
 {
 	struct channel *ch;
 
-	if (m->broken || m->nopen >= MUX_CHANNELS_MAX)
+	if (connection_is_over(m->connection) || m->nopen >= MUX_CHANNELS_MAX)
 		return NULL;
 	ch = channel_create(m, CHANNEL_OPENING);
 	ch->opened = opened;
@@ -162,14 +162,16 @@ static const struct open_kind {
 static const struct open_kind *
 find_kind(const struct mux *m, const uint8_t *type, size_t len)
 {
-	bool server = m->service.direct != NULL;
+	bool is_there;
 	size_t i;
 
-	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		if (kinds[i].served == server &&
-		    strlen(kinds[i].type) == len &&
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		is_there = kinds[i].served ? m->service.direct != NULL :
+		    m->service.forwarded != NULL;
+		if (is_there && strlen(kinds[i].type) == len &&
 		    memcmp(kinds[i].type, type, len) == 0)
 			return &kinds[i];
+	}
 	return NULL;
 }
 
@@ -188,6 +190,8 @@ mux_on_open(struct mux *m, struct wire *w)
 		mux_violation(m, "malformed channel open");
 		return;
 	}
+	if (!m->served)
+		connection_asked(m->connection);
 	if ((kind = find_kind(m, type, len)) == NULL) {
 		send_refusal(m, peer, OPEN_UNKNOWN_TYPE,
 		    "this channel type is not served");
@@ -219,7 +223,7 @@ mux_on_open(struct mux *m, struct wire *w)
 	} else if (kind->served)
 		m->service.direct(m->arg, ch, &at);
 	else
-		m->events.incoming(m->arg, ch, &at);
+		m->service.forwarded(m->arg, ch, &at);
 }
 
 void

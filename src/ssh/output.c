@@ -1,76 +1,62 @@
-/*
- * The way out of the channel manager: packets handed to libssh, how many of
- * them it still holds, and who must wait because of it.
- */
+/* See output.h. */
 #include "config.h"
 
-#include <event2/event.h>
+#include "output.h"
+#include "packet.h"
 
-#include "mux_private.h"
+/* More than this unsent: streams wait, each woken in its turn. */
+#define BACKLOG_HIGH (128 * 1024)
+/* More than this unsent (answers nobody reads): input waits, too. */
+#define BACKLOG_FLOOD (2 * 1024 * 1024)
+#define QUEUED_COST 128		/* of a packet that libssh queues, about */
 
-void
-mux_violation(struct mux *m, const char *what)
+/* Streams wait while there are no keys; what is sent then is answers. */
+static int
+count_kept(struct output *o, const struct iovec *iov, int n, const char **why)
 {
-	if (m->broken)
-		return;
-	m->broken = true;
-	m->events.violation(m->arg, what);
-}
+	int i;
 
-/* Sends at once what a turn has gathered, before it says that it is full. */
-bool
-mux_congested(struct mux *m)
-{
-	if (m->rekeying || m->broken)
-		return true;
-	if (packet_backlog(m->tap) < BACKLOG_HIGH)
-		return false;
-	packet_output(m->tap);
-	return packet_backlog(m->tap) >= BACKLOG_HIGH;
-}
-
-int
-mux_send(struct mux *m, const struct iovec *iov, int n)
-{
-	int i, rc;
-
-	if (m->broken)
-		return -1;
-	rc = packet_send(m->tap, iov, n);
-	if (rc == -1) {
-		mux_violation(m, "cannot send");
-		return -1;
-	}
-	if (rc == 0) {
-		m->events.output(m->arg);
-		return 0;
-	}
-	m->rekeying = true;
-	/* Streams wait meanwhile; what is sent is answers. */
+	o->rekeying = true;
 	for (i = 0; i < n; i++)
-		m->kept_bytes += iov[i].iov_len + QUEUED_COST;
-	if (m->kept_bytes < BACKLOG_FLOOD)
-		return 0;
-	mux_violation(m, "requests without end during a key exchange");
+		o->kept_bytes += iov[i].iov_len + QUEUED_COST;
+	if (o->kept_bytes < BACKLOG_FLOOD)
+		return 1;
+	*why = "requests without end during a key exchange";
 	return -1;
 }
 
-/* A packet that is only a type and the recipient's channel number. */
 int
-mux_send_to_peer(struct channel *ch, uint8_t type)
+output_send(struct output *o, const struct iovec *iov, int n, const char **why)
 {
-	uint8_t b[5];
-	struct iovec iov = { b, sizeof(b) };
+	int rc = packet_send(o->tap, iov, n);
 
-	b[0] = type;
-	wire_put_u32(b + 1, ch->peer);
-	return mux_send(ch->mux, &iov, 1);
+	if (rc == 1)
+		return count_kept(o, iov, n, why);
+	if (rc == -1)
+		*why = "cannot send";
+	return rc;
 }
 
-/* A timer, not event_active(): descriptors get their turn in between. */
 void
-mux_soon(struct mux *m)
+output_has_keys(struct output *o)
 {
-	if (!evtimer_pending(m->turn, NULL))
-		timer_set(m->turn, 0);
+	o->rekeying = false;
+	o->kept_bytes = 0;
+}
+
+bool
+output_congested(struct output *o)
+{
+	if (o->rekeying)
+		return true;
+	if (packet_backlog(o->tap) < BACKLOG_HIGH)
+		return false;
+	packet_output(o->tap);
+	return packet_backlog(o->tap) >= BACKLOG_HIGH;
+}
+
+bool
+output_flooded(const struct output *o)
+{
+	return packet_backlog(o->tap) >= BACKLOG_FLOOD;
 }

@@ -58,6 +58,7 @@ struct packet_tap {
 	packet_handler *handler;
 	void *arg;
 	bool (*logins)(void *arg, const uint8_t *p, size_t len);
+	void *logins_arg;
 	struct ssh_packet_callbacks_struct messages, kex, auth, answers;
 	ssh_packet_callback table[LAST - FIRST + 1];
 	ssh_packet_callback kex_table[2], auth_table[1];
@@ -208,7 +209,7 @@ on_login(ssh_session session, uint8_t type, ssh_buffer packet, void *arg)
 
 	(void)session;
 	(void)type;
-	return tap->logins(tap->arg, ssh_buffer_get(packet),
+	return tap->logins(tap->logins_arg, ssh_buffer_get(packet),
 	    ssh_buffer_get_len(packet)) ? SSH_PACKET_NOT_USED : SSH_PACKET_USED;
 }
 
@@ -221,7 +222,7 @@ on_login_answer(ssh_session session, uint8_t type, ssh_buffer packet, void *arg)
 	(void)session;
 	(void)type;
 	(void)packet;
-	tap->logins(tap->arg, (const uint8_t *)"", 0);
+	tap->logins(tap->logins_arg, (const uint8_t *)"", 0);
 	return SSH_PACKET_USED;
 }
 
@@ -238,7 +239,7 @@ listen_to(struct packet_tap *tap, ssh_packet_callbacks messages, uint8_t first,
 
 void
 packet_tap_logins(struct packet_tap *tap, bool (*filter)(void *arg,
-    const uint8_t *p, size_t len))
+    const uint8_t *p, size_t len), void *arg)
 {
 	/* GSSAPI's reach to 66, RFC 4462. */
 	static ssh_packet_callback answers[] = {
@@ -248,6 +249,7 @@ packet_tap_logins(struct packet_tap *tap, bool (*filter)(void *arg,
 	};
 
 	tap->logins = filter;
+	tap->logins_arg = arg;
 	tap->auth_table[0] = on_login;
 	listen_to(tap, &tap->auth, MSG_USERAUTH_REQUEST, 1, tap->auth_table);
 	listen_to(tap, &tap->answers, MSG_USERAUTH_METHOD,

@@ -62,7 +62,7 @@ int packet_connect(struct packet_tap *tap, const char *identification);
  * Messages of methods that are not served are shown to it empty.
  */
 void packet_tap_logins(struct packet_tap *tap, bool (*filter)(void *arg,
-    const uint8_t *p, size_t len));
+    const uint8_t *p, size_t len), void *arg);
 /* The session must not be given another turn: its packets come here. */
 void packet_tap_free(struct packet_tap *tap);
 

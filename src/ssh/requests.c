@@ -194,6 +194,8 @@ mux_global_request(struct mux *m, struct wire *w)
 
 	if (w->bad)
 		return;
+	if (!m->served)
+		connection_asked(m->connection);
 	for (i = 0; m->service.listen != NULL && i < NLISTEN; i++)
 		if (strlen(names[i]) == len && memcmp(names[i], name, len) == 0)
 			ok = listen_request(m, (enum listen_request)i, w,

@@ -275,12 +275,32 @@ out:
 
 /* --- the session comes and goes --------------------------------------- */
 
+/* The far end connected to a listener; one we did not ask for is refused. */
+static void
+on_forwarded(void *arg, struct channel *ch, const struct address *listen)
+{
+	struct tunnels *set = arg;
+	struct tunnel *t = remote_find(set, listen);
+
+	if (t == NULL) {
+		log_warn("refused a channel for a listener that was not "
+		    "asked for");
+		channel_refuse(ch, OPEN_PROHIBITED,
+		    "no such listener was asked for");
+	} else if (set->stopped)
+		channel_refuse(ch, OPEN_PROHIBITED, "shutting down");
+	else
+		stream_incoming(t, ch);
+}
+
 void
 tunnels_up(struct tunnels *set, struct mux *mux, const char *name)
 {
+	static const struct mux_service service = { .forwarded = on_forwarded };
 	struct tunnel *t;
 
 	set->mux = mux;
+	mux_serve(mux, &service, set);
 	snprintf(set->name, sizeof(set->name), "%s", name != NULL ? name : "");
 	/* Listeners before anything else: they are what others wait for. */
 	TAILQ_FOREACH(t, &set->list, next) {
@@ -320,23 +340,6 @@ tunnels_limit(struct tunnels *set, const struct policy_limits *limits)
 	set->limits.redact_always |= limits->redact_always;
 	TAILQ_FOREACH(t, &set->list, next)
 		apply_policy(t);
-}
-
-void
-tunnels_incoming(struct tunnels *set, struct channel *ch,
-    const struct address *listen)
-{
-	struct tunnel *t = remote_find(set, listen);
-
-	if (t == NULL) {
-		log_warn("refused a channel for a listener that was not "
-		    "asked for");
-		channel_refuse(ch, OPEN_PROHIBITED,
-		    "no such listener was asked for");
-	} else if (set->stopped)
-		channel_refuse(ch, OPEN_PROHIBITED, "shutting down");
-	else
-		stream_incoming(t, ch);
 }
 
 /* --- the set ---------------------------------------------------------- */

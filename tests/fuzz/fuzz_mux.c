@@ -28,7 +28,7 @@ static size_t left;
 /* --- what the mux calls ----------------------------------------------- */
 
 static void
-on_incoming(void *arg, struct channel *ch, const struct address *listen)
+on_forwarded(void *arg, struct channel *ch, const struct address *listen)
 {
 	(void)arg;
 	CHECK(listen->kind != ADDRESS_NONE);
@@ -36,15 +36,8 @@ on_incoming(void *arg, struct channel *ch, const struct address *listen)
 }
 
 static void
-on_output(void *arg)
+on_violation(const char *what)
 {
-	(void)arg;
-}
-
-static void
-on_violation(void *arg, const char *what)
-{
-	(void)arg;
 	CHECK(what != NULL && law.lawless);
 	CHECK(law.violations++ == 0);
 }
@@ -125,7 +118,7 @@ amount(void)
 static void
 turn(void)
 {
-	mux_input(mux, 0);
+	mux_turn(mux);
 	event_base_loop(base, EVLOOP_NONBLOCK);
 	event_base_loop(base, EVLOOP_NONBLOCK);
 }
@@ -509,9 +502,7 @@ finish(void)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct mux_events events = {
-		on_incoming, on_output, on_violation
-	};
+	static const struct mux_service service = { .forwarded = on_forwarded };
 
 	fake_reset();
 	law_reset();
@@ -519,7 +510,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	input = data;
 	left = size;
 	base = event_base_new();
-	mux = mux_new(base, fake_session(), &events, NULL);
+	mux = fake_mux(base);
+	mux_serve(mux, &service, NULL);
+	fake.violation = on_violation;
 	fake.watch = law_check;
 	while (left > 0)
 		act(next());

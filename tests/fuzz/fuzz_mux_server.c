@@ -44,15 +44,8 @@ amount(void)
 /* --- what the mux calls ----------------------------------------------- */
 
 static void
-on_output(void *arg)
+on_violation(const char *what)
 {
-	(void)arg;
-}
-
-static void
-on_violation(void *arg, const char *what)
-{
-	(void)arg;
 	CHECK(what != NULL && law.lawless);
 	CHECK(law.violations++ == 0);
 }
@@ -411,7 +404,7 @@ act_cancel(struct stream *s)
 static void
 turn(void)
 {
-	mux_input(mux, 0);
+	mux_turn(mux);
 	event_base_loop(base, EVLOOP_NONBLOCK);
 	event_base_loop(base, EVLOOP_NONBLOCK);
 }
@@ -555,11 +548,8 @@ finish(void)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct mux_events events = {
-		NULL, on_output, on_violation
-	};
 	static const struct mux_service service = {
-		on_direct, on_session, on_listen
+		NULL, on_direct, on_session, on_listen
 	};
 	uint8_t what;
 
@@ -570,8 +560,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	input = data;
 	left = size;
 	base = event_base_new();
-	mux = mux_new(base, fake_session(), &events, NULL);
-	mux_serve(mux, &service);
+	mux = fake_mux(base);
+	mux_serve(mux, &service, NULL);
+	fake.violation = on_violation;
 	fake.watch = law_check;
 	while (left > 0) {
 		what = next();

@@ -7,7 +7,7 @@
 
 #include "../unit/fake_peer.h"
 #include "../unit/memory_endpoint.h"
-#include "orthrus/ssh/mux.h"
+#include "../../src/ssh/mux_private.h"
 
 #define STREAMS 64
 #define PACKET 32768

@@ -3,11 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <libssh/libssh.h>
-
 #include "orthrus/proto/wire.h"
 
 #include "../../src/ssh/mux_private.h"
+#include "../../src/ssh/output.h"
 #include "fake_peer.h"
 
 #define FEED_MAX 70000
@@ -15,12 +14,18 @@
 uint64_t __wrap_clock_us(void);
 
 struct packet_tap {
-	packet_handler *handler;
-	void *arg;
+	int unused;
+};
+
+struct connection {
+	struct output out;
+	struct mux *mux;
+	bool over;
 };
 
 struct fake_peer fake;
-static struct packet_tap *the_tap;
+static struct packet_tap the_tap;
+static struct connection the_connection;
 static struct sent *queue, last;
 static size_t head, tail, size;
 static size_t pending;
@@ -38,28 +43,6 @@ append(const struct sent *s)
 	queue[tail++] = *s;
 }
 
-struct packet_tap *
-packet_tap_new(ssh_session session, packet_handler *handler, void *arg)
-{
-	if (the_tap != NULL || session != fake_session())
-		abort();
-	the_tap = calloc(1, sizeof(*the_tap));
-	if (the_tap == NULL)
-		abort();
-	the_tap->handler = handler;
-	the_tap->arg = arg;
-	return the_tap;
-}
-
-void
-packet_tap_free(struct packet_tap *tap)
-{
-	if (tap != the_tap)
-		abort();
-	free(tap);
-	the_tap = NULL;
-}
-
 int
 packet_send(struct packet_tap *tap, const struct iovec *iov, int n)
 {
@@ -68,7 +51,7 @@ packet_send(struct packet_tap *tap, const struct iovec *iov, int n)
 	uint8_t *whole;
 	int i;
 
-	if (tap != the_tap)
+	if (tap != &the_tap)
 		abort();
 	if (fake.broken)
 		return -1;
@@ -105,50 +88,10 @@ __wrap_clock_us(void)
 }
 
 int
-packet_connect(struct packet_tap *tap, const char *identification)
-{
-	(void)tap;
-	(void)identification;
-	return SSH_OK;
-}
-
-void
-packet_take_over(struct packet_tap *tap, int fd)
-{
-	(void)tap;
-	(void)fd;
-}
-
-/* What arrives is fed by the test. */
-int
-packet_input(struct packet_tap *tap, size_t budget)
-{
-	(void)tap;
-	(void)budget;
-	return 0;
-}
-
-int
 packet_output(struct packet_tap *tap)
 {
 	(void)tap;
 	return pending > 0 ? 1 : 0;
-}
-
-void
-packet_disconnect(struct packet_tap *tap, uint32_t reason, const char *text)
-{
-	(void)tap;
-	(void)reason;
-	(void)text;
-}
-
-void
-packet_tap_logins(struct packet_tap *tap, bool (*filter)(void *arg,
-    const uint8_t *p, size_t len))
-{
-	(void)tap;
-	(void)filter;
 }
 
 size_t
@@ -165,13 +108,72 @@ packet_received(const struct packet_tap *tap)
 	return received;
 }
 
-ssh_session
-fake_session(void)
+struct mux *
+fake_mux(struct event_base *loop)
 {
-	static int session;	/* only its address is used */
-
-	return (ssh_session)(void *)&session;
+	memset(&the_connection, 0, sizeof(the_connection));
+	the_connection.out.tap = &the_tap;
+	the_connection.mux = mux_new(loop, &the_connection);
+	return the_connection.mux;
 }
+
+/* --- the connection ----------------------------------------------- */
+
+int
+connection_send(struct connection *c, const struct iovec *iov, int n)
+{
+	const char *why;
+	int rc;
+
+	if (c->over)
+		return -1;
+	rc = output_send(&c->out, iov, n, &why);
+	if (rc == -1)
+		connection_violation(c, why);
+	return rc == -1 ? -1 : 0;
+}
+
+bool
+connection_congested(struct connection *c)
+{
+	return c->over || output_congested(&c->out);
+}
+
+void
+connection_violation(struct connection *c, const char *what)
+{
+	if (c->over)
+		return;
+	c->over = true;
+	if (fake.violation != NULL)
+		fake.violation(what);
+}
+
+bool
+connection_is_over(const struct connection *c)
+{
+	return c->over;
+}
+
+void
+connection_asked(struct connection *c)
+{
+	(void)c;
+}
+
+size_t
+connection_backlog(const struct connection *c)
+{
+	return packet_backlog(c->out.tap);
+}
+
+uint64_t
+connection_received(const struct connection *c)
+{
+	return packet_received(c->out.tap);
+}
+
+/* --- the test ------------------------------------------------------- */
 
 void
 fake_reset(void)
@@ -221,12 +223,15 @@ fake_feed_raw(uint8_t type, const uint8_t *p, size_t len)
 	/* Memory of just that size: the sanitizer sees one byte beyond. */
 	uint8_t *copy = malloc(len > 0 ? len : 1);
 
-	if (copy == NULL || the_tap == NULL)
+	if (copy == NULL)
 		abort();
 	if (len > 0)
 		memcpy(copy, p, len);
 	received += len + 32;
-	the_tap->handler(the_tap->arg, type, copy, len);
+	if (type == MSG_NEWKEYS)
+		output_has_keys(&the_connection.out);
+	else if (!the_connection.over)
+		mux_packet(the_connection.mux, type, copy, len);
 	channel_deliver();	/* each packet is a turn of its own here */
 	free(copy);
 }

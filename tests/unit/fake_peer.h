@@ -1,7 +1,7 @@
 /*
  * The far end of the channel manager in memory: stands in for
- * src/ssh/packet.c and the clock, keeps what is sent and feeds what the test
- * says.  Link with -Wl,--wrap=clock_us.
+ * src/ssh/connection.c, src/ssh/packet.c and the clock, keeps what is sent
+ * and feeds what the test says.  Link with -Wl,--wrap=clock_us.
  */
 #ifndef ORTHRUS_TESTS_FAKE_PEER_H
 #define ORTHRUS_TESTS_FAKE_PEER_H
@@ -11,6 +11,9 @@
 #include <stdint.h>
 
 #include "../../src/ssh/packet.h"
+
+struct event_base;
+struct mux;
 
 struct sent {			/* a packet that went out */
 	uint8_t type;
@@ -23,6 +26,8 @@ extern struct fake_peer {
 	bool rekeying;		/* libssh keeps packets for later */
 	bool broken;		/* sending fails */
 	uint64_t now;		/* what clock_us() says: time stands still */
+	/* Is told what the mux complains of, which is then over. */
+	void (*violation)(const char *what);
 	/* Sees each packet as it goes out, instead of the queue. */
 	void (*watch)(const struct sent *s);
 } fake;
@@ -38,7 +43,7 @@ size_t fake_queued(void);
 /* The socket takes n more bytes of what it was handed while stalled. */
 void fake_drain(size_t n);
 size_t fake_pending(void);
-/* The session that stands for all. */
-struct ssh_session_struct *fake_session(void);
+/* A mux on the one connection that there is. */
+struct mux *fake_mux(struct event_base *base);
 
 #endif

@@ -50,7 +50,7 @@ assert_pattern(const struct memory *m, size_t n)
 }
 
 static void
-on_incoming(void *arg, struct channel *ch, const struct address *listen)
+on_forwarded(void *arg, struct channel *ch, const struct address *listen)
 {
 	assert_ptr_equal(arg, &mux);
 	incoming = ch;
@@ -58,15 +58,8 @@ on_incoming(void *arg, struct channel *ch, const struct address *listen)
 }
 
 static void
-on_output(void *arg)
+on_violation(const char *what)
 {
-	(void)arg;
-}
-
-static void
-on_violation(void *arg, const char *what)
-{
-	(void)arg;
 	assert_non_null(what);
 	violations++;
 }
@@ -74,16 +67,16 @@ on_violation(void *arg, const char *what)
 int
 mux_setup(void **state)
 {
-	static const struct mux_events events = {
-		on_incoming, on_output, on_violation
-	};
+	static const struct mux_service service = { .forwarded = on_forwarded };
 
 	(void)state;
 	fake_reset();
 	incoming = NULL;
 	violations = 0;
 	base = event_base_new();
-	mux = mux_new(base, fake_session(), &events, &mux);
+	mux = fake_mux(base);
+	mux_serve(mux, &service, &mux);
+	fake.violation = on_violation;
 	return 0;
 }
 
@@ -91,7 +84,8 @@ int
 mux_teardown(void **state)
 {
 	(void)state;
-	mux_free(mux);
+	if (mux != NULL)
+		mux_free(mux);
 	mux = NULL;
 	event_base_free(base);
 	fake_reset();

@@ -4,8 +4,7 @@
 
 #include <event2/event.h>
 
-#include "orthrus/ssh/mux.h"
-
+#include "../../src/ssh/mux_private.h"
 #include "fake_peer.h"
 #include "memory_endpoint.h"
 
@@ -28,7 +27,7 @@ struct stream {
 	char text[256];
 };
 
-/* What incoming() has said last. */
+/* What forwarded() has said last. */
 extern struct channel *incoming;
 extern struct address incoming_listen;
 

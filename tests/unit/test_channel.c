@@ -585,12 +585,12 @@ test_congestion(void **state)
 	assert_in_range(fake_pending(), 128 * 1024, 128 * 1024 + PACKET + 64);
 	assert_false(one.local.want_read);
 	fake_drain(20000);
-	mux_input(mux, 0);
+	mux_turn(mux);
 	run(&one);
 	assert_in_range(fake_pending(), 100000, 128 * 1024 + PACKET + 64);
 	fake.stalled = false;
 	fake_drain(SIZE_MAX);
-	mux_input(mux, 0);
+	mux_turn(mux);
 	run(&one);
 	assert_int_equal(expect_data(7, 0, WINDOW - 1), WINDOW - 1);
 	expect(MSG_CHANNEL_EOF, 7);
@@ -609,7 +609,7 @@ test_rekeying(void **state)
 	assert_in_range(n, 1, PACKET);	/* the first shows that it is so */
 	fake.rekeying = false;
 	fake_feed_raw(MSG_NEWKEYS, NULL, 0);
-	mux_input(mux, 0);
+	mux_turn(mux);
 	run(&one);
 	assert_int_equal(expect_data(7, n, WINDOW - 1 - n), WINDOW - 1 - n);
 	expect(MSG_CHANNEL_EOF, 7);
@@ -636,7 +636,7 @@ test_fair_when_congested(void **state)
 	}
 	for (round = 0; round < 20 * MANY; round++) {
 		fake_drain(RELAY_QUANTUM);
-		mux_input(mux, 0);
+		mux_turn(mux);
 		for (i = 0; i < MANY; i++)
 			memory_step(&s[i].local);
 		while ((p = fake_next()) != NULL)
@@ -686,8 +686,8 @@ test_reader_does_not_stop_writers(void **state)
 	fake_drain(SIZE_MAX);
 	one.local.room = SIZE_MAX;
 	memory_step(&one.local);
-	mux_input(mux, 0);
-	mux_input(mux, 0);
+	mux_turn(mux);
+	mux_turn(mux);
 	assert_int_equal(other.local.in_len, 0);
 	mux_teardown(state);
 	stream_release(&other);

@@ -53,11 +53,11 @@ static int
 setup_server(void **state)
 {
 	static const struct mux_service service = {
-		on_direct, on_session, on_listen
+		NULL, on_direct, on_session, on_listen
 	};
 
 	mux_setup(state);
-	mux_serve(mux, &service);
+	mux_serve(mux, &service, &mux);
 	memset(&listening, 0, sizeof(listening));
 	return 0;
 }

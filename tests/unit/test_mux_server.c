@@ -89,11 +89,11 @@ static int
 setup(void **state)
 {
 	static const struct mux_service service = {
-		on_direct, on_session, on_listen
+		NULL, on_direct, on_session, on_listen
 	};
 
 	mux_setup(state);
-	mux_serve(mux, &service);
+	mux_serve(mux, &service, &mux);
 	asked = NULL;
 	memset(&request, 0, sizeof(request));
 	gone = 0;

@@ -44,19 +44,13 @@ struct acceptor_events {
 	 * password() has said so: what he tried, or the whole connection.
 	 */
 	void (*turned_away)(void *arg, struct inbound *in, const char *why);
-	/* Logged in; channels may come and be opened from here on. */
+	/* Logged in: channels may be opened, and mux_serve() called. */
 	void (*up)(void *arg, struct inbound *in);
 	/*
 	 * A session that was up is over; its channels end when this returns,
 	 * and in is gone then.  Called from the loop, once.
 	 */
 	void (*ended)(void *arg, struct inbound *in, const struct error *why);
-	/* As in struct mux_service. */
-	void (*direct)(void *arg, struct inbound *in, struct channel *ch,
-	    const struct address *to);
-	void (*session)(void *arg, struct inbound *in, struct channel *ch);
-	bool (*listen)(void *arg, struct inbound *in, const struct address *at,
-	    bool cancel, uint16_t *port);
 };
 
 /*

@@ -29,8 +29,6 @@ struct link_events {
 	void (*up)(void *arg, struct mux *mux, bool gateway);
 	/* The mux given to up() is freed after this returns. */
 	void (*down)(void *arg);
-	void (*incoming)(void *arg, struct channel *ch,
-	    const struct address *listen);
 	/* An attempt failed or a session ended, and why; it has been logged. */
 	void (*trouble)(void *arg, const struct error *why);
 	/*

@@ -1,7 +1,8 @@
 /*
  * The channel manager: RFC 4254's connection protocol over one authenticated
- * session.  It opens and accepts channels, keeps their windows, and asks the
- * far end for listeners.  A channel is an endpoint of the relay.
+ * connection, which makes and frees it.  It opens and accepts channels, keeps
+ * their windows, and asks the far end for listeners.  A channel is an endpoint
+ * of the relay.
  */
 #ifndef ORTHRUS_SSH_MUX_H
 #define ORTHRUS_SSH_MUX_H
@@ -13,8 +14,6 @@
 #include "orthrus/base/address.h"
 #include "orthrus/relay/endpoint.h"
 
-struct event_base;
-struct ssh_session_struct;
 struct mux;
 struct channel;
 
@@ -29,27 +28,23 @@ enum open_failure {
 
 #define MUX_CHANNELS_MAX 16384	/* per session, both directions */
 
-struct mux_events {
-	/*
-	 * The far end connected to a listener that it keeps for us
-	 * (forwarded-tcpip, RFC 4254 section 7.2, or
-	 * forwarded-streamlocal@openssh.com).  Answer now or later with
-	 * channel_accept() or channel_refuse().
-	 */
-	void (*incoming)(void *arg, struct channel *ch,
-	    const struct address *listen);
-	/* There is something to send: mux_output() should be called soon. */
-	void (*output)(void *arg);
-	/* The peer broke the protocol; the session cannot go on. */
-	void (*violation)(void *arg, const char *what);
-};
-
 /*
- * What a server offers to its clients besides; a mux without it refuses all
- * of this.  Channels are answered as those of incoming().
+ * What the far end may ask of whoever uses the mux; what is NULL is refused.
+ * Channels are answered now or later, with channel_accept() or
+ * channel_refuse().
  */
 struct mux_service {
-	/* direct-tcpip (RFC 4254 section 7.2), direct-streamlocal@openssh.com */
+	/*
+	 * A client's: the far end connected to a listener that it keeps for us
+	 * (forwarded-tcpip, RFC 4254 section 7.2, or
+	 * forwarded-streamlocal@openssh.com).
+	 */
+	void (*forwarded)(void *arg, struct channel *ch,
+	    const struct address *listen);
+	/*
+	 * The rest is a server's.  direct-tcpip (RFC 4254 section 7.2),
+	 * direct-streamlocal@openssh.com
+	 */
 	void (*direct)(void *arg, struct channel *ch, const struct address *to);
 	/* session (RFC 4254 section 6.1): see channel_on_request(). */
 	void (*session)(void *arg, struct channel *ch);
@@ -62,21 +57,8 @@ struct mux_service {
 	    uint16_t *port);
 };
 
-/*
- * Attaches to a libssh session right after ssh_new() and before its key
- * exchange.  The session outlives the mux.
- */
-struct mux *mux_new(struct event_base *base, struct ssh_session_struct *session,
-    const struct mux_events *events, void *arg);
-
-/* From now on these services are offered, with the arg of mux_new(). */
-void mux_serve(struct mux *m, const struct mux_service *service);
-
-/*
- * The client's handshake: ssh_connect(), and what it returns, with our own
- * identification instead of libssh's.
- */
-int mux_connect(struct mux *m);
+/* From now on the far end is served so; until then all of it is refused. */
+void mux_serve(struct mux *m, const struct mux_service *service, void *arg);
 
 /*
  * The far end is the other of our two programs, which end a stream with EOF
@@ -85,36 +67,6 @@ int mux_connect(struct mux *m);
  * RFC 4254 section 5.3 asks for no EOF before it.
  */
 void mux_peer_is_ours(struct mux *m);
-
-/*
- * Ends every channel: bytes that have arrived are still delivered by their
- * relays, then those streams end with ECONNRESET.  Open attempts and requests
- * that wait for an answer are told OPEN_CONNECT_FAILED, or failure.
- */
-void mux_free(struct mux *m);
-
-/*
- * Logged in: from here on the mux reads and writes the session's traffic,
- * which arrives at fd (still the caller's).
- */
-void mux_start(struct mux *m, int fd);
-
-/*
- * Reads and handles about budget bytes, then wakes the streams that wait, in
- * order, and frees what was closed.  Returns 1 when more may have arrived, 0
- * when not, or -1 when the session is over and ssh_get_error(), or else errno,
- * says why.
- */
-int mux_input(struct mux *m, size_t budget);
-
-/*
- * Sends what is queued and wakes the streams that waited for that.  Returns 0
- * when all is gone, 1 when the kernel takes no more now, or -1 with errno.
- */
-int mux_output(struct mux *m);
-
-/* Says goodbye to the peer as far as that is possible at once. */
-void mux_disconnect(struct mux *m);
 
 /*
  * Opens a channel to a TCP address (direct-tcpip; the name is resolved at the
@@ -199,8 +151,5 @@ struct mux_counters {
 	uint64_t received;	/* bytes on the wire: it grows, the peer lives */
 };
 void mux_counters(const struct mux *m, struct mux_counters *out);
-
-/* True while so much is unsent that nothing more should be read. */
-bool mux_flooded(const struct mux *m);
 
 #endif

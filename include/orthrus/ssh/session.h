@@ -37,11 +37,8 @@ struct session_info {
 };
 
 struct session_events {
-	/* Logged in: channels may be opened. */
+	/* Logged in: channels may be opened, and mux_serve() called. */
 	void (*up)(void *arg);
-	/* See struct mux_events. */
-	void (*incoming)(void *arg, struct channel *ch,
-	    const struct address *listen);
 	/*
 	 * It is over; why says so in one line, its code EX_NOPERM when the
 	 * host key or the login was refused, else EX_UNAVAILABLE.  Called from
@@ -53,7 +50,7 @@ struct session_events {
 
 /* Once, before the first session. */
 void session_library_init(void);
-/* "libssh VERSION (static)" or "(shared: no remote Unix sockets)". */
+/* "libssh VERSION". */
 const char *session_library_text(void);
 
 /*

@@ -77,10 +77,6 @@ void tunnels_down(struct tunnels *set);
  */
 void tunnels_limit(struct tunnels *set, const struct policy_limits *limits);
 
-/* The far end opened a channel; a listener we did not ask for is refused. */
-void tunnels_incoming(struct tunnels *set, struct channel *ch,
-    const struct address *listen);
-
 /* No new connections, here or there; those that exist go on. */
 void tunnels_stop(struct tunnels *set);
 /* Connections that exist, in whatever stage. */

@@ -1,0 +1,127 @@
+/*
+ * One SSH connection, whichever side we are on: libssh's session, the
+ * descriptor it runs on, its turns in the loop, and its end.  What a client
+ * and a server do until keys or the login are there are the steps of their
+ * roles (session.c, inbound.c); from there on packets go between the tap and
+ * the mux.
+ */
+#ifndef ORTHRUS_SSH_CONNECTION_H
+#define ORTHRUS_SSH_CONNECTION_H
+
+#include <sys/uio.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "orthrus/base/error.h"
+
+struct connection;
+struct event_base;
+struct mux;
+struct ssh_bind_struct;
+struct ssh_session_struct;
+
+/* What a step of the handshake says. */
+enum connection_step {
+	STEP_WAIT,		/* again when the descriptor is ready */
+	STEP_RUN,		/* done: turns from here on */
+	STEP_FAILED		/* connection_fail() was called */
+};
+
+/* What the two roles do differently; all are told arg. */
+struct connection_role {
+	/* Goes on with the handshake as far as that is possible at once. */
+	enum connection_step (*step)(void *arg);
+	/*
+	 * The peer has opened a channel or asked for something, and nobody
+	 * has called mux_serve() yet.  NULL: that can wait.
+	 */
+	void (*asked)(void *arg);
+	/*
+	 * The peer is gone: text is libssh's reason, or "" where only error, an
+	 * errno value (0: it closed), says anything.  Calls connection_fail().
+	 */
+	void (*lost)(void *arg, const char *text, int error);
+	/* It is over.  From the loop, once; it may call connection_free(). */
+	void (*over)(void *arg);
+};
+
+/*
+ * A connection without a link, that is, a descriptor that it runs on.  After
+ * dead_ms in which the peer's kernel acknowledges nothing, ours gives it up.
+ */
+struct connection *connection_new(struct event_base *base, unsigned dead_ms,
+    const struct connection_role *role, void *arg);
+/*
+ * Says goodbye as far as that is possible at once, ends the mux as mux_free()
+ * says, and closes the link.  Not from inside a callback of its mux.
+ */
+void connection_free(struct connection *c);
+
+/*
+ * The link is there, and fd is the connection's from here on: as a client,
+ * who calls ssh_connect() in its steps, or as a server with the keys of bind.
+ * 0, or -1 with errno; fd is closed by connection_free() all the same.
+ */
+int connection_dialled(struct connection *c, int fd);
+int connection_accepted(struct connection *c, struct ssh_bind_struct *bind,
+    int fd);
+/*
+ * A client's ssh_connect(), and what it returns, with our own identification
+ * (RFC 4253 section 4.2) instead of libssh's.
+ */
+int connection_connect(struct connection *c);
+/* The first step, at once; after that the loop calls it. */
+void connection_begin(struct connection *c);
+
+/* Owned by the connection. */
+struct ssh_session_struct *connection_ssh(const struct connection *c);
+struct mux *connection_mux(const struct connection *c);
+int connection_fd(const struct connection *c);	/* -1: no link now */
+
+/*
+ * Ends it: over() follows from the loop.  The first reason counts.  goodbye,
+ * static text of at most 100 bytes or NULL, is what the peer is told.
+ */
+void connection_fail(struct connection *c, int code, const char *goodbye,
+    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+bool connection_is_over(const struct connection *c);
+/* Why, once it is over; code 0 before. */
+const struct error *connection_why(const struct connection *c);
+
+/* What the peer calls itself, RFC 4253 section 4.2; "" before it has. */
+const char *connection_peer_version(const struct connection *c);
+/* The peer has sent its proposal for the key exchange. */
+bool connection_negotiates(const struct connection *c);
+/* When anything last arrived, in ms of the monotonic clock. */
+uint64_t connection_heard_at(const struct connection *c);
+/* Reads at once what has arrived: true unless it is over. */
+bool connection_catch_up(struct connection *c);
+
+/* --- a server's login --------------------------------------------- */
+
+/*
+ * Has filter look at each SSH_MSG_USERAUTH_REQUEST before libssh does, with
+ * the arg of the role: see packet_tap_logins().
+ */
+void connection_filter_logins(struct connection *c,
+    bool (*filter)(void *arg, const uint8_t *p, size_t len));
+/* Answers one with SSH_MSG_USERAUTH_FAILURE, RFC 4252 section 5.1. */
+void connection_refuse_login(struct connection *c, const char *methods);
+
+/* --- for the mux -------------------------------------------------- */
+
+/* One packet, type byte first: 0, or -1 when the connection is over. */
+int connection_send(struct connection *c, const struct iovec *iov, int n);
+/* True while streams must wait with what they have to send. */
+bool connection_congested(struct connection *c);
+/* The peer broke the protocol. */
+void connection_violation(struct connection *c, const char *what);
+/* Somebody should have called mux_serve() by now. */
+void connection_asked(struct connection *c);
+/* Bytes that wait to be sent; bytes that have arrived so far. */
+size_t connection_backlog(const struct connection *c);
+uint64_t connection_received(const struct connection *c);
+
+#endif

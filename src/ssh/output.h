@@ -1,0 +1,38 @@
+/*
+ * The way out of a connection: packets handed to libssh, how much of them has
+ * not left yet, and who must wait because of it.
+ */
+#ifndef ORTHRUS_SSH_OUTPUT_H
+#define ORTHRUS_SSH_OUTPUT_H
+
+#include <sys/uio.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct packet_tap;
+
+struct output {
+	struct packet_tap *tap;
+	bool rekeying;			/* libssh queues what we send: */
+	size_t kept_bytes;		/* so many bytes since it began */
+};
+
+/*
+ * One packet, type byte first: 0 when there is something to flush, 1 when
+ * libssh keeps it until new keys are there, or -1 with *why (static text) when
+ * the connection cannot go on.
+ */
+int output_send(struct output *o, const struct iovec *iov, int n,
+    const char **why);
+/* New keys are there: what libssh kept is on its way. */
+void output_has_keys(struct output *o);
+/*
+ * True while streams must wait with what they have to send.  Sends at once
+ * what a turn has gathered, before it says that it is full.
+ */
+bool output_congested(struct output *o);
+/* True while so much is unsent that nothing more should be read. */
+bool output_flooded(const struct output *o);
+
+#endif
