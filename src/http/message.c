@@ -160,34 +160,64 @@ read_request_line(struct span line, struct http_request *r,
 	return 0;
 }
 
+/* What was said of the body so far. */
+struct body_framing {
+	unsigned lengths, codings, others;
+};
+
+/* A header that is about the body: 0, or the status to answer. */
+static int
+read_body_header(struct span name, struct span value, struct http_request *r,
+    struct body_framing *f, const char **reason)
+{
+	if (span_is(name, "Content-Length")) {
+		*reason = "more than one Content-Length";
+		r->body |= ++f->lengths > 1;
+		if (f->lengths > 1)
+			return 400;
+		*reason = "a malformed Content-Length";
+		if (parse_length(value, &r->length) == -1)
+			return 400;
+		r->body |= r->length != 0;
+	} else if (span_is(name, "Transfer-Encoding")) {
+		r->body = true;
+		f->codings++;
+		f->others += !span_is(value, "chunked");
+	} else if (span_is(name, "Trailer")) {
+		r->body = true;
+		f->others++;
+	} else if (span_is(name, "Expect")) {
+		r->body = r->expects = true;
+		f->others += !span_is(value, "100-continue");
+	}
+	return 0;
+}
+
+/* Where two parties could see its end in different places, there is none. */
+static enum http_framing
+body_framing(const struct http_request *r, const struct body_framing *f)
+{
+	if (!r->body || f->others > 0 || f->lengths + f->codings != 1 ||
+	    (f->codings > 0 && r->http10))
+		return FRAMING_NONE;
+	return f->codings > 0 ? FRAMING_CHUNKED : FRAMING_LENGTH;
+}
+
 static int
 read_request_header(struct span name, struct span value,
-    struct http_request *r, unsigned *lengths, const char **reason)
+    struct http_request *r, struct body_framing *f, const char **reason)
 {
-	uint64_t length;
-
 	caller_header(&r->caller, name.p, name.len, value.p, value.len);
 	*reason = "more than one Host";
 	if (r->caller.hosts > 1)
 		return 400;
-	if (span_is(name, "Content-Length")) {
-		*reason = "more than one Content-Length";
-		if (++*lengths > 1)
-			return 400;
-		*reason = "a malformed Content-Length";
-		if (parse_length(value, &length) == -1)
-			return 400;
-		r->body |= length != 0;
-	} else if (span_is(name, "Transfer-Encoding") ||
-	    span_is(name, "Trailer") || span_is(name, "Expect"))
-		r->body = true;
-	else if (span_is(name, "Connection")) {
+	if (span_is(name, "Connection")) {
 		if (lists(value, "close"))
 			r->keep_alive = false;
 		else if (r->http10 && lists(value, "keep-alive"))
 			r->keep_alive = true;
 	}
-	return 0;
+	return read_body_header(name, value, r, f, reason);
 }
 
 int
@@ -195,13 +225,15 @@ http_request_read(const uint8_t *head, size_t n, struct http_request *r,
     const char **reason)
 {
 	const char *p = (const char *)head, *end = p + n;
+	struct body_framing f = { 0, 0, 0 };
 	struct span line, name, value;
-	unsigned count = 0, lengths = 0;
+	unsigned count = 0;
 	int rc;
 
 	memset(r, 0, sizeof(*r));
 	if ((rc = read_request_line(take_line(&p, end), r, reason)) != 0)
 		return rc;
+	r->headers = (struct span){ p, (size_t)(end - p) };
 	while ((line = take_line(&p, end)).len > 0) {
 		if (++count > HTTP_HEADERS_MAX) {
 			*reason = "more than 100 headers";
@@ -210,15 +242,32 @@ http_request_read(const uint8_t *head, size_t n, struct http_request *r,
 		*reason = "malformed header";
 		if (!split_header(line, &name, &value))
 			return 400;
-		if ((rc = read_request_header(name, value, r, &lengths,
+		if ((rc = read_request_header(name, value, r, &f,
 		    reason)) != 0)
 			return rc;
 	}
 	*reason = "no Host";
 	if (r->caller.hosts == 0 && !r->http10)
 		return 400;
+	r->framing = body_framing(r, &f);
 	*reason = NULL;
 	return 0;
+}
+
+unsigned
+http_request_header(const struct http_request *r, const char *name,
+    struct span *value)
+{
+	const char *p = r->headers.p, *end = p + r->headers.len;
+	struct span line, n, v;
+	unsigned count = 0;
+
+	while ((line = take_line(&p, end)).len > 0)
+		if (split_header(line, &n, &v) && span_is(n, name)) {
+			*value = v;
+			count++;
+		}
+	return count;
 }
 
 /* --- answers ---------------------------------------------------------- */

@@ -87,7 +87,7 @@ check_host(const char *value, const struct http_request *r)
 /* Returns true when the line announces a body. */
 static bool
 check_header(const char *line, const struct http_request *r, unsigned *hosts,
-    unsigned *lengths)
+    unsigned *lengths, unsigned *codings)
 {
 	const char *p, *value;
 
@@ -108,6 +108,7 @@ check_header(const char *line, const struct http_request *r, unsigned *hosts,
 		    *value != '\0');
 		return value[strspn(value, "0 \t")] != '\0';
 	}
+	*codings += named(line, "Transfer-Encoding");
 	return named(line, "Transfer-Encoding") || named(line, "Trailer") ||
 	    named(line, "Expect");
 }
@@ -116,7 +117,7 @@ static void
 check_request(char *head, const struct http_request *r)
 {
 	char *line, *next = head;
-	unsigned hosts = 0, lengths = 0, headers = 0;
+	unsigned hosts = 0, lengths = 0, codings = 0, headers = 0;
 	bool body = false;
 	size_t n = strlen(r->method);
 
@@ -134,12 +135,17 @@ check_request(char *head, const struct http_request *r)
 		next = strstr(line, "\r\n");
 		*next = '\0';
 		next += 2;
-		body |= check_header(line, r, &hosts, &lengths);
+		body |= check_header(line, r, &hosts, &lengths, &codings);
 		headers++;
 	}
 	CHECK(next[2] == '\0' && headers <= HTTP_HEADERS_MAX);
 	CHECK(hosts == 1 || (hosts == 0 && r->http10));
 	CHECK(body == r->body);
+	/* A body is read only where its end can be seen in one way. */
+	CHECK(r->framing == FRAMING_NONE || body);
+	CHECK(r->framing != FRAMING_LENGTH || (lengths == 1 && codings == 0));
+	CHECK(r->framing != FRAMING_CHUNKED || (lengths == 0 && codings == 1 &&
+	    !r->http10));
 }
 
 int

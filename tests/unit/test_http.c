@@ -211,6 +211,77 @@ test_request_headers(void **state)
 	}
 }
 
+/* Whoever takes a body must know where it ends, and so must all others. */
+static void
+test_request_body(void **state)
+{
+	static const struct {
+		const char *headers;
+		enum http_framing framing;
+		unsigned length;
+		bool expects;
+	} cases[] = {
+		{ "X: y\r\n", FRAMING_NONE, 0, false },
+		{ "Content-Length: 0\r\n", FRAMING_NONE, 0, false },
+		{ "Content-Length: 12\r\n", FRAMING_LENGTH, 12, false },
+		{ "Content-Length: 12\r\nExpect: 100-Continue\r\n",
+		    FRAMING_LENGTH, 12, true },
+		{ "Transfer-Encoding: Chunked\r\n", FRAMING_CHUNKED, 0,
+		    false },
+		{ "Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n",
+		    FRAMING_CHUNKED, 0, true },
+		{ "Expect: 100-continue\r\n", FRAMING_NONE, 0, true },
+		{ "Expect: more\r\nContent-Length: 12\r\n", FRAMING_NONE,
+		    12, true },
+		{ "Transfer-Encoding: gzip, chunked\r\n", FRAMING_NONE, 0,
+		    false },
+		{ "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n",
+		    FRAMING_NONE, 0, false },
+		{ "Transfer-Encoding: chunked\r\n"
+		    "Transfer-Encoding: chunked\r\n", FRAMING_NONE, 0, false },
+		{ "Transfer-Encoding: chunked\r\nContent-Length: 12\r\n",
+		    FRAMING_NONE, 12, false },
+		{ "Content-Length: 0\r\nTransfer-Encoding: chunked\r\n",
+		    FRAMING_NONE, 0, false },
+		{ "Transfer-Encoding: chunked\r\nTrailer: X\r\n",
+		    FRAMING_NONE, 0, false },
+	};
+	char text[256];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		snprintf(text, sizeof(text), "POST / HTTP/1.1\r\nHost:\r\n"
+		    "%s\r\n", cases[i].headers);
+		request(text);
+		if (r.framing != cases[i].framing ||
+		    r.length != cases[i].length ||
+		    r.expects != cases[i].expects)
+			fail_msg("%s", cases[i].headers);
+	}
+	assert_int_equal(request("POST / HTTP/1.0\r\n"
+	    "Transfer-Encoding: chunked\r\n\r\n"), BODY);
+	assert_int_equal(r.framing, FRAMING_NONE);
+}
+
+static void
+test_request_find_header(void **state)
+{
+	static const char text[] = "GET / HTTP/1.1\r\nHost: a\r\nX: one\r\n"
+	    "Xx: two\r\nx:\tthree \r\n\r\n";
+	const char *reason;
+	struct span value;
+
+	(void)state;
+	assert_int_equal(http_request_read((const uint8_t *)text,
+	    sizeof(text) - 1, &r, &reason), 0);
+	assert_int_equal(http_request_header(&r, "Host", &value), 1);
+	assert_true(span_is(value, "a"));
+	assert_int_equal(http_request_header(&r, "X", &value), 2);
+	assert_true(span_is(value, "three"));
+	assert_int_equal(http_request_header(&r, "Y", &value), 0);
+}
+
 static void
 test_request_many(void **state)
 {
@@ -460,6 +531,8 @@ main(void)
 		cmocka_unit_test(test_request),
 		cmocka_unit_test(test_request_line),
 		cmocka_unit_test(test_request_headers),
+		cmocka_unit_test(test_request_body),
+		cmocka_unit_test(test_request_find_header),
 		cmocka_unit_test(test_request_many),
 		cmocka_unit_test(test_request_keep_alive),
 		cmocka_unit_test(test_request_caller),

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "orthrus/base/span.h"
 #include "orthrus/http/caller.h"
 
 #define HTTP_HEAD_MAX (16 * 1024)	/* a request's, to its empty line */
@@ -27,25 +28,41 @@
 long http_head_end(const uint8_t *p, size_t n, size_t max, size_t *seen,
     int *status);
 
+enum http_framing { FRAMING_NONE, FRAMING_LENGTH, FRAMING_CHUNKED };
+
 struct http_request {
 	char method[HTTP_METHOD_MAX];
 	const char *target;		/* into the head; not terminated */
 	size_t target_len;
 	bool http10;
 	bool keep_alive;
-	bool body;			/* one is announced: never allowed */
+	bool body;			/* one is announced, in whatever way */
+	/*
+	 * How its end is found (RFC 9112 section 6.3); FRAMING_NONE with a
+	 * body when that is ambiguous or of a coding that we do not know.
+	 */
+	enum http_framing framing;
+	uint64_t length;		/* FRAMING_LENGTH */
+	bool expects;			/* 100 Continue, before it is sent */
 	struct caller caller;		/* points into the head */
+	struct span headers;		/* all lines of them, in the head */
 };
 
 /*
  * Reads a head of n bytes, its empty line included.  Returns 0, or the status
  * to answer with *reason (static text), after which the connection is closed,
- * as it must be when a body is announced: where that would end is not read.
+ * as it must be when a body is announced that is not read: what follows could
+ * pass for a request.
  */
 int http_request_read(const uint8_t *head, size_t n, struct http_request *r,
     const char **reason);
 
-enum http_framing { FRAMING_NONE, FRAMING_LENGTH, FRAMING_CHUNKED };
+/*
+ * How many headers of that name a request has that was read, whose head is
+ * still there; *value is the last one's.
+ */
+unsigned http_request_header(const struct http_request *r, const char *name,
+    struct span *value);
 
 struct http_answer {
 	int status;
