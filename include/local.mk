@@ -3,13 +3,14 @@
 noinst_HEADERS += \
 	include/orthrus/base/address.h \
 	include/orthrus/base/bucket.h \
+	include/orthrus/base/command.h \
 	include/orthrus/base/error.h \
 	include/orthrus/base/file.h \
 	include/orthrus/base/log.h \
 	include/orthrus/base/loop.h \
 	include/orthrus/base/mem.h \
 	include/orthrus/base/notify.h \
-	include/orthrus/base/process.h \
+	include/orthrus/base/service.h \
 	include/orthrus/base/span.h \
 	include/orthrus/base/text.h \
 	include/orthrus/proto/allow.h \
@@ -45,8 +46,6 @@ noinst_HEADERS += \
 	include/orthrus/muzzle/policy.h \
 	include/orthrus/muzzle/redact.h \
 	include/orthrus/tunnel/tunnel.h \
-	include/orthrus/agent/commands.h \
-	include/orthrus/agent/control.h \
 	include/orthrus/registry/describe.h \
 	include/orthrus/registry/registry.h \
 	include/orthrus/gateway/ca.h \

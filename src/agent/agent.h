@@ -30,9 +30,8 @@ struct agent {
 	/* Channels and bytes of the sessions that have ended. */
 	struct mux_counters past;
 
-	struct event *sigterm, *sigint, *sighup;
+	struct service *service;
 	struct event *drain;		/* looks whether streams are left */
-	struct event *watchdog;
 	unsigned drain_ticks;
 	struct error trouble;		/* why it is not connected; code 0 */
 	bool stopping, ready, told_ready;

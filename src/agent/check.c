@@ -3,11 +3,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "orthrus/agent/commands.h"
 #include "orthrus/conf/config.h"
 #include "orthrus/ssh/identity.h"
 
 #include "agent.h"
+#include "commands.h"
 #include "enroll.h"
 
 static void

@@ -4,7 +4,6 @@
  */
 #include "config.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,17 +11,17 @@
 
 #include <event2/event.h>
 
-#include "orthrus/agent/commands.h"
-#include "orthrus/agent/control.h"
 #include "orthrus/base/loop.h"
 #include "orthrus/base/notify.h"
 #include "orthrus/base/mem.h"
-#include "orthrus/base/process.h"
+#include "orthrus/base/service.h"
 #include "orthrus/relay/socket.h"
 #include "orthrus/ssh/identity.h"
 #include "orthrus/transport/dial.h"
 
 #include "agent.h"
+#include "commands.h"
+#include "control.h"
 #include "enroll.h"
 #include "gateway.h"
 
@@ -187,12 +186,11 @@ on_drain(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
-on_stop(evutil_socket_t sig, short what, void *arg)
+on_stop(void *arg, int sig)
 {
 	struct agent *a = arg;
 
 	(void)sig;
-	(void)what;
 	if (a->stopping) {		/* asked twice: at once */
 		stop_loop(a, 0);
 		return;
@@ -201,18 +199,16 @@ on_stop(evutil_socket_t sig, short what, void *arg)
 	log_info("stopping");
 	notify_send("STOPPING=1");
 	tunnels_stop(a->tunnels);
-	/* Its channel is none that anybody waits for. */
+	/* Nobody waits for the leash's channel to close. */
 	at_gateway_down(a->gateway);
 	on_drain(-1, 0, a);
 }
 
 static void
-on_hup(evutil_socket_t sig, short what, void *arg)
+on_reload(void *arg)
 {
 	struct agent *a = arg;
 
-	(void)sig;
-	(void)what;
 	if (a->stopping)
 		return;
 	/* While systemd still waits for the first READY, this is not it. */
@@ -223,40 +219,12 @@ on_hup(evutil_socket_t sig, short what, void *arg)
 		notify_send("READY=1");
 }
 
-static void
-on_watchdog(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	(void)arg;
-	notify_send("WATCHDOG=1");
-}
-
-static void
-watch_signals(struct agent *a)
-{
-	uint64_t ms = notify_watchdog_ms();
-	struct timeval tv = { (time_t)(ms / 1000),
-	    (suseconds_t)(ms % 1000 * 1000) };
-
-	signal(SIGPIPE, SIG_IGN);
-	a->sigterm = evsignal_new(a->base, SIGTERM, on_stop, a);
-	a->sigint = evsignal_new(a->base, SIGINT, on_stop, a);
-	a->sighup = evsignal_new(a->base, SIGHUP, on_hup, a);
-	a->drain = evtimer_new(a->base, on_drain, a);
-	a->watchdog = event_new(a->base, -1, EV_PERSIST, on_watchdog, a);
-	event_add(a->sigterm, NULL);
-	event_add(a->sigint, NULL);
-	event_add(a->sighup, NULL);
-	if (ms > 0)
-		event_add(a->watchdog, &tv);
-}
-
 /* --- life ------------------------------------------------------------- */
 
 static int
 start(struct agent *a, struct error *e)
 {
+	static const struct service_events events = { on_stop, on_reload };
 	bool enrol;
 
 	if ((a->base = event_base_new()) == NULL)
@@ -277,8 +245,8 @@ start(struct agent *a, struct error *e)
 		    &a->password, e) == -1)
 			return -1;
 	}
-	raise_descriptor_limit();
-	watch_signals(a);
+	a->service = service_new(a->base, &events, a);
+	a->drain = evtimer_new(a->base, on_drain, a);
 	a->dialer = dialer_new(a->base);
 	a->tunnels = tunnels_new(a->base, a->dialer);
 	tunnels_on_change(a->tunnels, on_change, a);
@@ -293,10 +261,6 @@ start(struct agent *a, struct error *e)
 static void
 finish(struct agent *a)
 {
-	struct event *events[] = { a->sigterm, a->sigint, a->sighup, a->drain,
-	    a->watchdog };
-	size_t i;
-
 	control_free(a->control);
 	a->stopping = true;
 	tunnels_free(a->tunnels);
@@ -307,9 +271,9 @@ finish(struct agent *a)
 	if (a->dialer != NULL)
 		dialer_free(a->dialer);
 	socket_endpoints_end();
-	for (i = 0; i < sizeof(events) / sizeof(events[0]); i++)
-		if (events[i] != NULL)
-			event_free(events[i]);
+	service_free(a->service);
+	if (a->drain != NULL)
+		event_free(a->drain);
 	if (a->base != NULL)
 		event_base_free(a->base);
 	agent_forget_credentials(a);

@@ -2,7 +2,7 @@
  * The status socket: every client gets one snapshot and end of file.  What a
  * client sends is never read.
  */
-#include "orthrus/agent/control.h"
+#include "control.h"
 
 #include <sys/queue.h>
 #include <sys/socket.h>

@@ -1,7 +1,6 @@
 /* "orthrus enroll": the enrolment alone; "connect" then needs no AUTH_KEY. */
 #include "config.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,18 +9,19 @@
 
 #include <event2/event.h>
 
-#include "orthrus/agent/commands.h"
+#include "orthrus/base/service.h"
 #include "orthrus/base/text.h"
 #include "orthrus/ssh/identity.h"
 #include "orthrus/transport/dial.h"
 
 #include "agent.h"
+#include "commands.h"
 #include "enroll.h"
 
 struct run {
 	struct event_base *base;
 	struct dialer *dialer;
-	struct event *sigterm, *sigint;
+	struct service *service;
 	struct enrolment *enrolment;
 	struct config *config;
 	char name[NAME_MAX_LEN];	/* "" until enrolled */
@@ -76,12 +76,11 @@ on_failed(void *arg, const struct error *why)
 }
 
 static void
-on_signal(evutil_socket_t sig, short what, void *arg)
+on_stop(void *arg, int sig)
 {
 	struct run *r = arg;
 
-	(void)what;
-	r->code = 128 + (int)sig;
+	r->code = 128 + sig;
 	event_base_loopbreak(r->base);
 }
 
@@ -119,15 +118,12 @@ run(struct run *r, bool any_name)
 	static const struct enrolment_events events = {
 		on_done, on_trouble, on_failed
 	};
+	static const struct service_events signals = { on_stop, NULL };
 	struct error e;
 
-	signal(SIGPIPE, SIG_IGN);
 	r->base = event_base_new();
 	r->dialer = dialer_new(r->base);
-	r->sigterm = evsignal_new(r->base, SIGTERM, on_signal, r);
-	r->sigint = evsignal_new(r->base, SIGINT, on_signal, r);
-	event_add(r->sigterm, NULL);
-	event_add(r->sigint, NULL);
+	r->service = service_new(r->base, &signals, r);
 	r->enrolment = enrolment_new(r->base, r->dialer, r->config, any_name,
 	    &events, r, &e);
 	if (r->enrolment == NULL)
@@ -136,8 +132,7 @@ run(struct run *r, bool any_name)
 		event_base_dispatch(r->base);
 	enrolment_free(r->enrolment);
 	dialer_free(r->dialer);
-	event_free(r->sigterm);
-	event_free(r->sigint);
+	service_free(r->service);
 	event_base_free(r->base);
 	if (r->name[0] != '\0')
 		show(r->config, r->name);

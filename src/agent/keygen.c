@@ -7,11 +7,12 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "orthrus/agent/commands.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/base/text.h"
 #include "orthrus/conf/config.h"
 #include "orthrus/ssh/identity.h"
+
+#include "commands.h"
 
 static void
 usage(FILE *f)

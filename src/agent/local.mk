@@ -3,8 +3,11 @@ liborthrus_a_SOURCES += \
 	src/agent/agent.h \
 	src/agent/apply.c \
 	src/agent/check.c \
+	src/agent/commands.h \
 	src/agent/connect.c \
 	src/agent/control.c \
+	src/agent/control.h \
+	src/agent/control.h \
 	src/agent/enroll.c \
 	src/agent/enroll.h \
 	src/agent/enroll_cmd.c \

@@ -4,19 +4,17 @@
 #include <sys/queue.h>
 
 #include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <event2/event.h>
 
-#include "orthrus/agent/commands.h"
 #include "orthrus/base/loop.h"
 #include "orthrus/base/notify.h"
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
-#include "orthrus/base/process.h"
+#include "orthrus/base/service.h"
 #include "orthrus/base/text.h"
 #include "orthrus/muzzle/muzzle.h"
 #include "orthrus/muzzle/names.h"
@@ -26,6 +24,7 @@
 #include "orthrus/transport/listener.h"
 
 #include "agent.h"
+#include "commands.h"
 
 #define DRAIN_SECONDS 2
 
@@ -49,7 +48,8 @@ struct proxy {
 	struct dialer *dialer;
 	struct listener *listener;
 	struct muzzle *muzzle;
-	struct event *sigterm, *sigint, *drain;
+	struct service *service;
+	struct event *drain;
 	TAILQ_HEAD(, client) clients;
 };
 
@@ -264,12 +264,11 @@ on_accept(void *arg, int fd)
 }
 
 static void
-on_stop(evutil_socket_t sig, short what, void *arg)
+on_stop(void *arg, int sig)
 {
 	struct proxy *p = arg;
 
 	(void)sig;
-	(void)what;
 	notify_send("STOPPING=1");
 	if (p->listener == NULL || TAILQ_EMPTY(&p->clients)) {
 		event_base_loopbreak(p->base);	/* asked twice, or idle */
@@ -302,8 +301,7 @@ proxy_free(struct proxy *p)
 	muzzle_free(p->muzzle);
 	dialer_free(p->dialer);
 	socket_endpoints_end();
-	event_free(p->sigterm);
-	event_free(p->sigint);
+	service_free(p->service);
 	event_free(p->drain);
 	event_base_free(p->base);
 }
@@ -311,21 +309,17 @@ proxy_free(struct proxy *p)
 static int
 serve(const struct options *o)
 {
+	static const struct service_events events = { on_stop, NULL };
 	struct proxy p = { .base = event_base_new() };
 	char listen[DOCKER_HOST_MAX], engine[ADDRESS_TEXT_MAX];
 	struct error e;
 	int code = 0;
 
-	raise_descriptor_limit();
-	signal(SIGPIPE, SIG_IGN);
 	TAILQ_INIT(&p.clients);
 	p.dialer = dialer_new(p.base);
 	p.muzzle = muzzle_new(p.base, p.dialer, &o->engine, &o->policy);
-	p.sigterm = evsignal_new(p.base, SIGTERM, on_stop, &p);
-	p.sigint = evsignal_new(p.base, SIGINT, on_stop, &p);
+	p.service = service_new(p.base, &events, &p);
 	p.drain = evtimer_new(p.base, on_drain, &p);
-	event_add(p.sigterm, NULL);
-	event_add(p.sigint, NULL);
 	p.listener = listener_new(p.base, &o->listen, on_accept, &p, &e);
 	if (p.listener == NULL) {
 		log_error("%s", e.text);

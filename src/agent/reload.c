@@ -4,12 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "orthrus/agent/control.h"
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/ssh/identity.h"
 
 #include "agent.h"
+#include "control.h"
 #include "gateway.h"
 
 static void

@@ -7,10 +7,11 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "orthrus/agent/commands.h"
 #include "orthrus/base/address.h"
 #include "orthrus/base/loop.h"
 #include "orthrus/base/text.h"
+
+#include "commands.h"
 
 #define POLL_MS 100
 #define ANSWER_MS 5000

@@ -2,12 +2,13 @@
 liborthrus_a_SOURCES += \
 	src/base/address.c \
 	src/base/bucket.c \
+	src/base/command.c \
 	src/base/error.c \
 	src/base/file.c \
 	src/base/log.c \
 	src/base/loop.c \
 	src/base/mem.c \
 	src/base/notify.c \
-	src/base/process.c \
+	src/base/service.c \
 	src/base/span.c \
 	src/base/text.c

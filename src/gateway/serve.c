@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +16,7 @@
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/base/notify.h"
-#include "orthrus/base/process.h"
+#include "orthrus/base/service.h"
 #include "orthrus/conf/gateway.h"
 #include "orthrus/gateway/serve.h"
 #include "orthrus/gateway/state.h"
@@ -43,7 +42,8 @@ struct serving {
 	char **argv;
 	struct gateway_config *config;
 	struct state *state;
-	struct event *tick, *sigterm, *sigint, *sighup, *watchdog;
+	struct service *service;
+	struct event *tick;
 	unsigned ticks, drain_ticks;
 	int code;
 };
@@ -118,13 +118,12 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 /* --- signals ------------------------------------------------------ */
 
 static void
-on_stop(evutil_socket_t sig, short what, void *arg)
+on_stop(void *arg, int sig)
 {
 	struct serving *sv = arg;
 	struct session *s;
 
 	(void)sig;
-	(void)what;
 	if (sv->g.stopping) {		/* asked twice: at once */
 		event_base_loopbreak(sv->g.base);
 		return;
@@ -180,7 +179,7 @@ report_log(void *arg, const char *line)
 
 /* All of it is taken over, or nothing is. */
 static void
-on_hup(evutil_socket_t sig, short what, void *arg)
+on_reload(void *arg)
 {
 	struct serving *sv = arg;
 	struct gateway_config *fresh;
@@ -188,8 +187,6 @@ on_hup(evutil_socket_t sig, short what, void *arg)
 	const char *key;
 	int code;
 
-	(void)sig;
-	(void)what;
 	notify_reloading();
 	fresh = gateway_config_load(sv->argc, sv->argv, report_log, NULL,
 	    &code);
@@ -214,37 +211,6 @@ on_hup(evutil_socket_t sig, short what, void *arg)
 		log_info("configuration reloaded");
 	}
 	notify_send("READY=1");
-}
-
-static void
-on_watchdog(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	(void)arg;
-	notify_send("WATCHDOG=1");
-}
-
-static void
-watch_signals(struct serving *sv)
-{
-	uint64_t ms = notify_watchdog_ms();
-	struct timeval tv = { (time_t)(ms / 1000),
-	    (suseconds_t)(ms % 1000 * 1000) };
-	struct timeval sweep = { 0, SWEEP_MS * 1000 };
-
-	signal(SIGPIPE, SIG_IGN);
-	sv->sigterm = evsignal_new(sv->g.base, SIGTERM, on_stop, sv);
-	sv->sigint = evsignal_new(sv->g.base, SIGINT, on_stop, sv);
-	sv->sighup = evsignal_new(sv->g.base, SIGHUP, on_hup, sv);
-	sv->watchdog = event_new(sv->g.base, -1, EV_PERSIST, on_watchdog, sv);
-	sv->tick = event_new(sv->g.base, -1, EV_PERSIST, on_tick, sv);
-	event_add(sv->sigterm, NULL);
-	event_add(sv->sigint, NULL);
-	event_add(sv->sighup, NULL);
-	event_add(sv->tick, &sweep);
-	if (ms > 0)
-		event_add(sv->watchdog, &tv);
 }
 
 /* --- life --------------------------------------------------------- */
@@ -296,19 +262,22 @@ start(struct serving *sv, struct error *e)
 		.unauthenticated_max = UNAUTHENTICATED_MAX,
 		.dead_ms = (unsigned)c->timeout
 	};
+	static const struct service_events events = { on_stop, on_reload };
+	static const struct timeval sweep = { 0, SWEEP_MS * 1000 };
 	struct gateway *g = &sv->g;
 	char text[ADDRESS_TEXT_MAX];
 
 	if ((g->base = event_base_new()) == NULL)
 		return error_set(e, EX_OSERR, "cannot make an event loop");
-	raise_descriptor_limit();
 	if ((sv->state = state_open(c, true, e)) == NULL ||
 	    state_lock(sv->state, e) == -1 ||
 	    (g->ca = ca_load(c->state, e)) == NULL || make_runtime(g, e) == -1)
 		return -1;
 	g->registry = sv->state->registry;
 	registry_hurry(g->registry, BUSY_MS);
-	watch_signals(sv);
+	sv->service = service_new(g->base, &events, sv);
+	sv->tick = event_new(g->base, -1, EV_PERSIST, on_tick, sv);
+	event_add(sv->tick, &sweep);
 	g->dialer = dialer_new(g->base);
 	dialer_set_filter(g->dialer, egress_ok, g);
 	g->acceptor = acceptor_new(g->base, &limits, ENROLL_USER,
@@ -332,16 +301,13 @@ start(struct serving *sv, struct error *e)
 static void
 finish(struct serving *sv)
 {
-	struct event *events[] = { sv->tick, sv->sigterm, sv->sigint,
-	    sv->sighup, sv->watchdog };
 	struct gateway *g = &sv->g;
 	struct session *s;
 	struct error e;
-	size_t i;
 
 	g->stopping = true;		/* nobody is let in any more */
 	if (sv->tick != NULL)
-		event_del(sv->tick);
+		event_free(sv->tick);
 	listener_free(g->listener);
 	listener_free(g->tell);
 	TAILQ_FOREACH(s, &g->sessions, next)
@@ -358,9 +324,7 @@ finish(struct serving *sv)
 	acceptor_free(g->acceptor);
 	dialer_free(g->dialer);
 	socket_endpoints_end();
-	for (i = 0; i < sizeof(events) / sizeof(events[0]); i++)
-		if (events[i] != NULL)
-			event_free(events[i]);
+	service_free(sv->service);
 	if (g->base != NULL)
 		event_base_free(g->base);
 	ca_free(g->ca);

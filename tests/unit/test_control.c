@@ -17,10 +17,11 @@
 #include <cmocka.h>
 #include <event2/event.h>
 
-#include "orthrus/agent/commands.h"
-#include "orthrus/agent/control.h"
 #include "orthrus/base/file.h"
 #include "orthrus/base/mem.h"
+
+#include "../../src/agent/commands.h"
+#include "../../src/agent/control.h"
 
 #define UP "{\"name\":\"a\",\"state\":\"connected\",\"server\":\"ssh://h\"," \
     "\"socks5\":{\"listen\":\"127.0.0.1:1080\"},\"rtt_ms\":3,\"forwards\":[" \

@@ -1,0 +1,30 @@
+/* A program that is a table of commands. */
+#ifndef ORTHRUS_BASE_COMMAND_H
+#define ORTHRUS_BASE_COMMAND_H
+
+#include <stddef.h>
+
+struct command_row {
+	const char *name;
+	/* Gets its own argv, argv[0] being its name; returns an exit code. */
+	int (*run)(int argc, char **argv);
+	const char *help;		/* one line */
+};
+
+struct command_table {
+	const char *program;		/* "orthrus" */
+	const char *manual;		/* "orthrus(1)" */
+	const char *example;		/* where options go, or NULL */
+	const char *libraries;		/* for --version */
+	const struct command_row *rows;
+	size_t n;
+};
+
+/*
+ * The whole of main(): --help, --version, and the command that argv[1] names.
+ * Returns its exit code, or EX_USAGE with a line on standard error that says
+ * what was wrong.
+ */
+int command_main(const struct command_table *table, int argc, char **argv);
+
+#endif

@@ -1,0 +1,78 @@
+/* See command.h. */
+#include "config.h"
+
+#include "orthrus/base/command.h"
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include <sodium.h>
+
+#include "orthrus/base/text.h"
+
+static void
+usage(const struct command_table *t, FILE *f)
+{
+	size_t i;
+
+	fprintf(f, "usage: %s COMMAND [options]\n\n", t->program);
+	for (i = 0; i < t->n; i++)
+		fprintf(f, "  %-10s %s\n", t->rows[i].name, t->rows[i].help);
+	fprintf(f, "\n\"%s COMMAND --help\" tells more of a command; %s "
+	    "explains them.\n", t->program, t->manual);
+}
+
+static bool
+is_one_of(const char *word, const char *a, const char *b, const char *c)
+{
+	return strcmp(word, a) == 0 || strcmp(word, b) == 0 ||
+	    strcmp(word, c) == 0;
+}
+
+static int
+no_such_command(const struct command_table *t, const char *word)
+{
+	char shown[256];
+
+	text_escape(shown, sizeof(shown), word, TEXT_PLAIN);
+	if (word[0] == '-')
+		fprintf(stderr, "%s: \"%s\": options go behind the command, "
+		    "as in \"%s\"; \"%s --help\" lists the commands\n",
+		    t->program, shown, t->example, t->program);
+	else
+		fprintf(stderr, "%s: \"%s\" is not a command; \"%s --help\" "
+		    "lists them\n", t->program, shown, t->program);
+	return EX_USAGE;
+}
+
+int
+command_main(const struct command_table *t, int argc, char **argv)
+{
+	size_t i;
+
+	signal(SIGPIPE, SIG_IGN);	/* it is an error of the write */
+	if (sodium_init() == -1) {
+		fprintf(stderr, "%s: libsodium cannot start\n", t->program);
+		return EX_OSERR;
+	}
+	if (argc < 2) {
+		usage(t, stderr);
+		return EX_USAGE;
+	}
+	if (is_one_of(argv[1], "--help", "-h", "help")) {
+		usage(t, stdout);
+		return 0;
+	}
+	if (is_one_of(argv[1], "--version", "-V", "version")) {
+		printf("%s %s\n%s\n", t->program, PACKAGE_VERSION,
+		    t->libraries);
+		return 0;
+	}
+	for (i = 0; i < t->n; i++)
+		if (strcmp(argv[1], t->rows[i].name) == 0)
+			return t->rows[i].run(argc - 1, argv + 1);
+	return no_such_command(t, argv[1]);
+}

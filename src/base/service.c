@@ -1,0 +1,102 @@
+/* See service.h. */
+#include "orthrus/base/service.h"
+
+#include <sys/resource.h>
+
+#include <signal.h>
+#include <stdlib.h>
+
+#include <event2/event.h>
+
+#include "orthrus/base/mem.h"
+#include "orthrus/base/notify.h"
+
+struct service {
+	struct service_events events;
+	void *arg;
+	struct event *term, *interrupt, *hangup, *watchdog;
+};
+
+static void
+on_stop(evutil_socket_t sig, short what, void *arg)
+{
+	struct service *s = arg;
+
+	(void)what;
+	s->events.stop(s->arg, (int)sig);
+}
+
+static void
+on_reload(evutil_socket_t sig, short what, void *arg)
+{
+	struct service *s = arg;
+
+	(void)sig;
+	(void)what;
+	s->events.reload(s->arg);
+}
+
+static void
+on_watchdog(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	notify_send("WATCHDOG=1");
+}
+
+static void
+raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+static struct event *
+start(struct event *ev, const struct timeval *tv)
+{
+	event_add(ev, tv);
+	return ev;
+}
+
+struct service *
+service_new(struct event_base *base, const struct service_events *events,
+    void *arg)
+{
+	struct service *s = xcalloc(1, sizeof(*s));
+	uint64_t ms = notify_watchdog_ms();
+	struct timeval tv = { (time_t)(ms / 1000),
+	    (suseconds_t)(ms % 1000 * 1000) };
+
+	s->events = *events;
+	s->arg = arg;
+	raise_descriptor_limit();
+	signal(SIGPIPE, SIG_IGN);
+	s->term = start(evsignal_new(base, SIGTERM, on_stop, s), NULL);
+	s->interrupt = start(evsignal_new(base, SIGINT, on_stop, s), NULL);
+	if (events->reload != NULL)
+		s->hangup = start(evsignal_new(base, SIGHUP, on_reload, s),
+		    NULL);
+	if (ms > 0)
+		s->watchdog = start(event_new(base, -1, EV_PERSIST,
+		    on_watchdog, s), &tv);
+	return s;
+}
+
+void
+service_free(struct service *s)
+{
+	if (s == NULL)
+		return;
+	event_free(s->term);
+	event_free(s->interrupt);
+	if (s->hangup != NULL)
+		event_free(s->hangup);
+	if (s->watchdog != NULL)
+		event_free(s->watchdog);
+	free(s);
+}
