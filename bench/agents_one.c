@@ -168,14 +168,14 @@ on_opened(void *arg, enum open_failure reason, const char *text)
 /* --- the session ------------------------------------------------------ */
 
 static void
-on_listening(void *arg, bool ok, uint16_t port)
+on_listening(void *arg, enum mux_answer answer, uint16_t port)
 {
 	struct one *o = arg;
 
-	if (!ok)
+	if (answer == MUX_REFUSED)
 		log_warn("%s: refused to listen on port %u", o->name,
 		    (unsigned)port);
-	o->granted += ok;
+	o->granted += answer != MUX_REFUSED;
 	look(o);
 }
 

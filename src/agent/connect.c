@@ -67,12 +67,18 @@ static void
 on_up(void *arg, struct mux *mux, bool gateway)
 {
 	struct agent *a = arg;
+	struct tunnel_server server = { 0 };
 	struct link_info info;
 
 	link_info(a->link, &info);
 	a->mux = mux;
 	a->trouble.code = 0;
-	tunnels_up(a->tunnels, mux, gateway ? info.server->user : NULL);
+	if (gateway)
+		snprintf(server.name, sizeof(server.name), "%.*s",
+		    NAME_MAX_LEN - 1, info.server->user);
+	server.tells = info.session.openssh;
+	memcpy(server.address, info.session.address, sizeof(server.address));
+	tunnels_up(a->tunnels, mux, &server);
 	at_gateway_up(a->gateway, mux, gateway);
 }
 

@@ -71,11 +71,11 @@ session_listen_find(const struct session *s, uint16_t port)
 }
 
 static void
-on_pong(void *arg, bool ok, uint16_t port)
+on_pong(void *arg, enum mux_answer answer, uint16_t port)
 {
 	struct session *s = arg;
 
-	(void)ok;		/* a refusal is an answer */
+	(void)answer;		/* a refusal is an answer */
 	(void)port;
 	s->pinged_at = 0;
 }

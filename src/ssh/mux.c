@@ -23,6 +23,9 @@ mux_packet(struct mux *m, uint8_t type, const uint8_t *p, size_t len)
 
 	wire_init(&w, p, len);
 	switch (type) {
+	case MSG_DEBUG:
+		mux_debug(m, &w);
+		return;
 	case MSG_GLOBAL_REQUEST:
 		mux_global_request(m, &w);
 		return;
@@ -184,7 +187,7 @@ mux_free(struct mux *m)
 	while ((r = TAILQ_FIRST(&m->requests)) != NULL) {
 		TAILQ_REMOVE(&m->requests, r, next);
 		if (r->answered != NULL)
-			r->answered(r->arg, false, r->port);
+			r->answered(r->arg, MUX_REFUSED, r->port);
 		free(r);
 	}
 	for (i = 0; i < m->nslots; i++)

@@ -101,6 +101,8 @@ struct request {		/* a global request that waits for its answer */
 	uint64_t sent_at;	/* us; of a ping, else 0 */
 	uint16_t port;		/* asked for; 0: the answer holds it */
 	bool port_in_answer;
+	bool listens;		/* it asks for a listener ... */
+	bool overridden;	/* ... and gets another than it asked for */
 	bool mark;		/* pace.h: it stands for so many bytes */
 	size_t bytes;
 };
@@ -159,6 +161,8 @@ void mux_soon(struct mux *m);
 void mux_mark(struct mux *m);
 void mux_global_request(struct mux *m, struct wire *w);
 void mux_answer(struct mux *m, bool ok, struct wire *w);
+/* SSH_MSG_DEBUG, RFC 4253 section 11.3. */
+void mux_debug(struct mux *m, struct wire *w);
 
 /* open.c */
 void mux_on_open(struct mux *m, struct wire *w);

@@ -59,7 +59,7 @@ struct packet_tap {
 	void *arg;
 	bool (*logins)(void *arg, const uint8_t *p, size_t len);
 	void *logins_arg;
-	struct ssh_packet_callbacks_struct messages, kex, auth, answers;
+	struct ssh_packet_callbacks_struct messages, debug, kex, auth, answers;
 	ssh_packet_callback table[LAST - FIRST + 1];
 	ssh_packet_callback kex_table[2], auth_table[1];
 
@@ -270,6 +270,7 @@ packet_tap_new(ssh_session session, packet_handler *handler, void *arg)
 		tap->table[i] = on_message;
 	tap->kex_table[0] = tap->kex_table[1] = on_kex;
 	listen_to(tap, &tap->messages, FIRST, LAST - FIRST + 1, tap->table);
+	listen_to(tap, &tap->debug, MSG_DEBUG, 1, tap->table);
 	listen_to(tap, &tap->kex, MSG_KEXINIT, 2, tap->kex_table);
 	return tap;
 }

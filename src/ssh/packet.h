@@ -18,6 +18,7 @@ struct ssh_session_struct;
 /* Message numbers, RFC 4250 section 4.1.2. */
 enum {
 	MSG_DISCONNECT = 1,
+	MSG_DEBUG = 4,
 	MSG_KEXINIT = 20,
 	MSG_NEWKEYS = 21,
 	MSG_USERAUTH_REQUEST = 50,
@@ -40,9 +41,9 @@ enum {
 };
 
 /*
- * Gets every packet of the connection protocol (80 to 100) that arrives, its
- * payload without the type byte, valid during the call only; and hears of
- * MSG_KEXINIT and MSG_NEWKEYS with no payload.  Called from inside libssh: it
+ * Gets every packet of the connection protocol (80 to 100) that arrives, and
+ * MSG_DEBUG: its payload without the type byte, valid during the call only.
+ * Hears of MSG_KEXINIT and MSG_NEWKEYS with no payload.  Called from inside libssh: it
  * must not free the session or the tap.
  */
 typedef void packet_handler(void *arg, uint8_t type, const uint8_t *p,

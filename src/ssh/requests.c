@@ -28,6 +28,26 @@ ask(struct mux *m, const struct iovec *iov, uint16_t port, bool port_in_answer,
 	mux_send(m, iov, 1);
 }
 
+/*
+ * OpenSSH's sshd, which answers in order, tells by it of a listener before it
+ * grants that: 'Forwarding listen address "localhost" overridden by server
+ * GatewayPorts'.
+ */
+void
+mux_debug(struct mux *m, struct wire *w)
+{
+	static const char words[] = "overridden by server GatewayPorts";
+	struct request *r = TAILQ_FIRST(&m->requests);
+	const uint8_t *text;
+	size_t len;
+
+	wire_bool(w);			/* whether people are to see it */
+	text = wire_string(w, &len);
+	if (!w->bad && r != NULL && r->listens &&
+	    memmem(text, len, words, strlen(words)) != NULL)
+		r->overridden = true;
+}
+
 void
 mux_answer(struct mux *m, bool ok, struct wire *w)
 {
@@ -55,7 +75,8 @@ mux_answer(struct mux *m, bool ok, struct wire *w)
 			r->port = (uint16_t)port;
 	}
 	if (r->answered != NULL)
-		r->answered(r->arg, ok, r->port);
+		r->answered(r->arg, !ok ? MUX_REFUSED : r->overridden ?
+		    MUX_OVERRIDDEN : MUX_GRANTED, r->port);
 	free(r);
 }
 
@@ -86,6 +107,7 @@ ask_listener(struct mux *m, const struct address *at, bool cancel,
 	iov.iov_len = (size_t)(p - b);
 	ask(m, &iov, at->port, !is_unix && !cancel && at->port == 0,
 	    answered, arg);
+	TAILQ_LAST(&m->requests, request_list)->listens = !cancel;
 }
 
 void

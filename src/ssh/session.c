@@ -4,12 +4,13 @@
  */
 #include "config.h"
 
+#include <sys/socket.h>
+
 #include <errno.h>
-#include <fcntl.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <event2/event.h>
 
@@ -111,10 +112,16 @@ login_lost(struct session *s)
 }
 
 static bool
+calls_itself(const struct session *s, const char *name)
+{
+	return strncmp(connection_peer_version(s->connection), name,
+	    strlen(name)) == 0;
+}
+
+static bool
 is_gateway(const struct session *s)
 {
-	return strncmp(connection_peer_version(s->connection), LEASH_BANNER,
-	    strlen(LEASH_BANNER)) == 0;
+	return calls_itself(s, LEASH_BANNER);
 }
 
 static void
@@ -200,11 +207,11 @@ is_running(const struct session *s)
 /* --- being up --------------------------------------------------------- */
 
 static void
-on_pong(void *arg, bool ok, uint16_t port)
+on_pong(void *arg, enum mux_answer answer, uint16_t port)
 {
 	struct session *s = arg;
 
-	(void)ok;		/* a refusal is an answer */
+	(void)answer;		/* a refusal is an answer */
 	(void)port;
 	if (connection_is_over(s->connection))
 		return;
@@ -426,6 +433,21 @@ session_mux(struct session *s)
 	return is_running(s) ? connection_mux(s->connection) : NULL;
 }
 
+/* Nobody is at a socket that is none of IP's: text is empty then. */
+static void
+peer_address(int fd, char *text)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+
+	text[0] = '\0';
+	if (getpeername(fd, (struct sockaddr *)&ss, &len) == -1 ||
+	    ss.ss_family == AF_UNIX ||
+	    getnameinfo((struct sockaddr *)&ss, len, text, HOST_MAX, NULL, 0,
+	    NI_NUMERICHOST) != 0)
+		text[0] = '\0';
+}
+
 void
 session_info(const struct session *s, struct session_info *info)
 {
@@ -438,5 +460,9 @@ session_info(const struct session *s, struct session_info *info)
 	info->cipher = cipher != NULL ? cipher : "";
 	memcpy(info->host_key, s->host_key, sizeof(info->host_key));
 	info->rtt_ms = s->rtt_ms;
-	info->gateway = is_running(s) && is_gateway(s);
+	if (!is_running(s))
+		return;
+	info->gateway = is_gateway(s);
+	info->openssh = calls_itself(s, "SSH-2.0-OpenSSH_");
+	peer_address(connection_fd(s->connection), info->address);
 }

@@ -2,6 +2,7 @@
 liborthrus_a_SOURCES += \
 	include/orthrus/tunnel/tunnel.h \
 	src/tunnel/private.h \
+	src/tunnel/reach.c \
 	src/tunnel/remote.c \
 	src/tunnel/stream.c \
 	src/tunnel/tunnel.c

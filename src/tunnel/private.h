@@ -31,6 +31,12 @@ struct tunnel {
 	struct address at;		/* remote: asked for in this session */
 	uint16_t port;			/* remote TCP: bound there, 0: not */
 	bool asked;			/* remote: an answer is due */
+	bool checking;			/* remote: who can reach it? */
+	bool everywhere;		/* remote: whoever reaches the server */
+	unsigned probes;		/* of checking: addresses tried */
+	struct channel *probe;		/* being opened to one of them */
+	bool probe_through, probe_met;	/* it was opened; it came back here */
+	struct event *probe_timer;
 	bool removed;			/* lives on for its streams */
 	size_t open;
 	uint64_t total;
@@ -44,7 +50,7 @@ struct tunnels {
 	struct event_base *base;
 	struct dialer *dialer;
 	struct mux *mux;		/* NULL while there is no session */
-	char name[NAME_MAX_LEN];	/* ours at a gateway, "": it is none */
+	struct tunnel_server server;	/* of that session */
 	struct policy_limits limits;	/* of the gateway */
 	bool stopped;
 	struct tunnel_list list;
@@ -69,7 +75,13 @@ void remote_session_ended(struct tunnel *t);
 void remote_remove(struct tunnel *t);
 struct tunnel *remote_find(struct tunnels *set, const struct address *listen);
 int remote_init(struct tunnel *t);
+void remote_settled(struct tunnel *t, bool everywhere);	/* it listens */
 void remote_place(const struct tunnel *t, struct address *at); /* to be shown */
+
+/* reach.c */
+void reach_check(struct tunnel *t);	/* remote_settled() follows, or... */
+void reach_cancel(struct tunnel *t);
+void reach_met(struct tunnel *t, struct channel *ch);	/* refused here */
 
 /* stream.c */
 void stream_accept(void *tunnel, int fd);	/* a listener_accept */

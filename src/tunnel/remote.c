@@ -42,7 +42,7 @@ remote_init(struct tunnel *t)
 static bool
 has_place(const struct tunnel *t)
 {
-	return t->config.automatic && t->set->name[0] != '\0';
+	return t->config.automatic && t->set->server.name[0] != '\0';
 }
 
 /*
@@ -52,7 +52,7 @@ has_place(const struct tunnel *t)
 static void
 find_place(struct tunnel *t)
 {
-	const char *name = t->set->name;
+	const char *name = t->set->server.name;
 
 	t->at = t->config.spec.listen;
 	if (!has_place(t))
@@ -81,16 +81,18 @@ remote_place(const struct tunnel *t, struct address *at)
 		return;
 	if (t->port != 0)
 		at->port = t->port;
-	if (t->set->name[0] != '\0')
+	if (t->everywhere)
+		strcpy(at->host, "*");
+	if (t->set->server.name[0] != '\0')
 		snprintf(at->host, sizeof(at->host), "%s.orthrus",
-		    t->set->name);
+		    t->set->server.name);
 }
 
 /* What to look at, besides patience, when the far end says no. */
 static const char *
 hint(const struct tunnel *t)
 {
-	if (t->set->name[0] != '\0')
+	if (t->set->server.name[0] != '\0')
 		return "the gateway's log says why";
 	return t->at.kind == ADDRESS_UNIX ?
 	    "it may still be there from a dead session (sshd_config: "
@@ -116,34 +118,85 @@ refused(struct tunnel *t)
 	timer_set(t->retry, RETRY_SECONDS * 1000);
 }
 
+/* Takes it back from the server; an answer that is still due may grant it. */
 static void
-on_answer(void *arg, bool ok, uint16_t port)
+unlisten(struct tunnel *t)
 {
-	struct tunnel *t = arg;
+	struct address at = t->at;
+
+	if (at.kind == ADDRESS_TCP && t->port != 0)
+		at.port = t->port;
+	if ((t->state == TUNNEL_UP || t->asked || t->port != 0) &&
+	    (at.kind == ADDRESS_UNIX || at.port != 0))
+		mux_unlisten(t->set->mux, &at, NULL, NULL);
+	t->port = 0;
+}
+
+/* Not asked again in this session: each time it would be open for a moment. */
+static void
+withdraw(struct tunnel *t)
+{
+	unlisten(t);
+	t->everywhere = false;
+	tunnel_set_state(t, TUNNEL_DOWN, "not shared: the server listens on "
+	    "every interface instead of its loopback, so anyone could come "
+	    "in; let it heed the address that is asked for (sshd_config: "
+	    "GatewayPorts clientspecified)%s",
+	    t->config.kind == TUNNEL_DOCKER ? ", or use a Unix socket there "
+	    "(--docker-remote /PATH)" : "");
+	log_error("%s: %s", tunnel_label(t), t->error);
+}
+
+void
+remote_settled(struct tunnel *t, bool everywhere)
+{
 	char text[ADDRESS_TEXT_MAX], host[DOCKER_HOST_MAX];
 	struct address at;
 
-	t->asked = false;
-	if (t->set->mux == NULL)	/* the session ended instead */
-		return;
-	if (!ok) {
-		refused(t);
+	t->everywhere = everywhere;
+	if (everywhere && t->config.kind != TUNNEL_REMOTE) {
+		withdraw(t);
 		return;
 	}
-	t->port = port;
+	if (everywhere)
+		log_warn("%s: the server listens on every interface instead of "
+		    "on %s (sshd_config: GatewayPorts): anyone who reaches it "
+		    "may come in", tunnel_label(t), t->at.host);
 	remote_place(t, &at);
 	log_info("%s: the server listens on %s", tunnel_label(t),
 	    address_format(&at, text));
-	if (t->config.kind == TUNNEL_DOCKER && t->set->name[0] == '\0')
+	if (t->config.kind == TUNNEL_DOCKER && t->set->server.name[0] == '\0')
 		log_info("Docker: use it there with DOCKER_HOST=%s",
 		    docker_host(&at, host));
 	tunnel_set_state(t, TUNNEL_UP, "%s", "");
 }
 
+static void
+on_answer(void *arg, enum mux_answer answer, uint16_t port)
+{
+	struct tunnel *t = arg;
+	bool plain = t->set->server.name[0] == '\0' &&
+	    t->at.kind == ADDRESS_TCP;
+
+	t->asked = false;
+	if (t->set->mux == NULL)	/* the session ended instead */
+		return;
+	if (answer == MUX_REFUSED) {
+		refused(t);
+		return;
+	}
+	t->port = port;
+	if (plain && answer == MUX_GRANTED && !t->set->server.tells &&
+	    address_is_local(&t->at))
+		reach_check(t);
+	else
+		remote_settled(t, plain && answer == MUX_OVERRIDDEN);
+}
+
 void
 remote_arm(struct tunnel *t)
 {
-	if (t->set->mux == NULL || t->asked)
+	if (t->set->mux == NULL || t->asked || t->checking)
 		return;
 	find_place(t);
 	t->asked = true;
@@ -156,28 +209,22 @@ void
 remote_session_ended(struct tunnel *t)
 {
 	t->port = 0;
+	t->everywhere = false;
 	event_del(t->retry);
-	/* Another server may have another place for it. */
-	if (t->state != TUNNEL_DOWN || t->config.automatic)
-		tunnel_set_state(t, TUNNEL_PENDING, "%s", "not connected");
+	reach_cancel(t);
+	tunnel_set_state(t, TUNNEL_PENDING, "%s", "not connected");
 	t->at = t->config.spec.listen;
 }
 
 void
 remote_remove(struct tunnel *t)
 {
-	struct address at = t->at;
-
 	event_del(t->retry);
+	reach_cancel(t);
 	if (t->set->mux == NULL)
 		return;
 	mux_forget(t->set->mux, t);
-	/* An answer that is still due may grant it: cancelled all the same. */
-	if (at.kind == ADDRESS_TCP && t->port != 0)
-		at.port = t->port;
-	if ((t->state == TUNNEL_UP || t->asked) &&
-	    (at.kind == ADDRESS_UNIX || at.port != 0))
-		mux_unlisten(t->set->mux, &at, NULL, NULL);
+	unlisten(t);
 }
 
 /*
@@ -212,7 +259,8 @@ remote_find(struct tunnels *set, const struct address *listen)
 
 	TAILQ_FOREACH(t, &set->list, next) {
 		at = &t->at;
-		if (!is_remote(t) || t->state != TUNNEL_UP ||
+		if (!is_remote(t) ||
+		    (t->state != TUNNEL_UP && !t->checking) ||
 		    at->kind != listen->kind)
 			continue;
 		if (at->kind == ADDRESS_UNIX ?

@@ -240,7 +240,7 @@ tell_failure(struct tunnel *t, enum stage stage, enum open_failure reason)
 	time_t now = time(NULL);
 
 	if (stage != STAGE_WAITING && reason == OPEN_PROHIBITED &&
-	    t->set->name[0] != '\0')
+	    t->set->server.name[0] != '\0')
 		why = "the gateway does not allow it, or knows no such agent "
 		    "or port (its log says which)";
 	snprintf(t->error, sizeof(t->error), "last connection failed: %s",

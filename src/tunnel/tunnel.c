@@ -254,7 +254,7 @@ tunnels_apply(struct tunnels *set, const struct tunnel_config *config,
 		if (is_remote(t) && set->mux != NULL)
 			remote_arm(t);
 		if (t->muzzle != NULL)
-			muzzle_watch(t->muzzle, set->name[0] != '\0');
+			muzzle_watch(t->muzzle, set->server.name[0] != '\0');
 	}
 	/* In the order of the configuration, under its names. */
 	TAILQ_INIT(&set->list);
@@ -289,25 +289,28 @@ on_forwarded(void *arg, struct channel *ch, const struct address *listen)
 		    "no such listener was asked for");
 	} else if (set->stopped)
 		channel_refuse(ch, OPEN_PROHIBITED, "shutting down");
+	else if (t->checking)
+		reach_met(t, ch);
 	else
 		stream_incoming(t, ch);
 }
 
 void
-tunnels_up(struct tunnels *set, struct mux *mux, const char *name)
+tunnels_up(struct tunnels *set, struct mux *mux,
+    const struct tunnel_server *server)
 {
 	static const struct mux_service service = { .forwarded = on_forwarded };
 	struct tunnel *t;
 
 	set->mux = mux;
 	mux_serve(mux, &service, set);
-	snprintf(set->name, sizeof(set->name), "%s", name != NULL ? name : "");
+	set->server = *server;
 	/* Listeners before anything else: they are what others wait for. */
 	TAILQ_FOREACH(t, &set->list, next) {
 		if (is_remote(t))
 			remote_arm(t);
 		if (t->muzzle != NULL)
-			muzzle_watch(t->muzzle, name != NULL);
+			muzzle_watch(t->muzzle, server->name[0] != '\0');
 	}
 	stream_session_up(set);
 	if (set->changed != NULL)
@@ -320,7 +323,7 @@ tunnels_down(struct tunnels *set)
 	struct tunnel *t;
 
 	set->mux = NULL;
-	set->name[0] = '\0';
+	memset(&set->server, 0, sizeof(set->server));
 	memset(&set->limits, 0, sizeof(set->limits));
 	TAILQ_FOREACH(t, &set->list, next) {
 		if (is_remote(t))
@@ -417,7 +420,7 @@ tunnels_each(const struct tunnels *set,
 		info.name = t->config.name;
 		info.spec = &t->config.spec;
 		info.listen = t->config.spec.listen;
-		info.gateway = is_remote(t) && set->name[0] != '\0';
+		info.gateway = is_remote(t) && set->server.name[0] != '\0';
 		if (is_remote(t))
 			remote_place(t, &info.listen);
 		info.state = t->state;

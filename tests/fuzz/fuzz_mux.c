@@ -84,10 +84,10 @@ on_gone(void *arg)
 }
 
 static void
-on_answer(void *arg, bool ok, uint16_t port)
+on_answer(void *arg, enum mux_answer answer, uint16_t port)
 {
 	(void)arg;
-	(void)ok;
+	(void)answer;
 	(void)port;
 	answers++;
 }

@@ -150,10 +150,10 @@ on_opened(void *arg, enum open_failure reason, const char *text)
 }
 
 static void
-on_answer(void *arg, bool ok, uint16_t port)
+on_answer(void *arg, enum mux_answer answer, uint16_t port)
 {
 	(void)arg;
-	(void)ok;
+	(void)answer;
 	(void)port;
 	answers++;
 }

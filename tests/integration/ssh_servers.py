@@ -1,6 +1,5 @@
-"""Other people's SSH servers, each with the lab's host key and for any user's
-key: Go's x/crypto/ssh, asyncssh, paramiko and dropbear, as OpenSSH's sshd is
-in harness.py."""
+"""Other people's SSH servers, with a host key of the lab's: x/crypto/ssh for
+Go, asyncssh, paramiko and dropbear.  sshd is in harness.py."""
 
 import os
 import pathlib
@@ -23,9 +22,10 @@ class Server:
 
     unix = False		# it forwards to Unix sockets
     half_close = False		# one side of a stream may end before the other
+    host = "127.0.0.1"
 
-    def __init__(self, lab):
-        self.lab = lab
+    def __init__(self, lab, *options):
+        self.lab, self.options = lab, options
         self.log_path = lab.path(f"{type(self).__name__}.log")
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
@@ -38,7 +38,7 @@ class Server:
 
     @property
     def address(self):
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
 
     @property
     def fingerprint(self):
@@ -54,10 +54,17 @@ class Server:
 
 
 class Go(Server):
+    """Listens where it likes for its clients, whatever they ask for."""
+
     unix = True
 
+    def __init__(self, lab, address="127.0.0.1", forwards="127.0.0.1"):
+        self.host = address
+        super().__init__(lab, address, forwards)
+
     def command(self):
-        return [registries.go("peers/server.go", X_CRYPTO), self.lab.host_key]
+        return [registries.go("peers/server.go", X_CRYPTO), self.lab.host_key,
+                self.lab.identity + ".pub", *self.options]
 
 
 class Asyncssh(Server):
@@ -82,7 +89,7 @@ class Dropbear(Server):
     def __init__(self, lab, *options):
         if shutil.which("dropbear") is None:
             pytest.skip("dropbear is missing")
-        self.key, self.options = lab.path("dropbear-key"), options
+        self.key = lab.path("dropbear-key")
         made = subprocess.run(
             ["dropbearkey", "-t", "ed25519", "-f", self.key], check=True,
             capture_output=True, text=True)
@@ -93,7 +100,7 @@ class Dropbear(Server):
         os.makedirs(self.home + "/.ssh", mode=0o700)
         shutil.copy(lab.identity + ".pub",
                     self.home + "/.ssh/authorized_keys")
-        super().__init__(lab)
+        super().__init__(lab, *options)
         until("dropbear listens", 10, lambda: "Not backgrounding" in
               self.log())
 

@@ -272,17 +272,19 @@ test_incoming_never_served(void **state)
 
 static struct answer {
 	unsigned count;
+	enum mux_answer answer;
 	bool ok;
 	uint16_t port;
 } answers[4];
 
 static void
-on_answer(void *arg, bool ok, uint16_t port)
+on_answer(void *arg, enum mux_answer answer, uint16_t port)
 {
 	struct answer *a = arg;
 
 	a->count++;
-	a->ok = ok;
+	a->answer = answer;
+	a->ok = answer != MUX_REFUSED;
 	a->port = port;
 }
 
@@ -331,6 +333,38 @@ test_requests_in_order(void **state)
 	assert_int_equal(violations, 0);
 	fake_feed(MSG_REQUEST_SUCCESS, "");
 	assert_int_equal(violations, 1);
+}
+
+/* As OpenSSH's sshd tells that it listens elsewhere than asked. */
+static void
+test_overridden(void **state)
+{
+	static const char words[] = "Forwarding listen address "
+	    "\"localhost\" overridden by server GatewayPorts";
+	struct address at = { .kind = ADDRESS_TCP, .host = "localhost" };
+	struct address path = { .kind = ADDRESS_UNIX, .path = "/x" };
+
+	(void)state;
+	memset(answers, 0, sizeof(answers));
+	fake_feed(MSG_DEBUG, "bss", 0, words, "");	/* nothing was asked */
+	mux_ping(mux, on_answer, &answers[0]);
+	fake_feed(MSG_DEBUG, "bss", 0, words, "");
+	mux_listen(mux, &at, on_answer, &answers[1]);
+	mux_listen(mux, &at, on_answer, &answers[2]);
+	mux_listen(mux, &path, on_answer, &answers[3]);
+	fake_feed(MSG_REQUEST_FAILURE, "");
+	fake_feed(MSG_DEBUG, "bss", 1, "something else", "");
+	fake_feed(MSG_DEBUG, "b", 1);
+	fake_feed(MSG_DEBUG, "");
+	fake_feed(MSG_REQUEST_SUCCESS, "u", 40000);
+	assert_int_equal(answers[1].answer, MUX_GRANTED);
+	fake_feed(MSG_DEBUG, "bss", 0, words, "");
+	fake_feed(MSG_REQUEST_SUCCESS, "u", 40001);
+	assert_int_equal(answers[2].answer, MUX_OVERRIDDEN);
+	assert_int_equal(answers[2].port, 40001);
+	fake_feed(MSG_REQUEST_SUCCESS, "");
+	assert_int_equal(answers[3].answer, MUX_GRANTED);
+	assert_int_equal(violations, 0);
 }
 
 static void
@@ -648,6 +682,7 @@ main(void)
 		TEST(test_incoming_unix_refused),
 		TEST(test_incoming_never_served),
 		TEST(test_requests_in_order),
+		TEST(test_overridden),
 		TEST(test_bad_port_is_a_refusal),
 		TEST(test_forget),
 		TEST(test_their_requests),

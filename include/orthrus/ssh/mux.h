@@ -132,9 +132,19 @@ struct endpoint *channel_endpoint(struct channel *ch);
  * chosen one when 0 was asked for.  An address host "localhost" asks for
  * loopback, "*" for all interfaces.  mux_unlisten cancels; port 0 is not
  * valid there.  mux_ping is keepalive@openssh.com: any answer counts.
- * answered is called once, with ok false when the session ended first.
+ * answered is called once, with MUX_REFUSED also when the session ended first.
  */
-typedef void mux_answered(void *arg, bool ok, uint16_t port);
+enum mux_answer {
+	MUX_REFUSED = 0,
+	MUX_GRANTED,
+	/*
+	 * Granted, but not at the address that was asked for: OpenSSH's sshd
+	 * says so in SSH_MSG_DEBUG before its answer (sshd_config:
+	 * GatewayPorts yes).  It listens on every interface.
+	 */
+	MUX_OVERRIDDEN
+};
+typedef void mux_answered(void *arg, enum mux_answer answer, uint16_t port);
 void mux_listen(struct mux *m, const struct address *at,
     mux_answered *answered, void *arg);
 void mux_unlisten(struct mux *m, const struct address *at,

@@ -34,6 +34,8 @@ struct session_info {
 	char host_key[FINGERPRINT_MAX];
 	int64_t rtt_ms;			/* of the last probe, -1 unknown */
 	bool gateway;			/* charon, by its identification */
+	bool openssh;			/* its sshd, likewise */
+	char address[HOST_MAX];		/* the server's, numeric; "" unknown */
 };
 
 struct session_events {

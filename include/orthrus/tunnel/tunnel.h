@@ -64,11 +64,17 @@ void tunnels_free(struct tunnels *set);
 int tunnels_apply(struct tunnels *set, const struct tunnel_config *config,
     size_t n, struct error *e);
 
-/*
- * A session can carry channels; it cannot any more (before mux_free()).  name
- * is ours at a gateway, or NULL when the server is none.
- */
-void tunnels_up(struct tunnels *set, struct mux *mux, const char *name);
+/* What is known of a session's server. */
+struct tunnel_server {
+	char name[NAME_MAX_LEN];	/* ours at a gateway, "": it is none */
+	/* It tells when it listens elsewhere than it was asked to. */
+	bool tells;
+	char address[HOST_MAX];		/* its own, numeric; "" unknown */
+};
+
+/* A session can carry channels; it cannot any more (before mux_free()). */
+void tunnels_up(struct tunnels *set, struct mux *mux,
+    const struct tunnel_server *server);
 void tunnels_down(struct tunnels *set);
 
 /*

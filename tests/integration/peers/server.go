@@ -1,12 +1,15 @@
 // A server of golang.org/x/crypto/ssh in the usual copy-and-close shape: a
 // stream ends with CHANNEL_CLOSE alone.
 //
-//	server HOST_KEY
+//	server HOST_KEY USER_KEY.pub ADDRESS FORWARDS
 //
-// Prints the port that it listens at.  Any key logs in.
+// Listens on ADDRESS and prints the port.  What a client asks for is listened
+// on at FORWARDS (empty: every interface), whatever the client said.
 package main
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -94,7 +97,7 @@ func listen(client *ssh.ServerConn, request *ssh.Request) net.Listener {
 		request.Reply(false, nil)
 		return nil
 	}
-	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1",
+	listener, err := net.Listen("tcp", net.JoinHostPort(os.Args[4],
 		strconv.Itoa(int(want.Port))))
 	if err != nil {
 		request.Reply(false, nil)
@@ -126,6 +129,20 @@ func listen(client *ssh.ServerConn, request *ssh.Request) net.Listener {
 	return listener
 }
 
+func cancel(listeners []net.Listener, request *ssh.Request) bool {
+	var want forward
+
+	if ssh.Unmarshal(request.Payload, &want) != nil {
+		return false
+	}
+	for _, l := range listeners {
+		if uint32(l.Addr().(*net.TCPAddr).Port) == want.Port {
+			return l.Close() == nil
+		}
+	}
+	return false
+}
+
 func serve(conn net.Conn, config *ssh.ServerConfig) {
 	client, channels, requests, err := ssh.NewServerConn(conn, config)
 	if err != nil {
@@ -134,10 +151,16 @@ func serve(conn net.Conn, config *ssh.ServerConfig) {
 	go func() {
 		var listeners []net.Listener
 		for request := range requests {
-			if request.Type != "tcpip-forward" {
+			switch request.Type {
+			case "tcpip-forward":
+				l := listen(client, request)
+				if l != nil {
+					listeners = append(listeners, l)
+				}
+			case "cancel-tcpip-forward":
+				request.Reply(cancel(listeners, request), nil)
+			default:
 				request.Reply(false, nil)
-			} else if l := listen(client, request); l != nil {
-				listeners = append(listeners, l)
 			}
 		}
 		for _, l := range listeners {
@@ -150,11 +173,22 @@ func serve(conn net.Conn, config *ssh.ServerConfig) {
 }
 
 func main() {
-	config := &ssh.ServerConfig{PublicKeyCallback: func(ssh.ConnMetadata,
-		ssh.PublicKey) (*ssh.Permissions, error) {
+	text, err := os.ReadFile(os.Args[2])
+	if err != nil {
+		log.Fatal(err)
+	}
+	user, _, _, _, err := ssh.ParseAuthorizedKey(text)
+	if err != nil {
+		log.Fatal(err)
+	}
+	config := &ssh.ServerConfig{PublicKeyCallback: func(_ ssh.ConnMetadata,
+		key ssh.PublicKey) (*ssh.Permissions, error) {
+		if !bytes.Equal(key.Marshal(), user.Marshal()) {
+			return nil, errors.New("not this key")
+		}
 		return nil, nil
 	}}
-	text, err := os.ReadFile(os.Args[1])
+	text, err = os.ReadFile(os.Args[1])
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -163,7 +197,7 @@ func main() {
 		log.Fatal(err)
 	}
 	config.AddHostKey(key)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", net.JoinHostPort(os.Args[3], "0"))
 	if err != nil {
 		log.Fatal(err)
 	}
