@@ -187,13 +187,54 @@ note_arrival(struct connection *c)
 	c->heard_at = clock_ms();
 }
 
+/* One recv(2): 1 when it brought all there was room for, 0 or -1 with errno. */
+static int
+read_some(struct connection *c, size_t *got)
+{
+	size_t room;
+	uint8_t *p = packet_space(c->tap, &room);
+	ssize_t n;
+
+	*got = 0;
+	if (p == NULL) {
+		errno = EMSGSIZE;
+		return -1;
+	}
+	do
+		n = recv(c->fd, p, room, 0);
+	while (n == -1 && errno == EINTR);
+	if (n == -1 && errno == EAGAIN)
+		return 0;
+	if (n == 0)
+		errno = ECONNRESET;	/* SSH ends with a message, not so */
+	if (n <= 0)
+		return -1;
+	*got = (size_t)n;
+	return packet_arrived(c->tap, (size_t)n) == -1 ? -1 :
+	    (size_t)n == room;
+}
+
+/* What has arrived, as long as others can wait for their turn. */
+static int
+read_link(struct connection *c)
+{
+	size_t total = 0, got;
+	int rc = packet_take_over(c->tap);
+
+	while (rc == 1 && total < TURN_BYTES) {
+		rc = read_some(c, &got);
+		total += got;
+	}
+	return rc;
+}
+
 bool
 connection_catch_up(struct connection *c)
 {
 	int rc = 0;
 
-	if (!output_flooded(&c->out))
-		rc = packet_input(c->tap, TURN_BYTES);
+	if (c->fd != -1 && !output_flooded(&c->out))
+		rc = read_link(c);
 	channel_deliver();
 	if (rc == -1)
 		lost(c);
@@ -208,7 +249,7 @@ connection_catch_up(struct connection *c)
 static void
 flush(struct connection *c)
 {
-	int rc = packet_output(c->tap);
+	int rc = output_flush(&c->out);
 
 	if (rc == -1)
 		lost(c);
@@ -244,7 +285,6 @@ run(struct connection *c)
 {
 	c->state = RUNNING;
 	c->heard_at = clock_ms();
-	packet_take_over(c->tap, c->fd);
 	event_del(c->writable);
 	event_add(c->readable, NULL);
 	/* What libssh has still to send, and what it has read already. */
@@ -362,7 +402,7 @@ attach(struct connection *c, int fd)
 {
 	int lowat = NOTSENT_LOWAT, on = 1;
 
-	c->fd = fd;
+	c->fd = c->out.link = fd;
 	if ((c->copy = fcntl(fd, F_DUPFD_CLOEXEC, 0)) == -1)
 		return -1;
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
@@ -416,7 +456,7 @@ connection_new(struct event_base *base, unsigned dead_ms,
 	c->role = role;
 	c->arg = arg;
 	c->dead_ms = dead_ms;
-	c->fd = c->copy = -1;
+	c->fd = c->out.link = c->copy = -1;
 	c->heard_at = clock_ms();
 	c->flush = evtimer_new(base, on_flush, c);
 	c->end = evtimer_new(base, on_end, c);
@@ -442,6 +482,7 @@ connection_free(struct connection *c)
 	c->state = OVER;
 	left = left_open(c);
 	packet_disconnect(c->tap, DISCONNECT_BY_APPLICATION, c->goodbye);
+	output_flush(&c->out);
 	mux_free(c->mux);
 	packet_tap_free(c->tap);
 	if (left != -1)

@@ -1,6 +1,10 @@
 /* See output.h. */
 #include "config.h"
 
+#include <sys/socket.h>
+
+#include <errno.h>
+
 #include "output.h"
 #include "packet.h"
 
@@ -37,6 +41,25 @@ output_send(struct output *o, const struct iovec *iov, int n, const char **why)
 	return rc;
 }
 
+int
+output_flush(struct output *o)
+{
+	const uint8_t *p;
+	size_t left;
+	ssize_t n;
+
+	while ((p = packet_unsent(o->tap, &left)) != NULL && left > 0 &&
+	    o->link != -1) {
+		n = send(o->link, p, left, MSG_NOSIGNAL);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return errno == EAGAIN ? 1 : -1;
+		packet_sent(o->tap, (size_t)n);
+	}
+	return packet_waits(o->tap);
+}
+
 void
 output_has_keys(struct output *o)
 {
@@ -51,7 +74,7 @@ output_congested(struct output *o)
 		return true;
 	if (packet_backlog(o->tap) < BACKLOG_HIGH)
 		return false;
-	packet_output(o->tap);
+	output_flush(o);
 	return packet_backlog(o->tap) >= BACKLOG_HIGH;
 }
 

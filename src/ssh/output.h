@@ -14,6 +14,7 @@ struct packet_tap;
 
 struct output {
 	struct packet_tap *tap;
+	int link;			/* descriptor, or -1: none now */
 	bool rekeying;			/* libssh queues what we send: */
 	size_t kept_bytes;		/* so many bytes since it began */
 };
@@ -25,6 +26,11 @@ struct output {
  */
 int output_send(struct output *o, const struct iovec *iov, int n,
     const char **why);
+/*
+ * Sends what is there: 0 when all is gone, 1 when the link takes no more now
+ * or there is none, or -1 with errno.
+ */
+int output_flush(struct output *o);
 /* New keys are there: what libssh kept is on its way. */
 void output_has_keys(struct output *o);
 /*

@@ -14,8 +14,6 @@
 #include <libssh/libssh.h>
 #include <libssh/callbacks.h>
 
-#include <sys/socket.h>
-
 #include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -63,7 +61,6 @@ struct packet_tap {
 	ssh_packet_callback table[LAST - FIRST + 1];
 	ssh_packet_callback kex_table[2], auth_table[1];
 
-	int fd;
 	bool ours;			/* taken over from libssh's socket */
 	unsigned turns;			/* in which that could not be */
 	bool wrote;			/* libssh gave us bytes to send */
@@ -265,7 +262,6 @@ packet_tap_new(ssh_session session, packet_handler *handler, void *arg)
 	tap->session = session;
 	tap->handler = handler;
 	tap->arg = arg;
-	tap->fd = -1;
 	for (i = 0; i < sizeof(tap->table) / sizeof(tap->table[0]); i++)
 		tap->table[i] = on_message;
 	tap->kex_table[0] = tap->kex_table[1] = on_kex;
@@ -314,29 +310,30 @@ packet_connect(struct packet_tap *tap, const char *identification)
 	return rc;
 }
 
-void
-packet_take_over(struct packet_tap *tap, int fd)
-{
-	tap->fd = fd;
-}
-
 /*
  * libssh's socket may still hold a part of a packet, or bytes to send: it
  * goes on until it is empty-handed, and then gives up both ways at once, for
  * while it sends it also reads.  Whoever logs in waits for answers, and so
- * leaves it empty-handed soon.  Returns -1 when the session is over.
+ * leaves it empty-handed soon.
  */
-static int
-hand_over(struct packet_tap *tap)
+int
+packet_take_over(struct packet_tap *tap)
 {
-	ssh_event event = ssh_event_new();
+	struct packet_tap *before = current;
+	ssh_event event;
 	int rc, status;
 
+	if (tap->ours)
+		return 1;
+	current = tap;
+	errno = 0;
+	event = ssh_event_new();
 	rc = ssh_event_add_session(event, tap->session);
 	if (rc == SSH_OK)
 		rc = ssh_event_dopoll(event, 0);
 	ssh_event_remove_session(event, tap->session);
 	ssh_event_free(event);
+	current = before;
 	if (rc == SSH_ERROR || !ssh_is_connected(tap->session))
 		return -1;
 	status = ssh_get_status(tap->session);
@@ -345,7 +342,7 @@ hand_over(struct packet_tap *tap)
 	tap->ours = (status & (SSH_READ_PENDING | SSH_WRITE_PENDING)) == 0;
 	/* Until then nobody counts what libssh keeps for the peer. */
 	if (tap->ours || ++tap->turns < HAND_OVER_TURNS)
-		return 0;
+		return tap->ours;
 	errno = EPROTO;
 	return -1;
 }
@@ -374,75 +371,51 @@ feed(struct packet_tap *tap)
 	    !(ssh_get_status(tap->session) & SSH_CLOSED_ERROR) ? 0 : -1;
 }
 
-/* One recv(2): 1 when it brought all there was room for, 0 or -1. */
-static int
-read_some(struct packet_tap *tap, size_t *got)
+uint8_t *
+packet_space(struct packet_tap *tap, size_t *n)
 {
-	size_t room;
-	uint8_t *p = input_space(&tap->in, &room);
-	ssize_t n;
-
-	*got = 0;
-	if (p == NULL) {
-		errno = EMSGSIZE;
-		return -1;
-	}
-	do
-		n = recv(tap->fd, p, room, 0);
-	while (n == -1 && errno == EINTR);
-	if (n == -1 && errno == EAGAIN)
-		return 0;
-	if (n == 0)
-		errno = ECONNRESET;	/* SSH ends with a message, not so */
-	if (n <= 0)
-		return -1;
-	input_added(&tap->in, (size_t)n);
-	tap->received += (uint64_t)n;
-	*got = (size_t)n;
-	return feed(tap) == -1 ? -1 : (size_t)n == room;
+	return input_space(&tap->in, n);
 }
 
 int
-packet_input(struct packet_tap *tap, size_t budget)
+packet_arrived(struct packet_tap *tap, size_t n)
 {
 	struct packet_tap *before = current;
-	size_t total = 0, got;
-	int rc = 0;
+	int rc;
 
 	current = tap;
 	errno = 0;
-	if (!tap->ours)
-		rc = hand_over(tap);
-	if (rc == 0 && tap->ours)
-		do {
-			rc = read_some(tap, &got);
-			total += got;
-		} while (rc == 1 && total < budget);
+	input_added(&tap->in, n);
+	tap->received += n;
+	rc = feed(tap);
 	current = before;
 	return rc;
 }
 
-int
-packet_output(struct packet_tap *tap)
+const uint8_t *
+packet_unsent(const struct packet_tap *tap, size_t *n)
 {
-	ssize_t n;
+	*n = tap->out_len - tap->out_off;
+	return tap->out + tap->out_off;
+}
 
-	if (!tap->ours)
-		return ssh_get_status(tap->session) & SSH_WRITE_PENDING ? 1 : 0;
-	while (tap->out_len > tap->out_off) {
-		n = send(tap->fd, tap->out + tap->out_off,
-		    tap->out_len - tap->out_off, MSG_NOSIGNAL);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return errno == EAGAIN ? 1 : -1;
-		tap->out_off += (size_t)n;
-	}
+void
+packet_sent(struct packet_tap *tap, size_t n)
+{
+	tap->out_off += n;
+	if (tap->out_off < tap->out_len)
+		return;
 	/* An idle session keeps nothing. */
 	free(tap->out);
 	tap->out = NULL;
 	tap->out_off = tap->out_len = tap->out_size = 0;
-	return 0;
+}
+
+bool
+packet_waits(const struct packet_tap *tap)
+{
+	return tap->ours ? tap->out_len > tap->out_off :
+	    (ssh_get_status(tap->session) & SSH_WRITE_PENDING) != 0;
 }
 
 void
@@ -460,11 +433,9 @@ packet_disconnect(struct packet_tap *tap, uint32_t reason, const char *text)
 		p = wire_put_string(p, "", 0);
 		iov.iov_len = (size_t)(p - b);
 		packet_send(tap, &iov, 1);
-		packet_output(tap);
 	}
 	ssh_disconnect(tap->session);
 	current = before;
-	packet_output(tap);
 }
 
 size_t

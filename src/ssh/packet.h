@@ -75,27 +75,35 @@ void packet_tap_free(struct packet_tap *tap);
 int packet_send(struct packet_tap *tap, const struct iovec *iov, int n);
 
 /*
- * From the login on the descriptor's traffic goes past libssh's socket layer,
- * which reads 4 KiB at a time with a poll(2) for each and sends each packet
- * by itself.  fd stays the caller's.
+ * From the login on bytes go past libssh's socket layer, which reads 4 KiB at
+ * a time with a poll(2) for each and sends each packet by itself.  Called
+ * whenever the descriptor is ready, until it returns 1: from then on bytes in
+ * and bytes out are the caller's to carry, over whatever he likes.  0 while
+ * libssh holds some itself; -1 when the session is over, as ssh_get_error(),
+ * or else errno, says.
  */
-void packet_take_over(struct packet_tap *tap, int fd);
+int packet_take_over(struct packet_tap *tap);
 
 /*
- * Reads and has libssh decrypt up to budget bytes, about; the handler hears of
- * the packets.  Returns 1 when there may be more, 0 when not, or -1 when the
- * session is over: ssh_get_error() says why, errno if that is empty.
+ * Bytes in: room for *n of them, which all sessions share, so that they are
+ * to be written there at once.  NULL when a packet is too large.
  */
-int packet_input(struct packet_tap *tap, size_t budget);
+uint8_t *packet_space(struct packet_tap *tap, size_t *n);
+/*
+ * n bytes were written there: libssh decrypts them, and the handler hears of
+ * their packets.  0, or -1 as above.
+ */
+int packet_arrived(struct packet_tap *tap, size_t n);
+
+/* Bytes out: what waits to be sent, until the next call of any function. */
+const uint8_t *packet_unsent(const struct packet_tap *tap, size_t *n);
+/* The first n of them have been. */
+void packet_sent(struct packet_tap *tap, size_t n);
+/* True while something is unsent, libssh's own bytes included. */
+bool packet_waits(const struct packet_tap *tap);
 
 /*
- * Sends what is queued: 0 when all is gone, 1 when the kernel takes no more
- * now, or -1 with errno.
- */
-int packet_output(struct packet_tap *tap);
-
-/*
- * Tells the peer goodbye as far as that is possible at once; text (static, or
+ * Ends the session; what is unsent then is the goodbye.  text (static, or
  * NULL) is what SSH_MSG_DISCONNECT says, RFC 4253 section 11.1.
  */
 void packet_disconnect(struct packet_tap *tap, uint32_t reason,
