@@ -63,8 +63,8 @@ test_fine(void **state)
 		"%2Fvar%2Frun%2Fdocker.sock", "%2fvar%2frun%2fdocker.sock:80",
 		"%2Frun%2Fmy%20app%2Fdocker", "%2F%2F.%2Fpipe%2Fdocker_engine",
 		/* hyperlocal's: the path in hexadecimal, longer than a label. */
-		"2f72756e2f757365722f313030302f646f636b65722f7468652d736f636b65"
-		"742d6f662d646f636b65722e736f636b",
+		("2f72756e2f757365722f313030302f646f636b65722f7468652d736f636b"
+		"65742d6f662d646f636b65722e736f636b"),
 		"2f7661722f72756e2f646f636b65722e736f636b:0",
 		/* A version of the API. */
 		"1.41", "v1.41", "V1.52:80",
@@ -106,7 +106,7 @@ test_foreign(void **state)
 		"docker evil.example", "docker, evil.example", "docker\t",
 		"%64ocker", "%2", "%", "[::1", "::1]", "[::1]x", "[::1]:x",
 		"[::1]evil.example", "[evil.example]", "[]", "[::1%]x",
-		"[::1%eth0/x]", "d\xc3\xb6" "cker", "/evil@example.sock",
+		"[::1%eth0/x]", ("d\xc3\xb6" "cker"), "/evil@example.sock",
 		"/evil example", "/a\x80", "*", "*.localhost", "\\\\.\\pipe",
 	};
 	size_t i;
