@@ -183,6 +183,12 @@ tests_unit_test_backoff_SOURCES = tests/unit/test_backoff.c
 tests_unit_test_backoff_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_backoff_LDADD = $(unit_ldadd)
 
+unit_tests += tests/unit/test_connection
+tests_unit_test_connection_SOURCES = tests/unit/test_connection.c \
+	$(memory_sources)
+tests_unit_test_connection_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_connection_LDADD = $(unit_ldadd)
+
 # Their own far end stands in for packet.c.
 mux_sources = $(memory_sources) tests/unit/mux_fixture.c \
 	tests/unit/mux_fixture.h tests/unit/fake_peer.c tests/unit/fake_peer.h

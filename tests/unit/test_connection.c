@@ -1,0 +1,724 @@
+/*
+ * Both roles of a connection in one loop, over loopback: the client's session
+ * and its link against the acceptor, with real keys and libssh in between.
+ */
+#include <sys/socket.h>
+
+#include <arpa/inet.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <event2/event.h>
+#include <sodium.h>
+
+#include "orthrus/base/loop.h"
+#include "orthrus/base/mem.h"
+#include "orthrus/relay/relay.h"
+#include "orthrus/ssh/inbound.h"
+#include "orthrus/ssh/link.h"
+#include "orthrus/transport/dial.h"
+#include "orthrus/transport/listener.h"
+
+#include "memory_endpoint.h"
+
+#define PATIENCE_MS 20000	/* for anything at all */
+
+static char dir[] = "/tmp/orthrus-connection.XXXXXX";
+static char *host_key, *key;
+static struct event_base *base;
+static struct dialer *dialer;
+static struct identity *identity;
+
+/* What either side has been told, and the server's answers. */
+static struct {
+	bool key_ok;
+	unsigned up, ended, turned_away;
+	struct inbound *in;
+	char why[ERROR_TEXT_MAX], user[INBOUND_USER_MAX];
+	struct memory memory;
+	struct relay *relay;
+} server;
+static struct {
+	unsigned up, ended, down, trouble, gave_up, opened;
+	struct error why;
+	enum open_failure reason;
+	char text[256];
+	struct memory memory;
+	struct relay *relay;
+	struct channel *ch;
+} client;
+
+static struct acceptor *acceptor;
+static struct listener *listener;
+static uint16_t port;
+
+/* --- the loop ------------------------------------------------------- */
+
+static void
+give(struct memory *m)
+{
+	if (m->ep.relay != NULL)
+		while (memory_step(m))
+			;
+}
+
+/* Runs the loop until *what is at least n. */
+static void
+until(const unsigned *what, unsigned n)
+{
+	uint64_t end = clock_ms() + PATIENCE_MS;
+	static const struct timeval tick = { 0, 5000 };
+
+	while (*what < n) {
+		if (clock_ms() > end)
+			fail_msg("it did not come to that");
+		event_base_loopexit(base, &tick);
+		event_base_loop(base, EVLOOP_ONCE);
+		give(&server.memory);
+		give(&client.memory);
+	}
+}
+
+/* --- the server ----------------------------------------------------- */
+
+static bool
+on_key(void *arg, struct inbound *in, const char *user, const uint8_t *blob,
+    size_t len, bool proven)
+{
+	(void)arg;
+	(void)in;
+	(void)blob;
+	(void)proven;
+	assert_true(len > 0);
+	snprintf(server.user, sizeof(server.user), "%s", user);
+	return server.key_ok;
+}
+
+static bool
+on_password(void *arg, struct inbound *in, const char *password)
+{
+	(void)arg;
+	(void)in;
+	return strcmp(password, "right") == 0;
+}
+
+static void
+on_turned_away(void *arg, struct inbound *in, const char *why)
+{
+	(void)arg;
+	(void)in;
+	snprintf(server.why, sizeof(server.why), "%s", why);
+	server.turned_away++;
+}
+
+static void
+on_relayed(void *arg, uint64_t out, uint64_t in)
+{
+	(void)out;
+	(void)in;
+	*(struct relay **)arg = NULL;
+}
+
+static void
+on_direct(void *arg, struct channel *ch, const struct address *to)
+{
+	assert_ptr_equal(arg, &server);
+	assert_string_equal(to->host, "far");
+	if (to->port == 1) {
+		channel_refuse(ch, OPEN_PROHIBITED, "not here");
+		return;
+	}
+	channel_accept(ch);
+	server.relay = relay_start(&server.memory.ep, channel_endpoint(ch),
+	    on_relayed, &server.relay);
+}
+
+static void
+on_server_up(void *arg, struct inbound *in)
+{
+	static const struct mux_service service = { .direct = on_direct };
+
+	(void)arg;
+	mux_serve(inbound_mux(in), &service, &server);
+	server.in = in;
+	server.up++;
+}
+
+static void
+on_server_ended(void *arg, struct inbound *in, const struct error *why)
+{
+	(void)arg;
+	assert_ptr_equal(server.in, in);
+	snprintf(server.why, sizeof(server.why), "%s", why->text);
+	server.in = NULL;
+	server.ended++;
+}
+
+static void
+serve(unsigned grace_ms, size_t unauthenticated_max)
+{
+	static const struct acceptor_events events = { on_key, on_password,
+	    on_turned_away, on_server_up, on_server_ended };
+	const struct acceptor_config config = {
+		.host_key = host_key, .version = "charon_test",
+		.grace_ms = grace_ms, .attempts = 3,
+		.unauthenticated_max = unauthenticated_max, .dead_ms = 10000
+	};
+	const struct address at = { .kind = ADDRESS_TCP, .host = "127.0.0.1" };
+	struct error e;
+
+	acceptor = acceptor_new(base, &config, "enroll", &events, NULL, &e);
+	assert_non_null(acceptor);
+	listener = listener_new(base, &at, acceptor_take, acceptor, &e);
+	assert_non_null(listener);
+	port = listener_port(listener);
+}
+
+/* --- the client ----------------------------------------------------- */
+
+static void
+on_up(void *arg)
+{
+	(void)arg;
+	client.up++;
+}
+
+static void
+on_ended(void *arg, const struct error *why)
+{
+	(void)arg;
+	client.why = *why;
+	client.ended++;
+}
+
+static struct session_config
+config_for(const char *user)
+{
+	static char *pins[1];
+	struct session_config c = {
+		.server = { .host = "127.0.0.1", .port = port },
+		.policy = { .known_hosts = pins, .nknown_hosts = 1,
+		    .accept_new = true },
+		.identity = identity, .connect_ms = 5000, .login_ms = 10000,
+		.probe_ms = 5000, .dead_ms = 13000
+	};
+
+	if (pins[0] == NULL)
+		pins[0] = xasprintf("%s/known_hosts", dir);
+	snprintf(c.server.user, sizeof(c.server.user), "%s", user);
+	return c;
+}
+
+static struct session *
+dial(const struct session_config *c)
+{
+	static const struct session_events events = { on_up, on_ended };
+
+	return session_start(base, dialer, c, &events, NULL);
+}
+
+static void
+on_opened(void *arg, enum open_failure reason, const char *text)
+{
+	(void)arg;
+	client.opened++;
+	client.reason = reason;
+	snprintf(client.text, sizeof(client.text), "%s", text);
+	if (reason == OPEN_OK)
+		client.relay = relay_start(&client.memory.ep,
+		    channel_endpoint(client.ch), on_relayed, &client.relay);
+}
+
+static void
+open_channel(struct session *s, uint16_t to_port)
+{
+	struct address to = { .kind = ADDRESS_TCP, .host = "far",
+	    .port = to_port };
+
+	client.ch = mux_open(session_mux(s), &to, on_opened, NULL);
+	assert_non_null(client.ch);
+	until(&client.opened, 1);
+}
+
+/* --- each test ------------------------------------------------------ */
+
+static int
+setup(void **state)
+{
+	(void)state;
+	memset(&server, 0, sizeof(server));
+	memset(&client, 0, sizeof(client));
+	memory_init(&server.memory);
+	memory_init(&client.memory);
+	server.key_ok = true;
+	base = event_base_new();
+	dialer = dialer_new(base);
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	listener_free(listener);
+	acceptor_free(acceptor);
+	listener = NULL;
+	acceptor = NULL;
+	if (server.relay != NULL)
+		relay_abort(server.relay);
+	if (client.relay != NULL)
+		relay_abort(client.relay);
+	dialer_free(dialer);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	event_base_free(base);
+	memory_free(&server.memory);
+	memory_free(&client.memory);
+	return 0;
+}
+
+static void
+test_login(void **state)
+{
+	struct session_config c;
+	struct session_info info;
+	struct session *s;
+
+	(void)state;
+	serve(10000, 10);
+	c = config_for("web-1");
+	s = dial(&c);
+	assert_null(session_mux(s));
+	until(&client.up, 1);
+	until(&server.up, 1);
+	session_info(s, &info);
+	assert_true(info.gateway);
+	assert_string_not_equal(info.kex, "");
+	assert_string_not_equal(info.cipher, "");
+	assert_true(fingerprint_valid(info.host_key));
+	assert_string_equal(server.user, "web-1");
+	assert_string_equal(inbound_user(server.in), "web-1");
+	assert_string_equal(inbound_peer(server.in), "127.0.0.1");
+	session_free(s);
+	until(&server.ended, 1);
+	assert_int_equal(client.ended, 0);
+}
+
+static void
+test_login_with_password(void **state)
+{
+	struct session_config c;
+	struct session *s;
+
+	(void)state;
+	serve(10000, 10);
+	c = config_for("enroll");
+	c.identity = NULL;
+	c.password = "right";
+	s = dial(&c);
+	until(&client.up, 1);
+	session_free(s);
+}
+
+static void
+expect_refused(const struct session_config *c, int code, const char *text)
+{
+	struct session *s = dial(c);
+
+	until(&client.ended, 1);
+	assert_int_equal(client.why.code, code);
+	if (strstr(client.why.text, text) == NULL)
+		fail_msg("\"%s\" lacks \"%s\"", client.why.text, text);
+	assert_int_equal(client.up, 0);
+	assert_null(session_mux(s));
+	session_free(s);
+}
+
+static void
+test_key_refused(void **state)
+{
+	struct session_config c;
+
+	(void)state;
+	serve(10000, 10);
+	c = config_for("web-1");
+	server.key_ok = false;
+	expect_refused(&c, EX_NOPERM, "refused user \"web-1\"");
+	assert_int_equal(server.up, 0);
+	until(&server.turned_away, 1);	/* the connection, in the end */
+}
+
+static void
+test_password_refused(void **state)
+{
+	struct session_config c;
+
+	(void)state;
+	serve(10000, 10);
+	c = config_for("enroll");
+	c.identity = NULL;
+	c.password = "wrong";
+	expect_refused(&c, EX_NOPERM, "password");
+}
+
+static void
+test_host_key_refused(void **state)
+{
+	char *pin = (char *)(uintptr_t)
+	    "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+	struct session_config c;
+
+	(void)state;
+	serve(10000, 10);
+	c = config_for("web-1");
+	c.policy.pins = &pin;
+	c.policy.npins = 1;
+	expect_refused(&c, EX_NOPERM, "SHA256:");
+	assert_string_equal(server.user, "");	/* nothing was told */
+}
+
+/* Listens, and says text to whoever connects, if anything. */
+static int strangers[4];
+static size_t nstrangers;
+static const char *stranger_says;
+
+static void
+on_stranger(void *arg, int fd)
+{
+	(void)arg;
+	assert_true(nstrangers < 4);
+	strangers[nstrangers++] = fd;
+	if (stranger_says != NULL)
+		assert_true(write(fd, stranger_says, strlen(stranger_says)) >
+		    0);
+}
+
+static void
+be_strange(const char *says)
+{
+	const struct address at = { .kind = ADDRESS_TCP, .host = "127.0.0.1" };
+	struct error e;
+
+	stranger_says = says;
+	listener = listener_new(base, &at, on_stranger, NULL, &e);
+	assert_non_null(listener);
+	port = listener_port(listener);
+}
+
+static void
+forget_strangers(void)
+{
+	while (nstrangers > 0)
+		close(strangers[--nstrangers]);
+}
+
+static void
+test_silent_server(void **state)
+{
+	struct session_config c;
+
+	(void)state;
+	be_strange(NULL);
+	c = config_for("web-1");
+	c.login_ms = 200;
+	expect_refused(&c, EX_UNAVAILABLE, "did not finish the SSH login");
+	forget_strangers();
+}
+
+static void
+test_no_ssh_server(void **state)
+{
+	char text[8192];
+	struct session_config c;
+
+	(void)state;
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	be_strange(text);
+	c = config_for("web-1");
+	expect_refused(&c, EX_UNAVAILABLE, "no SSH server answers there");
+	forget_strangers();
+}
+
+static void
+test_nobody_there(void **state)
+{
+	struct session_config c;
+
+	(void)state;
+	serve(10000, 10);
+	listener_free(listener);
+	listener = NULL;
+	c = config_for("web-1");
+	expect_refused(&c, EX_UNAVAILABLE, "refused");
+}
+
+static void
+test_channel(void **state)
+{
+	static uint8_t data[1 << 20];
+	struct session_config c;
+	struct session *s;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(data); i++)
+		data[i] = (uint8_t)(i * 31 + i / 251);
+	serve(10000, 10);
+	c = config_for("web-1");
+	s = dial(&c);
+	until(&client.up, 1);
+	open_channel(s, 1);
+	assert_int_equal(client.reason, OPEN_PROHIBITED);
+	assert_string_equal(client.text, "not here");
+	client.opened = 0;
+	client.memory.in = data;
+	client.memory.in_len = sizeof(data);
+	client.memory.in_end = true;
+	server.memory.in = data;
+	server.memory.in_len = 1000;
+	server.memory.in_end = true;
+	open_channel(s, 2);
+	assert_int_equal(client.reason, OPEN_OK);
+	until(&server.memory.closed, 1);
+	until(&client.memory.closed, 1);
+	assert_false(server.memory.aborted);
+	assert_false(client.memory.aborted);
+	assert_int_equal(server.memory.out_len, sizeof(data));
+	assert_memory_equal(server.memory.out, data, sizeof(data));
+	assert_int_equal(client.memory.out_len, 1000);
+	assert_memory_equal(client.memory.out, data, 1000);
+	session_free(s);
+}
+
+/* What is open when the server ends the session ends with an error. */
+static void
+test_ended_by_the_server(void **state)
+{
+	struct session_config c;
+	struct session *s;
+
+	(void)state;
+	serve(10000, 10);
+	c = config_for("web-1");
+	s = dial(&c);
+	until(&client.up, 1);
+	open_channel(s, 2);
+	inbound_end(server.in, "enough");
+	until(&server.ended, 1);
+	assert_string_equal(server.why, "enough");
+	until(&client.ended, 1);
+	assert_int_equal(client.why.code, EX_UNAVAILABLE);
+	assert_non_null(strstr(client.why.text, "enough"));
+	session_free(s);
+	assert_int_equal(client.memory.closed, 1);
+	assert_true(client.memory.aborted);
+}
+
+/* --- those who have not logged in ------------------------------------- */
+
+static int
+connect_there(void)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET,
+	    .sin_port = htons(port) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_not_equal(fd, -1);
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	return fd;
+}
+
+static void
+test_grace(void **state)
+{
+	struct acceptor_counters n;
+	int fd;
+
+	(void)state;
+	serve(100, 10);
+	fd = connect_there();
+	until(&server.turned_away, 1);
+	assert_non_null(strstr(server.why, "no login within"));
+	acceptor_counters(acceptor, &n);
+	assert_int_equal(n.timeouts, 1);
+	assert_int_equal(n.unauthenticated, 0);
+	close(fd);
+}
+
+static void
+test_room_is_made(void **state)
+{
+	struct acceptor_counters n;
+	int fds[4];
+	size_t i;
+
+	(void)state;
+	serve(10000, 3);
+	for (i = 0; i < 4; i++)
+		fds[i] = connect_there();
+	until(&server.turned_away, 1);
+	assert_string_equal(server.why, "others need its place");
+	acceptor_counters(acceptor, &n);
+	assert_int_equal(n.accepted, 4);
+	assert_int_equal(n.dropped, 1);
+	assert_int_equal(n.unauthenticated, 3);
+	for (i = 0; i < 4; i++)
+		close(fds[i]);
+}
+
+/* --- the link --------------------------------------------------------- */
+
+static void
+on_link_up(void *arg, struct mux *mux, bool gateway)
+{
+	(void)arg;
+	assert_non_null(mux);
+	assert_true(gateway);
+	client.up++;
+}
+
+static void
+on_link_down(void *arg)
+{
+	(void)arg;
+	client.down++;
+}
+
+static void
+on_trouble(void *arg, const struct error *why)
+{
+	(void)arg;
+	client.why = *why;
+	client.trouble++;
+}
+
+static void
+on_gave_up(void *arg, const struct error *why)
+{
+	(void)arg;
+	client.why = *why;
+	client.gave_up++;
+}
+
+static struct link *
+link_to(struct server *servers, bool reconnect)
+{
+	static const struct link_events events = { on_link_up, on_link_down,
+	    on_trouble, on_gave_up };
+	struct link_config c = { .servers = servers, .nservers = 2,
+	    .backoff_min = 10, .backoff_max = 20, .reconnect = reconnect };
+
+	c.session = config_for("web-1");
+	servers[0] = servers[1] = c.session.server;
+	servers[0].port = 1;		/* nobody listens there */
+	return link_new(base, dialer, &c, &events, NULL);
+}
+
+static void
+test_link(void **state)
+{
+	struct server servers[2];
+	struct link_info info;
+	struct link *l;
+
+	(void)state;
+	serve(10000, 10);
+	l = link_to(servers, true);
+	until(&client.up, 1);
+	assert_int_equal(client.trouble, 1);	/* the first server */
+	link_info(l, &info);
+	assert_int_equal(info.state, LINK_CONNECTED);
+	assert_int_equal(info.server->port, port);
+	assert_int_equal(info.reconnects, 0);
+	until(&server.up, 1);
+	inbound_end(server.in, "enough");
+	until(&client.down, 1);
+	until(&client.up, 2);
+	link_info(l, &info);
+	assert_int_equal(info.reconnects, 1);
+	link_free(l);
+	assert_int_equal(client.down, 2);
+	assert_int_equal(client.gave_up, 0);
+}
+
+static void
+test_link_once(void **state)
+{
+	struct server servers[2];
+	struct link *l;
+
+	(void)state;
+	serve(10000, 10);
+	server.key_ok = false;
+	l = link_to(servers, false);
+	until(&client.gave_up, 1);
+	assert_int_equal(client.why.code, EX_NOPERM);
+	assert_int_equal(client.up, 0);
+	link_free(l);
+}
+
+/* --- all of them ---------------------------------------------------- */
+
+static int
+make_keys(void **state)
+{
+	struct error e;
+
+	(void)state;
+	if (sodium_init() == -1 || mkdtemp(dir) == NULL)
+		return -1;
+	session_library_init();
+	host_key = xasprintf("%s/host", dir);
+	key = xasprintf("%s/key", dir);
+	free(identity_generate(host_key, "host", &e));
+	free(identity_generate(key, "key", &e));
+	identity = identity_load(key, &e);
+	return identity == NULL ? -1 : 0;
+}
+
+static int
+remove_keys(void **state)
+{
+	char *line = xasprintf("rm -rf %s", dir);
+	int r = system(line);
+
+	(void)state;
+	identity_free(identity);
+	free(line);
+	free(host_key);
+	free(key);
+	return r;
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_login),
+		TEST(test_login_with_password),
+		TEST(test_key_refused),
+		TEST(test_password_refused),
+		TEST(test_host_key_refused),
+		TEST(test_silent_server),
+		TEST(test_no_ssh_server),
+		TEST(test_nobody_there),
+		TEST(test_channel),
+		TEST(test_ended_by_the_server),
+		TEST(test_grace),
+		TEST(test_room_is_made),
+		TEST(test_link),
+		TEST(test_link_once),
+	};
+
+	return cmocka_run_group_tests(tests, make_keys, remove_keys);
+}
