@@ -95,12 +95,12 @@ int set_control(void *, struct setting *, struct error *);
 int set_level(void *, struct setting *, struct error *);
 int set_format(void *, struct setting *, struct error *);
 
-/* What is shared, and the key to enrol with (share.c). */
+/* What is shared, and the key to enrol with (offers.c). */
 int set_expose(void *, struct setting *, struct error *);
 int set_mode(void *, struct setting *, struct error *);
 int set_auth_key(void *, struct setting *, struct error *);
 
-/* Defaults (initial.c). */
+/* Defaults (defaults.c). */
 char *initial_file(const void *, unsigned);
 char *initial_name(const void *, unsigned);
 char *initial_identity(const void *, unsigned);
@@ -157,6 +157,9 @@ void head_free(struct config_head *c);	/* NULL too */
  */
 void loader_take(struct loader *l, const struct keyword *kw,
     enum origin origin, unsigned line, const char *label, const char *text);
+/* The same for one item of it, and for the defaults. */
+void loader_take_one(struct loader *l, const struct keyword *kw,
+    enum origin origin, unsigned line, const char *label, const char *value);
 /* Puts text into the report, behind "FILE:LINE: " where it belongs. */
 void loader_fail(struct loader *l, enum origin origin, unsigned line,
     const char *text);
@@ -164,21 +167,28 @@ void loader_fail(struct loader *l, enum origin origin, unsigned line,
 void loader_blame(struct loader *l, const struct setting *s, struct error *e);
 /* May what is missing be in a file, or on a line, that cannot be read? */
 bool loader_unclear(const struct loader *l);
+/* Was a value meant for it, right or not? */
 bool loader_given(const struct loader *l, const char *section,
     const char *key);
+bool *loader_given_to(const struct loader *l, const struct keyword *kw);
 
 void load_options(struct loader *l, int argc, char **argv);
 void load_file(struct loader *l);
 /* orthrus: users, and everything that is wrong only in combination. */
 void load_finish(struct loader *l);
-void load_share(struct loader *l);	/* the part of it in share.c */
+void load_offers(struct loader *l);	/* the part of it in offers.c */
 
 /* Keeps s, whose strings then belong to c. */
 void setting_add(struct config_head *c, const struct setting *s);
+/* The same; but of several options the last counts, while a list grows. */
+void setting_keep(struct config_head *c, const struct setting *s);
+/* Is kw set by an origin that comes before this one? */
+bool setting_is_hidden(const struct config_head *c, const struct keyword *kw,
+    enum origin origin);
 void setting_clear(struct setting *s);
 struct setting *setting_find(const struct config_head *c,
     const char *section, const char *key);
-/* The n-th of kw, which made the n-th forward; finish.c. */
+/* The n-th of kw, which made the n-th forward. */
 const struct setting *setting_nth(const struct config_head *c,
     const struct keyword *kw, size_t n);
 

@@ -99,19 +99,6 @@ same_listener(const struct address *a, const struct address *b)
 	    is_loopback4(b));
 }
 
-/* The n-th setting of kw, which made the n-th forward. */
-const struct setting *
-setting_nth(const struct config_head *c, const struct keyword *kw, size_t n)
-{
-	size_t i;
-
-	for (i = 0; i < c->nsettings; i++) {
-		if (c->settings[i].kw == kw && n-- == 0)
-			return &c->settings[i];
-	}
-	return NULL;
-}
-
 static void
 check_forwards(struct loader *l, const struct forward_conf *v, size_t n,
     const struct keyword *kw)
@@ -246,7 +233,7 @@ load_finish(struct loader *l)
 		check_socks5_login(l);
 	}
 	check_backoff(l);
-	load_share(l);
+	load_offers(l);
 	check_secret(l, setting_find(l->c, "server", "password_file"),
 	    SIZE_MAX);
 	check_secret(l, setting_find(l->c, "socks5", "password_file"),

@@ -2,6 +2,7 @@
 liborthrus_a_SOURCES += \
 	src/conf/conf.h \
 	src/conf/config.c \
+	src/conf/defaults.c \
 	src/conf/file.c \
 	src/conf/finish.c \
 	src/conf/gateway.h \
@@ -11,15 +12,16 @@ liborthrus_a_SOURCES += \
 	src/conf/help.c \
 	src/conf/ini.c \
 	src/conf/ini.h \
-	src/conf/initial.c \
+	src/conf/keyword_find.c \
 	src/conf/keywords.c \
 	src/conf/line.c \
 	src/conf/line.h \
 	src/conf/load.c \
+	src/conf/loader.c \
 	src/conf/near.c \
+	src/conf/offers.c \
 	src/conf/options.c \
 	src/conf/print.c \
-	src/conf/program.c \
 	src/conf/secret.c \
 	src/conf/set.c \
-	src/conf/share.c
+	src/conf/setting.c

@@ -7,10 +7,10 @@ liborthrus_a_SOURCES += \
 	src/ssh/acceptor.c \
 	src/ssh/algorithms.c \
 	src/ssh/algorithms.h \
-	src/ssh/ask.c \
 	src/ssh/channel.c \
 	src/ssh/connection.c \
 	src/ssh/connection.h \
+	src/ssh/global_requests.c \
 	src/ssh/hostkey.c \
 	src/ssh/identity.c \
 	src/ssh/inbound.c \
@@ -33,8 +33,8 @@ liborthrus_a_SOURCES += \
 	src/ssh/pack.h \
 	src/ssh/packet.c \
 	src/ssh/packet.h \
-	src/ssh/requests.c \
 	src/ssh/selftest.c \
 	src/ssh/selftest_run.h \
 	src/ssh/session.c \
+	src/ssh/session_channel.c \
 	src/ssh/successor.c

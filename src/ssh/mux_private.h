@@ -1,6 +1,6 @@
 /*
  * What the channel manager's files share: mux.c (the whole), channel.c (one
- * stream), ask.c (requests on session channels), requests.c (global ones) and
+ * stream), session_channel.c (what is asked on such), global_requests.c and
  * open.c (how channels come to be).
  */
 #ifndef ORTHRUS_SSH_MUX_PRIVATE_H
@@ -156,7 +156,7 @@ bool mux_congested(struct mux *m);
 /* Has what was put off done by the loop, after descriptors had their turn. */
 void mux_soon(struct mux *m);
 
-/* requests.c */
+/* global_requests.c */
 /* A mark behind the bulk sent so far (pace.h). */
 void mux_mark(struct mux *m);
 void mux_global_request(struct mux *m, struct wire *w);
@@ -167,7 +167,7 @@ void mux_debug(struct mux *m, struct wire *w);
 /* open.c */
 void mux_on_open(struct mux *m, struct wire *w);
 
-/* ask.c */
+/* session_channel.c */
 /* The session channel is there: its subsystem is asked for. */
 void channel_ask_subsystem(struct channel *ch);
 /* It was refused, or the channel closed instead. */

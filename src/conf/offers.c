@@ -227,7 +227,7 @@ load_auth_key_file(struct loader *l)
 }
 
 void
-load_share(struct loader *l)
+load_offers(struct loader *l)
 {
 	const struct keyword *kw = keyword_by_key(&program_orthrus, "docker",
 	    "socket");
