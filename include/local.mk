@@ -30,7 +30,12 @@ noinst_HEADERS += \
 	include/orthrus/relay/relay.h \
 	include/orthrus/relay/socket.h \
 	include/orthrus/http/caller.h \
+	include/orthrus/http/get.h \
 	include/orthrus/http/message.h \
+	include/orthrus/http/reader.h \
+	include/orthrus/http/server.h \
+	include/orthrus/http/upstream.h \
+	include/orthrus/http/write.h \
 	include/orthrus/transport/dial.h \
 	include/orthrus/transport/listener.h \
 	include/orthrus/ssh/hostkey.h \

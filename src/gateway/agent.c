@@ -230,7 +230,7 @@ agent_new(struct gateway *g, const struct peer *p)
 {
 	struct agent *a = xcalloc(1, sizeof(*a));
 	struct policy policy = { .actions = 0, .redact = true };
-	struct muzzle_way way = stream_way;
+	struct http_way way = stream_way;
 	char label[NAME_MAX_LEN + 32];
 	size_t i;
 

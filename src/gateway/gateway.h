@@ -9,6 +9,7 @@
 
 #include "orthrus/base/bucket.h"
 #include "orthrus/gateway/ca.h"
+#include "orthrus/http/upstream.h"
 #include "orthrus/registry/registry.h"
 #include "orthrus/muzzle/muzzle.h"
 #include "orthrus/proto/egress.h"
@@ -216,7 +217,7 @@ void agent_end_streams(struct agent *a);
 void stream_dial(struct gateway *g, const struct address *to,
     struct channel *ch);
 /* The way to an agent's Docker engine, for its Muzzle; arg is the agent. */
-extern const struct muzzle_way stream_way;
+extern const struct http_way stream_way;
 
 /* --- tell.c: commands that wait until we know --------------------- */
 

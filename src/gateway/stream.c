@@ -34,10 +34,9 @@ struct stream {
 	char asked[NAME_MAX_LEN];	/* the agent that opening is sent to */
 	int fd;				/* who asks: a socket, or -1 ... */
 	struct channel *from;		/* ... a channel, or NULL ... */
-	/* ... or a Muzzle, which is told of the result. */
-	void (*connected)(void *to, int fd, const char *why);
-	void *to;
-	const char *why;		/* a Muzzle is to be told */
+	struct endpoint *muzzle;	/* ... or a Muzzle, ... */
+	void (*failed)(struct endpoint *ep, const char *why);
+	const char *why;		/* ... which is to be told */
 	struct channel *opening;	/* to the agent */
 	struct dial *dial;		/* egress */
 	struct relay *relay;
@@ -82,13 +81,16 @@ join(struct stream *st, struct endpoint *wanted)
 	struct endpoint *mine;
 
 	event_del(st->timer);
-	if (st->from != NULL) {
+	if (st->muzzle != NULL)
+		mine = st->muzzle;
+	else if (st->from != NULL) {
 		channel_on_gone(st->from, NULL, NULL);
 		channel_accept(st->from);
 		mine = channel_endpoint(st->from);
 	} else
 		mine = socket_endpoint_new(st->gateway->base, st->fd, NULL, 0);
 	st->from = NULL;
+	st->muzzle = NULL;
 	st->fd = -1;
 	st->relay = relay_start(wanted, mine, on_done, st);
 }
@@ -99,8 +101,8 @@ give_up(struct stream *st, enum open_failure reason, const char *why)
 {
 	struct endpoint *ep;
 
-	if (st->connected != NULL) {
-		st->connected(st->to, -1, why);
+	if (st->muzzle != NULL) {
+		st->failed(st->muzzle, why);
 		stream_end(st);
 		return;
 	}
@@ -165,23 +167,6 @@ stream_new(struct gateway *g, int fd, struct channel *ch)
 
 /* --- to an agent -------------------------------------------------- */
 
-/* A Muzzle wants a descriptor: one end of a pair, the other is joined. */
-static bool
-hand_to_muzzle(struct stream *st)
-{
-	int fds[2];
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
-	    fds) == -1) {
-		give_up(st, OPEN_CONNECT_FAILED, strerror(errno));
-		return false;
-	}
-	st->connected(st->to, fds[0], NULL);
-	st->connected = NULL;
-	st->fd = fds[1];
-	return true;
-}
-
 /* Not in the agent's own words, which are about its own address. */
 static const char *
 why_not_opened(const struct stream *st)
@@ -206,10 +191,7 @@ on_opened(void *arg, enum open_failure reason, const char *text)
 		give_up(st, OPEN_CONNECT_FAILED, why_not_opened(st));
 		return;
 	}
-	if (st->connected == NULL || hand_to_muzzle(st))
-		join(st, channel_endpoint(ch));
-	else
-		channel_endpoint(ch)->ops->close(channel_endpoint(ch), true);
+	join(st, channel_endpoint(ch));
 }
 
 /*
@@ -232,7 +214,7 @@ open_at_agent(struct stream *st, struct agent *a, uint16_t port)
 	else if ((st->opening = mux_open_forwarded(inbound_mux(a->session->in),
 	    &l->at, on_opened, st)) == NULL)
 		st->why = "the agent has too many channels";
-	if (st->why != NULL && st->connected == NULL)
+	if (st->why != NULL && st->muzzle == NULL)
 		give_up(st, OPEN_CONNECT_FAILED, st->why);
 	else
 		timer_set(st->timer, st->opening != NULL ?
@@ -246,14 +228,14 @@ stream_to_agent(struct agent *a, uint16_t port, int fd, struct channel *ch)
 }
 
 static void *
-way_connect(void *arg, void (*connected)(void *to, int fd, const char *why),
-    void *to)
+way_connect(void *arg, struct endpoint *ep,
+    void (*failed)(struct endpoint *ep, const char *why))
 {
 	struct agent *a = arg;
 	struct stream *st = stream_new(a->gateway, -1, NULL);
 
-	st->connected = connected;
-	st->to = to;
+	st->muzzle = ep;
+	st->failed = failed;
 	open_at_agent(st, a, 0);
 	return st;
 }
@@ -264,7 +246,7 @@ way_cancel(void *handle)
 	stream_end(handle);
 }
 
-const struct muzzle_way stream_way = { way_connect, way_cancel, NULL };
+const struct http_way stream_way = { way_connect, way_cancel, NULL };
 
 void
 stream_to_docker(struct agent *a, int fd, struct channel *ch)

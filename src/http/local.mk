@@ -1,4 +1,12 @@
-# HTTP/1.1: messages, and who sends them.
+# HTTP/1.1: messages, the side that is asked, and the side that asks.
 liborthrus_a_SOURCES += \
 	src/http/caller.c \
-	src/http/message.c
+	src/http/conn.c \
+	src/http/conn.h \
+	src/http/get.c \
+	src/http/message.c \
+	src/http/reader.c \
+	src/http/reply.c \
+	src/http/server.c \
+	src/http/upstream.c \
+	src/http/write.c

@@ -10,26 +10,17 @@
 #include <stdint.h>
 
 #include "orthrus/base/mem.h"
-#include "orthrus/http/message.h"
+#include "orthrus/http/reader.h"
 #include "orthrus/muzzle/policy.h"
-
-/* What a redacted answer may become: each value grows by 3 bytes at most. */
-#define ANSWER_OUT_MAX (64 * 1024 * 1024)
 
 struct answer {
 	enum answer_kind kind;
 	bool redact;
-	bool head;			/* no body will follow */
 	bool http10;			/* the client: no chunks */
 	bool close;			/* the client's connection ends here */
-
-	struct buffer raw;		/* the engine's head, not complete */
-	size_t seen;
-	bool begun;			/* its final head was read */
+	const char *every;		/* header lines for all answers */
 	bool told;			/* the client has been sent something */
-	struct http_answer parsed;
-	uint64_t left;			/* FRAMING_LENGTH: still to come */
-	struct http_chunks chunks;
+	struct http_reader reader;
 	struct buffer body;		/* kept, to be redacted */
 };
 
@@ -39,8 +30,9 @@ enum answer_state {
 	ANSWER_BAD			/* *why; a->told: too late for a 502 */
 };
 
+/* For the answer to what v allows; every (see server.h) is not copied. */
 void answer_begin(struct answer *a, const struct verdict *v, bool http10,
-    bool close);
+    bool close, const char *every);
 void answer_clear(struct answer *a);
 
 /*
@@ -50,8 +42,11 @@ void answer_clear(struct answer *a);
 enum answer_state answer_feed(struct answer *a, const uint8_t *p, size_t n,
     struct buffer *out, const char **why);
 
-/* A status of our own with Docker's JSON; message is plain text. */
-void answer_error(struct buffer *out, int status, const char *message,
-    bool head, bool close);
+/*
+ * Must it be whole before any of it is passed on?  So with what is looked
+ * through, and for a client of HTTP/1.0, which knows no chunks and needs the
+ * length to tell a cut from the end.
+ */
+bool answer_is_kept(const struct answer *a);
 
 #endif

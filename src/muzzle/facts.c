@@ -9,11 +9,11 @@
 
 #include <jansson.h>
 
+#include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/base/text.h"
+#include "orthrus/http/get.h"
 
-#include "answer.h"
-#include "engine.h"
 #include "private.h"
 
 #define FACTS_ANSWER_SECONDS 5
@@ -21,16 +21,13 @@
 #define FACTS_SOON_SECONDS 10	/* while nothing is known */
 #define FACTS_MAX (256 * 1024)	/* bytes of an answer that is looked at */
 
-#define ASK(target) "GET " target " HTTP/1.1\r\nHost: docker\r\n" \
-	"User-Agent: orthrus/" PACKAGE_VERSION "\r\n\r\n"
+#define ASK(target) "GET " target " HTTP/1.1\r\n" ENGINE_HEADERS "\r\n"
 
 struct facts {
 	struct muzzle *m;
-	struct event *timer;		/* to answer, or until the next time */
-	struct engine *engine;		/* NULL: nothing is being asked */
+	struct event *timer;		/* until the next time */
+	struct http_get *question;	/* NULL: nothing is being asked */
 	size_t next;			/* question */
-	struct answer answer;
-	struct buffer out;
 };
 
 static void
@@ -77,100 +74,50 @@ static const struct question {
 #define NQUESTIONS (sizeof(questions) / sizeof(questions[0]))
 
 static void
-stop(struct facts *f)
-{
-	engine_free(f->engine);
-	f->engine = NULL;
-	answer_clear(&f->answer);
-	buffer_clear(&f->out);
-}
-
-static void
 rest(struct facts *f)
 {
-	const struct timeval tv = { f->m->facts.version[0] != '\0' ?
-	    FACTS_SECONDS : FACTS_SOON_SECONDS, 0 };
-
-	stop(f);
-	evtimer_add(f->timer, &tv);
+	timer_set(f->timer, (f->m->facts->version[0] != '\0' ?
+	    FACTS_SECONDS : FACTS_SOON_SECONDS) * 1000);
 }
+
+static void on_answer(void *arg, int status, const uint8_t *body, size_t n,
+    const char *why);
 
 static void
 ask(struct facts *f)
 {
-	static const struct verdict plain = { .kind = ANSWER_WHOLE };
-	const struct timeval tv = { FACTS_ANSWER_SECONDS, 0 };
-	const char *request = questions[f->next].request;
-
-	answer_clear(&f->answer);
-	buffer_clear(&f->out);
-	/* As for a client of HTTP/1.0, so that there are no chunks. */
-	answer_begin(&f->answer, &plain, true, false);
-	engine_send(f->engine, request, strlen(request));
-	evtimer_add(f->timer, &tv);
+	f->question = http_get_start(f->m->base, &f->m->way,
+	    questions[f->next].request, FACTS_MAX, FACTS_ANSWER_SECONDS,
+	    on_answer, f);
 }
 
-/* The body of a good answer, if it is JSON. */
-static json_t *
-body(const struct facts *f)
-{
-	const char *p = (const char *)buffer_head(&f->out), *end;
-	size_t n = f->out.len;
-
-	if (f->answer.parsed.status != 200 || n == 0 ||
-	    (end = memmem(p, n, "\r\n\r\n", 4)) == NULL)
-		return NULL;
-	end += 4;
-	return json_loadb(end, n - (size_t)(end - p), 0, NULL);
-}
-
+/* That the engine has gone is the probe's to tell. */
 static void
-on_data(void *arg, const uint8_t *bytes, size_t n)
+on_answer(void *arg, int status, const uint8_t *body, size_t n,
+    const char *why)
 {
 	struct facts *f = arg;
-	const char *why;
-	json_t *o;
+	json_t *o = NULL;
 
-	switch (answer_feed(&f->answer, bytes, n, &f->out, &why)) {
-	case ANSWER_MORE:
-		return;
-	case ANSWER_BAD:
-		rest(f);
-		return;
-	case ANSWER_DONE:
-		break;
-	}
-	if ((o = body(f)) != NULL)
-		questions[f->next].take(&f->m->facts, o);
+	f->question = NULL;
+	if (status == 200 && n > 0)
+		o = json_loadb((const char *)body, n, 0, NULL);
+	if (o != NULL)
+		questions[f->next].take(f->m->facts, o);
 	json_decref(o);
-	if (++f->next < NQUESTIONS && f->answer.parsed.keep_alive)
+	if (why == NULL && ++f->next < NQUESTIONS)
 		ask(f);
 	else
 		rest(f);
 }
 
-/* The probe tells that the engine has gone. */
-static void
-on_lost(void *arg, const char *why)
-{
-	(void)why;
-	rest(arg);
-}
-
 static void
 on_timer(evutil_socket_t fd, short what, void *arg)
 {
-	static const struct engine_events events = { on_data, on_lost };
 	struct facts *f = arg;
 
 	(void)fd;
 	(void)what;
-	if (f->engine != NULL) {
-		rest(f);
-		return;
-	}
-	f->engine = engine_new(f->m->base, f->m->dialer, &f->m->engine,
-	    NULL, &events, f);
 	f->next = 0;
 	ask(f);
 }
@@ -178,20 +125,20 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 struct facts *
 facts_new(struct muzzle *m)
 {
-	const struct timeval now = { 0, 0 };
 	struct facts *f = xcalloc(1, sizeof(*f));
 
+	if (m->facts == NULL)
+		m->facts = xcalloc(1, sizeof(*m->facts));
 	f->m = m;
-	buffer_init(&f->out, FACTS_MAX);
 	f->timer = evtimer_new(m->base, on_timer, f);
-	evtimer_add(f->timer, &now);
+	timer_set(f->timer, 0);
 	return f;
 }
 
 void
 facts_free(struct facts *f)
 {
-	stop(f);
+	http_get_cancel(f->question);
 	event_free(f->timer);
 	free(f);
 }

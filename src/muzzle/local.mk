@@ -2,9 +2,7 @@
 liborthrus_a_SOURCES += \
 	src/muzzle/answer.c \
 	src/muzzle/answer.h \
-	src/muzzle/connection.c \
-	src/muzzle/engine.c \
-	src/muzzle/engine.h \
+	src/muzzle/exchange.c \
 	src/muzzle/facts.c \
 	src/muzzle/muzzle.c \
 	src/muzzle/names.c \
@@ -13,4 +11,5 @@ liborthrus_a_SOURCES += \
 	src/muzzle/probe.c \
 	src/muzzle/redact.c \
 	src/muzzle/target.c \
-	src/muzzle/target.h
+	src/muzzle/target.h \
+	src/muzzle/way.c

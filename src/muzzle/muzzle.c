@@ -50,15 +50,14 @@ may_tell(struct muzzle *m, int status, unsigned *untold)
 }
 
 void
-muzzle_refused(struct muzzle *m, const struct verdict *v)
+muzzle_refused(struct muzzle *m, int status, const char *what, const char *why)
 {
 	unsigned untold;
 
 	m->denied++;
-	if (!may_tell(m, v->status, &untold))
+	if (!may_tell(m, status, &untold))
 		return;
-	log_info("%s: refused (%d) %s: %s", m->label, v->status, v->route_class,
-	    v->reason);
+	log_info("%s: refused (%d) %s: %s", m->label, status, what, why);
 	if (untold > 0)
 		log_info("%s: %u more like it were refused before",
 		    m->label, untold);
@@ -91,13 +90,15 @@ muzzle_engine_answered(struct muzzle *m)
 void
 muzzle_info(const struct muzzle *m, struct muzzle_info *info)
 {
+	static const struct muzzle_facts nothing;
+
 	info->ping = m->ping;
 	info->error = m->error;
 	info->allowed = m->allowed;
 	info->denied = m->denied;
-	info->clients = m->clients;
+	info->clients = http_server_conns(m->server);
 	info->streams = m->streams;
-	info->facts = &m->facts;
+	info->facts = m->facts != NULL ? m->facts : &nothing;
 }
 
 const char *
@@ -110,33 +111,72 @@ docker_host(const struct address *at, char text[DOCKER_HOST_MAX])
 	return text;
 }
 
-struct muzzle *
-muzzle_new(struct event_base *base, struct dialer *dialer,
-    const struct address *engine, const struct policy *policy)
+/* --- its own clients ---------------------------------------------- */
+
+static void
+on_request(void *arg, struct http_conn *c, const struct http_request *r)
+{
+	muzzle_serve(arg, c, r, r->target, r->target_len);
+}
+
+static int
+on_refused(void *arg, int status, bool body, const char **why)
+{
+	(void)body;
+	muzzle_refused(arg, status, "malformed", *why);
+	return status;
+}
+
+static const struct http_service service = {
+	.conns_max = MUZZLE_CLIENTS_MAX, .unhurried = 4 * HTTP_OUT_HIGH,
+	.prefix = "orthrus: ", .every = "", .own = "",
+	.request = on_request, .refused = on_refused
+};
+
+struct endpoint *
+muzzle_endpoint_new(struct muzzle *m)
+{
+	return http_conn_new(m->server);
+}
+
+/* --- life --------------------------------------------------------- */
+
+static struct muzzle *
+new_one(struct event_base *base, const struct http_way *way, const char *label,
+    const struct policy *policy)
 {
 	struct muzzle *m = xcalloc(1, sizeof(*m));
 
 	m->base = base;
+	m->way = *way;
+	m->label = xstrdup(label);
+	m->policy = policy_copy(policy);
+	m->server = http_server_new(base, &service, m);
+	LIST_INIT(&m->engines);
+	return m;
+}
+
+struct muzzle *
+muzzle_new(struct event_base *base, struct dialer *dialer,
+    const struct address *engine, const struct policy *policy)
+{
+	struct muzzle *m = new_one(base, &socket_way, "docker", policy);
+
+	m->way.arg = m;
 	m->dialer = dialer;
 	m->engine = *engine;
-	m->label = xstrdup("docker");
-	m->policy = policy_copy(policy);
 	m->error = "not asked yet";
 	m->probe = probe_new(m);
 	return m;
 }
 
 struct muzzle *
-muzzle_new_over(struct event_base *base, const struct muzzle_way *way,
+muzzle_new_over(struct event_base *base, const struct http_way *way,
     const char *label, const struct policy *policy)
 {
-	struct muzzle *m = xcalloc(1, sizeof(*m));
+	struct muzzle *m = new_one(base, way, label, policy);
 
-	m->base = base;
 	m->remote = true;
-	m->way = *way;
-	m->label = xstrdup(label);
-	m->policy = policy_copy(policy);
 	m->error = "";
 	return m;
 }
@@ -169,7 +209,10 @@ muzzle_free(struct muzzle *m)
 	if (m->probe != NULL)
 		probe_free(m->probe);
 	muzzle_watch(m, false);
+	muzzle_end_exchanges(m);
+	http_server_free(m->server);
 	policy_clear(&m->policy);
+	free(m->facts);
 	free(m->label);
 	free(m);
 }

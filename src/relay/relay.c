@@ -213,10 +213,12 @@ relay_offer(struct endpoint *ep, const uint8_t *p, size_t n)
 			h->state = HALF_DEAD;
 	}
 	h->bytes += (uint64_t)w;
-	if ((size_t)w < n) {
+	if ((size_t)w < n)
 		h->wait_to = true;
+	/* What was ended meanwhile is over; else nothing has changed. */
+	if (h->wait_to || h->state != HALF_OPEN)
 		leave(r);
-	} else if (--r->depth == 0 && r->ended)
+	else if (--r->depth == 0 && r->ended)
 		free(r);
 	return (size_t)w;
 }

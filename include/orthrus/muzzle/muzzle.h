@@ -20,6 +20,9 @@
 struct dialer;
 struct endpoint;
 struct event_base;
+struct http_conn;
+struct http_request;
+struct http_way;
 struct muzzle;
 
 /*
@@ -31,27 +34,16 @@ struct muzzle *muzzle_new(struct event_base *base, struct dialer *dialer,
     const struct address *engine, const struct policy *policy);
 
 /*
- * Another way to an engine than a socket of this machine.  connect begins and
- * returns a handle; connected is called once from the loop, never from inside
- * connect, with a non-blocking descriptor for the callee, or -1 and why
- * (static text).  cancel ends an attempt whose connected was not called.
- */
-struct muzzle_way {
-	void *(*connect)(void *arg, void (*connected)(void *to, int fd,
-	    const char *why), void *to);
-	void (*cancel)(void *handle);
-	void *arg;
-};
-/*
- * One whose engine is reached that way; it is not asked whether it answers.
- * label (copied) stands in front of what is logged.
+ * One whose engine is reached that way (see http/upstream.h; copied), and is
+ * not asked whether it answers.  label (copied) stands in front of what is
+ * logged.
  */
 struct muzzle *muzzle_new_over(struct event_base *base,
-    const struct muzzle_way *way, const char *label,
+    const struct http_way *way, const char *label,
     const struct policy *policy);
 /* From the next request on, also of clients that are connected. */
 void muzzle_set_policy(struct muzzle *m, const struct policy *policy);
-/* After every endpoint has been closed. */
+/* Cuts off the clients that are left. */
 void muzzle_free(struct muzzle *m);
 
 /*
@@ -59,6 +51,13 @@ void muzzle_free(struct muzzle *m);
  * endpoint by relay_start().  Freed by its close().
  */
 struct endpoint *muzzle_endpoint_new(struct muzzle *m);
+
+/*
+ * Answers r, a request on a connection of another server (http/server.h), as
+ * if the len bytes at target had been sent here.
+ */
+void muzzle_serve(struct muzzle *m, struct http_conn *c,
+    const struct http_request *r, const char *target, size_t len);
 
 /* What to set DOCKER_HOST to where at is listened on. */
 #define DOCKER_HOST_MAX (ADDRESS_TEXT_MAX + 8)

@@ -1,0 +1,85 @@
+/*
+ * What the files of a server's connections share: conn.c reads requests and
+ * does what the relay asks, reply.c writes answers, server.c has them all.
+ */
+#ifndef ORTHRUS_HTTP_CONN_H
+#define ORTHRUS_HTTP_CONN_H
+
+#include "orthrus/http/server.h"
+#include "orthrus/relay/endpoint.h"
+
+#define FULL_SECONDS 1		/* between requests while all places are taken */
+#define HEAD_SECONDS 10		/* for a request's head, from its first byte */
+#define OUT_LOW (HTTP_OUT_HIGH / 2)
+
+enum conn_state {
+	CONN_IDLE,		/* for the next request's head */
+	CONN_BODY,		/* for the rest of its body */
+	CONN_BUSY,		/* its answer is being made */
+	CONN_CLOSING		/* what is in out, then the end */
+};
+
+struct http_server {
+	struct event_base *base;
+	const struct http_service *service;
+	void *arg;
+	LIST_HEAD(, http_conn) conns;
+	size_t nconns, nholds;
+	size_t held;		/* bytes of large answers */
+};
+
+struct request_body {
+	enum http_framing framing;
+	uint64_t left;		/* FRAMING_LENGTH */
+	struct http_chunks chunks;
+	struct buffer data;	/* so far */
+};
+
+struct http_conn {
+	struct endpoint ep;	/* first */
+	LIST_ENTRY(http_conn) next;
+	struct http_server *server;
+	enum conn_state state;
+	struct event *work;	/* soon: the next step */
+	struct event *timer;
+	struct buffer in, out;
+	size_t seen;		/* of in, for http_head_end() */
+	struct request_body *body;
+	const struct http_producer *producer;	/* of the answer, or NULL */
+	void *arg;
+	unsigned seconds;	/* see http_hold() */
+	struct http_kept *kept;
+	size_t elsewhere;	/* of the answer, see http_wrote() */
+	size_t held;		/* counted in server->held */
+	bool head, http10;	/* of the request at hand */
+	bool chunked;		/* its answer */
+	bool waits;		/* the producer, see http_wait() */
+	bool last;		/* no request after this one */
+	bool ended;		/* the client sends no more */
+	bool broken;		/* the answer was cut: must not look whole */
+	bool want_read, want_write;	/* watch() */
+	bool closed;
+	size_t left;		/* of out at the last look */
+	unsigned stuck;		/* looks without a change */
+};
+
+/* Ready to be joined with its client. */
+struct http_conn *conn_new(struct http_server *s);
+/* Takes its next step soon, from the loop. */
+void conn_soon(struct http_conn *c);
+void conn_set_timer(struct http_conn *c, unsigned seconds);
+/* Is the answer one that may be silent for ever? */
+bool conn_is_stream(const struct http_conn *c);
+/* Counts what its large answers take, with those of all others. */
+void conn_recount(struct http_conn *c);
+/* Nobody makes an answer any more; with gone its producer is told. */
+void conn_release(struct http_conn *c, bool gone);
+/* The answer is in out: what the client has asked next is looked at. */
+void conn_next_request(struct http_conn *c);
+/* The client is gone, or must not believe that its answer is whole. */
+void conn_break_off(struct http_conn *c);
+/* What came is no request, or came too late. */
+void conn_refuse(struct http_conn *c, int status, bool body, const char *why);
+void conn_drop_kept(struct http_conn *c);
+
+#endif

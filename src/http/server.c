@@ -1,0 +1,80 @@
+/* All connections of one server, as many as there may be. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "orthrus/relay/relay.h"
+
+#include "conn.h"
+
+/* Whoever comes now gets the place of one that does nothing. */
+static void
+make_room(struct http_server *s)
+{
+	struct http_conn *c;
+
+	LIST_FOREACH(c, &s->conns, next)
+		if (c->state == CONN_IDLE && c->in.len == 0)
+			conn_set_timer(c, FULL_SECONDS);
+}
+
+struct endpoint *
+http_conn_new(struct http_server *s)
+{
+	struct http_conn *c = conn_new(s);
+
+	if (s->nconns == s->service->conns_max)
+		make_room(s);
+	else if (s->nconns > s->service->conns_max)
+		conn_refuse(c, 503, false, "too many clients at once");
+	return &c->ep;
+}
+
+struct endpoint *
+http_conn_refusal(struct http_server *s, int status, const char *text)
+{
+	struct http_conn *c = conn_new(s);
+
+	c->last = true;
+	http_reply(c, status, "Content-Type: text/plain\r\n", text,
+	    strlen(text));
+	return &c->ep;
+}
+
+struct http_server *
+http_server_new(struct event_base *base, const struct http_service *service,
+    void *arg)
+{
+	struct http_server *s = xcalloc(1, sizeof(*s));
+
+	s->base = base;
+	s->service = service;
+	s->arg = arg;
+	LIST_INIT(&s->conns);
+	return s;
+}
+
+void
+http_server_free(struct http_server *s)
+{
+	struct http_conn *c;
+
+	if (s == NULL)
+		return;
+	while ((c = LIST_FIRST(&s->conns)) != NULL)
+		relay_abort(c->ep.relay);
+	free(s);
+}
+
+size_t
+http_server_conns(const struct http_server *s)
+{
+	return s->nconns;
+}
+
+size_t
+http_server_holds(const struct http_server *s)
+{
+	return s->nholds;
+}

@@ -1,0 +1,338 @@
+/*
+ * One request that a client sends and what becomes of it: it is judged, the
+ * engine is asked, and its answer is passed on.  The client's connection may
+ * be the Muzzle's own or another server's.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "orthrus/base/mem.h"
+
+#include "answer.h"
+#include "private.h"
+#include "target.h"
+
+#define ANSWER_SECONDS 120	/* the engine's silence, where it must end */
+#define ACTION_SECONDS 900	/* a stop may wait for its container */
+
+struct exchange {
+	struct muzzle *m;
+	struct http_conn *conn;
+	struct engine *engine;
+	struct verdict *verdict;
+	struct answer answer;
+};
+
+/*
+ * A connection to the engine: an exchange's while that lasts, then kept with
+ * the client's connection for its next request.
+ */
+struct engine {
+	struct http_kept kept;		/* first */
+	LIST_ENTRY(engine) next;
+	struct muzzle *m;
+	struct http_upstream *upstream;
+	struct exchange *exchange;	/* NULL: nothing is asked */
+	bool used;			/* it has answered before: may be stale */
+};
+
+static void send_request(struct exchange *x);
+
+static void
+engine_free(struct engine *e)
+{
+	if (e == NULL)
+		return;
+	http_unkeep(&e->kept);
+	if (e->exchange != NULL)
+		e->exchange->engine = NULL;
+	LIST_REMOVE(e, next);
+	http_upstream_free(e->upstream);
+	free(e);
+}
+
+static void
+exchange_free(struct exchange *x)
+{
+	engine_free(x->engine);
+	x->m->streams -= x->verdict->kind == ANSWER_STREAM;
+	answer_clear(&x->answer);
+	free(x->verdict);
+	free(x);
+}
+
+/* --- the end of an exchange --------------------------------------- */
+
+/* There will be no answer of the engine's, or not all of it. */
+static void
+give_up(struct exchange *x, const char *what, const char *why)
+{
+	struct http_conn *c = x->conn;
+	bool told = x->answer.told;
+
+	muzzle_engine_failed(x->m, why);
+	exchange_free(x);
+	if (told)
+		http_cut(c);
+	else
+		http_reply_message(c, 502, "", "orthrus: %s: %s", what, why);
+}
+
+static void
+fail(struct exchange *x, const char *why)
+{
+	give_up(x, "the Docker engine does not answer as it should", why);
+}
+
+static void
+complete(struct exchange *x)
+{
+	struct engine *e = x->engine;
+	struct http_conn *c = x->conn;
+
+	muzzle_engine_answered(x->m);
+	if (x->answer.reader.answer.keep_alive) {
+		http_upstream_rest(e->upstream);
+		e->used = true;
+		e->exchange = NULL;
+		x->engine = NULL;
+		http_keep(c, &e->kept);
+	}
+	exchange_free(x);
+	http_end(c);
+}
+
+/* --- what the engine says ----------------------------------------- */
+
+/* What is kept to be looked through is wanted whether the client reads. */
+static size_t
+on_room(void *arg)
+{
+	struct exchange *x = ((struct engine *)arg)->exchange;
+	size_t room = http_room(x->conn);
+
+	if (answer_is_kept(&x->answer))
+		return HTTP_OUT_HIGH;
+	if (room == 0)
+		http_wait(x->conn);
+	return room;
+}
+
+static void
+on_data(void *arg, const uint8_t *p, size_t n)
+{
+	struct exchange *x = ((struct engine *)arg)->exchange;
+	const char *why = NULL;
+
+	switch (answer_feed(&x->answer, p, n, http_out(x->conn), &why)) {
+	case ANSWER_BAD:
+		fail(x, why);
+		break;
+	case ANSWER_DONE:
+		complete(x);
+		break;
+	case ANSWER_MORE:
+		http_wrote(x->conn, x->answer.body.len);
+		if (http_is_full(x->conn))
+			fail(x, "too many large answers at once");
+		break;
+	}
+}
+
+static void
+on_lost(void *arg, const char *why)
+{
+	struct engine *e = arg;
+	struct exchange *x = e->exchange;
+	bool stale = e->used;
+	struct muzzle *m = e->m;
+
+	engine_free(e);
+	if (x == NULL) {
+		if (why != NULL)
+			muzzle_engine_failed(m, why);
+	} else if (!http_reader_is_fresh(&x->answer.reader))
+		fail(x, why);
+	/* It may have closed just as we asked: once more, where it is safe. */
+	else if (stale && x->verdict->kind != ANSWER_ACTION)
+		send_request(x);
+	else
+		give_up(x, "cannot reach the Docker engine", why);
+}
+
+/* --- what the engine is asked ------------------------------------- */
+
+static void
+on_dropped(struct http_kept *k)
+{
+	engine_free((struct engine *)k);
+}
+
+static struct engine *
+engine_new(struct muzzle *m)
+{
+	static const struct http_upstream_events events = { on_room, on_data,
+	    on_lost };
+	struct engine *e = xcalloc(1, sizeof(*e));
+
+	e->kept.dropped = on_dropped;
+	e->m = m;
+	LIST_INSERT_HEAD(&m->engines, e, next);
+	e->upstream = http_upstream_new(m->base, &m->way, &events, e);
+	return e;
+}
+
+/*
+ * The one that the client's connection keeps, if it is good; an action is not
+ * tried twice, so that it needs one that is fresh.
+ */
+static struct engine *
+engine_for(struct exchange *x)
+{
+	struct http_kept *k = http_kept(x->conn);
+	struct engine *e = (struct engine *)k;
+
+	if (k == NULL || k->dropped != on_dropped || e->m != x->m)
+		return engine_new(x->m);
+	http_unkeep(k);
+	if (x->verdict->kind != ANSWER_ACTION &&
+	    http_upstream_is_quiet(e->upstream))
+		return e;
+	engine_free(e);
+	return engine_new(x->m);
+}
+
+static void
+send_request(struct exchange *x)
+{
+	static char text[sizeof(((struct verdict *)0)->target) + 256];
+	const struct verdict *v = x->verdict;
+	int n;
+
+	x->engine = engine_for(x);
+	x->engine->exchange = x;
+	n = snprintf(text, sizeof(text), "%s %s HTTP/1.1\r\n" ENGINE_HEADERS
+	    "Accept: */*\r\n%s\r\n", v->method, v->target,
+	    v->kind == ANSWER_ACTION ? "Content-Length: 0\r\n" : "");
+	http_upstream_send(x->engine->upstream, text, (size_t)n);
+}
+
+/* --- what the client's connection says ---------------------------- */
+
+static void
+on_more(void *arg)
+{
+	struct exchange *x = arg;
+
+	http_upstream_resume(x->engine->upstream);
+}
+
+static void
+on_late(void *arg)
+{
+	fail(arg, "it was silent for too long");
+}
+
+static void
+on_gone(void *arg)
+{
+	exchange_free(arg);
+}
+
+/* --- requests ----------------------------------------------------- */
+
+/* What the policy cannot see: browsers, foreign names, too many streams. */
+static void
+check_circumstances(struct muzzle *m, const struct http_conn *c,
+    const struct http_request *r, struct verdict *v)
+{
+	enum caller_kind kind = caller_judge(&r->caller, m->policy.hosts);
+
+	if (kind == CALLER_FOREIGN) {
+		verdict_refuse(v, 403, "a Host that DNS can answer for is "
+		    "refused, lest it led a web page here; the host's owner "
+		    "can list it with --docker-host NAME");
+		verdict_about(v, r->caller.host, r->caller.host_len);
+	} else if (kind == CALLER_PAGE)
+		verdict_refuse(v, 403, "requests from a web page are not "
+		    "answered; the host's owner can list a dashboard's own "
+		    "site with --docker-host NAME");
+	else if (v->status != 0)
+		return;
+	else if (r->body)
+		verdict_refuse(v, 400, "a body is not allowed");
+	else if (v->kind == ANSWER_STREAM && m->streams >= MUZZLE_STREAMS_MAX)
+		verdict_refuse(v, 429, "too many streams at once");
+	else if (http_is_full(c) && (v->kind == ANSWER_REDACTED || r->http10))
+		verdict_refuse(v, 503, "too many large answers at once");
+	else if (v->kind == ANSWER_STREAM && r->http10)
+		verdict_refuse(v, 505, "a stream needs HTTP/1.1");
+}
+
+static void
+refuse(struct muzzle *m, struct http_conn *c, const struct verdict *v)
+{
+	char text[VERDICT_TEXT_MAX];
+
+	/* Who writes such a target may mean anything after it. */
+	if (v->status == 400 || v->status == 414)
+		http_last(c);
+	muzzle_refused(m, v->status, v->route_class, v->reason);
+	verdict_text(v, text);
+	http_reply_message(c, v->status, "", "orthrus: %s", text);
+}
+
+static void
+begin(struct muzzle *m, struct http_conn *c, const struct http_request *r,
+    const struct verdict *v)
+{
+	static const struct http_producer producer = { NULL, on_more, on_late,
+	    on_gone };
+	size_t size = offsetof(struct verdict, target) + strlen(v->target) + 1;
+	struct exchange *x = xcalloc(1, sizeof(*x));
+	bool stream = v->kind == ANSWER_STREAM;
+
+	x->m = m;
+	x->conn = c;
+	x->verdict = xreallocarray(NULL, 1, size);
+	memcpy(x->verdict, v, size);
+	m->allowed++;
+	m->streams += stream;
+	answer_begin(&x->answer, v, r->http10, http_is_last(c),
+	    http_every(c));
+	http_hold(c, &producer, x, stream ? 0 : v->kind == ANSWER_ACTION ?
+	    ACTION_SECONDS : ANSWER_SECONDS);
+	send_request(x);
+}
+
+void
+muzzle_serve(struct muzzle *m, struct http_conn *c,
+    const struct http_request *r, const char *target, size_t len)
+{
+	static struct verdict v;	/* much too large for a stack */
+
+	policy_judge(&m->policy, r->method, target, len, &v);
+	check_circumstances(m, c, r, &v);
+	if (r->body)	/* what follows could pass for a request */
+		http_last(c);
+	if (v.status != 0)
+		refuse(m, c, &v);
+	else
+		begin(m, c, r, &v);
+}
+
+void
+muzzle_end_exchanges(struct muzzle *m)
+{
+	struct engine *e;
+
+	while ((e = LIST_FIRST(&m->engines)) != NULL)
+		if (e->exchange != NULL)
+			give_up(e->exchange, "cannot reach the Docker engine",
+			    "it is not shared any more");
+		else
+			engine_free(e);
+}
