@@ -16,6 +16,7 @@ noinst_HEADERS += \
 	include/orthrus/proto/allow.h \
 	include/orthrus/proto/auth_key.h \
 	include/orthrus/proto/certificate.h \
+	include/orthrus/proto/dial_stdio.h \
 	include/orthrus/proto/egress.h \
 	include/orthrus/proto/leash.h \
 	include/orthrus/proto/server.h \

@@ -23,6 +23,7 @@
 #define ENROLMENTS_AT_ONCE 4	/* with one AUTH_KEY */
 #define STREAMS_PER_SESSION 1024
 #define LISTENS_MAX (LEASH_PORTS_MAX + 1)
+#define DISABLED "agents are disabled at this gateway"
 
 struct agent_endpoint;
 struct enrolment;
@@ -33,6 +34,22 @@ struct http;
 struct leash;
 struct listener;
 struct session;
+
+/* Why something was not granted; refusal_names for /metrics. */
+enum refusal {
+	REFUSED_PERMISSION,	/* beyond a client's --allow */
+	REFUSED_FOREIGN,	/* an agent, and another's name, port or path */
+	REFUSED_UNKNOWN,	/* no such agent or port */
+	REFUSED_OFFLINE,
+	REFUSED_REQUEST,	/* shell, exec, sftp ... */
+	REFUSED_LOGIN,
+	REFUSED_CONNECTION,	/* ended before a login, or never a good one */
+	REFUSED_ENROLL,
+	REFUSED_LEASH,		/* malformed, too large, too many */
+	REFUSED_EGRESS,
+	REFUSED_HTTP,		/* browsers, no token */
+	NREFUSALS
+};
 
 /* --- agents.c: who is registered ---------------------------------- */
 
@@ -127,6 +144,7 @@ struct session {
 	struct inbound *in;
 	enum session_kind kind;
 	char name[NAME_MAX_LEN];	/* of the agent or client; "" enrolling */
+	char wanted[NAME_MAX_LEN];	/* behind a "+" in its login; "" none */
 	uint64_t id;			/* its registry's */
 	uint64_t serial;		/* of its certificate, 0: none */
 	uint64_t newest;		/* that, or the last one it got here */
@@ -193,10 +211,35 @@ void enroll_free(struct enrolment *en);
 
 /* --- route.c: from a client's wish to an agent's channel ---------- */
 
+/* What a session asks for, and the answer. */
+struct wish {
+	char name[NAME_MAX_LEN];	/* of an agent */
+	uint16_t port;			/* 0: Docker */
+	enum refusal why;		/* it is refused, in words for the */
+	const char *text;		/* client, kept until the next turn */
+};
+
+/* True while s may open streams; else *reason and *text say why not. */
+bool route_open(const struct session *s, enum open_failure *reason,
+    const char **text);
+/* The agent, if s may reach it and it is there; else NULL, and *w says why. */
+struct agent *route_find(const struct session *s, struct wish *w);
+/* Counts and logs a refusal.  The log says who and why, not where to. */
+void route_refused(struct session *s, enum refusal why, const char *text);
 void route_direct(struct session *s, struct channel *ch,
     const struct address *to);
 bool route_listen(struct session *s, const struct address *at, bool cancel,
     uint16_t *port);
+
+/* --- docker_stdio.c: Docker over a session channel ---------------- */
+
+/*
+ * An exec request (RFC 4254 section 6.5) with its data: false when it is not
+ * the one that Docker's clients make; else it was granted, and is answered by
+ * the agent's Docker or by words on standard error.
+ */
+bool docker_stdio_open(struct session *s, struct channel *ch,
+    const uint8_t *p, size_t len);
 
 /* --- stream.c: two endpoints joined ------------------------------- */
 
@@ -226,21 +269,7 @@ int tell_listen(struct gateway *g, struct error *e);
 
 /* --- the whole ---------------------------------------------------- */
 
-enum refusal {
-	REFUSED_PERMISSION,	/* beyond a client's --allow */
-	REFUSED_FOREIGN,	/* an agent, and another's name, port or path */
-	REFUSED_UNKNOWN,	/* no such agent or port */
-	REFUSED_OFFLINE,
-	REFUSED_REQUEST,	/* shell, exec, sftp ... */
-	REFUSED_LOGIN,
-	REFUSED_CONNECTION,	/* ended before a login, or never a good one */
-	REFUSED_ENROLL,
-	REFUSED_LEASH,		/* malformed, too large, too many */
-	REFUSED_EGRESS,
-	REFUSED_HTTP,		/* browsers, no token */
-	NREFUSALS
-};
-extern const char *const refusal_names[NREFUSALS];	/* for /metrics */
+extern const char *const refusal_names[NREFUSALS];
 
 /* Counts it; true when it should be logged (one line a second for each). */
 bool refused(struct gateway *g, enum refusal why, unsigned *untold);

@@ -5,6 +5,7 @@ liborthrus_a_SOURCES += \
 	src/gateway/ca.c \
 	src/gateway/canned.c \
 	src/gateway/canned.h \
+	src/gateway/docker_stdio.c \
 	src/gateway/endpoint.c \
 	src/gateway/enroll.c \
 	src/gateway/gateway.h \

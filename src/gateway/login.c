@@ -15,6 +15,7 @@
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/base/text.h"
+#include "orthrus/proto/dial_stdio.h"
 
 #include "gateway.h"
 
@@ -84,6 +85,7 @@ login_key(void *arg, struct inbound *in, const char *user,
 {
 	struct gateway *g = arg;
 	static struct peer p;
+	char name[NAME_MAX_LEN], wanted[NAME_MAX_LEN];
 	enum session_kind kind;
 	struct certificate c;
 	struct session *s;
@@ -91,11 +93,14 @@ login_key(void *arg, struct inbound *in, const char *user,
 
 	if (g->stopping)
 		return deny(g, in, user, "this gateway is stopping");
-	if (!name_valid(user))
+	if (!dial_stdio_user(user, name, wanted))
 		return deny(g, in, user, "not the name of an agent or client");
 	look(g);
-	if (judge(g, user, blob, len, &c, &p, &e) == -1)
+	if (judge(g, name, blob, len, &c, &p, &e) == -1)
 		return deny(g, in, user, e.text);
+	/* Its session would displace the agent's own. */
+	if (p.kind == PEER_AGENT && wanted[0] != '\0')
+		return deny(g, in, user, "an agent logs in as itself only");
 	if (p.kind == PEER_AGENT && !g->enabled)
 		return deny(g, in, user, "agents are disabled here ([agents] "
 		    "enabled)");
@@ -106,6 +111,7 @@ login_key(void *arg, struct inbound *in, const char *user,
 		return deny(g, in, user, "too many sessions at once");
 	s = session_new(g, in, kind);
 	memcpy(s->name, p.name, sizeof(s->name));
+	memcpy(s->wanted, wanted, sizeof(s->wanted));
 	s->id = p.id;
 	s->serial = s->newest = c.serial;
 	s->valid_before = c.serial != 0 ? c.valid_before : 0;

@@ -23,25 +23,25 @@ const char *const refusal_names[NREFUSALS] = {
 	[REFUSED_EGRESS] = "egress", [REFUSED_HTTP] = "http"
 };
 
-/* The log says who and why, not where to. */
-static void
-refuse(struct session *s, struct channel *ch, enum refusal why,
-    const char *text)
+void
+route_refused(struct session *s, enum refusal why, const char *text)
 {
 	unsigned untold;
 
 	if (refused(s->gateway, why, &untold))
 		log_info("%s: refused a channel: %s", session_who(s), text);
+}
+
+static void
+refuse(struct session *s, struct channel *ch, enum refusal why,
+    const char *text)
+{
+	route_refused(s, why, text);
 	channel_refuse(ch, why == REFUSED_OFFLINE ? OPEN_CONNECT_FAILED :
 	    OPEN_PROHIBITED, text);
 }
 
 /* --- names of what agents offer ----------------------------------- */
-
-struct target {
-	char name[NAME_MAX_LEN];
-	uint16_t port;			/* 0: Docker */
-};
 
 /* "docker.sock", "9100.sock" */
 static bool
@@ -60,7 +60,7 @@ read_file(const char *file, uint16_t *port)
  * socket has here.
  */
 static bool
-read_path(const struct gateway *g, const char *path, struct target *t)
+read_path(const struct gateway *g, const char *path, struct wish *t)
 {
 	size_t n = strlen(g->runtime);
 	const char *slash;
@@ -78,7 +78,7 @@ read_path(const struct gateway *g, const char *path, struct target *t)
 
 static bool
 read_target(const struct gateway *g, const struct address *at,
-    struct target *t)
+    struct wish *t)
 {
 	const struct agent *a;
 
@@ -96,7 +96,7 @@ read_target(const struct gateway *g, const struct address *at,
 }
 
 static bool
-may_reach(const struct session *s, const struct target *t)
+may_reach(const struct session *s, const struct wish *t)
 {
 	switch (s->kind) {
 	case SESSION_AGENT:
@@ -128,56 +128,79 @@ route_egress(struct session *s, struct channel *ch, const struct address *to)
 		stream_dial(s->gateway, to, ch);
 }
 
+bool
+route_open(const struct session *s, enum open_failure *reason,
+    const char **text)
+{
+	struct mux_counters c;
+
+	if (s->over || s->gateway->stopping) {
+		*reason = OPEN_PROHIBITED;
+		*text = "this session is ending";
+		return false;
+	}
+	mux_counters(inbound_mux(s->in), &c);
+	if (c.open <= STREAMS_PER_SESSION || s->kind == SESSION_AGENT)
+		return true;
+	*reason = OPEN_RESOURCE_SHORTAGE;
+	*text = "too many streams in this session";
+	return false;
+}
+
+static struct agent *
+unreachable(struct wish *w, enum refusal why, const char *text)
+{
+	w->why = why;
+	w->text = text;
+	return NULL;
+}
+
+struct agent *
+route_find(const struct session *s, struct wish *w)
+{
+	struct agent *a;
+
+	/* Before anything tells whether there is such an agent. */
+	if (!may_reach(s, w))
+		return s->kind == SESSION_AGENT ?
+		    unreachable(w, REFUSED_FOREIGN, "not allowed: an agent "
+		    "reaches its own name only") :
+		    unreachable(w, REFUSED_PERMISSION, "not allowed: it is "
+		    "not among this client's permissions (charon client "
+		    "allow)");
+	if ((a = agents_find(s->gateway->agents, w->name)) == NULL)
+		return unreachable(w, REFUSED_UNKNOWN,
+		    "there is no such agent");
+	if (a->session == NULL)
+		return unreachable(w, REFUSED_OFFLINE,
+		    s->gateway->enabled ? a->away : DISABLED);
+	return a;
+}
+
 void
 route_direct(struct session *s, struct channel *ch, const struct address *to)
 {
+	enum open_failure reason;
 	struct agent_endpoint *ep;
-	struct mux_counters c;
-	struct target t;
+	const char *text;
+	struct wish w;
 	struct agent *a;
 
-	if (s->over || s->gateway->stopping) {
-		channel_refuse(ch, OPEN_PROHIBITED, "this session is ending");
-		return;
-	}
-	mux_counters(inbound_mux(s->in), &c);
-	if (c.open > STREAMS_PER_SESSION && s->kind != SESSION_AGENT) {
-		channel_refuse(ch, OPEN_RESOURCE_SHORTAGE,
-		    "too many streams in this session");
-		return;
-	}
-	if (!read_target(s->gateway, to, &t)) {
+	if (!route_open(s, &reason, &text))
+		channel_refuse(ch, reason, text);
+	else if (!read_target(s->gateway, to, &w))
 		route_egress(s, ch, to);
-		return;
-	}
-	/* Before anything tells whether there is such an agent. */
-	if (!may_reach(s, &t)) {
-		refuse(s, ch, s->kind == SESSION_AGENT ? REFUSED_FOREIGN :
-		    REFUSED_PERMISSION, s->kind == SESSION_AGENT ?
-		    "not allowed: an agent reaches its own name only" :
-		    "not allowed: it is not among this client's permissions "
-		    "(charon client allow)");
-		return;
-	}
-	if ((a = agents_find(s->gateway->agents, t.name)) == NULL) {
-		refuse(s, ch, REFUSED_UNKNOWN, "there is no such agent");
-		return;
-	}
-	if (a->session == NULL) {
-		refuse(s, ch, REFUSED_OFFLINE, a->away);
-		return;
-	}
-	if (t.port == 0) {
+	else if ((a = route_find(s, &w)) == NULL)
+		refuse(s, ch, w.why, w.text);
+	else if (w.port == 0)
 		stream_to_docker(a, -1, ch);
-		return;
-	}
-	if ((ep = agent_port(a, t.port)) == NULL) {
+	else if ((ep = agent_port(a, w.port)) == NULL)
 		refuse(s, ch, REFUSED_UNKNOWN,
 		    "the agent does not offer this port");
-		return;
+	else {
+		agent_endpoint_count(ep);
+		stream_to_agent(a, w.port, -1, ch);
 	}
-	agent_endpoint_count(ep);
-	stream_to_agent(a, t.port, -1, ch);
 }
 
 /* --- what agents listen on ---------------------------------------- */
@@ -227,7 +250,7 @@ bool
 route_listen(struct session *s, const struct address *at, bool cancel,
     uint16_t *port)
 {
-	struct target t = { .port = at->port };
+	struct wish t = { .port = at->port };
 	struct session_listen *l;
 
 	if (s->over || s->agent == NULL)

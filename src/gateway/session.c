@@ -316,6 +316,9 @@ on_request(void *arg, struct channel *ch, const char *type, const uint8_t *p,
 		    subsystem_is(p, len, ENROLL_SUBSYSTEM))
 			return enroll_open(s, ch);
 	}
+	if (strcmp(type, "exec") == 0 && s->kind != SESSION_ENROLL &&
+	    docker_stdio_open(s, ch, p, len))
+		return true;
 	refuse_request(s, ch, type);
 	return false;
 }

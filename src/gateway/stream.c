@@ -205,7 +205,7 @@ open_at_agent(struct stream *st, struct agent *a, uint16_t port)
 
 	memcpy(st->asked, a->name, sizeof(st->asked));
 	if (!a->gateway->enabled)
-		st->why = "agents are disabled at this gateway";
+		st->why = DISABLED;
 	else if (a->session == NULL)
 		st->why = a->away;
 	else if ((l = session_listen_find(a->session, port)) == NULL)

@@ -10,6 +10,12 @@
 #include "orthrus/base/text.h"
 #include "orthrus/http/caller.h"
 
+/*
+ * What docker -H ssh:// sends.  example.com is nobody's, RFC 2606: no name
+ * below it is answered for.
+ */
+#define SSH_HOST "docker.example.com"
+
 enum { SITE_UNSAID, SITE_SAME, SITE_NONE, SITE_OTHER };
 
 /* --- Host --------------------------------------------------------- */
@@ -121,7 +127,8 @@ is_of_dns(struct span name)
 	last = (struct span){ dot + 1,
 	    name.len - (size_t)(dot + 1 - name.p) };
 	return !is_number(last) && !span_is(last, "localhost") &&
-	    !span_is(last, "orthrus") && !span_is(last, "sock");
+	    !span_is(last, "orthrus") && !span_is(last, "sock") &&
+	    !span_is(name, SSH_HOST);
 }
 
 /* *listed: by its owner, so that its pages are not just anybody's. */

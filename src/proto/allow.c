@@ -134,3 +134,39 @@ allow_egress(const char *list)
 {
 	return holds(list, "egress", strlen("egress"));
 }
+
+/* Of the name in an item of n bytes that allows Docker; else 0. */
+static size_t
+docker_name_len(const char *item, size_t n)
+{
+	const char *colon = memchr(item, ':', n);
+	size_t len;
+
+	if (colon == NULL)
+		return 0;
+	len = (size_t)(colon - item);
+	n -= len + 1;
+	return (n == 1 && colon[1] == '*') || (n == strlen("docker") &&
+	    memcmp(colon + 1, "docker", n) == 0) ? len : 0;
+}
+
+unsigned
+allow_docker_agents(const char *list, char agent[NAME_MAX_LEN])
+{
+	unsigned found = 0;
+	size_t n, len;
+
+	for (;; list += n + 1) {
+		n = strcspn(list, ",");
+		len = docker_name_len(list, n);
+		if (len > 0 && len < NAME_MAX_LEN && (found == 0 ||
+		    strncmp(agent, list, len) != 0 || agent[len] != '\0')) {
+			if (found++ == 1)
+				return found;
+			memcpy(agent, list, len);
+			agent[len] = '\0';
+		}
+		if (list[n] == '\0')
+			return found;
+	}
+}

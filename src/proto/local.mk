@@ -4,6 +4,7 @@ liborthrus_a_SOURCES += \
 	src/proto/auth_key.c \
 	src/proto/certificate.c \
 	src/proto/certificate_write.c \
+	src/proto/dial_stdio.c \
 	src/proto/egress.c \
 	src/proto/key_text.c \
 	src/proto/leash.c \

@@ -16,6 +16,8 @@
 
 #include "mux_private.h"
 
+#define CUT_OFF 1		/* exit status of what did not end by itself */
+
 static const struct endpoint_ops channel_ops;
 
 /* --- life ------------------------------------------------------------- */
@@ -464,6 +466,7 @@ ch_finish(struct endpoint *ep)
 		errno = EPIPE;
 		return -1;
 	}
+	channel_run_ended(ch, ch->exit_status);
 	ch->sent_eof = true;
 	return mux_send_to_peer(ch, MSG_CHANNEL_EOF);
 }
@@ -493,14 +496,25 @@ ch_close(struct endpoint *ep, bool aborted)
 	ch->owned = false;
 	ch->want_read = ch->want_write = false;
 	buffer_clear(&ch->in);
-	if (ch->mux != NULL)
+	if (ch->mux != NULL) {
+		channel_run_ended(ch, CUT_OFF);
 		channel_send_close(ch);
+	}
 	channel_retire(ch);
+}
+
+/* A program's client says that it has gone by closing all of its channel. */
+static int
+ch_reads(struct endpoint *ep)
+{
+	const struct channel *ch = (const struct channel *)ep;
+
+	return !ch->runs ? -1 : !ch->got_close && !ch->lost;
 }
 
 static const struct endpoint_ops channel_ops = {
 	ch_peek, ch_consume, ch_room, ch_write, ch_finish, ch_watch, ch_close,
-	NULL
+	ch_reads
 };
 
 /* --- what the peer says ----------------------------------------------- */

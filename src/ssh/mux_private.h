@@ -89,7 +89,9 @@ struct channel {
 	    const uint8_t *p, size_t len);
 	void *request_arg;
 	struct event *dismissal;	/* it is being refused; else NULL */
-	bool dismissal_wanted;		/* ... and waits for that answer */
+	bool answer_wanted;		/* to the request under way */
+	bool runs;			/* channel_run(): its end is due, with */
+	uint32_t exit_status;		/* this */
 };
 
 TAILQ_HEAD(channel_list, channel);
@@ -175,6 +177,8 @@ void channel_ask_failed(struct channel *ch);
 /* CHANNEL_REQUEST, and the answer to ours. */
 void channel_on_message_request(struct channel *ch, struct wire *w);
 void channel_on_answer(struct channel *ch, bool ok);
+/* What runs there, if anything, is over: its exit status, once. */
+void channel_run_ended(struct channel *ch, uint32_t status);
 
 /* channel.c */
 /* Tells the opener, once, and frees what failed. */

@@ -62,8 +62,8 @@ channel_ask_failed(struct channel *ch)
 
 /* --- what a server's clients ask ---------------------------------- */
 
-static void
-say(struct channel *ch, const char *text)
+void
+channel_say(struct channel *ch, const char *text)
 {
 	uint8_t b[SAY_MAX + 16], *p = b;
 	size_t len = strnlen(text, SAY_MAX);
@@ -108,7 +108,7 @@ on_dismissal(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (ch->sent_close)
 		return;
-	if (ch->dismissal_wanted)
+	if (ch->answer_wanted)
 		mux_send_to_peer(ch, MSG_CHANNEL_FAILURE);
 	send_exit_status(ch, 1);
 	channel_send_close(ch);
@@ -125,10 +125,51 @@ channel_dismiss(struct channel *ch, const char *text)
 {
 	if (ch->sent_close)
 		return;
-	say(ch, text);
+	channel_say(ch, text);
 	ch->dismissal = evtimer_new(event_get_base(ch->mux->turn),
 	    on_dismissal, ch);
 	timer_set(ch->dismissal, DISMISS_MS);
+}
+
+static void
+grant(struct channel *ch)
+{
+	if (ch->answer_wanted)
+		mux_send_to_peer(ch, MSG_CHANNEL_SUCCESS);
+	ch->answer_wanted = false;
+}
+
+void
+channel_run(struct channel *ch, uint32_t status)
+{
+	grant(ch);
+	ch->is_session = false;
+	ch->mux->nsessions--;
+	ch->runs = true;
+	ch->exit_status = status;
+}
+
+void
+channel_run_ended(struct channel *ch, uint32_t status)
+{
+	if (!ch->runs)
+		return;
+	ch->runs = false;
+	if (!ch->sent_close && !ch->got_close)
+		send_exit_status(ch, status);
+}
+
+void
+channel_exit(struct channel *ch, uint32_t status, const char *text)
+{
+	grant(ch);
+	channel_say(ch, text);
+	send_exit_status(ch, status);
+	mux_send_to_peer(ch, MSG_CHANNEL_EOF);
+	ch->sent_eof = true;
+	channel_send_close(ch);
+	ch->owned = false;
+	channel_retire(ch);
 }
 
 /*
@@ -139,7 +180,7 @@ void
 channel_on_message_request(struct channel *ch, struct wire *w)
 {
 	char type[TYPE_MAX] = "";
-	bool wanted, ok = false;
+	bool ok = false;
 	const uint8_t *name;
 	size_t len;
 
@@ -148,15 +189,13 @@ channel_on_message_request(struct channel *ch, struct wire *w)
 		return;
 	}
 	name = wire_string(w, &len);
-	wanted = wire_bool(w);
+	ch->answer_wanted = wire_bool(w);
 	if (len < sizeof(type))		/* else it is none that is known */
 		memcpy(type, name, len);
 	if (ch->request != NULL && ch->ep.relay == NULL && !w->bad &&
 	    !ch->sent_close)
 		ok = ch->request(ch->request_arg, ch, type, w->p, w->left);
-	if (ch->dismissal != NULL)
-		ch->dismissal_wanted = wanted;
-	else if (wanted && !ch->sent_close)
+	if (ch->dismissal == NULL && ch->answer_wanted && !ch->sent_close)
 		mux_send_to_peer(ch, ok ? MSG_CHANNEL_SUCCESS :
 		    MSG_CHANNEL_FAILURE);
 }

@@ -53,7 +53,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char list[ALLOW_MAX], again[ALLOW_MAX], *rest = again, *item;
-	char *s = malloc(size + 1);
+	char agent[NAME_MAX_LEN], *s = malloc(size + 1);
 	struct error e;
 
 	check(s != NULL);
@@ -70,11 +70,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check(strcmp(list, again) == 0);
 		while ((item = strsep(&rest, ",")) != NULL)
 			check_item(list, item);
+		if (allow_docker_agents(list, agent) > 0)
+			check(allow_docker(list, agent));
 	}
 	/* Any text may be asked, and of any agent. */
 	allow_port(s, s, 80);
 	allow_docker(s, s);
 	allow_egress(s);
+	allow_docker_agents(s, agent);
 	free(s);
 	return 0;
 }

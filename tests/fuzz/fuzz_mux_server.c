@@ -95,7 +95,7 @@ on_direct(void *arg, struct channel *ch, const struct address *to)
 	channel_on_gone(ch, on_gone, opening);
 }
 
-/* "y" grants, "D" dismisses. */
+/* "y" grants, "Y" with an exit status, "X" ends at once, "D" dismisses. */
 static bool
 on_request(void *arg, struct channel *ch, const char *type, const uint8_t *p,
     size_t len)
@@ -107,8 +107,14 @@ on_request(void *arg, struct channel *ch, const char *type, const uint8_t *p,
 	CHECK(s->relay == NULL);
 	if (what == 'D')
 		channel_dismiss(ch, "charon: not here\r\n");
-	if (what != 'y')
-		return false;
+	if (what == 'X')
+		channel_exit(ch, 1, "charon: not allowed\n");
+	if (what == 'Y') {
+		channel_run(ch, 1);
+		channel_say(ch, "charon: away\n");
+	}
+	if (what != 'y' && what != 'Y')
+		return what == 'X';
 	s->ch = ch;
 	start_relay(s);
 	return true;

@@ -21,6 +21,10 @@ fuzzers += tests/fuzz/fuzz_allow
 tests_fuzz_fuzz_allow_SOURCES = tests/fuzz/fuzz_allow.c $(fuzz_main)
 tests_fuzz_fuzz_allow_LDFLAGS = $(fuzz_ldflags)
 
+fuzzers += tests/fuzz/fuzz_dial_stdio
+tests_fuzz_fuzz_dial_stdio_SOURCES = tests/fuzz/fuzz_dial_stdio.c $(fuzz_main)
+tests_fuzz_fuzz_dial_stdio_LDFLAGS = $(fuzz_ldflags)
+
 fuzzers += tests/fuzz/fuzz_egress
 tests_fuzz_fuzz_egress_SOURCES = tests/fuzz/fuzz_egress.c $(fuzz_main)
 tests_fuzz_fuzz_egress_LDFLAGS = $(fuzz_ldflags)

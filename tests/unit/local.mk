@@ -53,6 +53,11 @@ tests_unit_test_allow_SOURCES = tests/unit/test_allow.c
 tests_unit_test_allow_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_allow_LDADD = $(unit_ldadd)
 
+unit_tests += tests/unit/test_dial_stdio
+tests_unit_test_dial_stdio_SOURCES = tests/unit/test_dial_stdio.c
+tests_unit_test_dial_stdio_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_dial_stdio_LDADD = $(unit_ldadd)
+
 unit_tests += tests/unit/test_egress
 tests_unit_test_egress_SOURCES = tests/unit/test_egress.c
 tests_unit_test_egress_CPPFLAGS = $(unit_cppflags)

@@ -147,6 +147,37 @@ test_questions(void **state)
 	assert_false(allow_docker("egress", "egress"));
 }
 
+/* Whose Docker is meant when nobody is named. */
+static void
+test_docker_agents(void **state)
+{
+	static const struct {
+		const char *list, *agent;
+		unsigned found;
+	} cases[] = {
+		{ "", "", 0 },
+		{ "egress,a:80", "", 0 },
+		{ "a:docker", "a", 1 },
+		{ "a:*", "a", 1 },
+		{ "a:docker,a:*,a:80", "a", 1 },
+		{ "b:80,a:docker,egress", "a", 1 },
+		{ "a:docker,b:docker", "a", 2 },
+		{ "ab:*,a:*", "ab", 2 },
+		{ "a:*,ab:*", "a", 2 },
+		{ "docker:docker", "docker", 1 },
+	};
+	char agent[NAME_MAX_LEN];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		agent[0] = '\0';
+		assert_int_equal(allow_docker_agents(cases[i].list, agent),
+		    cases[i].found);
+		assert_string_equal(agent, cases[i].agent);
+	}
+}
+
 int
 main(void)
 {
@@ -155,6 +186,7 @@ main(void)
 		cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_limit),
 		cmocka_unit_test(test_questions),
+		cmocka_unit_test(test_docker_agents),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -57,6 +57,7 @@ test_fine(void **state)
 		"", ":80", ":", "docker", "DOCKER", "docker:80", "docker.",
 		"localhost", "LocalHost:", "localhost.:2375",
 		"api.moby.localhost", "x.localhost.", "unix.sock",
+		"docker.example.com", "Docker.Example.com:80",
 		"docker.sock:80", "Podman.Sock", "d", "unix", "localunixsocket",
 		"socket_proxy", "vps-1.orthrus:2375",
 		"/var/run/docker.sock", "/run/user/1000/podman/podman.sock",
@@ -91,6 +92,8 @@ test_foreign(void **state)
 {
 	static const char *const foreign[] = {
 		"evil.example", "evil.example.", "evil.example:2375",
+		"evil.example.com", "example.com", "a.docker.example.com",
+		"docker.example.com.evil.example", "xdocker.example.com",
 		"EVIL.EXAMPLE", "docker.com", "docker.evil.example",
 		"127.0.0.1.evil.example", "127.evil.example", "1.41a", "a.0xg",
 		"localhost.evil.example", "evil.localhosts", "a.xlocalhost",

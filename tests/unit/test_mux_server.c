@@ -21,7 +21,9 @@ static struct {
 	uint8_t data[64];
 	size_t len;
 	bool answer;
+	bool runs;		/* with exit status 3 */
 	const char *dismiss;	/* with this text, or NULL */
+	const char *exit;	/* with this text and exit status 2, or NULL */
 	struct relay *relay;	/* begun by the request */
 	struct memory local;
 } request;
@@ -58,8 +60,12 @@ on_request(void *arg, struct channel *ch, const char *type, const uint8_t *p,
 	request.len = len;
 	if (request.dismiss != NULL)
 		channel_dismiss(ch, request.dismiss);
+	if (request.exit != NULL)
+		channel_exit(ch, 2, request.exit);
 	if (!request.answer)
 		return false;
+	if (request.runs)
+		channel_run(ch, 3);
 	memory_init(&request.local);
 	request.relay = relay_start(&request.local.ep, channel_endpoint(ch),
 	    on_done, NULL);
@@ -340,6 +346,138 @@ test_request_on_a_stream(void **state)
 	channel_endpoint(asked)->ops->close(channel_endpoint(asked), false);
 }
 
+/* --- what runs and ends (RFC 4254 section 6.10) --------------------- */
+
+static void
+expect_exit(uint32_t peer, uint8_t status)
+{
+	const struct sent *s = expect(MSG_CHANNEL_REQUEST, peer);
+
+	assert_memory_equal(s->p + 4, "\0\0\0\013exit-status\0\0\0\0", 19);
+	assert_int_equal(s->p[23], status);
+}
+
+static uint32_t
+open_run(uint32_t peer)
+{
+	uint32_t id = open_session(peer, WINDOW);
+
+	request.answer = request.runs = true;
+	fake_feed(MSG_CHANNEL_REQUEST, "usbs", id, "exec", 1, "docker");
+	expect(MSG_CHANNEL_SUCCESS, peer);
+	expect_nothing();
+	return id;
+}
+
+/* Its end is told before EOF; the client's end closes it. */
+static void
+test_run(void **state)
+{
+	uint32_t id = open_run(7);
+	struct endpoint *ep = channel_endpoint(asked);
+
+	(void)state;
+	fake_feed(MSG_CHANNEL_DATA, "us", id, "hello");
+	turns();
+	assert_int_equal(request.local.out_len, 5);
+	fake_feed(MSG_CHANNEL_EOF, "u", id);
+	turns();
+	/* It has not gone: that would close the channel. */
+	assert_int_equal(ep->ops->reads(ep), 1);
+	request.local.in_end = true;
+	memory_step(&request.local);
+	expect_exit(7, 3);
+	expect(MSG_CHANNEL_EOF, 7);
+	expect(MSG_CHANNEL_CLOSE, 7);
+	expect_nothing();
+	fake_feed(MSG_CHANNEL_CLOSE, "u", id);
+	turns();
+	assert_int_equal(open_channels(), 0);
+	assert_int_equal(violations, 0);
+}
+
+static void
+test_run_cut_off(void **state)
+{
+	uint32_t id = open_run(7);
+
+	(void)state;
+	relay_abort(request.relay);
+	expect_exit(7, 1);
+	expect(MSG_CHANNEL_CLOSE, 7);
+	expect_nothing();
+	fake_feed(MSG_CHANNEL_CLOSE, "u", id);
+	turns();
+	assert_int_equal(open_channels(), 0);
+}
+
+/* Who has closed the channel hears of no exit status. */
+static void
+test_run_left(void **state)
+{
+	uint32_t id = open_run(7);
+
+	(void)state;
+	fake_feed(MSG_CHANNEL_CLOSE, "u", id);
+	turns();
+	if (request.relay != NULL)
+		relay_abort(request.relay);
+	while (fake_queued() > 0)
+		assert_int_not_equal(fake_next()->type, MSG_CHANNEL_REQUEST);
+	turns();
+	assert_int_equal(open_channels(), 0);
+}
+
+/* What runs is a stream, and takes no place of those that have not asked. */
+static void
+test_runs_beside_sessions(void **state)
+{
+	uint32_t i;
+
+	(void)state;
+	open_run(100);
+	request.answer = false;
+	for (i = 0; i < 10; i++)
+		open_session(i, WINDOW);
+	fake_feed(MSG_CHANNEL_OPEN, "suuu", "session", 10, WINDOW, PACKET);
+	expect(MSG_CHANNEL_OPEN_FAILURE, 10);
+	relay_abort(request.relay);
+	expect_exit(100, 1);
+	expect(MSG_CHANNEL_CLOSE, 100);
+}
+
+static void
+test_exit(void **state)
+{
+	const struct sent *s;
+	uint32_t id = open_session(7, WINDOW);
+
+	(void)state;
+	request.exit = "not allowed\n";
+	request.answer = false;
+	fake_feed(MSG_CHANNEL_REQUEST, "usb", id, "exec", 1);
+	expect(MSG_CHANNEL_SUCCESS, 7);
+	s = expect(MSG_CHANNEL_EXTENDED_DATA, 7);
+	assert_memory_equal(s->p + 12, "not allowed\n", 12);
+	expect_exit(7, 2);
+	expect(MSG_CHANNEL_EOF, 7);
+	expect(MSG_CHANNEL_CLOSE, 7);
+	fake_feed(MSG_CHANNEL_DATA, "us", id, "hello");
+	fake_feed(MSG_CHANNEL_REQUEST, "usb", id, "exec", 1);
+	fake_feed(MSG_CHANNEL_EOF, "u", id);
+	expect_nothing();
+	fake_feed(MSG_CHANNEL_CLOSE, "u", id);
+	turns();
+	assert_int_equal(open_channels(), 0);
+	assert_int_equal(violations, 0);
+	/* Without a window and without a wish for an answer. */
+	id = open_session(8, 0);
+	fake_feed(MSG_CHANNEL_REQUEST, "usb", id, "exec", 0);
+	expect_exit(8, 2);
+	expect(MSG_CHANNEL_EOF, 8);
+	expect(MSG_CHANNEL_CLOSE, 8);
+}
+
 /* --- dismissals --------------------------------------------------- */
 
 /* The refusal comes after a while, since clients do not read it else. */
@@ -450,6 +588,14 @@ main(void)
 		    setup, teardown),
 		cmocka_unit_test_setup_teardown(test_request_on_a_stream,
 		    setup, teardown),
+		cmocka_unit_test_setup_teardown(test_run, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_run_cut_off, setup,
+		    teardown),
+		cmocka_unit_test_setup_teardown(test_run_left, setup,
+		    teardown),
+		cmocka_unit_test_setup_teardown(test_runs_beside_sessions,
+		    setup, teardown),
+		cmocka_unit_test_setup_teardown(test_exit, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_dismissed, setup,
 		    teardown),
 		cmocka_unit_test_setup_teardown(test_dismissed_without_window,

@@ -40,7 +40,8 @@ enum caller_kind {
  * Host: refused is what a browser can have been led to by DNS, names of two
  * labels or more whose last one is a word, and what cannot be a Host.  Names
  * without a dot, addresses however they are written, the path of a socket,
- * *.localhost, *.orthrus, *.sock and nothing at all are fine.
+ * *.localhost, *.orthrus, *.sock, docker.example.com (the docker CLI's, over
+ * SSH) and nothing at all are fine.
  *
  * A page: whatever has an Origin, or a Sec-Fetch-Site other than
  * "same-origin", which is as good as its Host.  Where Host is listed, an

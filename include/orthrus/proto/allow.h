@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "orthrus/base/address.h"
 #include "orthrus/base/error.h"
 
 #define ALLOW_MAX 4096		/* bytes of a list, with NUL */
@@ -24,5 +25,10 @@ int allow_parse(const char *text, char list[ALLOW_MAX], struct error *e);
 bool allow_port(const char *list, const char *agent, uint16_t port);
 bool allow_docker(const char *list, const char *agent);
 bool allow_egress(const char *list);
+/*
+ * How many agents' Docker it allows: 0, 1 or 2, which is "more".  The first of
+ * them is agent.
+ */
+unsigned allow_docker_agents(const char *list, char agent[NAME_MAX_LEN]);
 
 #endif

@@ -17,7 +17,7 @@ struct acceptor;
 struct event_base;
 struct inbound;
 
-#define INBOUND_USER_MAX 64	/* of a user's name, with NUL */
+#define INBOUND_USER_MAX 128	/* of a user's name, with NUL */
 #define INBOUND_PEER_MAX 64	/* of a client's address as text */
 
 struct acceptor_config {

@@ -117,6 +117,17 @@ void channel_on_request(struct channel *ch, bool (*request)(void *arg,
     struct channel *ch, const char *type, const uint8_t *p, size_t len),
     void *arg);
 /*
+ * The next three are for request, and grant it at once.  run: what was asked
+ * for is at the channel's endpoint, a stream like the others from here on;
+ * before its end the client is told status as its exit status, and 1 when it
+ * is cut off (RFC 4254 section 6.10).  exit: it says text, and has ended
+ * already.  say: text on standard error, which is left out where the client's
+ * window has no room for it.
+ */
+void channel_run(struct channel *ch, uint32_t status);
+void channel_exit(struct channel *ch, uint32_t status, const char *text);
+void channel_say(struct channel *ch, const char *text);
+/*
  * Tells people on standard error (stream 1) why their request is refused, and
  * a moment later refuses it and closes the channel with exit status 1.
  */
