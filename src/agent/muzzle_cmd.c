@@ -231,8 +231,10 @@ explain(const struct options *o)
 		printf("refused: %d, %s\nrule:    %s\n", v->status, text,
 		    v->rule);
 	else
-		printf("allowed\nrule:    %s\nsent:    %s %s\nanswer:  %s\n",
-		    v->rule, v->method, v->target, kinds[v->kind]);
+		printf("allowed\nrule:    %s\nsent:    %s %s\n%s%s%s"
+		    "answer:  %s\n", v->rule, v->method, v->target,
+		    v->dropped[0] != '\0' ? "dropped: " : "", v->dropped,
+		    v->dropped[0] != '\0' ? "\n" : "", kinds[v->kind]);
 	free(method);
 	free(v);
 	return code;

@@ -4,8 +4,11 @@ liborthrus_a_SOURCES += \
 	src/muzzle/answer.h \
 	src/muzzle/exchange.c \
 	src/muzzle/facts.c \
+	src/muzzle/filter.c \
 	src/muzzle/muzzle.c \
 	src/muzzle/names.c \
+	src/muzzle/parameters.c \
+	src/muzzle/parameters.h \
 	src/muzzle/policy.c \
 	src/muzzle/private.h \
 	src/muzzle/probe.c \

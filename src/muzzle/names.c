@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "orthrus/base/mem.h"
 #include "orthrus/http/caller.h"
@@ -25,20 +24,6 @@ add(char **list, const char *word, size_t len, struct error *e)
 	return 0;
 }
 
-static bool
-has(const char *list, const char *word, size_t len,
-    int (*differ)(const char *, const char *, size_t))
-{
-	size_t n;
-
-	for (; list != NULL; list = list[n] == ',' ? list + n + 1 : NULL) {
-		n = strcspn(list, ",");
-		if (n == len && differ(list, word, n) == 0)
-			return true;
-	}
-	return false;
-}
-
 int
 names_add_host(char **list, const char *word, struct error *e)
 {
@@ -52,13 +37,20 @@ names_add_host(char **list, const char *word, struct error *e)
 	for (i = 0; i < len; i++)
 		name[i] = word[i] >= 'A' && word[i] <= 'Z' ?
 		    (char)(word[i] - 'A' + 'a') : word[i];
-	if (names_have_host(*list, name, len))
+	if (names_have(*list, name, len))
 		return 0;
 	return add(list, name, len, e);
 }
 
 bool
-names_have_host(const char *list, const char *word, size_t len)
+names_have(const char *list, const char *word, size_t len)
 {
-	return has(list, word, len, strncasecmp);
+	size_t n;
+
+	for (; list != NULL; list = list[n] == ',' ? list + n + 1 : NULL) {
+		n = strcspn(list, ",");
+		if (n == len && memcmp(list, word, n) == 0)
+			return true;
+	}
+	return false;
 }

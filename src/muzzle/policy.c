@@ -12,6 +12,7 @@
 
 #include "orthrus/base/mem.h"
 
+#include "parameters.h"
 #include "target.h"
 
 enum { M_GET = 1, M_HEAD = 2, M_POST = 4 };
@@ -23,63 +24,75 @@ enum { M_GET = 1, M_HEAD = 2, M_POST = 4 };
 struct route {
 	unsigned methods;
 	const char *pattern;
-	const char *parameters;		/* between spaces */
+	struct parameter_rules parameters;
 	enum answer_kind kind;
 	unsigned action;		/* that opens it; 0: always open */
 	const char *rule;		/* for people */
 };
 
 #define CONTAINER "/containers/{name}"
+#define NONE { "", "", "", false }
+#define PASS(names) { names, "", "", false }
+#define PASS_DROP(names, dropped) { names, dropped, "", false }
 
+/*
+ * Dropped is what clients say though it changes nothing: defaults that they
+ * write out, and what no engine reads any more (trunc_cmd, only_ids).
+ */
 static const struct route routes[] = {
-	{ M_GET | M_HEAD, "/_ping", "", ANSWER_WHOLE, 0, "GET /_ping" },
-	{ M_GET, "/version", "", ANSWER_WHOLE, 0, "GET /version" },
+	{ M_GET | M_HEAD, "/_ping", NONE, ANSWER_WHOLE, 0, "GET /_ping" },
+	{ M_GET, "/version", NONE, ANSWER_WHOLE, 0, "GET /version" },
 	/* Redacted: proxies with their passwords. */
-	{ M_GET, "/info", "", ANSWER_REDACTED, 0, "GET /info" },
+	{ M_GET, "/info", NONE, ANSWER_REDACTED, 0, "GET /info" },
 	/* Redacted: a build's container has its ENV lines as its command. */
-	{ M_GET, "/containers/json", " all size since before limit filters ",
-	    ANSWER_REDACTED, 0, "GET /containers/json" },
-	{ M_GET, CONTAINER "/json", " size ", ANSWER_REDACTED, 0,
+	{ M_GET, "/containers/json",
+	    PASS_DROP("all size since before limit filters",
+	    "limit=-1 trunc_cmd"), ANSWER_REDACTED, 0,
+	    "GET /containers/json" },
+	{ M_GET, CONTAINER "/json", PASS("size"), ANSWER_REDACTED, 0,
 	    "GET " CONTAINER "/json" },
 	{ M_GET, CONTAINER "/logs",
-	    " follow stdout stderr since until timestamps tail ",
-	    ANSWER_STREAM, 0, "GET " CONTAINER "/logs" },
-	{ M_GET, CONTAINER "/stats", " stream one-shot ", ANSWER_STREAM, 0,
+	    PASS_DROP("follow stdout stderr since until timestamps tail",
+	    "details=false"), ANSWER_STREAM, 0, "GET " CONTAINER "/logs" },
+	{ M_GET, CONTAINER "/stats", PASS("stream one-shot"), ANSWER_STREAM, 0,
 	    "GET " CONTAINER "/stats" },
-	{ M_GET, CONTAINER "/top", "", ANSWER_WHOLE, 0,
-	    "GET " CONTAINER "/top" },
-	{ M_GET, CONTAINER "/changes", "", ANSWER_WHOLE, 0,
+	{ M_GET, CONTAINER "/top", PASS_DROP("", "ps_args=-ef"), ANSWER_WHOLE,
+	    0, "GET " CONTAINER "/top" },
+	{ M_GET, CONTAINER "/changes", NONE, ANSWER_WHOLE, 0,
 	    "GET " CONTAINER "/changes" },
 	{ M_GET, "/images/json",
-	    " all filters shared-size manifests digests ", ANSWER_WHOLE, 0,
+	    { "all filter filters shared-size manifests digests",
+	    "filter= only_ids", "", true }, ANSWER_WHOLE, 0,
 	    "GET /images/json" },
-	{ M_GET, "/images/{image}/json", " manifests platform ",
+	{ M_GET, "/images/{image}/json", PASS("manifests platform"),
 	    ANSWER_REDACTED, 0, "GET /images/{image}/json" },
-	{ M_GET, "/images/{image}/history", " manifests platform ",
+	{ M_GET, "/images/{image}/history", PASS("manifests platform"),
 	    ANSWER_REDACTED, 0, "GET /images/{image}/history" },
-	{ M_GET, "/networks", " filters ", ANSWER_WHOLE, 0,
+	{ M_GET, "/networks", PASS("filters"), ANSWER_WHOLE, 0,
 	    "GET /networks" },
-	{ M_GET, "/networks/{name}", " verbose scope ", ANSWER_WHOLE, 0,
+	{ M_GET, "/networks/{name}", PASS("verbose scope"), ANSWER_WHOLE, 0,
 	    "GET /networks/{name}" },
-	{ M_GET, "/volumes", " filters ", ANSWER_REDACTED, 0,
+	{ M_GET, "/volumes", PASS("filters"), ANSWER_REDACTED, 0,
 	    "GET /volumes" },
-	{ M_GET, "/volumes/{name}", "", ANSWER_REDACTED, 0,
+	{ M_GET, "/volumes/{name}", NONE, ANSWER_REDACTED, 0,
 	    "GET /volumes/{name}" },
-	{ M_GET, "/system/df", " type verbose ", ANSWER_REDACTED, 0,
-	    "GET /system/df" },
-	{ M_GET, "/events", " since until filters ", ANSWER_STREAM, 0,
+	{ M_GET, "/system/df", { "type verbose", "",
+	    "type=container/image/volume/build-cache", false },
+	    ANSWER_REDACTED, 0, "GET /system/df" },
+	{ M_GET, "/events", PASS("since until filters"), ANSWER_STREAM, 0,
 	    "GET /events" },
-	{ M_POST, CONTAINER "/start", "", ANSWER_ACTION, ACTION_START,
-	    "POST " CONTAINER "/start" },
-	{ M_POST, CONTAINER "/stop", " t signal ", ANSWER_ACTION,
+	{ M_POST, CONTAINER "/start", PASS_DROP("",
+	    "detachKeys=ctrl-p,ctrl-q checkpoint= checkpoint-dir="),
+	    ANSWER_ACTION, ACTION_START, "POST " CONTAINER "/start" },
+	{ M_POST, CONTAINER "/stop", PASS("t signal"), ANSWER_ACTION,
 	    ACTION_STOP, "POST " CONTAINER "/stop" },
-	{ M_POST, CONTAINER "/restart", " t signal ", ANSWER_ACTION,
+	{ M_POST, CONTAINER "/restart", PASS("t signal"), ANSWER_ACTION,
 	    ACTION_RESTART, "POST " CONTAINER "/restart" },
-	{ M_POST, CONTAINER "/kill", " signal ", ANSWER_ACTION, ACTION_KILL,
-	    "POST " CONTAINER "/kill" },
-	{ M_POST, CONTAINER "/pause", "", ANSWER_ACTION, ACTION_PAUSE,
+	{ M_POST, CONTAINER "/kill", PASS("signal"), ANSWER_ACTION,
+	    ACTION_KILL, "POST " CONTAINER "/kill" },
+	{ M_POST, CONTAINER "/pause", NONE, ANSWER_ACTION, ACTION_PAUSE,
 	    "POST " CONTAINER "/pause" },
-	{ M_POST, CONTAINER "/unpause", "", ANSWER_ACTION, ACTION_UNPAUSE,
+	{ M_POST, CONTAINER "/unpause", NONE, ANSWER_ACTION, ACTION_UNPAUSE,
 	    "POST " CONTAINER "/unpause" },
 };
 
@@ -208,6 +221,7 @@ matches(const struct route *r, const struct target *t, bool *wide)
 {
 	const char *p = r->pattern, *end;
 	size_t at = 0, left = 0, n;
+	uint32_t image = 0;	/* segments that are its name: a bit each */
 
 	*wide = false;
 	for (end = p; *end != '\0'; end++)
@@ -224,10 +238,12 @@ matches(const struct route *r, const struct target *t, bool *wide)
 		if (strncmp(p, "{name}", 6) == 0 &&
 		    (n > 1 || !is_name(t->segments[at])))
 			*wide = true;
+		if (strncmp(p, "{image}", 7) == 0)
+			image = ((UINT32_C(1) << n) - 1) << at;
 		at += n;
 		p = end;
 	}
-	return at == t->nsegments;
+	return at == t->nsegments && (t->coded & ~image) == 0;
 }
 
 static unsigned
@@ -305,7 +321,9 @@ find(const struct target *t, unsigned method, struct verdict *v)
 		    "letters, digits, and _ . -");
 		return NULL;
 	}
-	if (other != NULL) {
+	if (t->coded != 0)
+		verdict_refuse(v, 400, BAD_CODE);
+	else if (other != NULL) {
 		v->rule = other->rule;
 		verdict_refuse(v, 405, "not with this method; only %s is let "
 		    "through", other->rule);
@@ -313,49 +331,6 @@ find(const struct target *t, unsigned method, struct verdict *v)
 		verdict_refuse(v, 403, "%s is not let through: only harmless "
 		    "reads are", v->route_class);
 	return NULL;
-}
-
-static bool
-has_word(const char *list, const char *word)
-{
-	size_t n = strlen(word);
-	const char *p;
-
-	/* With a space in it, it could begin where the list does. */
-	if (strchr(word, ' ') != NULL)
-		return false;
-	for (p = list; (p = strstr(p, word)) != NULL; p += n)
-		if (p[-1] == ' ' && p[n] == ' ')
-			return true;
-	return false;
-}
-
-static const char *
-parameter_value(const struct target *t, const char *name)
-{
-	size_t i;
-
-	for (i = 0; i < t->nparameters; i++)
-		if (strcmp(t->parameters[i].name, name) == 0)
-			return t->parameters[i].value;
-	return NULL;
-}
-
-/* As the engine reads a flag: anything that is not one of these is true. */
-static bool
-is_true(const char *value)
-{
-	static const char *const no[] = { "", "0", "no", "false", "none" };
-	size_t i;
-
-	while (*value == ' ')
-		value++;
-	for (i = 0; i < sizeof(no) / sizeof(no[0]); i++)
-		if (strncasecmp(value, no[i], strlen(no[i])) == 0 &&
-		    value[strlen(no[i]) + strspn(value + strlen(no[i]),
-		    " ")] == '\0')
-			return false;
-	return true;
 }
 
 /* What is asked for once ends by itself. */
@@ -367,13 +342,13 @@ kind_of(const struct route *r, const struct target *t)
 
 	if (strcmp(r->pattern + n - 5, "/logs") == 0) {
 		value = parameter_value(t, "follow");
-		return value != NULL && is_true(value) ? ANSWER_STREAM :
+		return value != NULL && parameter_is_true(value) ? ANSWER_STREAM :
 		    ANSWER_WHOLE;
 	}
 	if (n > 6 && strcmp(r->pattern + n - 6, "/stats") == 0) {
 		value = parameter_value(t, "stream");
 		return value == NULL || value[0] == '\0' ||
-		    is_true(value) ? ANSWER_STREAM :
+		    parameter_is_true(value) ? ANSWER_STREAM :
 		    ANSWER_WHOLE;
 	}
 	return r->kind;
@@ -395,7 +370,6 @@ policy_judge(const struct policy *p, const char *method, const char *target,
 	static struct target t;		/* one thread; too big for a stack */
 	const struct route *r;
 	unsigned bit;
-	size_t i;
 
 	memset(v, 0, offsetof(struct verdict, target));
 	v->target[0] = '\0';
@@ -406,7 +380,10 @@ policy_judge(const struct policy *p, const char *method, const char *target,
 		return;
 	classify(method, &t, v);
 	bit = method_bit(method, &v->method);
-	if ((r = find(&t, bit, v)) == NULL)
+	r = find(&t, bit, v);
+	if (t.repeated && (r == NULL || r->parameters.words[0] == '\0'))
+		verdict_refuse(v, 400, TWICE);
+	if (v->status != 0)
 		return;
 	if (r->action != 0 && !(p->actions & r->action)) {
 		verdict_refuse(v, 403, "%s is not open here; the host's owner "
@@ -414,14 +391,8 @@ policy_judge(const struct policy *p, const char *method, const char *target,
 		    action_word(r->action));
 		return;
 	}
-	for (i = 0; i < t.nparameters; i++)
-		if (!has_word(r->parameters, t.parameters[i].name)) {
-			verdict_refuse(v, 403, "a parameter that is not let "
-			    "through on %s; allowed:%s", r->rule,
-			    r->parameters[0] != '\0' ? r->parameters :
-			    " none");
-			return;
-		}
+	if (parameters_judge(&t, &r->parameters, v) == -1)
+		return;
 	v->kind = kind_of(r, &t);
 	if (v->kind == ANSWER_REDACTED && !p->redact)
 		v->kind = ANSWER_WHOLE;
@@ -440,7 +411,8 @@ policy_row(size_t i, struct policy_row *row)
 		return false;
 	row->methods = methods[routes[i].methods];
 	row->pattern = routes[i].pattern;
-	row->parameters = routes[i].parameters;
+	row->parameters = routes[i].parameters.passed;
+	row->dropped = routes[i].parameters.dropped;
 	row->action = action_word(routes[i].action);
 	row->kind = routes[i].kind;
 	return true;

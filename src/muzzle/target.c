@@ -10,6 +10,8 @@
 
 #include "target.h"
 
+_Static_assert(SEGMENTS_MAX <= 32, "each has a bit in coded");
+
 int
 verdict_refuse(struct verdict *v, int status, const char *fmt, ...)
 {
@@ -53,12 +55,26 @@ percent(const char *p, const char *end)
 	return high << 4 | low;
 }
 
+/* A byte of an image's name that clients encode although they need not. */
+static bool
+is_of_image(int c)
+{
+	return c == '/' || c == ':' || c == '@';
+}
+
+static uint32_t
+segment_bit(const struct target *t)
+{
+	return t->nsegments == 0 ? 0 : UINT32_C(1) << (t->nsegments - 1);
+}
+
 /* The path up to '?', decoded once, split at '/'.  Returns where it ends. */
 static const char *
 take_path(struct target *t, const char *p, const char *end, char **out,
     struct verdict *v)
 {
 	char *o = *out;
+	bool coded;
 	int c;
 
 	if (p == end || *p != '/') {
@@ -68,11 +84,13 @@ take_path(struct target *t, const char *p, const char *end, char **out,
 	}
 	for (; p < end && *p != '?'; p++) {
 		c = (unsigned char)*p;
-		if (c == '%') {
+		coded = c == '%';
+		if (coded) {
 			c = percent(p, end);
-			if (c == -1 || !is_unreserved((unsigned char)c)) {
-				verdict_refuse(v, 400, "an encoded character "
-				    "in the path that has no business there");
+			coded = is_of_image(c);
+			if (c == -1 || (!coded &&
+			    !is_unreserved((unsigned char)c))) {
+				verdict_refuse(v, 400, BAD_CODE);
 				return NULL;
 			}
 			p += 2;
@@ -81,6 +99,8 @@ take_path(struct target *t, const char *p, const char *end, char **out,
 			    "must not be there");
 			return NULL;
 		}
+		if (coded)
+			t->coded |= segment_bit(t);
 		if (c != '/') {
 			*o++ = (char)c;
 			continue;
@@ -91,6 +111,8 @@ take_path(struct target *t, const char *p, const char *end, char **out,
 		}
 		*o++ = '\0';
 		t->segments[t->nsegments++] = o;
+		if (coded)
+			t->coded |= segment_bit(t);
 	}
 	*o++ = '\0';
 	*out = o;
@@ -127,6 +149,7 @@ take_version(struct target *t)
 	if (n < 1 || n > 2 || s[3 + n] != '\0')
 		return;
 	t->version = s;
+	t->coded = (t->coded & 1) | t->coded >> 1;
 	t->nsegments--;
 	memmove(t->segments, t->segments + 1,
 	    t->nsegments * sizeof(t->segments[0]));
@@ -165,12 +188,28 @@ take_word(const char *p, const char *end, bool name, char **out,
 	return p;
 }
 
+/* Is one of this name there already, and may not be? */
+static bool
+is_twice(struct target *t, const struct parameter *q)
+{
+	const struct parameter *other;
+
+	for (other = t->parameters; other < q; other++) {
+		if (strcasecmp(other->name, q->name) != 0)
+			continue;
+		if (strcmp(other->name, REPEATABLE) != 0 ||
+		    strcmp(q->name, REPEATABLE) != 0)
+			return true;
+		t->repeated = true;
+	}
+	return false;
+}
+
 static int
 take_query(struct target *t, const char *p, const char *end, char *out,
     struct verdict *v)
 {
 	struct parameter *q;
-	size_t i;
 
 	/* "?" alone is no query. */
 	for (; p < end; p += p < end) {
@@ -190,10 +229,8 @@ take_query(struct target *t, const char *p, const char *end, char *out,
 			return -1;
 		if (p + 1 == end)
 			return verdict_refuse(v, 400, "the query ends with &");
-		for (i = 0; i + 1 < t->nparameters; i++)
-			if (strcasecmp(t->parameters[i].name, q->name) == 0)
-				return verdict_refuse(v, 400,
-				    "a parameter is given twice");
+		if (is_twice(t, q))
+			return verdict_refuse(v, 400, TWICE);
 	}
 	return 0;
 }
@@ -205,6 +242,8 @@ target_read(struct target *t, const char *p, size_t len, struct verdict *v)
 	char *out = t->text;
 
 	t->nsegments = t->nparameters = 0;
+	t->coded = 0;
+	t->repeated = false;
 	t->version = NULL;
 	if (len > MUZZLE_TARGET_MAX)
 		return verdict_refuse(v, 414, "the target is longer than %d "

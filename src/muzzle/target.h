@@ -7,11 +7,13 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "orthrus/base/span.h"
 #include "orthrus/muzzle/policy.h"
 
 #define SEGMENTS_MAX 32
+#define REPEATABLE "type"	/* the one parameter that may be a list */
 #define PARAMETERS_MAX 48	/* docker build sends some twenty */
 
 struct parameter {
@@ -24,12 +26,23 @@ struct target {
 	 * without '=', is a byte longer here than as it came.
 	 */
 	char text[MUZZLE_TARGET_MAX + PARAMETERS_MAX + 1];
+	char filters[MUZZLE_FILTERS_MAX + 1];	/* what parameters_move_filter()
+						   makes */
 	char *segments[SEGMENTS_MAX];
 	size_t nsegments;
+	/*
+	 * Those that hold, or border on, an encoded '/', ':' or '@': a bit
+	 * each.  They may be in an image's name and nowhere else.
+	 */
+	uint32_t coded;
+	bool repeated;		/* REPEATABLE is there more than once */
 	const char *version;	/* "v1.41", or NULL */
 	struct parameter parameters[PARAMETERS_MAX];
 	size_t nparameters;
 };
+
+#define TWICE "a parameter is given twice"
+#define BAD_CODE "an encoded character in the path that has no business there"
 
 /* Fills in a refusal; always -1. */
 int verdict_refuse(struct verdict *v, int status, const char *fmt, ...)

@@ -5,6 +5,7 @@
  * table has.
  */
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -85,15 +86,81 @@ read_url(struct url *u, const char *target, size_t len)
 	}
 }
 
-static void
-check_same(const struct url *a, const struct url *b)
+static bool
+listed(const char *list, const char *separators, const char *word)
+{
+	char copy[256], *next = copy, *p;
+
+	CHECK(strlen(list) < sizeof(copy));
+	strcpy(copy, list);
+	while ((p = strsep(&next, separators)) != NULL)
+		if (*p != '\0' && strcmp(p, word) == 0)
+			return true;
+	return false;
+}
+
+/* Does it ask an engine for anything that it would not do by itself? */
+static bool
+asks(const char *name, const char *value)
+{
+	static const char *const nothing[] = { "trunc_cmd*", "only_ids*",
+	    "limit=-1", "details=0", "details=no", "details=false",
+	    "details=none", "ps_args=-ef", "detachKeys=ctrl-p,ctrl-q" };
+	char text[2 * MUZZLE_TARGET_MAX];
+	size_t i, n;
+
+	value += strspn(value, " ");
+	n = (size_t)snprintf(text, sizeof(text), "%s=%s", name, value);
+	while (text[n - 1] == ' ')
+		text[--n] = '\0';
+	for (i = 0; i < sizeof(nothing) / sizeof(nothing[0]); i++) {
+		n = strlen(nothing[i]) - 1;
+		if (nothing[i][n] == '*' ? strlen(name) == n &&
+		    strncmp(name, nothing[i], n) == 0 :
+		    strncmp(name, "details", 8) == 0 ?
+		    strcasecmp(text, nothing[i]) == 0 :
+		    strcmp(text, nothing[i]) == 0)
+			return false;
+	}
+	return *value != '\0';
+}
+
+/* Is this one of a, seen among those of b? */
+static bool
+has_pair(const struct url *b, const char *name, const char *value)
 {
 	size_t i;
 
-	CHECK(strcmp(a->path, b->path) == 0 && a->n == b->n);
-	for (i = 0; i < a->n; i++)
-		CHECK(strcmp(a->pairs[i].name, b->pairs[i].name) == 0 &&
-		    strcmp(a->pairs[i].value, b->pairs[i].value) == 0);
+	for (i = 0; i < b->n; i++)
+		if (strcmp(b->pairs[i].name, name) == 0 &&
+		    (value == NULL || strcmp(b->pairs[i].value, value) == 0))
+			return true;
+	return false;
+}
+
+/* What the client meant is what the engine sees, but for what asks nothing. */
+static void
+check_same(const struct url *a, const struct url *b, const char *dropped)
+{
+	bool filter = has_pair(a, "filter", NULL) &&
+	    !listed(dropped, ",", "filter");
+	const char *name, *value;
+	size_t i;
+
+	CHECK(strcmp(a->path, b->path) == 0 && a->n >= b->n);
+	for (i = 0; i < a->n; i++) {
+		name = a->pairs[i].name;
+		value = a->pairs[i].value;
+		if (filter && strncmp(name, "filter", 6) == 0)
+			CHECK(has_pair(b, "filters", NULL));
+		else if (!has_pair(b, name, value))
+			CHECK(listed(dropped, ",", name) &&
+			    !asks(name, value));
+	}
+	for (i = 0; i < b->n; i++)
+		CHECK(has_pair(a, b->pairs[i].name, b->pairs[i].value) ||
+		    (filter && strcmp(b->pairs[i].name, "filters") == 0));
+	CHECK(!has_pair(b, "filter", NULL));
 }
 
 /* --- what passed ------------------------------------------------------ */
@@ -148,19 +215,6 @@ fits(const char *path, const char *pattern)
 	    strspn(path, name) >= n - strlen(close);
 }
 
-static bool
-listed(const char *list, const char *word)
-{
-	char copy[256], *next = copy, *p;
-
-	CHECK(strlen(list) < sizeof(copy));
-	strcpy(copy, list);
-	while ((p = strsep(&next, " ")) != NULL)
-		if (*p != '\0' && strcmp(p, word) == 0)
-			return true;
-	return false;
-}
-
 static void
 check_row(const struct url *u, const struct policy *policy,
     const struct verdict *v)
@@ -178,10 +232,13 @@ check_row(const struct url *u, const struct policy *policy,
 	CHECK(strstr(row.methods, v->method) != NULL);
 	CHECK(fits(u->path, row.pattern));
 	for (i = 0; i < u->n; i++) {
-		CHECK(listed(row.parameters, u->pairs[i].name));
+		CHECK(listed(row.parameters, " ", u->pairs[i].name));
 		for (k = 0; k < i; k++)
 			CHECK(strcasecmp(u->pairs[i].name,
-			    u->pairs[k].name) != 0);
+			    u->pairs[k].name) != 0 ||
+			    (strcmp(u->pairs[i].name, "type") == 0 &&
+			    strcmp(u->pairs[i].value,
+			    u->pairs[k].value) != 0));
 	}
 	if (strcmp(v->method, "POST") == 0) {
 		CHECK(policy_action(row.action, &action, &e) == 0);
@@ -223,13 +280,14 @@ judge(const struct policy *policy, const char *method, const char *target,
 	check_canonical(v.target);
 	read_url(&meant, target, len);
 	read_url(&seen, v.target, strlen(v.target));
-	check_same(&meant, &seen);
+	check_same(&meant, &seen, v.dropped);
 	check_row(&seen, policy, &v);
 	/* Percent-encoding can make what was short enough too long. */
 	if (strlen(v.target) > MUZZLE_TARGET_MAX)
 		return 0;
 	policy_judge(policy, v.method, v.target, strlen(v.target), &again);
-	CHECK(again.status == 0 && again.rule == v.rule &&
+	CHECK(again.status == 0 && again.dropped[0] == '\0' &&
+	    again.rule == v.rule &&
 	    again.kind == v.kind && again.head == v.head &&
 	    strcmp(again.method, v.method) == 0 &&
 	    strcmp(again.target, v.target) == 0);

@@ -76,7 +76,7 @@ check_host(const char *value, const struct http_request *r)
 		CHECK(kind == CALLER_FOREIGN);
 	if (is_of_dns(name)) {
 		CHECK(kind == CALLER_FOREIGN);
-		if (name[0] != '.' && strstr(name, "..") == NULL &&
+		if (name[0] != '.' && strstr(value, "..") == NULL &&
 		    strchr(value, ':') == NULL)
 			CHECK(caller_judge(&r->caller, name) !=
 			    CALLER_FOREIGN);

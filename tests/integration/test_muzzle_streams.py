@@ -261,6 +261,11 @@ def test_explain():
     code, said = explain("POST /containers/x/stop?t=3", "--docker-allow",
                          "stop,start")
     assert code == 0 and "POST /containers/x/stop?t=3\n" in said
+    code, said = explain("GET /containers/json?limit=-1&all=0&trunc_cmd=1")
+    assert code == 0 and "GET /containers/json?all=0\n" in said
+    assert "dropped: limit,trunc_cmd\n" in said
+    code, said = explain("GET /containers/x/logs?details=1")
+    assert code == 1 and '"details"' in said and "false" in said
     assert explain("nonsense")[0] == 64
 
 

@@ -252,10 +252,10 @@ test_hosts(void **state)
 	assert_int_equal(names_add_host(&list, "docker", &e), 0);
 	assert_int_equal(names_add_host(&list, "[FE80::1]:80", &e), 0);
 	assert_string_equal(list, "portainer.example.net,docker,[fe80::1]");
-	assert_true(names_have_host(list, "DOCKER", 6));
-	assert_false(names_have_host(list, "docke", 5));
-	assert_false(names_have_host(list, "", 0));
-	assert_false(names_have_host(NULL, "", 0));
+	assert_true(names_have(list, "docker", 6));
+	assert_false(names_have(list, "docke", 5));
+	assert_false(names_have(list, "", 0));
+	assert_false(names_have(NULL, "", 0));
 	/* No more than a list may have, and none that DNS has not. */
 	memset(text, 'a', sizeof(text));
 	text[254] = '\0';

@@ -131,6 +131,7 @@ each_parameter(const struct policy_row *row, const char *method,
 {
 	const struct policy *p = &open_all;
 	char all[512], list[128], *word, *save = NULL;
+	const char *value;
 	size_t n;
 	int len;
 
@@ -138,15 +139,20 @@ each_parameter(const struct policy_row *row, const char *method,
 	snprintf(list, sizeof(list), "%s", row->parameters);
 	for (word = strtok_r(list, " ", &save); word != NULL;
 	    word = strtok_r(NULL, " ", &save)) {
-		n += (size_t)snprintf(all + n, sizeof(all) - n, "%c%s=x%%20y",
-		    strchr(all, '?') != NULL ? '&' : '?', word);
 		len = (int)strlen(word);
-		assert_int_equal(judge_text(p, method, "%s?%s=1", target,
-		    word), 0);
+		if (strcmp(word, "filter") == 0)	/* is moved, below */
+			continue;
+		value = strcmp(word, "type") == 0 ? "image" : "x%20y";
+		n += (size_t)snprintf(all + n, sizeof(all) - n, "%c%s=%s",
+		    strchr(all, '?') != NULL ? '&' : '?', word, value);
+		assert_int_equal(judge_text(p, method, "%s?%s=%s", target,
+		    word, value), 0);
 		assert_int_equal(judge_text(p, method, "%s?%s=1&%s=2", target,
-		    word, word), 400);
+		    word, word), strcmp(word, "type") == 0 ? 403 : 400);
+		/* One letter less is nothing, but of "filters" a filter. */
 		assert_int_equal(judge_text(p, method, "%s?%.*s=1", target,
-		    len - 1, word), len == 1 ? 400 : 403);
+		    len - 1, word), len == 1 ? 400 : strcmp(word, "filters") ==
+		    0 && strstr(row->parameters, "filter ") != NULL ? 0 : 403);
 		assert_int_equal(judge_text(p, method, "%s?%sx=1", target,
 		    word), 403);
 		assert_int_equal(judge_text(p, method, "%s?%%20%s=1", target,
@@ -247,6 +253,247 @@ test_action_words(void **state)
 	}
 	assert_int_equal(policy_action("pause", &actions, &e), 0);
 	assert_int_equal(actions, ACTION_KILL | ACTION_PAUSE);
+}
+
+/* --- what asks for nothing -------------------------------------------- */
+
+static void
+test_dropped(void **state)
+{
+	static const struct {
+		const char *target, *canonical, *dropped;
+	} cases[] = {
+		/* docker-py writes out all that it knows. */
+		{ "/containers/json?limit=-1&all=0&size=0&trunc_cmd=0",
+		    "/containers/json?all=0&size=0", "limit,trunc_cmd" },
+		{ "/containers/json?trunc_cmd=1", "/containers/json",
+		    "trunc_cmd" },
+		{ "/containers/json?trunc%5fcmd&limit=0",
+		    "/containers/json?limit=0", "trunc_cmd" },
+		{ "/containers/json?limit=", "/containers/json", "limit" },
+		{ "/containers/json?limit=5", "/containers/json?limit=5", "" },
+		{ "/containers/json?limit=-2", "/containers/json?limit=-2",
+		    "" },
+		{ "/images/json?only_ids=0&all=0", "/images/json?all=0",
+		    "only_ids" },
+		{ "/images/json?only_ids=1&filter=", "/images/json",
+		    "only_ids,filter" },
+		/* A flag as the engine reads it, in every spelling. */
+		{ C "/logs?details=0&stdout=1", C "/logs?stdout=1",
+		    "details" },
+		{ C "/logs?details=", C "/logs", "details" },
+		{ C "/logs?details", C "/logs", "details" },
+		{ C "/logs?details=false", C "/logs", "details" },
+		{ C "/logs?details=FALSE", C "/logs", "details" },
+		{ C "/logs?details=No", C "/logs", "details" },
+		{ C "/logs?details=none", C "/logs", "details" },
+		{ C "/logs?details=+0%20", C "/logs", "details" },
+		{ C "/logs?details=%20", C "/logs", "details" },
+		/* The default, written out. */
+		{ C "/top?ps_args=", C "/top", "ps_args" },
+		{ C "/top?ps_args=-ef", C "/top", "ps_args" },
+		{ C "/top?ps_args=%2Def", C "/top", "ps_args" },
+		/* A list of words, each once. */
+		{ "/system/df?type=container&type=image&type=volume"
+		    "&type=build-cache", "/system/df?type=container&type=image"
+		    "&type=volume&type=build-cache", "" },
+		{ "/system/df?type=image&verbose=1&type=image&type=",
+		    "/system/df?type=image&verbose=1", "type" },
+		{ "/system/df?type=", "/system/df", "type" },
+		{ "/system/df?", "/system/df", "" },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		if (judge(&closed, "GET", cases[i].target) != 0)
+			fail_msg("%s: %s", cases[i].target, v.reason);
+		assert_string_equal(v.target, cases[i].canonical);
+		assert_string_equal(v.dropped, cases[i].dropped);
+	}
+	assert_int_equal(judge(&open_all, "POST", C "/start?detachKeys="
+	    "ctrl-p%2Cctrl-q&checkpoint=&checkpoint-dir="), 0);
+	assert_string_equal(v.target, C "/start");
+	assert_string_equal(v.dropped,
+	    "detachKeys,checkpoint,checkpoint-dir");
+}
+
+/* Where one is dropped, nothing else is let through in its name. */
+static void
+test_not_dropped(void **state)
+{
+	static const struct {
+		const char *target, *about;
+		int status;
+	} cases[] = {
+		{ C "/logs?details=1", "details", 403 },
+		{ C "/logs?details=true", "details", 403 },
+		{ C "/logs?details=00", "details", 403 },
+		{ C "/logs?details=n", "details", 403 },
+		{ C "/logs?details=0.", "details", 403 },
+		{ C "/logs?details=%c2%a00", "details", 403 },
+		{ C "/logs?details=false/", "details", 403 },
+		{ C "/logs?Details=0", "Details", 403 },
+		{ C "/logs?details=0&details=1", "", 400 },
+		{ C "/logs?details=1&details=0", "", 400 },
+		{ C "/logs?details=0&DETAILS=1", "", 400 },
+		{ C "/top?ps_args=eww", "ps_args", 403 },
+		{ C "/top?ps_args=-efww", "ps_args", 403 },
+		{ C "/top?ps_args=-ef+", "ps_args", 403 },
+		{ C "/top?ps_args=+", "ps_args", 403 },
+		{ C "/top?ps_args=0", "ps_args", 403 },
+		{ C "/top?ps_args%3D-ef=eww", "ps_args=-ef", 403 },
+		{ C "/top?ps_args=&ps_args=eww", "", 400 },
+		{ "/containers/json?only_ids=0", "only_ids", 403 },
+		{ "/containers/json?filter=x", "filter", 403 },
+		{ "/images/json?trunc_cmd=0", "trunc_cmd", 403 },
+		{ "/info?trunc_cmd=0", "trunc_cmd", 403 },
+		{ "/info?x", "x", 403 },
+		{ "/info?a%22b%5c%0", "", 400 },
+		{ "/info?a%22b%5c%20%c3%a9", "a?b????", 403 },
+		{ "/system/df?type=x", "type", 403 },
+		{ "/system/df?type=container,image", "type", 403 },
+		{ "/system/df?type=Image", "type", 403 },
+		{ "/system/df?type=container/image", "type", 403 },
+		{ "/system/df?type=image&type=x", "type", 403 },
+		{ "/system/df?type=image&TYPE=volume", "", 400 },
+		{ "/system/df?TYPE=image&TYPE=volume", "", 400 },
+		{ "/system/df?verbose=0&verbose=1", "", 400 },
+		{ "/events?type=a&type=b", "", 400 },
+		{ "/nothing?type=a&type=b", "", 400 },
+		{ "/images/json?filter=a&filter=b", "", 400 },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		assert_refused("GET", cases[i].target, cases[i].status);
+		assert_string_equal(v.about, cases[i].about);
+	}
+	assert_int_equal(judge(&open_all, "POST", C "/start?checkpoint=x"),
+	    403);
+	assert_int_equal(judge(&open_all, "POST", C "/start?detachKeys=0"),
+	    403);
+	/* The client hears of what it is, and a log does not. */
+	assert_refused("GET", C "/logs?s3cret=1", 403);
+	assert_null(strstr(v.reason, "s3cret"));
+}
+
+/* As two engines' APIs had it: filter= for filters={"reference": ...}. */
+static void
+test_filter(void **state)
+{
+	static const struct {
+		const char *target, *canonical;
+	} good[] = {
+		{ "/v1.24/images/json?filter=bb",
+		    "/v1.24/images/json?filters={\"reference\":[\"bb\"]}" },
+		{ "/images/json?all=1&filter=a%2Fb:1*&digests=0",
+		    "/images/json?all=1&filters={\"reference\":[\"a/b:1*\"]}"
+		    "&digests=0" },
+		{ "/images/json?filter=%22%5c%c3%a9",
+		    "/images/json?filters={\"reference\":[\"\\\"\\\\"
+		    "\xc3\xa9\"]}" },
+		/* Beside others, in the form that they have. */
+		{ "/images/json?filters={}&filter=bb",
+		    "/images/json?filters={\"reference\":[\"bb\"]}" },
+		{ "/images/json?filter=bb&filters=",
+		    "/images/json?filters={\"reference\":[\"bb\"]}" },
+		{ "/images/json?filter=bb&filters={\"label\":[\"x\"],"
+		    "\"reference\":[\"y\"]}&all=1",
+		    "/images/json?filters={\"label\":[\"x\"],"
+		    "\"reference\":[\"y\",\"bb\"]}&all=1" },
+		{ "/images/json?filters={\"label\":{\"x\":true}}&filter=bb",
+		    "/images/json?filters={\"label\":{\"x\":true},"
+		    "\"reference\":{\"bb\":true}}" },
+	};
+	static const char *const bad[] = {
+		"/images/json?filter=bb&filters=x",
+		"/images/json?filter=bb&filters=[]",
+		"/images/json?filter=bb&filters={\"a\":[],\"a\":[]}",
+		"/images/json?filter=bb&filters={\"reference\":\"y\"}",
+		"/images/json?filter=bb&filters={}{}",
+		"/images/json?filter=%ff",
+	};
+	static char text[MUZZLE_FILTERS_MAX + 64];
+	static char seen[sizeof(v.target)];
+	const char *p;
+	char *o;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(good); i++) {
+		if (judge(&closed, "GET", good[i].target) != 0)
+			fail_msg("%s: %s", good[i].target, v.reason);
+		for (p = v.target, o = seen; *p != '\0'; p++) {
+			if (*p == '%') {
+				*o++ = (char)strtol((char[]){ p[1], p[2],
+				    '\0' }, NULL, 16);
+				p += 2;
+			} else
+				*o++ = *p;
+		}
+		*o = '\0';
+		assert_string_equal(seen, good[i].canonical);
+	}
+	for (i = 0; i < COUNT(bad); i++)
+		assert_refused("GET", bad[i], 400);
+	memset(text, 'x', sizeof(text) - 1);
+	memcpy(text, "/images/json?filter=", 20);
+	text[20 + MUZZLE_FILTERS_MAX - 18] = '\0';
+	assert_int_equal(judge(&closed, "GET", text), 0);
+	text[20 + MUZZLE_FILTERS_MAX - 18] = 'x';
+	text[20 + MUZZLE_FILTERS_MAX - 17] = '\0';
+	assert_refused("GET", text, 414);
+}
+
+/* In an image's name, and nowhere else, once. */
+static void
+test_coded(void **state)
+{
+	static const struct {
+		const char *target, *canonical;
+	} good[] = {
+		{ "/images/bb%3A1/json", "/images/bb:1/json" },
+		{ "/images/localhost:5000%2Forg%2fbb:1/json",
+		    "/images/localhost:5000/org/bb:1/json" },
+		{ "/v1.41/images/a%2Fb%3a1%40sha256%3A00/history",
+		    "/v1.41/images/a/b:1@sha256:00/history" },
+		{ "/images/a/b%2Fc/json", "/images/a/b/c/json" },
+		{ "/images/json%2Fget/json", "/images/json/get/json" },
+	};
+	static const char *const bad[] = {
+		"/%2Fimages/a/json", "/images%2Fa/json", "/images/a%2Fjson",
+		"/images%2Fjson", "/images/a%2F/json", "/images/%2Fa/json",
+		"/images/a%2F%2Fb/json", "/images/a%2F..%2Fb/json",
+		"/images/a%2F.%2Fb/json", "/images/..%2Fa/json",
+		"/images/%2e%2e%2Fa/json", "/images/a%2F%2e%2e/json",
+		"/images/a%252Fb/json", "/images/a%25%32%46b/json",
+		"/images/a%253A1/json", "/images/a%5Cb/json",
+		"/images/a%3Fb/json", "/images/a%23b/json", "/images/a%00/json",
+		"/images/a%2F", "/images/a%2Fb", "/images/a%2Fb/get",
+		"/images/a%2Fb/json%2Fx", "/v1.41%2Fimages/a/json",
+		"/v1%3A41/images/a/json", "/v1.41%2Fv1.41/images/a/json",
+		"/containers/a%2Fb/json", "/containers/a%3Ab/json",
+		"/containers%2Fjson", "/networks/a%3Ab", "/networks/a%2Fb",
+		"/volumes/a%40b", "/inf%3Ao", "/events%2F",
+		"/containers/web%2Farchive/json", "/nothing/a%2Fb",
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(good); i++) {
+		if (judge(&closed, "GET", good[i].target) != 0)
+			fail_msg("%s: %s", good[i].target, v.reason);
+		assert_string_equal(v.target, good[i].canonical);
+	}
+	for (i = 0; i < COUNT(bad); i++)
+		assert_refused("GET", bad[i], 400);
+	assert_int_equal(judge(&open_all, "POST", "/containers/a%2Fb/stop"),
+	    400);
+	/* The same rules for each segment. */
+	assert_refused("GET", "/images/a%2F-b/json", 400);
+	assert_refused("GET", "/images/a%2F%3Ab/json", 400);
 }
 
 /* --- targets ---------------------------------------------------------- */
@@ -551,20 +798,15 @@ test_manual(void **state)
 {
 	struct policy_row row;
 	char line[512], kind[64], *manual = read_manual(), *p;
-	size_t i, lines = 0, n;
-	const char *words;
+	size_t i, lines = 0;
 
 	(void)state;
 	if (manual == NULL)
 		skip();
 	for (i = 0; policy_row(i, &row); i++) {
-		words = row.parameters + strspn(row.parameters, " ");
-		n = strlen(words);
-		while (n > 0 && words[n - 1] == ' ')
-			n--;
-		snprintf(line, sizeof(line), "\n| `%s %s` | %.*s | %s |\n",
-		    row.methods, row.pattern, n > 0 ? (int)n : 4,
-		    n > 0 ? words : "none",
+		snprintf(line, sizeof(line), "\n| `%s %s` | %s | %s | %s |\n",
+		    row.methods, row.pattern, row.parameters[0] != '\0' ?
+		    row.parameters : "none", row.dropped,
 		    kind_word(&row, kind, sizeof(kind)));
 		if (strstr(manual, line) == NULL)
 			fail_msg("docs/muzzle.md lacks:%s", line);
@@ -582,6 +824,10 @@ main(void)
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_actions),
 		cmocka_unit_test(test_action_words),
+		cmocka_unit_test(test_dropped),
+		cmocka_unit_test(test_not_dropped),
+		cmocka_unit_test(test_filter),
+		cmocka_unit_test(test_coded),
 		cmocka_unit_test(test_canonical),
 		cmocka_unit_test(test_malformed),
 		cmocka_unit_test(test_refused),

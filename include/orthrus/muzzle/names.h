@@ -21,7 +21,10 @@
  */
 int names_add_host(char **list, const char *word, struct error *e);
 
-/* Is this one of the names?  Case does not matter. */
-bool names_have_host(const char *list, const char *word, size_t len);
+/*
+ * Is this one of the names, to the letter?  Where case does not matter,
+ * span_in_list() tells.
+ */
+bool names_have(const char *list, const char *word, size_t len);
 
 #endif

@@ -13,6 +13,7 @@
 #include "orthrus/base/error.h"
 
 #define MUZZLE_TARGET_MAX 8192	/* bytes of a target as the client sends it */
+#define MUZZLE_FILTERS_MAX 2048	/* of filters that take a filter in */
 
 /* Actions that the owner of the host may open, one bit each. */
 enum {
@@ -81,7 +82,10 @@ struct verdict {
 	bool redact;		/* errors and actions tell secrets, too */
 	bool head;		/* no body will follow */
 	const char *method;	/* for the engine */
-	char target[3 * MUZZLE_TARGET_MAX + 16];	/* for the engine */
+	/* Parameters that asked for nothing, with commas between, or "". */
+	char dropped[64];
+	/* For the engine. */
+	char target[3 * (MUZZLE_TARGET_MAX + MUZZLE_FILTERS_MAX) + 16];
 };
 
 /* Why it is refused, for the client: what it is about, and the reason. */
@@ -97,10 +101,11 @@ void policy_judge(const struct policy *p, const char *method,
 
 /*
  * The table as text, a row at a time: i from 0 until false is returned.
- * parameters is a list with spaces, "" for none.
+ * parameters is a list with spaces, "" for none, and so is dropped: those
+ * that are dropped where they ask for nothing, with the values that do.
  */
 struct policy_row {
-	const char *methods, *pattern, *parameters, *action;
+	const char *methods, *pattern, *parameters, *dropped, *action;
 	enum answer_kind kind;
 };
 bool policy_row(size_t i, struct policy_row *row);

@@ -1,0 +1,162 @@
+/* See parameters.h. */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "orthrus/muzzle/names.h"
+
+#include "parameters.h"
+
+const char *
+parameter_value(const struct target *t, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < t->nparameters; i++)
+		if (strcmp(t->parameters[i].name, name) == 0)
+			return t->parameters[i].value;
+	return NULL;
+}
+
+bool
+parameter_is_true(const char *value)
+{
+	static const char *const no[] = { "", "0", "no", "false", "none" };
+	size_t i;
+
+	while (*value == ' ')
+		value++;
+	for (i = 0; i < sizeof(no) / sizeof(no[0]); i++)
+		if (strncasecmp(value, no[i], strlen(no[i])) == 0 &&
+		    value[strlen(no[i]) + strspn(value + strlen(no[i]),
+		    " ")] == '\0')
+			return false;
+	return true;
+}
+
+/* --- lists ------------------------------------------------------------ */
+
+/* The entry for name: what stands behind it, from '=' on if it has one. */
+static bool
+find_entry(const char *list, const char *name, struct span *rest)
+{
+	size_t n = strlen(name), len;
+
+	if (strchr(name, '=') != NULL)
+		return false;
+	for (; *list != '\0'; list += len + strspn(list + len, " ")) {
+		len = strcspn(list, " ");
+		if (len >= n && memcmp(list, name, n) == 0 &&
+		    (len == n || list[n] == '=')) {
+			*rest = (struct span){ list + n, len - n };
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Is value among the words of "=A/B"? */
+static bool
+is_among(struct span words, const char *value)
+{
+	const char *end = words.p + words.len, *p, *next;
+	size_t len;
+
+	for (p = words.p + 1; p < end; p = next + 1) {
+		next = memchr(p, '/', (size_t)(end - p));
+		if (next == NULL)
+			next = end;
+		len = (size_t)(next - p);
+		if (strlen(value) == len && memcmp(p, value, len) == 0)
+			return true;
+		if (len == 5 && memcmp(p, "false", 5) == 0 &&
+		    !parameter_is_true(value))
+			return true;
+	}
+	return false;
+}
+
+/* --- one of them ------------------------------------------------------ */
+
+enum fate { PASSED, DROPPED, REFUSED };
+
+static void
+note_dropped(struct verdict *v, const char *name)
+{
+	size_t n = strlen(v->dropped);
+
+	if (!names_have(v->dropped, name, strlen(name)))
+		snprintf(v->dropped + n, sizeof(v->dropped) - n, "%s%s",
+		    n > 0 ? "," : "", name);
+}
+
+static void
+refuse(struct verdict *v, const struct parameter *q,
+    const struct parameter_rules *rules)
+{
+	struct span rest;
+
+	verdict_about(v, q->name, strlen(q->name));
+	if (find_entry(rules->words, q->name, &rest))
+		verdict_refuse(v, 403, "a parameter that on %s has other "
+		    "values: %.*s", v->rule, (int)rest.len - 1, rest.p + 1);
+	else if (find_entry(rules->dropped, q->name, &rest))
+		verdict_refuse(v, 403, "a parameter that on %s may only ask "
+		    "for nothing: empty or %.*s", v->rule, (int)rest.len - 1,
+		    rest.p + 1);
+	else
+		verdict_refuse(v, 403, "a parameter that is not let through "
+		    "on %s; allowed: %s", v->rule, rules->passed[0] != '\0' ?
+		    rules->passed : "none");
+}
+
+/* before: those that stand in front of q and are passed on. */
+static enum fate
+judge(const struct target *t, size_t before, const struct parameter *q,
+    const struct parameter_rules *rules)
+{
+	struct span rest;
+	size_t i;
+
+	if (find_entry(rules->dropped, q->name, &rest) &&
+	    (rest.len == 0 || q->value[0] == '\0' ||
+	    is_among(rest, q->value)))
+		return DROPPED;
+	if (find_entry(rules->words, q->name, &rest)) {
+		if (q->value[0] == '\0')
+			return DROPPED;
+		for (i = 0; i < before; i++)	/* said already */
+			if (strcmp(t->parameters[i].name, q->name) == 0 &&
+			    strcmp(t->parameters[i].value, q->value) == 0)
+				return DROPPED;
+		return is_among(rest, q->value) ? PASSED : REFUSED;
+	}
+	return find_entry(rules->passed, q->name, &rest) ? PASSED : REFUSED;
+}
+
+int
+parameters_judge(struct target *t, const struct parameter_rules *rules,
+    struct verdict *v)
+{
+	size_t i, n = t->nparameters;
+	struct parameter q;
+
+	t->nparameters = 0;
+	for (i = 0; i < n; i++) {
+		q = t->parameters[i];
+		switch (judge(t, t->nparameters, &q, rules)) {
+		case PASSED:
+			t->parameters[t->nparameters++] = q;
+			break;
+		case DROPPED:
+			note_dropped(v, q.name);
+			break;
+		case REFUSED:
+			refuse(v, &q, rules);
+			return -1;
+		}
+	}
+	return rules->filter ? parameters_move_filter(t, v) : 0;
+}
