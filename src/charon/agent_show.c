@@ -99,6 +99,8 @@ print_peer(const struct peer *p, enum agent_status status,
 		printf("last seen:  %s, %s ago\n",
 		    time_text(p->last_seen, text),
 		    age_text(p->last_seen, now, age));
+	if (status == AGENT_ONLINE && p->hello.kind == LEASH_HELLO)
+		print_text("key exch.:", p->hello.hello.key_exchange);
 	if (p->hello.kind == LEASH_HELLO)
 		print_hello(p);
 	print_endpoints(p, config->runtime);

@@ -56,6 +56,10 @@ agent_facts(const struct agent *a, struct leash_message *facts)
 		    LEASH_HELLO : LEASH_UNKNOWN;
 		memcpy(facts->hello.name, a->name, sizeof(a->name));
 	}
+	if (a->session != NULL)
+		snprintf(facts->hello.key_exchange,
+		    sizeof(facts->hello.key_exchange), "%s",
+		    inbound_kex(a->session->in));
 	for (i = 0; i < a->nports; i++) {
 		port = agent_endpoint_port(a->ports[i]);
 		n = facts->hello.nports;

@@ -155,7 +155,7 @@ agent_json(const struct peer *p, enum agent_status status, const char *runtime)
 	bool reported = p->memory_total > 0;
 
 	return json_pack("{s:s, s:s, s:o, s:b, s:o,"
-	    " s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o},"
+	    " s:o, s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o},"
 	    " s:{s:b, s:o, s:o, s:o}, s:o}",
 	    "name", p->name,
 	    "status", agent_status_text(status),
@@ -166,6 +166,8 @@ agent_json(const struct peer *p, enum agent_status status, const char *runtime)
 	    "hostname", text_or_null(of->hello.hello.hostname),
 	    "os", text_or_null(of->hello.hello.os),
 	    "arch", text_or_null(of->hello.hello.arch),
+	    "key_exchange", status == AGENT_ONLINE ?
+		text_or_null(of->hello.hello.key_exchange) : json_null(),
 	    "load", reported ? json_real(p->load) : json_null(),
 	    "memory",
 		"used", reported ? json_integer((json_int_t)p->memory_used) :

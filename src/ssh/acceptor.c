@@ -5,7 +5,10 @@
 #include "config.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
+
+#include <sodium.h>
 
 #include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
@@ -30,6 +33,22 @@ set_options(struct acceptor *a, ssh_key key)
 	    ssh_bind_options_set(a->bind, SSH_BIND_OPTIONS_IMPORT_KEY, key);
 }
 
+/* Its public blob, which some ways to log in name. */
+static int
+note_blob(struct acceptor *a, ssh_key key)
+{
+	char *text = NULL;
+	size_t n = 0;
+	int rc;
+
+	rc = ssh_pki_export_pubkey_base64(key, &text) == SSH_OK &&
+	    sodium_base642bin(a->host_blob, sizeof(a->host_blob), text,
+	    strlen(text), NULL, &n, NULL, sodium_base64_VARIANT_ORIGINAL) == 0 &&
+	    n == sizeof(a->host_blob) ? 0 : -1;
+	ssh_string_free_char(text);
+	return rc;
+}
+
 /* identity_load() looks at what could be wrong with the file. */
 static int
 load_host_key(struct acceptor *a, struct error *e)
@@ -43,9 +62,11 @@ load_host_key(struct acceptor *a, struct error *e)
 	}
 	identity_free(id);
 	if (ssh_pki_import_privkey_file(a->config.host_key, NULL, NULL, NULL,
-	    &key) != SSH_OK)
+	    &key) != SSH_OK || note_blob(a, key) == -1) {
+		ssh_key_free(key);
 		return error_set(e, EX_CONFIG, "cannot read the host key %s",
 		    a->config.host_key);
+	}
 	if (set_options(a, key) != 0)
 		return error_set(e, EX_SOFTWARE, "libssh refuses our options: "
 		    "%s", ssh_get_error(a->bind));

@@ -11,7 +11,14 @@
 
 #include "algorithms.h"
 
-#define KEX "curve25519-sha256,curve25519-sha256@libssh.org"
+/*
+ * Those that a quantum computer does not break come first.  libssh has them
+ * from 0.11 (sntrup761) and 0.12 (mlkem768) on, and drops names that it does
+ * not know.
+ */
+#define KEX "mlkem768x25519-sha256," \
+	"sntrup761x25519-sha512,sntrup761x25519-sha512@openssh.com," \
+	"curve25519-sha256,curve25519-sha256@libssh.org"
 #define MAC "hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com"
 
 static const struct {

@@ -526,6 +526,14 @@ connection_peer_version(const struct connection *c)
 	return text != NULL ? text : "";
 }
 
+const char *
+connection_kex(const struct connection *c)
+{
+	const char *text = ssh_get_kex_algo(c->ssh);
+
+	return text != NULL ? text : "";
+}
+
 bool
 connection_negotiates(const struct connection *c)
 {

@@ -92,6 +92,8 @@ const struct error *connection_why(const struct connection *c);
 
 /* What the peer calls itself, RFC 4253 section 4.2; "" before it has. */
 const char *connection_peer_version(const struct connection *c);
+/* The key exchange in use, RFC 4253 section 6.5; "" before there is one. */
+const char *connection_kex(const struct connection *c);
 /* The peer has sent its proposal for the key exchange. */
 bool connection_negotiates(const struct connection *c);
 /* When anything last arrived, in ms of the monotonic clock. */

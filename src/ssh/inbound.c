@@ -228,6 +228,12 @@ inbound_peer(const struct inbound *in)
 	return in->peer;
 }
 
+const char *
+inbound_kex(const struct inbound *in)
+{
+	return connection_kex(in->connection);
+}
+
 struct mux *
 inbound_mux(struct inbound *in)
 {

@@ -8,6 +8,7 @@
 #include <libssh/callbacks.h>
 #include <libssh/server.h>
 
+#include "orthrus/proto/certificate.h"
 #include "orthrus/ssh/inbound.h"
 
 #include "connection.h"
@@ -37,6 +38,7 @@ struct acceptor {
 	struct acceptor_events events;
 	void *arg;
 	ssh_bind bind;
+	uint8_t host_blob[KEY_BLOB_LEN];	/* of the host key */
 	struct inbound_list waiting;	/* not logged in, oldest first */
 	struct inbound_list sessions;
 	struct acceptor_counters counters;

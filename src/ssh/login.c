@@ -50,16 +50,39 @@ may_password(const struct inbound *in, const char *user)
 }
 
 /*
+ * OpenSSH's way to log in with a key that names the host as well (its
+ * PROTOCOL.agent, section 2): libssh serves it, and says so to clients, from
+ * 0.12 on.  Only a request that is meant for us may pass.
+ */
+static bool
+is_hostbound(const char *method)
+{
+	return LIBSSH_VERSION_INT >= SSH_VERSION_INT(0, 12, 0) &&
+	    strcmp(method, "publickey-hostbound-v00@openssh.com") == 0;
+}
+
+static bool
+is_for_us(const struct inbound *in, struct wire *w)
+{
+	const struct acceptor *a = in->acceptor;
+	size_t len;
+	const uint8_t *blob = wire_string(w, &len);
+
+	return !w->bad && len == sizeof(a->host_blob) &&
+	    memcmp(blob, a->host_blob, len) == 0;
+}
+
+/*
  * libssh is shown what we mean to serve and nothing else: not its GSSAPI, not
  * its keyboard-interactive, not its parsers of other keys.
  */
 static bool
 may_pass(struct inbound *in, const uint8_t *p, size_t len)
 {
-	char method[16], type[64], *user = in->user;
+	char method[64], type[64], *user = in->user;
 	struct wire w, inner;
 	const uint8_t *blob;
-	bool password;
+	bool password, hostbound;
 
 	wire_init(&w, p, len);
 	wire_text(&w, user, sizeof(in->user));
@@ -67,20 +90,23 @@ may_pass(struct inbound *in, const uint8_t *p, size_t len)
 		return false;
 	password = may_password(in, user);
 	wire_text(&w, method, sizeof(method));
-	ssh_set_auth_methods(connection_ssh(in->connection), password ? SSH_AUTH_METHOD_PASSWORD :
-	    SSH_AUTH_METHOD_PUBLICKEY);
+	ssh_set_auth_methods(connection_ssh(in->connection), password ?
+	    SSH_AUTH_METHOD_PASSWORD : SSH_AUTH_METHOD_PUBLICKEY);
 	if (w.bad || user[0] == '\0')
 		return false;
 	if (strcmp(method, "none") == 0)
 		return true;
 	if (strcmp(method, "password") == 0)
 		return password;
-	if (strcmp(method, "publickey") != 0 || password)
+	hostbound = is_hostbound(method);
+	if ((strcmp(method, "publickey") != 0 && !hostbound) || password)
 		return false;
 	wire_bool(&w);
 	wire_text(&w, type, sizeof(type));
 	blob = wire_string(&w, &len);
 	wire_init(&inner, blob, len);
+	if (hostbound && !is_for_us(in, &w))
+		return false;
 	/* The key's own word for its type decides who parses it. */
 	return !w.bad && wire_is(&inner, type) && !inner.bad &&
 	    (strcmp(type, KEY_TYPE_NAME) == 0 ||

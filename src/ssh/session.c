@@ -451,12 +451,11 @@ peer_address(int fd, char *text)
 void
 session_info(const struct session *s, struct session_info *info)
 {
-	const char *kex, *cipher;
+	const char *cipher;
 
 	memset(info, 0, sizeof(*info));
-	kex = is_running(s) ? ssh_get_kex_algo(ssh_of(s)) : NULL;
 	cipher = is_running(s) ? ssh_get_cipher_out(ssh_of(s)) : NULL;
-	info->kex = kex != NULL ? kex : "";
+	info->kex = is_running(s) ? connection_kex(s->connection) : "";
 	info->cipher = cipher != NULL ? cipher : "";
 	memcpy(info->host_key, s->host_key, sizeof(info->host_key));
 	info->rtt_ms = s->rtt_ms;

@@ -98,6 +98,7 @@ largest_hello(void)
 	}
 	m->hello.docker = true;
 	fill(m->hello.docker_hosts, LEASH_LIST_MAX);
+	fill(m->hello.key_exchange, LEASH_TEXT_MAX);
 	return m;
 }
 
@@ -253,6 +254,7 @@ test_texts_are_clean(void **state)
 		BAD(LEASH_HELLO, hello.arch);
 		BAD(LEASH_HELLO, hello.docker_version);
 		BAD(LEASH_HELLO, hello.docker_hosts);
+		BAD(LEASH_HELLO, hello.key_exchange);
 #undef BAD
 		m = largest_hello();
 		strcpy(m->hello.networks[15], bad[i]);

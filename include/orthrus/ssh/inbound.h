@@ -88,6 +88,8 @@ void acceptor_counters(const struct acceptor *a,
  */
 const char *inbound_user(const struct inbound *in);
 const char *inbound_peer(const struct inbound *in);
+/* The key exchange in use, RFC 4253 section 6.5; "" before there is one. */
+const char *inbound_kex(const struct inbound *in);
 struct mux *inbound_mux(struct inbound *in);
 /* Something of the owner's. */
 void inbound_set_data(struct inbound *in, void *data);
