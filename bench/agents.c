@@ -29,7 +29,7 @@
 #include "orthrus/proto/certificate.h"
 #include "orthrus/relay/socket.h"
 #include "orthrus/ssh/identity.h"
-#include "orthrus/ssh/session.h"
+#include "orthrus/ssh/outbound.h"
 #include "orthrus/transport/dial.h"
 
 #define AT_ONCE 50		/* half of what charon lets wait */
@@ -292,7 +292,7 @@ main(int argc, char **argv)
 		setrlimit(RLIMIT_NOFILE, &files);
 	}
 	log_setup(LEVEL_WARN, LOG_TEXT);
-	session_library_init();
+	ssh_library_init();
 	f.n = options.n;
 	f.exposes = options.exposes;
 	f.agents = xcalloc(f.n + 1, sizeof(*f.agents));

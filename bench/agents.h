@@ -25,7 +25,7 @@ struct one {
 	char name[NAME_MAX_LEN];
 	char *key;			/* path; its certificate is beside it */
 	struct identity *identity;
-	struct session *session;	/* NULL: not started, or over */
+	struct outbound *session;	/* NULL: not started, or over */
 	struct channel *opening;	/* its leash's */
 	struct frames *frames;
 	struct event *beat;

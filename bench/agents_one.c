@@ -20,7 +20,7 @@
 #include "orthrus/proto/leash.h"
 #include "orthrus/relay/frames.h"
 #include "orthrus/relay/relay.h"
-#include "orthrus/ssh/session.h"
+#include "orthrus/ssh/outbound.h"
 
 #include "../src/gateway/canned.h"
 
@@ -197,7 +197,7 @@ on_up(void *arg)
 {
 	static const struct mux_service service = { .forwarded = on_forwarded };
 	struct one *o = arg;
-	struct mux *m = session_mux(o->session);
+	struct mux *m = outbound_mux(o->session);
 	struct address docker = { .kind = ADDRESS_UNIX };
 	struct address port = { .kind = ADDRESS_TCP, .port = EXPOSED };
 
@@ -229,9 +229,9 @@ on_ended(void *arg, const struct error *why)
 void
 one_start(struct one *o)
 {
-	static const struct session_events events = { on_up, on_ended };
+	static const struct outbound_events events = { on_up, on_ended };
 	struct fleet *f = o->fleet;
-	struct session_config config = {
+	struct outbound_config config = {
 		.server = { .host = "127.0.0.1", .port = f->port },
 		.policy = { .pins = &f->pin, .npins = 1 },
 		.connect_ms = CONNECT_MS, .login_ms = LOGIN_MS,
@@ -246,7 +246,7 @@ one_start(struct one *o)
 	}
 	config.identity = o->identity;
 	o->beat = evtimer_new(f->base, on_beat, o);
-	o->session = session_start(f->base, f->dialer, &config, &events, o);
+	o->session = outbound_start(f->base, f->dialer, &config, &events, o);
 }
 
 void
@@ -258,7 +258,7 @@ one_stop(struct one *o)
 		channel_cancel(o->opening);
 	if (o->frames != NULL)
 		frames_free(o->frames);
-	session_free(o->session);
+	outbound_free(o->session);
 	event_free(o->beat);
 	identity_free(o->identity);
 	o->session = NULL;

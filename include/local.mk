@@ -44,8 +44,8 @@ noinst_HEADERS += \
 	include/orthrus/ssh/inbound.h \
 	include/orthrus/ssh/link.h \
 	include/orthrus/ssh/mux.h \
+	include/orthrus/ssh/outbound.h \
 	include/orthrus/ssh/selftest.h \
-	include/orthrus/ssh/session.h \
 	include/orthrus/ssh/successor.h \
 	include/orthrus/muzzle/muzzle.h \
 	include/orthrus/muzzle/names.h \

@@ -10,7 +10,7 @@
 #include "orthrus/base/mem.h"
 #include "orthrus/ssh/identity.h"
 
-#include "agent.h"
+#include "orthrus.h"
 
 #define CONNECT_MS 10000	/* to one server, all its addresses */
 #define LOGIN_MS 10000		/* key exchange and login */
@@ -26,7 +26,7 @@ is_empty(const char *variable)
 }
 
 struct identity *
-agent_load_identity(const struct config *c, struct error *e)
+orthrus_load_identity(const struct config *c, struct error *e)
 {
 	struct identity *id = identity_load(c->identity, e);
 
@@ -39,7 +39,7 @@ agent_load_identity(const struct config *c, struct error *e)
 }
 
 int
-agent_load_credentials(const struct config *c, struct identity **id,
+orthrus_load_credentials(const struct config *c, struct identity **id,
     char **password, struct error *e)
 {
 	*id = NULL;
@@ -50,7 +50,7 @@ agent_load_credentials(const struct config *c, struct identity **id,
 		if (access(c->identity, F_OK) == -1)
 			return 0;
 	}
-	if ((*id = agent_load_identity(c, e)) != NULL)
+	if ((*id = orthrus_load_identity(c, e)) != NULL)
 		return 0;
 	config_blame(c, "server", "identity", e);
 	secret_free(*password);
@@ -59,7 +59,7 @@ agent_load_credentials(const struct config *c, struct identity **id,
 }
 
 void
-agent_forget_credentials(struct agent *a)
+orthrus_forget_credentials(struct orthrus *a)
 {
 	identity_free(a->identity);
 	secret_free(a->password);
@@ -89,7 +89,7 @@ link_config_of(const struct config *c, struct link_config *lc)
 }
 
 void
-agent_link_config(const struct agent *a, struct link_config *lc)
+orthrus_link_config(const struct orthrus *a, struct link_config *lc)
 {
 	link_config_of(a->config, lc);
 	lc->session.identity = a->identity;
@@ -97,13 +97,13 @@ agent_link_config(const struct agent *a, struct link_config *lc)
 }
 
 void
-agent_set_identity(struct agent *a, struct identity *id)
+orthrus_set_identity(struct orthrus *a, struct identity *id)
 {
 	struct identity *old = a->identity;
 	struct link_config lc;
 
 	a->identity = id;
-	agent_link_config(a, &lc);
+	orthrus_link_config(a, &lc);
 	link_update(a->link, &lc);
 	identity_free(old);
 }
@@ -126,7 +126,8 @@ add(struct tunnel_config *list, size_t *n, enum tunnel_kind kind,
 }
 
 int
-agent_apply_tunnels(struct agent *a, const struct config *c, struct error *e)
+orthrus_apply_tunnels(struct orthrus *a, const struct config *c,
+    struct error *e)
 {
 	struct tunnel_config *list = NULL;
 	char *password = NULL;

@@ -6,7 +6,7 @@
 #include "orthrus/conf/config.h"
 #include "orthrus/ssh/identity.h"
 
-#include "agent.h"
+#include "orthrus.h"
 #include "commands.h"
 #include "enroll.h"
 
@@ -36,7 +36,7 @@ check_identity(const struct config *c, struct error *e)
 	if ((c->password_file != NULL || c->auth_key != NULL) &&
 	    access(c->identity, F_OK) == -1)
 		return 0;
-	if ((id = agent_load_identity(c, e)) == NULL)
+	if ((id = orthrus_load_identity(c, e)) == NULL)
 		return -1;
 	identity_free(id);
 	return config_name_is_default(c) ? 0 :

@@ -19,7 +19,7 @@
 #include "orthrus/ssh/identity.h"
 #include "orthrus/transport/dial.h"
 
-#include "agent.h"
+#include "orthrus.h"
 #include "commands.h"
 #include "control.h"
 #include "enroll.h"
@@ -39,7 +39,7 @@ report_plain(void *arg, const char *line)
 /* --- what the link says ----------------------------------------------- */
 
 static void
-stop_loop(struct agent *a, int code)
+stop_loop(struct orthrus *a, int code)
 {
 	a->code = code;
 	event_base_loopbreak(a->base);
@@ -49,7 +49,7 @@ stop_loop(struct agent *a, int code)
 static void
 on_change(void *arg)
 {
-	struct agent *a = arg;
+	struct orthrus *a = arg;
 	bool ready = a->mux != NULL && tunnels_ready(a->tunnels);
 
 	if (a->stopping || ready == a->ready)
@@ -66,7 +66,7 @@ on_change(void *arg)
 static void
 on_up(void *arg, struct mux *mux, bool gateway)
 {
-	struct agent *a = arg;
+	struct orthrus *a = arg;
 	struct tunnel_server server = { 0 };
 	struct link_info info;
 
@@ -85,7 +85,7 @@ on_up(void *arg, struct mux *mux, bool gateway)
 static void
 on_down(void *arg)
 {
-	struct agent *a = arg;
+	struct orthrus *a = arg;
 	struct mux_counters c;
 
 	at_gateway_down(a->gateway);
@@ -103,7 +103,7 @@ on_down(void *arg)
 static void
 on_trouble(void *arg, const struct error *why)
 {
-	struct agent *a = arg;
+	struct orthrus *a = arg;
 	char text[ERROR_TEXT_MAX + 32];
 
 	a->trouble = *why;
@@ -114,7 +114,7 @@ on_trouble(void *arg, const struct error *why)
 static void
 on_gave_up(void *arg, const struct error *why)
 {
-	struct agent *a = arg;
+	struct orthrus *a = arg;
 
 	if (!a->stopping)
 		log_error("%s", why->text);
@@ -122,14 +122,14 @@ on_gave_up(void *arg, const struct error *why)
 }
 
 static void
-start_link(struct agent *a)
+start_link(struct orthrus *a)
 {
 	static const struct link_events events = {
 		on_up, on_down, on_trouble, on_gave_up
 	};
 	struct link_config lc;
 
-	agent_link_config(a, &lc);
+	orthrus_link_config(a, &lc);
 	a->link = link_new(a->base, a->dialer, &lc, &events, a);
 }
 
@@ -138,14 +138,14 @@ start_link(struct agent *a)
 static void
 on_enrolled(void *arg, const char *name)
 {
-	struct agent *a = arg;
+	struct orthrus *a = arg;
 	struct error e;
 
 	log_info("enrolled as %s", name);
 	enrolment_free(a->enrolment);
 	a->enrolment = NULL;
 	config_forget_auth_key(a->config);
-	if (agent_load_credentials(a->config, &a->identity, &a->password,
+	if (orthrus_load_credentials(a->config, &a->identity, &a->password,
 	    &e) == 0) {
 		start_link(a);
 		return;
@@ -155,7 +155,7 @@ on_enrolled(void *arg, const char *name)
 }
 
 static int
-start_session(struct agent *a, bool enrol, struct error *e)
+start_session(struct orthrus *a, bool enrol, struct error *e)
 {
 	static const struct enrolment_events events = {
 		on_enrolled, on_trouble, on_gave_up
@@ -175,7 +175,7 @@ start_session(struct agent *a, bool enrol, struct error *e)
 static void
 on_drain(evutil_socket_t fd, short what, void *arg)
 {
-	struct agent *a = arg;
+	struct orthrus *a = arg;
 	struct mux_counters c = { 0 };
 
 	(void)fd;
@@ -194,7 +194,7 @@ on_drain(evutil_socket_t fd, short what, void *arg)
 static void
 on_stop(void *arg, int sig)
 {
-	struct agent *a = arg;
+	struct orthrus *a = arg;
 
 	(void)sig;
 	if (a->stopping) {		/* asked twice: at once */
@@ -213,14 +213,14 @@ on_stop(void *arg, int sig)
 static void
 on_reload(void *arg)
 {
-	struct agent *a = arg;
+	struct orthrus *a = arg;
 
 	if (a->stopping)
 		return;
 	/* While systemd still waits for the first READY, this is not it. */
 	if (a->told_ready)
 		notify_reloading();
-	agent_reload(a);
+	orthrus_reload(a);
 	if (a->told_ready)
 		notify_send("READY=1");
 }
@@ -228,7 +228,7 @@ on_reload(void *arg)
 /* --- life ------------------------------------------------------------- */
 
 static int
-start(struct agent *a, struct error *e)
+start(struct orthrus *a, struct error *e)
 {
 	static const struct service_events events = { on_stop, on_reload };
 	bool enrol;
@@ -247,7 +247,7 @@ start(struct agent *a, struct error *e)
 		    "did not come from an enrolment", a->config->identity);
 	if (!enrol) {
 		config_forget_auth_key(a->config);
-		if (agent_load_credentials(a->config, &a->identity,
+		if (orthrus_load_credentials(a->config, &a->identity,
 		    &a->password, e) == -1)
 			return -1;
 	}
@@ -257,15 +257,15 @@ start(struct agent *a, struct error *e)
 	a->tunnels = tunnels_new(a->base, a->dialer);
 	tunnels_on_change(a->tunnels, on_change, a);
 	a->gateway = at_gateway_new(a);
-	a->control = control_new(a->base, &a->config->control, agent_snapshot,
+	a->control = control_new(a->base, &a->config->control, orthrus_snapshot,
 	    a, e);
-	if (a->control == NULL || agent_apply_tunnels(a, a->config, e) == -1)
+	if (a->control == NULL || orthrus_apply_tunnels(a, a->config, e) == -1)
 		return -1;
 	return start_session(a, enrol, e);
 }
 
 static void
-finish(struct agent *a)
+finish(struct orthrus *a)
 {
 	control_free(a->control);
 	a->stopping = true;
@@ -282,7 +282,7 @@ finish(struct agent *a)
 		event_free(a->drain);
 	if (a->base != NULL)
 		event_base_free(a->base);
-	agent_forget_credentials(a);
+	orthrus_forget_credentials(a);
 	config_free(a->config);
 }
 
@@ -298,7 +298,7 @@ usage(void)
 int
 cmd_connect(int argc, char **argv)
 {
-	struct agent a = { .argc = argc, .argv = argv };
+	struct orthrus a = { .argc = argc, .argv = argv };
 	struct error e;
 
 	if (wants_help(argc, argv)) {
@@ -309,7 +309,7 @@ cmd_connect(int argc, char **argv)
 	if (a.config == NULL)
 		return a.code;
 	log_setup(a.config->log_level, a.config->log_format);
-	session_library_init();
+	ssh_library_init();
 	if (start(&a, &e) == -1) {
 		log_error("%s", e.text);
 		a.code = e.code;

@@ -21,7 +21,7 @@
 #include "orthrus/relay/relay.h"
 #include "orthrus/ssh/successor.h"
 
-#include "agent.h"
+#include "orthrus.h"
 
 #define ANSWER_SECONDS 15
 

@@ -14,7 +14,7 @@
 #include "orthrus/ssh/identity.h"
 #include "orthrus/transport/dial.h"
 
-#include "agent.h"
+#include "orthrus.h"
 #include "commands.h"
 #include "enroll.h"
 
@@ -191,7 +191,7 @@ cmd_enroll(int argc, char **argv)
 		return r.code;
 	log_setup(r.config->log_level, r.config->log_format);
 	r.config->reconnect = false;	/* each server once */
-	session_library_init();
+	ssh_library_init();
 	if (is_wanted(r.config, &r.code))
 		r.code = run(&r, config_name_is_default(r.config));
 	config_free(r.config);

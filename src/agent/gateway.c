@@ -12,7 +12,7 @@
 #include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
 
-#include "agent.h"
+#include "orthrus.h"
 #include "host.h"
 #include "leash.h"
 #include "renewal.h"
@@ -21,8 +21,8 @@
 #define LEAVE_TICKS 80		/* 4 s: charon waits for 5 */
 
 struct at_gateway {
-	struct agent *agent;
-	struct leash *leash;
+	struct orthrus *agent;
+	struct agent_leash *leash;
 	struct renewal *renewal;
 	bool held;
 	const char *told;		/* last said of its absence, or NULL */
@@ -136,7 +136,7 @@ tell_once(struct at_gateway *g, const char *text)
 void
 at_gateway_up(struct at_gateway *g, struct mux *mux, bool gateway)
 {
-	static const struct leash_events events = {
+	static const struct agent_leash_events events = {
 		on_hello, on_missing, on_held, on_limits, on_renewed, on_drain
 	};
 
@@ -171,7 +171,7 @@ at_gateway_held(const struct at_gateway *g)
 }
 
 struct at_gateway *
-at_gateway_new(struct agent *a)
+at_gateway_new(struct orthrus *a)
 {
 	struct at_gateway *g = xcalloc(1, sizeof(*g));
 

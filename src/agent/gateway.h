@@ -4,11 +4,11 @@
 
 #include <stdbool.h>
 
-struct agent;
+struct orthrus;
 struct at_gateway;
 struct mux;
 
-struct at_gateway *at_gateway_new(struct agent *a);
+struct at_gateway *at_gateway_new(struct orthrus *a);
 void at_gateway_free(struct at_gateway *g);	/* NULL is fine */
 
 /* A session is up, at a gateway or at another server; it is down again. */

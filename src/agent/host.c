@@ -15,7 +15,7 @@
 #include "orthrus/base/text.h"
 #include "orthrus/muzzle/names.h"
 
-#include "agent.h"
+#include "orthrus.h"
 
 /* What cannot be told as it is is not told. */
 static void
@@ -52,7 +52,7 @@ add_engine(void *arg, const struct tunnel_info *t)
 }
 
 void
-host_hello(const struct agent *a, struct leash_message *m)
+host_hello(const struct orthrus *a, struct leash_message *m)
 {
 	const struct config *c = a->config;
 	const char *label;

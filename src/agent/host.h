@@ -4,10 +4,10 @@
 
 #include "orthrus/proto/leash.h"
 
-struct agent;
+struct orthrus;
 
 /* m is zeroed but for its kind. */
-void host_hello(const struct agent *a, struct leash_message *m);
+void host_hello(const struct orthrus *a, struct leash_message *m);
 /* Load and memory now; sets the kind as well. */
 void host_heartbeat(struct leash_message *m);
 

@@ -26,10 +26,10 @@
 #define FLOODED_MS 600000	/* when there was too much on it */
 #define ERROR_MS 10000		/* between two Errors that are told */
 
-struct leash {
+struct agent_leash {
 	struct event_base *base;
 	struct mux *mux;
-	struct leash_events events;
+	struct agent_leash_events events;
 	void *arg;
 	struct channel *opening;
 	struct frames *frames;		/* NULL: it is not held */
@@ -43,10 +43,10 @@ struct leash {
 	uint64_t error_at;		/* ms; 0: none was told */
 };
 
-static void attempt(struct leash *l);
+static void attempt(struct agent_leash *l);
 
 static void
-let_go(struct leash *l, uint32_t again_ms)
+let_go(struct agent_leash *l, uint32_t again_ms)
 {
 	frames_free(l->frames);
 	l->frames = NULL;
@@ -59,14 +59,14 @@ let_go(struct leash *l, uint32_t again_ms)
 static uint8_t scratch[4 + LEASH_FRAME_MAX];
 
 static int
-say(struct leash *l, const struct leash_message *m)
+say(struct agent_leash *l, const struct leash_message *m)
 {
 	return frames_send(l->frames, scratch, leash_encode(m, scratch));
 }
 
 /* What is known about the host may come late, or change. */
 static void
-say_hello(struct leash *l)
+say_hello(struct agent_leash *l)
 {
 	struct leash_message *m = xcalloc(1, sizeof(*m));
 
@@ -80,7 +80,7 @@ say_hello(struct leash *l)
 static void
 on_timer(evutil_socket_t fd, short what, void *arg)
 {
-	struct leash *l = arg;
+	struct agent_leash *l = arg;
 	struct leash_message *m;
 
 	(void)fd;
@@ -100,7 +100,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 }
 
 int
-agent_leash_renew(struct leash *l, const uint8_t key[ED25519_KEY_LEN])
+agent_leash_renew(struct agent_leash *l, const uint8_t key[ED25519_KEY_LEN])
 {
 	struct leash_message *m;
 	int r;
@@ -118,7 +118,7 @@ agent_leash_renew(struct leash *l, const uint8_t key[ED25519_KEY_LEN])
 /* --- what the gateway says ---------------------------------------- */
 
 static void
-set_heartbeat(struct leash *l, uint32_t ms)
+set_heartbeat(struct agent_leash *l, uint32_t ms)
 {
 	if (ms == 0 || ms == l->heartbeat_ms)
 		return;
@@ -127,7 +127,7 @@ set_heartbeat(struct leash *l, uint32_t ms)
 }
 
 static void
-on_welcome(struct leash *l)
+on_welcome(struct agent_leash *l)
 {
 	if (l->welcomed)
 		return;
@@ -140,7 +140,7 @@ on_welcome(struct leash *l)
 }
 
 static void
-on_update(struct leash *l)
+on_update(struct agent_leash *l)
 {
 	struct policy_limits limits = {
 		.actions_closed = l->in.update.actions_closed,
@@ -158,19 +158,19 @@ on_update(struct leash *l)
 }
 
 static void
-on_renewed(struct leash *l)
+on_renewed(struct agent_leash *l)
 {
 	l->events.renewed(l->arg, &l->in);
 }
 
 static void
-on_drain(struct leash *l)
+on_drain(struct agent_leash *l)
 {
 	l->events.drain(l->arg, l->in.drain.reason);
 }
 
 static void
-on_error(struct leash *l)
+on_error(struct agent_leash *l)
 {
 	uint64_t now = clock_ms();
 
@@ -183,7 +183,7 @@ on_error(struct leash *l)
 }
 
 /* Messages of other kinds are not for us; a newer gateway may know more. */
-static void (*const handlers[])(struct leash *) = {
+static void (*const handlers[])(struct agent_leash *) = {
 	[LEASH_WELCOME] = on_welcome,
 	[LEASH_UPDATE] = on_update,
 	[LEASH_RENEWED] = on_renewed,
@@ -195,7 +195,7 @@ static void (*const handlers[])(struct leash *) = {
 static void
 on_frame(void *arg, const uint8_t *p, size_t n)
 {
-	struct leash *l = arg;
+	struct agent_leash *l = arg;
 	const char *why;
 
 	/* Each costs us something: a line in the log, a look at files. */
@@ -216,7 +216,7 @@ on_frame(void *arg, const uint8_t *p, size_t n)
 static void
 on_ended(void *arg, const char *why)
 {
-	struct leash *l = arg;
+	struct agent_leash *l = arg;
 
 	let_go(l, AGAIN_MS);
 	l->events.missing(l->arg, why != NULL ? why :
@@ -230,7 +230,7 @@ on_opened(void *arg, enum open_failure reason, const char *text)
 {
 	static const struct frames_events events = { on_frame, on_ended };
 	struct channel *ch;
-	struct leash *l = arg;
+	struct agent_leash *l = arg;
 
 	(void)text;
 	ch = l->opening;
@@ -253,18 +253,18 @@ on_opened(void *arg, enum open_failure reason, const char *text)
 }
 
 static void
-attempt(struct leash *l)
+attempt(struct agent_leash *l)
 {
 	l->opening = mux_open_subsystem(l->mux, LEASH_SUBSYSTEM, on_opened, l);
 	if (l->opening == NULL)
 		timer_set(l->timer, AGAIN_MS);
 }
 
-struct leash *
+struct agent_leash *
 agent_leash_new(struct event_base *base, struct mux *m,
-    const struct leash_events *events, void *arg)
+    const struct agent_leash_events *events, void *arg)
 {
-	struct leash *l = xcalloc(1, sizeof(*l));
+	struct agent_leash *l = xcalloc(1, sizeof(*l));
 
 	l->base = base;
 	l->mux = m;
@@ -277,7 +277,7 @@ agent_leash_new(struct event_base *base, struct mux *m,
 }
 
 void
-agent_leash_free(struct leash *l)
+agent_leash_free(struct agent_leash *l)
 {
 	if (l == NULL)
 		return;

@@ -11,14 +11,14 @@
 #include "orthrus/proto/leash.h"
 
 struct event_base;
-struct leash;
+struct agent_leash;
 struct mux;
 
 /*
  * But for hello and missing, all come from the loop, outside of the mux, and
  * may call agent_leash_free().
  */
-struct leash_events {
+struct agent_leash_events {
 	/* Fills in our Hello, which is sent again whenever it changes. */
 	void (*hello)(void *arg, struct leash_message *m);
 	/* It is not held now, why in static text; it is tried again. */
@@ -34,12 +34,13 @@ struct leash_events {
 };
 
 /* Asks the gateway at the other end of m for it. */
-struct leash *agent_leash_new(struct event_base *base, struct mux *m,
-    const struct leash_events *events, void *arg);
+struct agent_leash *agent_leash_new(struct event_base *base, struct mux *m,
+    const struct agent_leash_events *events, void *arg);
 /* Before the mux is freed; NULL is fine. */
-void agent_leash_free(struct leash *l);
+void agent_leash_free(struct agent_leash *l);
 
 /* Asks for a certificate for key: 0, or -1 when that cannot be sent now. */
-int agent_leash_renew(struct leash *l, const uint8_t key[ED25519_KEY_LEN]);
+int agent_leash_renew(struct agent_leash *l,
+    const uint8_t key[ED25519_KEY_LEN]);
 
 #endif

@@ -1,6 +1,6 @@
 # Sources of the program's own layer.
 liborthrus_a_SOURCES += \
-	src/agent/agent.h \
+	src/agent/orthrus.h \
 	src/agent/apply.c \
 	src/agent/check.c \
 	src/agent/commands.h \

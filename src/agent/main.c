@@ -2,7 +2,7 @@
 #include "config.h"
 
 #include "orthrus/base/command.h"
-#include "orthrus/ssh/session.h"
+#include "orthrus/ssh/outbound.h"
 
 #include "commands.h"
 
@@ -23,7 +23,7 @@ main(int argc, char **argv)
 	const struct command_table table = {
 		.program = "orthrus", .manual = "orthrus(1)",
 		.example = "orthrus connect --name NAME",
-		.libraries = session_library_text(),
+		.libraries = ssh_library_text(),
 		.rows = rows, .n = sizeof(rows) / sizeof(rows[0])
 	};
 

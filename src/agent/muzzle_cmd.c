@@ -23,7 +23,7 @@
 #include "orthrus/transport/dial.h"
 #include "orthrus/transport/listener.h"
 
-#include "agent.h"
+#include "orthrus.h"
 #include "commands.h"
 
 #define DRAIN_SECONDS 2

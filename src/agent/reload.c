@@ -8,7 +8,7 @@
 #include "orthrus/base/mem.h"
 #include "orthrus/ssh/identity.h"
 
-#include "agent.h"
+#include "orthrus.h"
 #include "control.h"
 #include "gateway.h"
 
@@ -20,13 +20,13 @@ report_log(void *arg, const char *line)
 }
 
 static int
-reload_control(struct agent *a, const struct config *c, struct error *e)
+reload_control(struct orthrus *a, const struct config *c, struct error *e)
 {
 	struct control *fresh;
 
 	if (address_equal(&a->config->control, &c->control))
 		return 0;
-	fresh = control_new(a->base, &c->control, agent_snapshot, a, e);
+	fresh = control_new(a->base, &c->control, orthrus_snapshot, a, e);
 	if (fresh == NULL)
 		return -1;
 	control_free(a->control);
@@ -36,7 +36,7 @@ reload_control(struct agent *a, const struct config *c, struct error *e)
 
 /* All of it is taken over, or nothing is. */
 void
-agent_reload(struct agent *a)
+orthrus_reload(struct orthrus *a)
 {
 	struct config *c, *old = a->config;
 	struct identity *id, *old_id;
@@ -55,14 +55,14 @@ agent_reload(struct agent *a)
 		return;
 	}
 	config_forget_auth_key(c);
-	if (agent_load_credentials(c, &id, &password, &e) == -1)
+	if (orthrus_load_credentials(c, &id, &password, &e) == -1)
 		goto refused;
-	if (agent_apply_tunnels(a, c, &e) == -1)
+	if (orthrus_apply_tunnels(a, c, &e) == -1)
 		goto refused_late;
 	if (reload_control(a, c, &e) == -1) {
 		struct error ignored;
 
-		agent_apply_tunnels(a, old, &ignored);
+		orthrus_apply_tunnels(a, old, &ignored);
 		goto refused_late;
 	}
 	log_setup(c->log_level, c->log_format);
@@ -71,7 +71,7 @@ agent_reload(struct agent *a)
 	a->config = c;
 	a->identity = id;
 	a->password = password;
-	agent_link_config(a, &lc);
+	orthrus_link_config(a, &lc);
 	link_update(a->link, &lc);
 	at_gateway_reloaded(a->gateway);
 	identity_free(old_id);

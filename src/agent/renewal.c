@@ -19,7 +19,7 @@
 #include "orthrus/ssh/identity.h"
 #include "orthrus/ssh/successor.h"
 
-#include "agent.h"
+#include "orthrus.h"
 #include "leash.h"
 
 #define LOOK_SECONDS 3600	/* the clock may have been set meanwhile */
@@ -28,8 +28,8 @@
 #define BEHIND_SECONDS 3600	/* and so far may our clock be behind */
 
 struct renewal {
-	struct agent *agent;
-	struct leash *leash;		/* NULL: not held */
+	struct orthrus *agent;
+	struct agent_leash *leash;		/* NULL: not held */
 	uint64_t before;
 	struct event *timer;
 	uint64_t again_at;		/* ms: no request before that */
@@ -161,7 +161,7 @@ install(struct renewal *r)
 	log_info("certificate renewed (serial %llu)", (unsigned long long)
 	    (identity_certificate(id) != NULL ?
 	    identity_certificate(id)->serial : 0));
-	agent_set_identity(r->agent, id);
+	orthrus_set_identity(r->agent, id);
 	return true;
 }
 
@@ -259,7 +259,7 @@ renewal_answer(struct renewal *r, const struct leash_message *m)
 }
 
 void
-renewal_allow(struct renewal *r, struct leash *l, uint64_t before)
+renewal_allow(struct renewal *r, struct agent_leash *l, uint64_t before)
 {
 	if (l == NULL)
 		r->asked = false;	/* that answer is lost */
@@ -269,7 +269,7 @@ renewal_allow(struct renewal *r, struct leash *l, uint64_t before)
 }
 
 struct renewal *
-renewal_new(struct agent *a)
+renewal_new(struct orthrus *a)
 {
 	struct renewal *r = xcalloc(1, sizeof(*r));
 

@@ -6,17 +6,17 @@
 
 #include "orthrus/proto/leash.h"
 
-struct agent;
-struct leash;
+struct orthrus;
+struct agent_leash;
 struct renewal;
 
 /* Changes a's identity, when the time has come. */
-struct renewal *renewal_new(struct agent *a);
+struct renewal *renewal_new(struct orthrus *a);
 void renewal_free(struct renewal *r);
 
 /* The leash is held, and renewals are wanted so many seconds before the end
  * of the certificate; with NULL it is held no more. */
-void renewal_allow(struct renewal *r, struct leash *l, uint64_t before);
+void renewal_allow(struct renewal *r, struct agent_leash *l, uint64_t before);
 /* The gateway's answer; what was not asked for is passed over. */
 void renewal_answer(struct renewal *r, const struct leash_message *m);
 /* The identity is another one: what was under way is forgotten. */

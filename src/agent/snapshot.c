@@ -11,12 +11,12 @@
 #include "orthrus/base/mem.h"
 #include "orthrus/ssh/identity.h"
 
-#include "agent.h"
+#include "orthrus.h"
 #include "enroll.h"
 #include "gateway.h"
 
 static const char *
-state_text(const struct agent *a, const struct link_info *info)
+state_text(const struct orthrus *a, const struct link_info *info)
 {
 	static const char *const text[] = {
 		[LINK_CONNECTING] = "connecting",
@@ -132,9 +132,9 @@ add_tunnel(void *arg, const struct tunnel_info *t)
 }
 
 char *
-agent_snapshot(void *arg)
+orthrus_snapshot(void *arg)
 {
-	const struct agent *a = arg;
+	const struct orthrus *a = arg;
 	struct lists lists = { json_pack("{s:n}", "listen"), json_array(),
 	    json_object() };
 	struct mux_counters c = { 0 };

@@ -3,7 +3,7 @@
 
 #include "orthrus/base/command.h"
 #include "orthrus/gateway/serve.h"
-#include "orthrus/ssh/session.h"
+#include "orthrus/ssh/outbound.h"
 
 #include "commands.h"
 
@@ -22,7 +22,7 @@ main(int argc, char **argv)
 	const struct command_table table = {
 		.program = "charon", .manual = "charon(8)",
 		.example = "charon agent list --config FILE",
-		.libraries = session_library_text(),
+		.libraries = ssh_library_text(),
 		.rows = rows, .n = sizeof(rows) / sizeof(rows[0])
 	};
 

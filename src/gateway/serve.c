@@ -21,7 +21,7 @@
 #include "orthrus/gateway/serve.h"
 #include "orthrus/gateway/state.h"
 #include "orthrus/relay/socket.h"
-#include "orthrus/ssh/session.h"
+#include "orthrus/ssh/outbound.h"
 #include "orthrus/transport/dial.h"
 #include "orthrus/transport/listener.h"
 
@@ -358,7 +358,7 @@ cmd_serve(int argc, char **argv)
 	sv.config = gateway_config_load(argc, argv, report, NULL, &sv.code);
 	if (sv.config == NULL)
 		return sv.code;
-	session_library_init();
+	ssh_library_init();
 	TAILQ_INIT(&g->sessions);
 	LIST_INIT(&g->streams);
 	g->runtime = sv.config->runtime;

@@ -2,7 +2,7 @@
  * One SSH connection, whichever side we are on: libssh's session, the
  * descriptor it runs on, its turns in the loop, and its end.  What a client
  * and a server do until keys or the login are there are the steps of their
- * roles (session.c, inbound.c); from there on packets go between the tap and
+ * roles (outbound.c, inbound.c); from there on packets go between the tap and
  * the mux.
  */
 #ifndef ORTHRUS_SSH_CONNECTION_H

@@ -156,7 +156,8 @@ name_peer(struct inbound *in)
 	struct sockaddr_storage ss;
 	socklen_t len = sizeof(ss);
 
-	if (getpeername(connection_fd(in->connection), (struct sockaddr *)&ss, &len) == -1 ||
+	if (getpeername(connection_fd(in->connection), (struct sockaddr *)&ss,
+	    &len) == -1 ||
 	    getnameinfo((struct sockaddr *)&ss, len, in->peer,
 	    sizeof(in->peer), NULL, 0, NI_NUMERICHOST) != 0)
 		snprintf(in->peer, sizeof(in->peer), "unknown");

@@ -22,7 +22,7 @@ struct link {
 	struct link_config config;
 	struct link_events events;
 	void *arg;
-	struct session *session;
+	struct outbound *session;
 	struct event *timer;
 	enum link_state state;
 	size_t next;			/* server to try */
@@ -84,9 +84,9 @@ static void
 on_up(void *arg)
 {
 	struct link *l = arg;
-	struct session_info info;
+	struct outbound_info info;
 
-	session_info(l->session, &info);
+	outbound_info(l->session, &info);
 	set_state(l, LINK_CONNECTED);
 	l->was_up = true;
 	l->failed = 0;
@@ -95,7 +95,7 @@ on_up(void *arg)
 	l->up_at = clock_ms();
 	log_info("connected to %s (%s, %s, host key %s)", server_text(l),
 	    info.kex, info.cipher, info.host_key);
-	l->events.up(l->arg, session_mux(l->session), info.gateway);
+	l->events.up(l->arg, outbound_mux(l->session), info.gateway);
 }
 
 /* True when there is no point in another round. */
@@ -136,7 +136,7 @@ leave_session(struct link *l, const struct error *why)
 		log_warn("%s", why->text);
 	set_state(l, LINK_BACKOFF);
 	l->events.down(l->arg);
-	session_free(l->session);
+	outbound_free(l->session);
 	l->session = NULL;
 	l->next = (l->next + 1) % l->config.nservers;
 	l->events.trouble(l->arg, why);
@@ -155,7 +155,7 @@ attempt_failed(struct link *l, const struct error *why)
 	bool last = ++l->failed == l->config.nservers;
 	bool told_before = l->refusal.code != 0;
 
-	session_free(l->session);
+	outbound_free(l->session);
 	l->session = NULL;
 	if (why->code != EX_UNAVAILABLE && !told_before)
 		l->refusal = *why;
@@ -186,14 +186,14 @@ on_ended(void *arg, const struct error *why)
 static void
 try(struct link *l)
 {
-	static const struct session_events events = {
+	static const struct outbound_events events = {
 		on_up, on_ended
 	};
 
 	set_state(l, LINK_CONNECTING);
 	log_debug("connecting to %s", server_text(l));
 	l->config.session.server = *current(l);
-	l->session = session_start(l->base, l->dialer, &l->config.session,
+	l->session = outbound_start(l->base, l->dialer, &l->config.session,
 	    &events, l);
 }
 
@@ -230,10 +230,10 @@ still_wanted(const struct link *l, const struct link_config *config)
 {
 	char now[SERVER_TEXT_MAX], text[SERVER_TEXT_MAX];
 	const struct hostkey_policy *policy = &config->session.policy;
-	struct session_info info;
+	struct outbound_info info;
 	size_t i;
 
-	session_info(l->session, &info);
+	outbound_info(l->session, &info);
 	for (i = 0; i < policy->npins; i++)
 		if (strcmp(policy->pins[i], info.host_key) == 0)
 			break;
@@ -264,7 +264,7 @@ link_update(struct link *l, const struct link_config *config)
 		l->next = at;
 		return;
 	}
-	session_free(l->session);
+	outbound_free(l->session);
 	l->session = NULL;
 	evtimer_del(l->timer);
 	l->next = l->failed = 0;
@@ -294,7 +294,7 @@ link_free(struct link *l)
 		return;
 	if (l->state == LINK_CONNECTED)
 		l->events.down(l->arg);
-	session_free(l->session);
+	outbound_free(l->session);
 	event_free(l->timer);
 	free(l);
 }
@@ -309,5 +309,5 @@ link_info(const struct link *l, struct link_info *info)
 	info->reconnects = l->sessions > 0 ? l->sessions - 1 : 0;
 	info->session.rtt_ms = -1;
 	if (l->session != NULL)
-		session_info(l->session, &info->session);
+		outbound_info(l->session, &info->session);
 }

@@ -25,6 +25,7 @@ liborthrus_a_SOURCES += \
 	src/ssh/mux.c \
 	src/ssh/mux_private.h \
 	src/ssh/open.c \
+	src/ssh/outbound.c \
 	src/ssh/output.c \
 	src/ssh/output.h \
 	src/ssh/pace.c \
@@ -35,6 +36,5 @@ liborthrus_a_SOURCES += \
 	src/ssh/packet.h \
 	src/ssh/selftest.c \
 	src/ssh/selftest_run.h \
-	src/ssh/session.c \
 	src/ssh/session_channel.c \
 	src/ssh/successor.c

@@ -16,7 +16,7 @@
 
 struct event;
 struct listener;
-struct stream;
+struct tunnel_stream;
 
 struct tunnel {
 	TAILQ_ENTRY(tunnel) next;
@@ -44,7 +44,7 @@ struct tunnel {
 };
 
 TAILQ_HEAD(tunnel_list, tunnel);
-TAILQ_HEAD(stream_list, stream);
+TAILQ_HEAD(stream_list, tunnel_stream);
 
 struct tunnels {
 	struct event_base *base;

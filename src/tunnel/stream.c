@@ -36,8 +36,8 @@ enum stage {
 	STAGE_OVER
 };
 
-struct stream {
-	TAILQ_ENTRY(stream) next, handshake;
+struct tunnel_stream {
+	TAILQ_ENTRY(tunnel_stream) next, handshake;
 	struct tunnels *set;
 	struct tunnel *tunnel;
 	enum stage stage;
@@ -53,14 +53,14 @@ struct stream {
 	struct relay *relay;
 };
 
-static void open_channel(struct stream *s);
+static void open_channel(struct tunnel_stream *s);
 
 /* --- life ------------------------------------------------------------- */
 
-static struct stream *
+static struct tunnel_stream *
 stream_new(struct tunnel *t, int fd)
 {
-	struct stream *s = xcalloc(1, sizeof(*s));
+	struct tunnel_stream *s = xcalloc(1, sizeof(*s));
 
 	s->tunnel = t;
 	s->set = t->set;
@@ -73,7 +73,7 @@ stream_new(struct tunnel *t, int fd)
 }
 
 static void
-leave_handshake(struct stream *s)
+leave_handshake(struct tunnel_stream *s)
 {
 	if (s->socks == NULL)
 		return;
@@ -91,7 +91,7 @@ leave_handshake(struct stream *s)
 static void
 finalize(struct event *ev, void *arg)
 {
-	struct stream *s = arg;
+	struct tunnel_stream *s = arg;
 
 	(void)ev;
 	free(s->early);
@@ -99,7 +99,7 @@ finalize(struct event *ev, void *arg)
 }
 
 static void
-stream_end(struct stream *s)
+stream_end(struct tunnel_stream *s)
 {
 	struct tunnels *set = s->set;
 
@@ -123,7 +123,7 @@ stream_end(struct stream *s)
 }
 
 static void
-set_timer(struct stream *s, unsigned seconds)
+set_timer(struct tunnel_stream *s, unsigned seconds)
 {
 	timer_set(s->timer, seconds * 1000);
 }
@@ -133,7 +133,7 @@ set_timer(struct stream *s, unsigned seconds)
 static void
 on_relay_done(void *arg, uint64_t up, uint64_t down)
 {
-	struct stream *s = arg;
+	struct tunnel_stream *s = arg;
 
 	(void)up;
 	(void)down;
@@ -142,7 +142,7 @@ on_relay_done(void *arg, uint64_t up, uint64_t down)
 }
 
 static void
-start_relay(struct stream *s)
+start_relay(struct tunnel_stream *s)
 {
 	struct endpoint *local, *remote;
 
@@ -166,7 +166,7 @@ start_relay(struct stream *s)
 
 /* Some dozen bytes on a fresh connection: what does not fit is not needed. */
 static bool
-say(struct stream *s, const uint8_t *p, size_t n)
+say(struct tunnel_stream *s, const uint8_t *p, size_t n)
 {
 	return n == 0 || send(s->fd, p, n, MSG_NOSIGNAL) == (ssize_t)n;
 }
@@ -176,7 +176,7 @@ say(struct stream *s, const uint8_t *p, size_t n)
  * meanwhile overtakes our answer.
  */
 static void
-farewell(struct stream *s)
+farewell(struct tunnel_stream *s)
 {
 	leave_handshake(s);
 	s->stage = STAGE_FAREWELL;
@@ -186,7 +186,7 @@ farewell(struct stream *s)
 }
 
 static bool
-is_socks(const struct stream *s)
+is_socks(const struct tunnel_stream *s)
 {
 	return s->tunnel->config.kind == TUNNEL_SOCKS5;
 }
@@ -253,7 +253,7 @@ tell_failure(struct tunnel *t, enum stage stage, enum open_failure reason)
 
 /* The connection cannot be had. */
 static void
-give_up(struct stream *s, enum open_failure reason, const char *text)
+give_up(struct tunnel_stream *s, enum open_failure reason, const char *text)
 {
 	uint8_t out[SOCKS5_OUT_MAX];
 
@@ -269,7 +269,7 @@ give_up(struct stream *s, enum open_failure reason, const char *text)
 /* --- opening a channel ------------------------------------------------ */
 
 static void
-wait_for_session(struct stream *s)
+wait_for_session(struct tunnel_stream *s)
 {
 	s->stage = STAGE_WAITING;
 	if (!evtimer_pending(s->timer, NULL))
@@ -279,7 +279,7 @@ wait_for_session(struct stream *s)
 static void
 on_opened(void *arg, enum open_failure reason, const char *text)
 {
-	struct stream *s = arg;
+	struct tunnel_stream *s = arg;
 	uint8_t out[SOCKS5_OUT_MAX];
 
 	if (reason == OPEN_OK) {
@@ -302,7 +302,7 @@ on_opened(void *arg, enum open_failure reason, const char *text)
 }
 
 static void
-open_channel(struct stream *s)
+open_channel(struct tunnel_stream *s)
 {
 	if (s->set->mux == NULL) {
 		wait_for_session(s);
@@ -318,7 +318,7 @@ open_channel(struct stream *s)
 void
 stream_session_up(struct tunnels *set)
 {
-	struct stream *s, *following;
+	struct tunnel_stream *s, *following;
 
 	for (s = TAILQ_FIRST(&set->streams); s != NULL; s = following) {
 		following = TAILQ_NEXT(s, next);
@@ -330,7 +330,7 @@ stream_session_up(struct tunnels *set)
 /* --- SOCKS5 handshake ------------------------------------------------- */
 
 static void
-on_input(struct stream *s)
+on_input(struct tunnel_stream *s)
 {
 	uint8_t in[512], out[SOCKS5_OUT_MAX];
 	size_t consumed, nout;
@@ -372,7 +372,7 @@ on_input(struct stream *s)
 static void
 on_readable(evutil_socket_t fd, short what, void *arg)
 {
-	struct stream *s = arg;
+	struct tunnel_stream *s = arg;
 	uint8_t waste[4096];
 	ssize_t n;
 
@@ -389,7 +389,7 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 static void
 on_timer(evutil_socket_t fd, short what, void *arg)
 {
-	struct stream *s = arg;
+	struct tunnel_stream *s = arg;
 
 	(void)fd;
 	(void)what;
@@ -404,7 +404,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
-start_handshake(struct stream *s)
+start_handshake(struct tunnel_stream *s)
 {
 	struct tunnels *set = s->set;
 
@@ -427,7 +427,7 @@ void
 stream_accept(void *arg, int fd)
 {
 	struct tunnel *t = arg;
-	struct stream *s = stream_new(t, fd);
+	struct tunnel_stream *s = stream_new(t, fd);
 
 	s->timer = evtimer_new(s->set->base, on_timer, s);
 	if (is_socks(s))
@@ -443,7 +443,7 @@ stream_accept(void *arg, int fd)
 static void
 on_dialled(void *arg, int fd, int error)
 {
-	struct stream *s = arg;
+	struct tunnel_stream *s = arg;
 
 	s->dial = NULL;
 	if (fd == -1) {
@@ -464,7 +464,7 @@ on_dialled(void *arg, int fd, int error)
 static void
 on_gone(void *arg)
 {
-	struct stream *s = arg;
+	struct tunnel_stream *s = arg;
 
 	s->channel = NULL;
 	stream_end(s);
@@ -473,7 +473,7 @@ on_gone(void *arg)
 void
 stream_incoming(struct tunnel *t, struct channel *ch)
 {
-	struct stream *s = stream_new(t, -1);
+	struct tunnel_stream *s = stream_new(t, -1);
 
 	s->timer = evtimer_new(s->set->base, on_timer, s);
 	s->stage = STAGE_DIALLING;
@@ -493,7 +493,7 @@ stream_incoming(struct tunnel *t, struct channel *ch)
 void
 streams_abort(struct tunnel *t)
 {
-	struct stream *s, *following;
+	struct tunnel_stream *s, *following;
 
 	for (s = TAILQ_FIRST(&t->set->streams); s != NULL; s = following) {
 		following = TAILQ_NEXT(s, next);
@@ -505,7 +505,7 @@ streams_abort(struct tunnel *t)
 void
 streams_free(struct tunnels *set)
 {
-	struct stream *s;
+	struct tunnel_stream *s;
 
 	while ((s = TAILQ_FIRST(&set->streams)) != NULL) {
 		if (s->stage == STAGE_RELAYING) {

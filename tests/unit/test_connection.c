@@ -198,11 +198,11 @@ on_ended(void *arg, const struct error *why)
 	client.ended++;
 }
 
-static struct session_config
+static struct outbound_config
 config_for(const char *user)
 {
 	static char *pins[1];
-	struct session_config c = {
+	struct outbound_config c = {
 		.server = { .host = "127.0.0.1", .port = port },
 		.policy = { .known_hosts = pins, .nknown_hosts = 1,
 		    .accept_new = true },
@@ -216,12 +216,12 @@ config_for(const char *user)
 	return c;
 }
 
-static struct session *
-dial(const struct session_config *c)
+static struct outbound *
+dial(const struct outbound_config *c)
 {
-	static const struct session_events events = { on_up, on_ended };
+	static const struct outbound_events events = { on_up, on_ended };
 
-	return session_start(base, dialer, c, &events, NULL);
+	return outbound_start(base, dialer, c, &events, NULL);
 }
 
 static void
@@ -237,12 +237,12 @@ on_opened(void *arg, enum open_failure reason, const char *text)
 }
 
 static void
-open_channel(struct session *s, uint16_t to_port)
+open_channel(struct outbound *s, uint16_t to_port)
 {
 	struct address to = { .kind = ADDRESS_TCP, .host = "far",
 	    .port = to_port };
 
-	client.ch = mux_open(session_mux(s), &to, on_opened, NULL);
+	client.ch = mux_open(outbound_mux(s), &to, on_opened, NULL);
 	assert_non_null(client.ch);
 	until(&client.opened, 1);
 }
@@ -286,18 +286,18 @@ teardown(void **state)
 static void
 test_login(void **state)
 {
-	struct session_config c;
-	struct session_info info;
-	struct session *s;
+	struct outbound_config c;
+	struct outbound_info info;
+	struct outbound *s;
 
 	(void)state;
 	serve(10000, 10);
 	c = config_for("web-1");
 	s = dial(&c);
-	assert_null(session_mux(s));
+	assert_null(outbound_mux(s));
 	until(&client.up, 1);
 	until(&server.up, 1);
-	session_info(s, &info);
+	outbound_info(s, &info);
 	assert_true(info.gateway);
 	assert_string_not_equal(info.kex, "");
 	assert_string_not_equal(info.cipher, "");
@@ -305,7 +305,7 @@ test_login(void **state)
 	assert_string_equal(server.user, "web-1");
 	assert_string_equal(inbound_user(server.in), "web-1");
 	assert_string_equal(inbound_peer(server.in), "127.0.0.1");
-	session_free(s);
+	outbound_free(s);
 	until(&server.ended, 1);
 	assert_int_equal(client.ended, 0);
 }
@@ -313,8 +313,8 @@ test_login(void **state)
 static void
 test_login_with_password(void **state)
 {
-	struct session_config c;
-	struct session *s;
+	struct outbound_config c;
+	struct outbound *s;
 
 	(void)state;
 	serve(10000, 10);
@@ -323,27 +323,27 @@ test_login_with_password(void **state)
 	c.password = "right";
 	s = dial(&c);
 	until(&client.up, 1);
-	session_free(s);
+	outbound_free(s);
 }
 
 static void
-expect_refused(const struct session_config *c, int code, const char *text)
+expect_refused(const struct outbound_config *c, int code, const char *text)
 {
-	struct session *s = dial(c);
+	struct outbound *s = dial(c);
 
 	until(&client.ended, 1);
 	assert_int_equal(client.why.code, code);
 	if (strstr(client.why.text, text) == NULL)
 		fail_msg("\"%s\" lacks \"%s\"", client.why.text, text);
 	assert_int_equal(client.up, 0);
-	assert_null(session_mux(s));
-	session_free(s);
+	assert_null(outbound_mux(s));
+	outbound_free(s);
 }
 
 static void
 test_key_refused(void **state)
 {
-	struct session_config c;
+	struct outbound_config c;
 
 	(void)state;
 	serve(10000, 10);
@@ -357,7 +357,7 @@ test_key_refused(void **state)
 static void
 test_password_refused(void **state)
 {
-	struct session_config c;
+	struct outbound_config c;
 
 	(void)state;
 	serve(10000, 10);
@@ -372,7 +372,7 @@ test_host_key_refused(void **state)
 {
 	char *pin = (char *)(uintptr_t)
 	    "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-	struct session_config c;
+	struct outbound_config c;
 
 	(void)state;
 	serve(10000, 10);
@@ -421,7 +421,7 @@ forget_strangers(void)
 static void
 test_silent_server(void **state)
 {
-	struct session_config c;
+	struct outbound_config c;
 
 	(void)state;
 	be_strange(NULL);
@@ -435,7 +435,7 @@ static void
 test_no_ssh_server(void **state)
 {
 	char text[8192];
-	struct session_config c;
+	struct outbound_config c;
 
 	(void)state;
 	memset(text, 'x', sizeof(text) - 1);
@@ -449,7 +449,7 @@ test_no_ssh_server(void **state)
 static void
 test_nobody_there(void **state)
 {
-	struct session_config c;
+	struct outbound_config c;
 
 	(void)state;
 	serve(10000, 10);
@@ -463,8 +463,8 @@ static void
 test_channel(void **state)
 {
 	static uint8_t data[1 << 20];
-	struct session_config c;
-	struct session *s;
+	struct outbound_config c;
+	struct outbound *s;
 	size_t i;
 
 	(void)state;
@@ -494,15 +494,15 @@ test_channel(void **state)
 	assert_memory_equal(server.memory.out, data, sizeof(data));
 	assert_int_equal(client.memory.out_len, 1000);
 	assert_memory_equal(client.memory.out, data, 1000);
-	session_free(s);
+	outbound_free(s);
 }
 
 /* What is open when the server ends the session ends with an error. */
 static void
 test_ended_by_the_server(void **state)
 {
-	struct session_config c;
-	struct session *s;
+	struct outbound_config c;
+	struct outbound *s;
 
 	(void)state;
 	serve(10000, 10);
@@ -516,7 +516,7 @@ test_ended_by_the_server(void **state)
 	until(&client.ended, 1);
 	assert_int_equal(client.why.code, EX_UNAVAILABLE);
 	assert_non_null(strstr(client.why.text, "enough"));
-	session_free(s);
+	outbound_free(s);
 	assert_int_equal(client.memory.closed, 1);
 	assert_true(client.memory.aborted);
 }
@@ -675,7 +675,7 @@ make_keys(void **state)
 	(void)state;
 	if (sodium_init() == -1 || mkdtemp(dir) == NULL)
 		return -1;
-	session_library_init();
+	ssh_library_init();
 	host_key = xasprintf("%s/host", dir);
 	key = xasprintf("%s/key", dir);
 	free(identity_generate(host_key, "host", &e));

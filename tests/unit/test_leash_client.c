@@ -27,7 +27,7 @@
 
 static struct event_base *base;
 static struct frames *gateway;
-static struct leash *leash;
+static struct agent_leash *leash;
 static channel_opened *opened;		/* of the attempt that waits */
 static void *opened_arg;
 static unsigned attempts, cancelled;
@@ -148,7 +148,7 @@ on_drain(void *arg, const char *reason)
 	leash = NULL;
 }
 
-static const struct leash_events events = {
+static const struct agent_leash_events events = {
 	on_hello, on_missing, on_held, on_limits, on_renewed, on_drain
 };
 

@@ -19,7 +19,7 @@
 #include <event2/event.h>
 #include <sodium.h>
 
-#include "../../src/agent/agent.h"
+#include "../../src/agent/orthrus.h"
 #include "../../src/agent/leash.h"
 #include "../../src/agent/renewal.h"
 #include "orthrus/base/loop.h"
@@ -158,14 +158,14 @@ test_check(void **state)
 
 static char dir[64], path[96];
 static uint8_t ca[64], asked_key[ED25519_KEY_LEN];
-static struct agent agent;
+static struct orthrus agent;
 static struct config config;
 static struct server server;
 static struct renewal *renewal;
 static unsigned asked, changed;
 
 int
-agent_leash_renew(struct leash *l, const uint8_t key[ED25519_KEY_LEN])
+agent_leash_renew(struct agent_leash *l, const uint8_t key[ED25519_KEY_LEN])
 {
 	assert_ptr_equal(l, &asked);
 	memcpy(asked_key, key, ED25519_KEY_LEN);
@@ -174,7 +174,7 @@ agent_leash_renew(struct leash *l, const uint8_t key[ED25519_KEY_LEN])
 }
 
 void
-agent_set_identity(struct agent *a, struct identity *id)
+orthrus_set_identity(struct orthrus *a, struct identity *id)
 {
 	identity_free(a->identity);
 	a->identity = id;
@@ -261,7 +261,7 @@ run_ms(unsigned ms)
 static void
 hold(uint64_t before)
 {
-	renewal_allow(renewal, (struct leash *)&asked, before);
+	renewal_allow(renewal, (struct agent_leash *)&asked, before);
 }
 
 /* So short a certificate that it is due, and asked for each second. */

@@ -9,14 +9,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "orthrus/ssh/session.h"
+#include "orthrus/ssh/outbound.h"
 
 struct link;
 
 enum link_state { LINK_CONNECTING, LINK_CONNECTED, LINK_BACKOFF };
 
 struct link_config {
-	struct session_config session;	/* server is filled in by the link */
+	struct outbound_config session;	/* server is filled in by the link */
 	const struct server *servers;	/* tried in this order */
 	size_t nservers;
 	uint64_t backoff_min, backoff_max;	/* milliseconds */
@@ -67,7 +67,7 @@ struct link_info {
 	const struct server *server;	/* tried or connected */
 	int64_t since;			/* UNIX time: (not) connected since then */
 	uint64_t reconnects;		/* sessions after the first */
-	struct session_info session;
+	struct outbound_info session;
 };
 void link_info(const struct link *l, struct link_info *info);
 

@@ -1,6 +1,6 @@
 /* The running agent: what "connect" wires together, and "status" shows. */
-#ifndef ORTHRUS_AGENT_AGENT_H
-#define ORTHRUS_AGENT_AGENT_H
+#ifndef ORTHRUS_AGENT_ORTHRUS_H
+#define ORTHRUS_AGENT_ORTHRUS_H
 
 #include "orthrus/conf/config.h"
 #include "orthrus/ssh/link.h"
@@ -12,7 +12,7 @@ struct enrolment;
 struct event;
 struct event_base;
 
-struct agent {
+struct orthrus {
 	int argc;
 	char **argv;
 	struct config *config;
@@ -42,18 +42,18 @@ struct agent {
  * Reads the key, and the password where one is configured, into *id and
  * *password for the caller to free.  0, or -1 with *e (EX_CONFIG).
  */
-int agent_load_credentials(const struct config *c, struct identity **id,
+int orthrus_load_credentials(const struct config *c, struct identity **id,
     char **password, struct error *e);
-void agent_forget_credentials(struct agent *a);
+void orthrus_forget_credentials(struct orthrus *a);
 
 /*
  * identity_load() of c's; when there is none, the error also says that a
  * variable which would have brought one is empty.
  */
-struct identity *agent_load_identity(const struct config *c, struct error *e);
+struct identity *orthrus_load_identity(const struct config *c, struct error *e);
 
 /* Makes the tunnels what c says; see tunnels_apply(). */
-int agent_apply_tunnels(struct agent *a, const struct config *c,
+int orthrus_apply_tunnels(struct orthrus *a, const struct config *c,
     struct error *e);
 
 /*
@@ -61,15 +61,15 @@ int agent_apply_tunnels(struct agent *a, const struct config *c,
  * Points into c; that of a is complete, and points into a as well.
  */
 void link_config_of(const struct config *c, struct link_config *lc);
-void agent_link_config(const struct agent *a, struct link_config *lc);
+void orthrus_link_config(const struct orthrus *a, struct link_config *lc);
 
 /* Takes id over for the next login; the session stays. */
-void agent_set_identity(struct agent *a, struct identity *id);
+void orthrus_set_identity(struct orthrus *a, struct identity *id);
 
 /* Reads the configuration again.  A faulty one is told and changes nothing. */
-void agent_reload(struct agent *a);
+void orthrus_reload(struct orthrus *a);
 
 /* The document of "orthrus status --json"; the caller frees it. */
-char *agent_snapshot(void *agent);
+char *orthrus_snapshot(void *agent);
 
 #endif

@@ -22,7 +22,7 @@
 #include "orthrus/base/text.h"
 #include "orthrus/proto/leash.h"
 #include "orthrus/ssh/selftest.h"
-#include "orthrus/ssh/session.h"
+#include "orthrus/ssh/outbound.h"
 #include "orthrus/transport/dial.h"
 
 #include "algorithms.h"
@@ -30,9 +30,9 @@
 
 enum step { HANDSHAKE, LOGIN, PASSWORD, UP };
 
-struct session {
-	struct session_config config;
-	struct session_events events;
+struct outbound {
+	struct outbound_config config;
+	struct outbound_events events;
 	void *arg;
 	enum step step;
 	bool password_told;
@@ -48,7 +48,7 @@ struct session {
 	connection_fail((s)->connection, code, NULL, __VA_ARGS__)
 
 static ssh_session
-ssh_of(const struct session *s)
+ssh_of(const struct outbound *s)
 {
 	return connection_ssh(s->connection);
 }
@@ -57,7 +57,7 @@ ssh_of(const struct session *s)
 
 /* libssh's own words, and what they mean where they do not say it. */
 static void
-fail_libssh(struct session *s, const char *what)
+fail_libssh(struct outbound *s, const char *what)
 {
 	const char *text = ssh_get_error(ssh_of(s));
 
@@ -78,7 +78,7 @@ fail_libssh(struct session *s, const char *what)
 }
 
 static enum connection_step
-shake_hands(struct session *s)
+shake_hands(struct outbound *s)
 {
 	struct error e;
 	int rc = connection_connect(s->connection);
@@ -101,7 +101,7 @@ shake_hands(struct session *s)
 
 /* The connection ended while we logged in. */
 static enum connection_step
-login_lost(struct session *s)
+login_lost(struct outbound *s)
 {
 	if (strstr(ssh_get_error(ssh_of(s)), "uthentication failures") != NULL)
 		fail(s, EX_NOPERM, "the server refused user \"%s\": too many "
@@ -112,20 +112,20 @@ login_lost(struct session *s)
 }
 
 static bool
-calls_itself(const struct session *s, const char *name)
+calls_itself(const struct outbound *s, const char *name)
 {
 	return strncmp(connection_peer_version(s->connection), name,
 	    strlen(name)) == 0;
 }
 
 static bool
-is_gateway(const struct session *s)
+is_gateway(const struct outbound *s)
 {
 	return calls_itself(s, LEASH_BANNER);
 }
 
 static void
-refused(struct session *s, bool partial)
+refused(struct outbound *s, bool partial)
 {
 	const char *user = s->config.server.user;
 	char why[256];
@@ -155,7 +155,7 @@ refused(struct session *s, bool partial)
 
 /* STEP_RUN: what follows is the next step, or all of them are done. */
 static enum connection_step
-after_auth(struct session *s, int rc)
+after_auth(struct outbound *s, int rc)
 {
 	switch (rc) {
 	case SSH_AUTH_AGAIN:
@@ -177,7 +177,7 @@ after_auth(struct session *s, int rc)
 }
 
 static enum connection_step
-log_in_with_key(struct session *s)
+log_in_with_key(struct outbound *s)
 {
 	if (s->config.identity == NULL) {
 		s->step = PASSWORD;
@@ -188,7 +188,7 @@ log_in_with_key(struct session *s)
 }
 
 static enum connection_step
-log_in_with_password(struct session *s)
+log_in_with_password(struct outbound *s)
 {
 	if (!s->password_told && !s->config.policy.enrolling)
 		log_warn("logging in with a password: a key is safer (orthrus "
@@ -199,7 +199,7 @@ log_in_with_password(struct session *s)
 }
 
 static bool
-is_running(const struct session *s)
+is_running(const struct outbound *s)
 {
 	return s->step == UP && !connection_is_over(s->connection);
 }
@@ -209,7 +209,7 @@ is_running(const struct session *s)
 static void
 on_pong(void *arg, enum mux_answer answer, uint16_t port)
 {
-	struct session *s = arg;
+	struct outbound *s = arg;
 
 	(void)answer;		/* a refusal is an answer */
 	(void)port;
@@ -226,7 +226,7 @@ on_pong(void *arg, enum mux_answer answer, uint16_t port)
  * process that did not run.
  */
 static bool
-is_dead(const struct session *s)
+is_dead(const struct outbound *s)
 {
 	uint64_t now = clock_ms();
 
@@ -236,7 +236,7 @@ is_dead(const struct session *s)
 }
 
 static void
-probe(struct session *s)
+probe(struct outbound *s)
 {
 	uint64_t now, silent;
 
@@ -266,7 +266,7 @@ probe(struct session *s)
 }
 
 static void
-is_up(struct session *s)
+is_up(struct outbound *s)
 {
 	struct mux *mux = connection_mux(s->connection);
 
@@ -283,12 +283,12 @@ is_up(struct session *s)
 static enum connection_step
 on_step(void *arg)
 {
-	static enum connection_step (*const steps[])(struct session *) = {
+	static enum connection_step (*const steps[])(struct outbound *) = {
 		[HANDSHAKE] = shake_hands,
 		[LOGIN] = log_in_with_key,
 		[PASSWORD] = log_in_with_password
 	};
-	struct session *s = arg;
+	struct outbound *s = arg;
 	enum connection_step step = STEP_RUN;
 
 	while (s->step != UP && step == STEP_RUN)
@@ -301,14 +301,14 @@ on_step(void *arg)
 static void
 on_lost(void *arg, const char *text, int error)
 {
-	fail((struct session *)arg, EX_UNAVAILABLE, "session lost: %s",
+	fail((struct outbound *)arg, EX_UNAVAILABLE, "session lost: %s",
 	    text[0] != '\0' ? text : strerror(error));
 }
 
 static void
 on_over(void *arg)
 {
-	struct session *s = arg;
+	struct outbound *s = arg;
 
 	s->events.ended(s->arg, connection_why(s->connection));
 }
@@ -316,7 +316,7 @@ on_over(void *arg)
 static void
 on_timer(evutil_socket_t fd, short what, void *arg)
 {
-	struct session *s = arg;
+	struct outbound *s = arg;
 
 	(void)fd;
 	(void)what;
@@ -333,7 +333,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 /* --- beginning -------------------------------------------------------- */
 
 static int
-set_options(struct session *s)
+set_options(struct outbound *s)
 {
 	const struct server *to = &s->config.server;
 	ssh_session ssh = ssh_of(s);
@@ -351,7 +351,7 @@ set_options(struct session *s)
 static void
 on_dialled(void *arg, int fd, int error)
 {
-	struct session *s = arg;
+	struct outbound *s = arg;
 
 	s->dial = NULL;
 	if (fd == -1) {
@@ -373,13 +373,13 @@ on_dialled(void *arg, int fd, int error)
 }
 
 void
-session_library_init(void)
+ssh_library_init(void)
 {
 	ssh_init();	/* the static library has no constructor that runs */
 }
 
 const char *
-session_library_text(void)
+ssh_library_text(void)
 {
 	static char text[40];
 	const char *version = ssh_version(0);	/* 0.10.6/openssl/zlib */
@@ -389,15 +389,15 @@ session_library_text(void)
 	return text;
 }
 
-struct session *
-session_start(struct event_base *base, struct dialer *dialer,
-    const struct session_config *config, const struct session_events *events,
+struct outbound *
+outbound_start(struct event_base *base, struct dialer *dialer,
+    const struct outbound_config *config, const struct outbound_events *events,
     void *arg)
 {
 	static const struct connection_role role = {
 		on_step, NULL, on_lost, on_over
 	};
-	struct session *s = xcalloc(1, sizeof(*s));
+	struct outbound *s = xcalloc(1, sizeof(*s));
 	struct address to;
 
 	s->config = *config;
@@ -416,7 +416,7 @@ session_start(struct event_base *base, struct dialer *dialer,
 }
 
 void
-session_free(struct session *s)
+outbound_free(struct outbound *s)
 {
 	if (s == NULL)
 		return;
@@ -428,7 +428,7 @@ session_free(struct session *s)
 }
 
 struct mux *
-session_mux(struct session *s)
+outbound_mux(struct outbound *s)
 {
 	return is_running(s) ? connection_mux(s->connection) : NULL;
 }
@@ -449,7 +449,7 @@ peer_address(int fd, char *text)
 }
 
 void
-session_info(const struct session *s, struct session_info *info)
+outbound_info(const struct outbound *s, struct outbound_info *info)
 {
 	const char *cipher;
 

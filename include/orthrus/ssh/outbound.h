@@ -2,8 +2,8 @@
  * One SSH session from dialling to its end: connect, exchange keys, check the
  * host key, log in, and carry channels.  It lives once; link.h makes new ones.
  */
-#ifndef ORTHRUS_SSH_SESSION_H
-#define ORTHRUS_SSH_SESSION_H
+#ifndef ORTHRUS_SSH_OUTBOUND_H
+#define ORTHRUS_SSH_OUTBOUND_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,9 +16,9 @@
 
 struct dialer;
 struct event_base;
-struct session;
+struct outbound;
 
-struct session_config {
+struct outbound_config {
 	struct server server;		/* with its user */
 	struct hostkey_policy policy;
 	const struct identity *identity;	/* or NULL with a password */
@@ -29,7 +29,7 @@ struct session_config {
 	uint64_t dead_ms;		/* silence after which the peer is dead */
 };
 
-struct session_info {
+struct outbound_info {
 	const char *kex, *cipher;	/* "" before the key exchange */
 	char host_key[FINGERPRINT_MAX];
 	int64_t rtt_ms;			/* of the last probe, -1 unknown */
@@ -38,29 +38,29 @@ struct session_info {
 	char address[HOST_MAX];		/* the server's, numeric; "" unknown */
 };
 
-struct session_events {
+struct outbound_events {
 	/* Logged in: channels may be opened, and mux_serve() called. */
 	void (*up)(void *arg);
 	/*
 	 * It is over; why says so in one line, its code EX_NOPERM when the
 	 * host key or the login was refused, else EX_UNAVAILABLE.  Called from
-	 * the loop, once, never from inside session_start().  The owner calls
-	 * session_free() then or later.
+	 * the loop, once, never from inside outbound_start().  The owner calls
+	 * outbound_free() then or later.
 	 */
 	void (*ended)(void *arg, const struct error *why);
 };
 
 /* Once, before the first session. */
-void session_library_init(void);
+void ssh_library_init(void);
 /* "libssh VERSION". */
-const char *session_library_text(void);
+const char *ssh_library_text(void);
 
 /*
  * Starts to connect.  What config points to must outlive the session; config
  * itself is copied.
  */
-struct session *session_start(struct event_base *base, struct dialer *dialer,
-    const struct session_config *config, const struct session_events *events,
+struct outbound *outbound_start(struct event_base *base, struct dialer *dialer,
+    const struct outbound_config *config, const struct outbound_events *events,
     void *arg);
 
 /*
@@ -68,10 +68,10 @@ struct session *session_start(struct event_base *base, struct dialer *dialer,
  * possible at once, streams end as mux_free() says.  Not from inside a
  * callback of the session's mux.
  */
-void session_free(struct session *s);
+void outbound_free(struct outbound *s);
 
 /* The channel manager, or NULL while not logged in. */
-struct mux *session_mux(struct session *s);
-void session_info(const struct session *s, struct session_info *info);
+struct mux *outbound_mux(struct outbound *s);
+void outbound_info(const struct outbound *s, struct outbound_info *info);
 
 #endif
