@@ -177,6 +177,11 @@ static const struct command commands[] = {
 	{ "agent show", "NAME", "show all that is known of one",
 	    "Shows all that is known of one agent, and its endpoints.",
 	    TAKES_NAME | TAKES_JSON, agent_show },
+	{ "agent port", "NAME PORT|off", "give its Docker a fixed local port",
+	    "Has the gateway listen on 127.0.0.1:PORT for the agent's Docker, "
+	    "for programs\nthat want tcp://, from now on until its removal; "
+	    "off: no more.  Every user of\nthe gateway's machine may use it.",
+	    TAKES_NAME | TAKES_PORT, agent_set_port },
 	{ "agent rekey", "NAME", "make a new AUTH_KEY; end the old identity",
 	    "Prints a new AUTH_KEY.  The old one, and the identity that was "
 	    "enrolled with it,\nstop working at once.  NAME may be a client's, "

@@ -72,6 +72,9 @@ print_endpoints(const struct peer *p, const char *runtime)
 	text_escape(shown, sizeof(shown), path, TEXT_PLAIN);
 	printf("endpoints:  %s\n", shown);
 	free(path);
+	if (p->docker_port != 0)
+		printf("            tcp://127.0.0.1:%u\n",
+		    (unsigned)p->docker_port);
 	for (i = 0; p->hello.kind == LEASH_HELLO &&
 	    i < p->hello.hello.nports; i++) {
 		port = &p->hello.hello.ports[i];

@@ -156,17 +156,20 @@ read_options(const struct command *command, struct line *l, int argc,
 	return 0;
 }
 
-/* The one name, where there is one: 0, or -1 after saying what is wrong. */
+/*
+ * The name and what follows it, where there are any: 0, or -1 after saying
+ * what is wrong.
+ */
 static int
-read_name(const struct command *command, struct line *l, int argc,
+read_arguments(const struct command *command, struct line *l, int argc,
     char **argv)
 {
 	bool wants = command->takes & TAKES_NAME;
+	int most = wants + ((command->takes & TAKES_PORT) != 0);
 	char shown[SHOWN_MAX] = "";
 
-	if (argc > (wants ? 1 : 0)) {
-		text_escape(shown, sizeof(shown), argv[wants ? 1 : 0],
-		    TEXT_PLAIN);
+	if (argc > most) {
+		text_escape(shown, sizeof(shown), argv[most], TEXT_PLAIN);
 		fprintf(stderr, "charon %s: unexpected argument \"%s\"\n",
 		    command->name, shown);
 		return -1;
@@ -180,6 +183,7 @@ read_name(const struct command *command, struct line *l, int argc,
 	}
 	text_escape(shown, sizeof(shown), argv[0], TEXT_PLAIN);
 	l->call.name = argv[0];
+	l->call.port = argc > 1 ? argv[1] : NULL;
 	if (name_valid(argv[0]))
 		return 0;
 	fprintf(stderr, "charon %s: \"%s\": a name has 1 to 63 of a-z, 0-9 "
@@ -200,13 +204,16 @@ report(void *arg, const char *text)
  * The next line of a script may use what was added, and must not reach what
  * was removed.
  */
-static void
-tell(const struct call *c)
+bool
+call_tell(const struct call *c)
 {
-	if (tell_gateway(c->config->runtime, TELL_MS) == TOLD_SILENCE)
+	enum told told = tell_gateway(c->config->runtime, TELL_MS);
+
+	if (told == TOLD_SILENCE)
 		fprintf(stderr, "charon %s: warning: done, but the gateway "
 		    "that runs has not taken it over within %d s; it will "
 		    "when it goes on\n", c->command, TELL_MS / 1000);
+	return told == TOLD;
 }
 
 static int
@@ -221,7 +228,7 @@ call_it(const struct command *command, struct line *l)
 	log_setup(l->call.config->log_level, l->call.config->log_format);
 	code = command->run(&l->call);
 	if (code == 0 && (command->takes & CHANGES))
-		tell(&l->call);
+		call_tell(&l->call);
 	gateway_config_free(l->call.config);
 	return code;
 }
@@ -239,7 +246,7 @@ command_run(const struct command *command, int argc, char **argv)
 		if (l.help) {
 			usage(command);
 			code = call_end(&l.call);
-		} else if (read_name(command, &l, argc - optind,
+		} else if (read_arguments(command, &l, argc - optind,
 		    argv + optind) == 0)
 			code = call_it(command, &l);
 	}

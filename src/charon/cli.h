@@ -16,6 +16,7 @@
 #define TAKES_KEY	0x8
 #define TAKES_FOR	0x10
 #define TAKES_SERVER	0x20
+#define TAKES_PORT	0x80		/* behind the name */
 /* It changes the registry: what it did holds when it returns. */
 #define CHANGES		0x40
 
@@ -23,7 +24,7 @@
 struct call {
 	const char *command;		/* "agent add" */
 	const char *name;		/* valid, when the command takes one */
-	const char *allow, *key, *platform, *server;	/* or NULL */
+	const char *allow, *key, *platform, *server, *port;	/* or NULL */
 	bool json;
 	struct gateway_config *config;
 };
@@ -45,6 +46,8 @@ int group_run(const char *group, const struct command *table, size_t n,
 
 /* Prints "charon COMMAND: text" and returns the code of *e. */
 int call_fail(const struct call *c, const struct error *e);
+/* Waits until the gateway that runs, if any, has read the registry: true. */
+bool call_tell(const struct call *c);
 /* What was printed on stdout has arrived: 0, or EX_IOERR after saying so. */
 int call_end(const struct call *c);
 
@@ -60,8 +63,9 @@ int call_show_auth_key(const struct call *c, const struct state *s,
 int call_write_revoked(const struct call *c, struct state *s);
 int call_remove(const struct call *c, enum peer_kind kind);
 
-/* agent_list.c and agent_show.c */
+/* agent_list.c, agent_port.c and agent_show.c */
 int agent_list(const struct call *c);
+int agent_set_port(const struct call *c);
 int agent_show(const struct call *c);
 
 /*

@@ -2,6 +2,7 @@
 liborthrus_a_SOURCES += \
 	src/charon/agent_cmd.c \
 	src/charon/agent_list.c \
+	src/charon/agent_port.c \
 	src/charon/agent_show.c \
 	src/charon/cli.c \
 	src/charon/cli.h \

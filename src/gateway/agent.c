@@ -208,6 +208,16 @@ agent_set_session(struct agent *a, struct session *s)
 	agent_endpoint_online(a->docker, s != NULL);
 }
 
+void
+agent_set_docker_port(struct agent *a, uint16_t port)
+{
+	if (a->docker_port == port)
+		return;
+	a->docker_port = port;
+	agent_endpoint_fix(a->docker, port);
+	agent_endpoint_online(a->docker, a->session != NULL);
+}
+
 /* --- life ------------------------------------------------------------- */
 
 static char *
@@ -252,6 +262,7 @@ agent_new(struct gateway *g, const struct peer *p)
 	a->muzzle = muzzle_new_over(g->base, &way, label, &policy);
 	make_directory(a);
 	a->docker = agent_endpoint_new(a, 0);
+	agent_set_docker_port(a, p->docker_port);
 	if (p->hello.kind == LEASH_HELLO) {
 		/* Without a version it is only what agent_facts() made. */
 		if (p->hello.hello.version[0] != '\0') {

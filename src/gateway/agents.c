@@ -152,6 +152,7 @@ on_change(void *arg, const struct peer *p, bool removed, bool revoked)
 		a = add(set, p);
 	a->mentioned = set->updates;
 	a->enrolled = p->enrolled;
+	agent_set_docker_port(a, p->docker_port);
 }
 
 /* The journal did not reach back: who was not mentioned is gone. */

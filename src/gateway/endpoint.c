@@ -1,7 +1,7 @@
 /*
  * The sockets of this machine that lead to one agent: docker.sock, one for
- * each exposed port, and with docker_tcp a loopback port.  They are there
- * whether the agent is or not.
+ * each exposed port, and a loopback port for Docker where that is wanted.  But
+ * for that of docker_tcp they are there whether the agent is or not.
  */
 #include "config.h"
 
@@ -11,18 +11,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <event2/event.h>
+
 #include "orthrus/base/log.h"
+#include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/transport/listener.h"
 
 #include "gateway.h"
+
+#define AGAIN_MS 2000		/* after somebody else had the port */
 
 struct agent_endpoint {
 	struct agent *agent;
 	uint16_t port;			/* 0: Docker */
 	char *path;
 	struct listener *listener;	/* of path */
-	struct listener *tcp;		/* docker_tcp; NULL: none now */
+	struct listener *tcp;		/* of Docker; NULL: none now */
+	struct event *again;		/* tcp was taken; NULL: it was not */
 	uint64_t requests;
 };
 
@@ -71,31 +77,75 @@ void
 agent_endpoint_free(struct agent_endpoint *ep)
 {
 	listener_free(ep->listener);
-	listener_free(ep->tcp);
+	agent_endpoint_fix(ep, 0);
 	free(ep->path);
 	free(ep);
+}
+
+/* --- Docker at a loopback port ------------------------------------- */
+
+/* port 0: any. */
+static int
+listen_tcp(struct agent_endpoint *ep, uint16_t port, struct error *e)
+{
+	struct address at = { .kind = ADDRESS_TCP, .host = "127.0.0.1",
+	    .port = port };
+
+	ep->tcp = listener_new(ep->agent->gateway->base, &at, on_accept, ep,
+	    e);
+	if (ep->tcp == NULL)
+		return -1;
+	log_info("agent %s: Docker at tcp://127.0.0.1:%u", ep->agent->name,
+	    (unsigned)listener_port(ep->tcp));
+	return 0;
+}
+
+static void
+stop_tcp(struct agent_endpoint *ep)
+{
+	listener_free(ep->tcp);
+	ep->tcp = NULL;
+}
+
+static void
+on_again(evutil_socket_t fd, short what, void *arg)
+{
+	struct agent_endpoint *ep = arg;
+	struct error e;
+
+	(void)fd;
+	(void)what;
+	if (listen_tcp(ep, ep->agent->docker_port, &e) == -1)
+		timer_set(ep->again, AGAIN_MS);
+}
+
+void
+agent_endpoint_fix(struct agent_endpoint *ep, uint16_t port)
+{
+	struct error e;
+
+	stop_tcp(ep);
+	if (ep->again != NULL)
+		event_free(ep->again);
+	ep->again = NULL;
+	if (port == 0 || listen_tcp(ep, port, &e) == 0)
+		return;
+	log_error("agent %s: %s; trying again", ep->agent->name, e.text);
+	ep->again = evtimer_new(ep->agent->gateway->base, on_again, ep);
+	timer_set(ep->again, AGAIN_MS);
 }
 
 void
 agent_endpoint_online(struct agent_endpoint *ep, bool online)
 {
-	static const struct address loopback = { .kind = ADDRESS_TCP,
-	    .host = "127.0.0.1" };
-	struct gateway *g = ep->agent->gateway;
+	const struct agent *a = ep->agent;
 	struct error e;
 
-	if (!g->docker_tcp || ep->port != 0)
+	if (!a->gateway->docker_tcp || ep->port != 0 || a->docker_port != 0)
 		return;
-	listener_free(ep->tcp);
-	ep->tcp = NULL;
-	if (!online)
-		return;
-	ep->tcp = listener_new(g->base, &loopback, on_accept, ep, &e);
-	if (ep->tcp == NULL)
-		log_error("agent %s: %s", ep->agent->name, e.text);
-	else
-		log_info("agent %s: Docker at tcp://127.0.0.1:%u",
-		    ep->agent->name, (unsigned)listener_port(ep->tcp));
+	stop_tcp(ep);
+	if (online && listen_tcp(ep, 0, &e) == -1)
+		log_error("agent %s: %s", a->name, e.text);
 }
 
 uint16_t

@@ -73,6 +73,7 @@ struct agent {
 	size_t hello_len;
 	double load;
 	uint64_t memory_used, memory_total;
+	uint16_t docker_port;		/* fixed, 0: none */
 	struct agent_endpoint *docker;
 	struct agent_endpoint **ports;	/* sorted by port */
 	size_t nports;
@@ -100,6 +101,8 @@ struct agent *agent_new(struct gateway *g, const struct peer *p);
 void agent_free(struct agent *a);
 /* It is online with s, or, when that is NULL, offline. */
 void agent_set_session(struct agent *a, struct session *s);
+/* Its Docker's fixed loopback port, 0 for none. */
+void agent_set_docker_port(struct agent *a, uint16_t port);
 /* Takes over its Hello: what it exposes now is what it exposes. */
 void agent_set_hello(struct agent *a, const struct leash_message *hello);
 /* Its Hello, or a message of kind LEASH_UNKNOWN. */
@@ -122,7 +125,12 @@ struct agent_endpoint *agent_endpoint_new(struct agent *a, uint16_t port);
 void agent_endpoint_free(struct agent_endpoint *ep);
 uint16_t agent_endpoint_port(const struct agent_endpoint *ep);
 const char *agent_endpoint_path(const struct agent_endpoint *ep);
-/* With docker_tcp, while its agent is online: the loopback port, else 0. */
+/*
+ * Docker's has that loopback port (0: none) until it is given another.  While
+ * somebody else listens there, it is tried again.
+ */
+void agent_endpoint_fix(struct agent_endpoint *ep, uint16_t port);
+/* That port, or with docker_tcp, while its agent is online, any; else 0. */
 uint16_t agent_endpoint_tcp(const struct agent_endpoint *ep);
 void agent_endpoint_online(struct agent_endpoint *ep, bool online);
 uint64_t agent_endpoint_requests(const struct agent_endpoint *ep);

@@ -43,6 +43,7 @@ fill(const struct agent *a, struct peer *p)
 	memcpy(p->name, a->name, sizeof(p->name));
 	p->created = a->created;
 	p->enrolled = a->enrolled;
+	p->docker_port = a->docker_port;
 	p->last_seen = a->last_seen;
 	p->load = a->load;
 	p->memory_used = a->memory_used;

@@ -285,12 +285,14 @@ start(struct serving *sv, struct error *e)
 	if (g->acceptor == NULL || registry_all_offline(g->registry, e) == -1)
 		return -1;
 	g->agents = agents_new(g);
-	/* A change before the update is in it, a later one is told. */
-	if (tell_listen(g, e) == -1 || agents_update(g->agents, e) == -1)
-		return -1;
 	g->listener = listener_new(g->base, &c->ssh_listen, on_accept, g, e);
+	/*
+	 * Its own ports before those of agents; nobody is answered yet.  A
+	 * change before the update is in it, a later one is told.
+	 */
 	if (g->listener == NULL ||
-	    http_start(g, &c->http_listen, c->state, e) == -1)
+	    http_start(g, &c->http_listen, c->state, e) == -1 ||
+	    tell_listen(g, e) == -1 || agents_update(g->agents, e) == -1)
 		return -1;
 	log_info("listening on %s, %zu agents registered",
 	    address_format(&c->ssh_listen, text), agents_count(g->agents));

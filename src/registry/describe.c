@@ -146,6 +146,14 @@ networks_json(const struct peer *p)
 	return list;
 }
 
+static void
+add_docker_port(json_t *agent, const struct peer *p)
+{
+	if (p->docker_port != 0)
+		json_object_set_new(json_object_get(agent, "docker"), "tcp",
+		    json_sprintf("127.0.0.1:%u", (unsigned)p->docker_port));
+}
+
 /* Until the first hello everything that it tells is null or empty. */
 struct json_t *
 agent_json(const struct peer *p, enum agent_status status, const char *runtime)
@@ -153,8 +161,9 @@ agent_json(const struct peer *p, enum agent_status status, const char *runtime)
 	static const struct peer nothing;
 	const struct peer *of = p->hello.kind == LEASH_HELLO ? p : &nothing;
 	bool reported = p->memory_total > 0;
+	json_t *agent;
 
-	return json_pack("{s:s, s:s, s:o, s:b, s:o,"
+	agent = json_pack("{s:s, s:s, s:o, s:b, s:o,"
 	    " s:o, s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o},"
 	    " s:{s:b, s:o, s:o, s:o}, s:o}",
 	    "name", p->name,
@@ -180,6 +189,8 @@ agent_json(const struct peer *p, enum agent_status status, const char *runtime)
 		"networks", networks_json(of),
 		"socket", path_json(agent_socket(runtime, p->name, 0)),
 	    "ports", of == p ? ports_json(p, runtime) : json_array());
+	add_docker_port(agent, p);
+	return agent;
 }
 
 static json_t *

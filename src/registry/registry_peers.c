@@ -65,6 +65,7 @@ peer_read(struct registry *r, sqlite3_stmt *s, struct peer *p, struct error *e)
 	p->load = sqlite3_column_double(s, 9);
 	p->memory_used = (uint64_t)sqlite3_column_int64(s, 10);
 	p->memory_total = (uint64_t)sqlite3_column_int64(s, 11);
+	p->docker_port = (uint16_t)sqlite3_column_int(s, 13);
 	/* Names become paths: what is no name goes no further. */
 	if (!copy_text(s, 2, p->name, sizeof(p->name)) ||
 	    !name_valid(p->name) ||
@@ -236,6 +237,60 @@ registry_set_allow(struct registry *r, const char *name, const char *allow,
 	if (check_allow(name, allow, e) == -1 || change_begin(r, e) == -1)
 		return -1;
 	return change_end(r, set_allow(r, name, allow, e), e);
+}
+
+int
+registry_docker_port_check(struct registry *r, const char *name,
+    uint16_t port, struct error *e)
+{
+	sqlite3_stmt *s = sql_start(&r->main, SQL_PEER_BY_DOCKER_PORT, e, "i",
+	    (int64_t)port);
+	char other[NAME_MAX_LEN];
+	int found;
+
+	if (s == NULL || (found = sql_step(&r->main, s, e)) == -1)
+		return -1;
+	if (found == 0)
+		return 0;
+	if (!copy_text(s, 0, other, sizeof(other)))
+		other[0] = '\0';
+	sql_reset(s);
+	if (strcmp(other, name) == 0)
+		return 0;
+	return error_set(e, EX_DATAERR, "port %u is agent %s's already; choose "
+	    "another, or run \"charon agent port %s off\" first",
+	    (unsigned)port, other, other);
+}
+
+static int
+set_docker_port(struct registry *r, const char *name, uint16_t port,
+    struct error *e)
+{
+	enum peer_kind kind;
+	bool has_secret;
+	int64_t id;
+	int found = look_up(r, name, &kind, &id, &has_secret, e);
+
+	if (found != 1)
+		return found == 0 ? no_such(PEER_AGENT, name, e) : -1;
+	if (kind != PEER_AGENT)
+		return error_set(e, EX_NOUSER, "%s is the name of a client, "
+		    "which has no Docker here", name);
+	if (port != 0 && registry_docker_port_check(r, name, port, e) == -1)
+		return -1;
+	if (sql_run(&r->main, SQL_PEER_DOCKER_PORT, e, "ii", id,
+	    (int64_t)port) == -1)
+		return -1;
+	return sql_run(&r->main, SQL_CHANGES_PRUNE, e, "i", CHANGES_KEPT);
+}
+
+int
+registry_set_docker_port(struct registry *r, const char *name, uint16_t port,
+    struct error *e)
+{
+	if (change_begin(r, e) == -1)
+		return -1;
+	return change_end(r, set_docker_port(r, name, port, e), e);
 }
 
 static int

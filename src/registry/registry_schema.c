@@ -76,6 +76,20 @@ static const char *const versions[] = {
 
 	"PRAGMA application_id = 0x4f727468;"
 	"PRAGMA user_version = 1;",
+
+	/* an agent's fixed loopback port for Docker */
+	"ALTER TABLE peers ADD COLUMN docker_port INTEGER"
+	"  CHECK (docker_port BETWEEN 1 AND 65535);"
+	"CREATE UNIQUE INDEX peers_docker_port ON peers (docker_port)"
+	"  WHERE docker_port IS NOT NULL;"
+	"DROP TRIGGER peer_changed;"
+	"CREATE TRIGGER peer_changed"
+	" AFTER UPDATE OF name, allow, key, secret, used_by, docker_port"
+	" ON peers BEGIN"
+	"  INSERT INTO changes (peer, revoked)"
+	"  VALUES (NEW.id, OLD.secret IS NOT NEW.secret);"
+	" END;"
+	"PRAGMA user_version = 2;",
 };
 #define VERSION_NOW (int64_t)(sizeof(versions) / sizeof(versions[0]))
 

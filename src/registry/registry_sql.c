@@ -10,7 +10,7 @@
 	" EXISTS (SELECT 1 FROM certificates" \
 	"  WHERE peer = p.id AND revoked = 0)," \
 	" s.last_seen, s.online, s.load, s.memory_used, s.memory_total," \
-	" h.frame FROM peers AS p" \
+	" h.frame, p.docker_port FROM peers AS p" \
 	" LEFT JOIN seen AS s ON s.peer = p.id" \
 	" LEFT JOIN hellos AS h ON h.peer = p.id"
 
@@ -26,6 +26,10 @@ const char *const sql_text[SQL_COUNT] = {
 	[SQL_PEER_ALLOW] = "UPDATE peers SET allow = ?2 WHERE id = ?1",
 	[SQL_PEER_REKEY] = "UPDATE peers"
 	    " SET secret = ?2, used_by = NULL, closed = 0 WHERE id = ?1",
+	[SQL_PEER_DOCKER_PORT] = "UPDATE peers SET docker_port = nullif(?2, 0)"
+	    " WHERE id = ?1",
+	[SQL_PEER_BY_DOCKER_PORT] = "SELECT name FROM peers"
+	    " WHERE docker_port = ?1",
 	[SQL_PEER_REMOVE] = "DELETE FROM peers WHERE id = ?1",
 	[SQL_PEER_KIND] = "SELECT id, kind, secret FROM peers"
 	    " WHERE name = ?1",

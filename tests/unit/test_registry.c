@@ -161,6 +161,36 @@ test_set_allow(void **state)
 }
 
 static void
+test_docker_port(void **state)
+{
+	struct place *w = *state;
+
+	must_add(w, "a");
+	must_add(w, "b");
+	assert_int_equal(registry_add(w->r, PEER_CLIENT, "c", "a:*",
+	    key_of(1), NULL, &w->e), 0);
+	assert_int_equal(must_find(w, "a").docker_port, 0);
+	assert_int_equal(registry_set_docker_port(w->r, "a", 2401, &w->e), 0);
+	assert_int_equal(must_find(w, "a").docker_port, 2401);
+	assert_int_equal(registry_set_docker_port(w->r, "a", 2401, &w->e), 0);
+	assert_int_equal(registry_set_docker_port(w->r, "b", 2401, &w->e), -1);
+	expect_error(&w->e, EX_DATAERR, "2401 is agent a's already");
+	assert_int_equal(must_find(w, "b").docker_port, 0);
+	assert_int_equal(registry_set_docker_port(w->r, "b", 65535, &w->e), 0);
+	assert_int_equal(must_find(w, "b").docker_port, 65535);
+	assert_int_equal(registry_set_docker_port(w->r, "a", 0, &w->e), 0);
+	assert_int_equal(registry_set_docker_port(w->r, "b", 0, &w->e), 0);
+	assert_int_equal(registry_set_docker_port(w->r, "b", 2401, &w->e), 0);
+	assert_int_equal(registry_set_docker_port(w->r, "c", 2402, &w->e), -1);
+	expect_error(&w->e, EX_NOUSER, "the name of a client");
+	assert_int_equal(registry_set_docker_port(w->r, "d", 2402, &w->e), -1);
+	expect_error(&w->e, EX_NOUSER, "no agent called");
+	/* It goes with its agent. */
+	assert_int_equal(registry_remove(w->r, PEER_AGENT, "b", &w->e), 0);
+	assert_int_equal(registry_set_docker_port(w->r, "a", 2401, &w->e), 0);
+}
+
+static void
 test_remove(void **state)
 {
 	struct place *w = *state;
@@ -332,7 +362,7 @@ static const enum sql on_the_way[] = {
 	SQL_CERTIFICATE_EXPIRE, SQL_CERTIFICATE_EXPIRE_PEER, SQL_SEEN,
 	SQL_SEEN_HELLO, SQL_CHANGES_RANGE, SQL_CHANGES, SQL_CHANGES_PRUNE,
 	SQL_PEER_KIND, SQL_PEER_ADD, SQL_PEER_REKEY, SQL_PEER_REMOVE,
-	SQL_SECRET_KEEP,
+	SQL_SECRET_KEEP, SQL_PEER_DOCKER_PORT, SQL_PEER_BY_DOCKER_PORT,
 };
 
 /* Whether SQLite would walk through a table or an index for it. */
@@ -395,6 +425,7 @@ main(void)
 		TEST(test_clients),
 		TEST(test_add_refused),
 		TEST(test_set_allow),
+		TEST(test_docker_port),
 		TEST(test_remove),
 		TEST(test_each_in_order),
 		TEST(test_seen),

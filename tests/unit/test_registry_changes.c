@@ -310,6 +310,39 @@ test_exactly_once(void **state)
 			assert_true(t.ids[i] != t.ids[k]);
 }
 
+/* A registry of schema 1, as 0.1.0 was built at first: nothing is lost. */
+static void
+test_older_schema(void **state)
+{
+	static const char to_schema_1[] =
+	    "DROP TRIGGER peer_changed; DROP INDEX peers_docker_port;"
+	    "ALTER TABLE peers DROP COLUMN docker_port;"
+	    "CREATE TRIGGER peer_changed"
+	    " AFTER UPDATE OF name, allow, key, secret, used_by ON peers BEGIN"
+	    "  INSERT INTO changes (peer, revoked)"
+	    "  VALUES (NEW.id, OLD.secret IS NOT NEW.secret);"
+	    " END;"
+	    "PRAGMA user_version = 1;";
+	struct place *w = *state;
+	struct auth_key auth = must_add(w, "a");
+	int64_t seq = 0;
+
+	must_add(w, "b");
+	expect(w, &seq, 1, "+a +b ");
+	registry_close(w->r);
+	assert_int_equal(run_sql(w->path, to_schema_1), SQLITE_OK);
+	w->r = place_open(w);
+	assert_true(registry_auth_key_valid(w->r, &auth, &w->e));
+	assert_int_equal(must_find(w, "a").docker_port, 0);
+	expect(w, &seq, 0, "");
+	assert_int_equal(registry_set_docker_port(w->r, "a", 2401, &w->e), 0);
+	expect(w, &seq, 0, "+a ");
+	assert_int_equal(registry_set_docker_port(w->r, "b", 2401, &w->e), -1);
+	assert_int_equal(registry_rekey(w->r, "a", &auth, &w->e), 0);
+	expect(w, &seq, 0, "+a! ");
+	assert_int_equal(must_find(w, "a").docker_port, 2401);
+}
+
 int
 main(void)
 {
@@ -323,6 +356,7 @@ main(void)
 		TEST(test_each_may_ask),
 		TEST(test_journal_is_pruned),
 		TEST(test_exactly_once),
+		TEST(test_older_schema),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -121,16 +121,16 @@ test_another_schema(void **state)
 
 	must_add(w, "a");
 	close_it(w);
-	assert_int_equal(run_sql(w->path, "PRAGMA user_version = 2"),
+	assert_int_equal(run_sql(w->path, "PRAGMA user_version = 3"),
 	    SQLITE_OK);
 	expect_refused(w, true, EX_CONFIG, "a newer charon");
-	assert_int_equal(run_sql(w->path, "PRAGMA user_version = 1;"
+	assert_int_equal(run_sql(w->path, "PRAGMA user_version = 2;"
 	    "PRAGMA application_id = 7"), SQLITE_OK);
 	expect_refused(w, true, EX_CONFIG, "another program's");
 	assert_int_equal(run_sql(w->path, "PRAGMA user_version = 0;"
 	    "PRAGMA application_id = 0"), SQLITE_OK);
 	expect_refused(w, true, EX_CONFIG, "another program's");
-	assert_int_equal(run_sql(w->path, "PRAGMA user_version = 1;"
+	assert_int_equal(run_sql(w->path, "PRAGMA user_version = 2;"
 	    "PRAGMA application_id = 0x4f727468"), SQLITE_OK);
 	w->r = place_open(w);
 	must_find(w, "a");

@@ -31,6 +31,7 @@ struct peer {
 	bool has_key;			/* client: a key of its own, --key */
 	uint8_t key[ED25519_KEY_LEN];
 	char allow[ALLOW_MAX];		/* client: as allow_parse() writes it */
+	uint16_t docker_port;		/* agent: fixed, at 127.0.0.1; 0: none */
 	/* agent: as last reported; "" and 0 when never */
 	int64_t last_seen;		/* UNIX seconds, 0: never */
 	bool online;			/* as the gateway last wrote it */
@@ -77,6 +78,15 @@ int registry_add(struct registry *r, enum peer_kind kind, const char *name,
  */
 int registry_set_allow(struct registry *r, const char *name,
     const char *allow, struct error *e);
+/*
+ * Where an agent's Docker is at 127.0.0.1 from now on, told as a change; 0:
+ * nowhere.  Another agent's port is EX_DATAERR.
+ */
+int registry_set_docker_port(struct registry *r, const char *name,
+    uint16_t port, struct error *e);
+/* Only whether it is another's: 0, or -1 with *e. */
+int registry_docker_port_check(struct registry *r, const char *name,
+    uint16_t port, struct error *e);
 /* A new secret; every certificate is revoked. */
 int registry_rekey(struct registry *r, const char *name,
     struct auth_key *auth, struct error *e);
