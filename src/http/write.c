@@ -45,8 +45,8 @@ http_put_head(struct buffer *out, const struct http_head *h)
 {
 	char line[128];
 
-	snprintf(line, sizeof(line), "HTTP/1.1 %d %s\r\n", h->status,
-	    http_phrase(h->status));
+	snprintf(line, sizeof(line), "HTTP/1.%d %d %s\r\n", !h->http10,
+	    h->status, http_phrase(h->status));
 	put_text(out, line);
 	if (h->lines != NULL)
 		buffer_put(out, h->lines, h->lines_len);

@@ -51,8 +51,18 @@ is_redacted(const struct answer *a)
 bool
 answer_is_kept(const struct answer *a)
 {
-	return is_redacted(a) ||
-	    (a->http10 && a->reader.answer.framing == FRAMING_CHUNKED);
+	return is_redacted(a) || (a->http10 && a->kind != ANSWER_STREAM &&
+	    a->reader.answer.framing == FRAMING_CHUNKED);
+}
+
+/* HTTP/1.0 knows no chunks: a stream ends with the connection. */
+static enum http_framing
+framing_of(const struct answer *a)
+{
+	enum http_framing framing = a->reader.answer.framing;
+
+	return a->http10 && framing == FRAMING_CHUNKED ? FRAMING_NONE :
+	    framing;
 }
 
 static void
@@ -77,7 +87,7 @@ begin(struct answer *a, struct buffer *out, const char **why)
 
 	*why = too_large;
 	if (!answer_is_kept(a))
-		put_head(a, out, parsed->framing, parsed->length);
+		put_head(a, out, framing_of(a), parsed->length);
 	else if (parsed->length > REDACT_MAX)
 		return -1;
 	return 0;
@@ -92,7 +102,7 @@ put_payload(struct answer *a, const uint8_t *p, size_t n, struct buffer *out,
 		return 0;
 	if (answer_is_kept(a))
 		return buffer_put(&a->body, p, n);
-	if (a->reader.answer.framing == FRAMING_CHUNKED)
+	if (framing_of(a) == FRAMING_CHUNKED)
 		http_put_chunk(out, p, n);
 	else
 		buffer_put(out, p, n);
@@ -148,7 +158,7 @@ finish(struct answer *a, struct buffer *out, const char **why)
 	if (answer_is_kept(a)) {
 		put_head(a, out, FRAMING_LENGTH, a->body.len);
 		buffer_put(out, body, a->body.len);
-	} else if (a->reader.answer.framing == FRAMING_CHUNKED)
+	} else if (framing_of(a) == FRAMING_CHUNKED)
 		http_put_last_chunk(out);
 	return ANSWER_DONE;
 }

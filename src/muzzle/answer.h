@@ -44,8 +44,8 @@ enum answer_state answer_feed(struct answer *a, const uint8_t *p, size_t n,
 
 /*
  * Must it be whole before any of it is passed on?  So with what is looked
- * through, and for a client of HTTP/1.0, which knows no chunks and needs the
- * length to tell a cut from the end.
+ * through, and, streams aside, for a client of HTTP/1.0, which knows no chunks
+ * and needs the length to tell a cut from the end.
  */
 bool answer_is_kept(const struct answer *a);
 

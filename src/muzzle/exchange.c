@@ -242,6 +242,27 @@ on_gone(void *arg)
 	exchange_free(arg);
 }
 
+static void refuse(struct muzzle *m, struct http_conn *c,
+    const struct verdict *v);
+
+static void
+on_body(void *arg, const uint8_t *p, size_t n)
+{
+	struct exchange *x = arg;
+	struct muzzle *m = x->m;
+	struct http_conn *c = x->conn;
+	static struct verdict v;	/* much too large for a stack */
+
+	if (policy_judge_body(x->verdict, p, n) == 0) {
+		m->allowed++;
+		send_request(x);
+		return;
+	}
+	memcpy(&v, x->verdict, offsetof(struct verdict, target));
+	exchange_free(x);
+	refuse(m, c, &v);
+}
+
 /* --- requests ----------------------------------------------------- */
 
 /* What the policy cannot see: browsers, foreign names, too many streams. */
@@ -262,14 +283,13 @@ check_circumstances(struct muzzle *m, const struct http_conn *c,
 		    "site with --docker-host NAME");
 	else if (v->status != 0)
 		return;
-	else if (r->body)
+	else if (r->body && v->kind != ANSWER_ACTION)
 		verdict_refuse(v, 400, "a body is not allowed");
 	else if (v->kind == ANSWER_STREAM && m->streams >= MUZZLE_STREAMS_MAX)
 		verdict_refuse(v, 429, "too many streams at once");
-	else if (http_is_full(c) && (v->kind == ANSWER_REDACTED || r->http10))
+	else if (http_is_full(c) && (v->kind == ANSWER_REDACTED ||
+	    (r->http10 && v->kind != ANSWER_STREAM)))
 		verdict_refuse(v, 503, "too many large answers at once");
-	else if (v->kind == ANSWER_STREAM && r->http10)
-		verdict_refuse(v, 505, "a stream needs HTTP/1.1");
 }
 
 static void
@@ -289,22 +309,28 @@ static void
 begin(struct muzzle *m, struct http_conn *c, const struct http_request *r,
     const struct verdict *v)
 {
-	static const struct http_producer producer = { NULL, on_more, on_late,
-	    on_gone };
+	static const struct http_producer producer = { on_body, on_more,
+	    on_late, on_gone };
 	size_t size = offsetof(struct verdict, target) + strlen(v->target) + 1;
 	struct exchange *x = xcalloc(1, sizeof(*x));
 	bool stream = v->kind == ANSWER_STREAM;
 
+	if (stream && r->http10)	/* its end is the connection's */
+		http_last(c);
 	x->m = m;
 	x->conn = c;
 	x->verdict = xreallocarray(NULL, 1, size);
 	memcpy(x->verdict, v, size);
-	m->allowed++;
 	m->streams += stream;
 	answer_begin(&x->answer, v, r->http10, http_is_last(c),
 	    http_every(c));
 	http_hold(c, &producer, x, stream ? 0 : v->kind == ANSWER_ACTION ?
 	    ACTION_SECONDS : ANSWER_SECONDS);
+	if (r->body) {
+		http_take_body(c, r, MUZZLE_BODY_MAX);
+		return;
+	}
+	m->allowed++;
 	send_request(x);
 }
 

@@ -2,6 +2,7 @@
 liborthrus_a_SOURCES += \
 	src/muzzle/answer.c \
 	src/muzzle/answer.h \
+	src/muzzle/body.c \
 	src/muzzle/exchange.c \
 	src/muzzle/facts.c \
 	src/muzzle/filter.c \

@@ -80,8 +80,6 @@ is_among(struct span words, const char *value)
 
 /* --- one of them ------------------------------------------------------ */
 
-enum fate { PASSED, DROPPED, REFUSED };
-
 static void
 note_dropped(struct verdict *v, const char *name)
 {
@@ -112,28 +110,34 @@ refuse(struct verdict *v, const struct parameter *q,
 		    rules->passed : "none");
 }
 
-/* before: those that stand in front of q and are passed on. */
-static enum fate
-judge(const struct target *t, size_t before, const struct parameter *q,
-    const struct parameter_rules *rules)
+enum parameter_fate
+parameter_fate(const struct parameter_rules *rules, const char *name,
+    const char *value)
 {
 	struct span rest;
+
+	if (find_entry(rules->dropped, name, &rest) && (rest.len == 0 ||
+	    value[0] == '\0' || is_among(rest, value)))
+		return PARAMETER_DROPPED;
+	if (find_entry(rules->words, name, &rest))
+		return value[0] == '\0' ? PARAMETER_DROPPED :
+		    is_among(rest, value) ? PARAMETER_PASSED :
+		    PARAMETER_REFUSED;
+	return find_entry(rules->passed, name, &rest) ? PARAMETER_PASSED :
+	    PARAMETER_REFUSED;
+}
+
+/* Is it among those that are passed on already?  Only a word can be. */
+static bool
+is_said(const struct target *t, const struct parameter *q)
+{
 	size_t i;
 
-	if (find_entry(rules->dropped, q->name, &rest) &&
-	    (rest.len == 0 || q->value[0] == '\0' ||
-	    is_among(rest, q->value)))
-		return DROPPED;
-	if (find_entry(rules->words, q->name, &rest)) {
-		if (q->value[0] == '\0')
-			return DROPPED;
-		for (i = 0; i < before; i++)	/* said already */
-			if (strcmp(t->parameters[i].name, q->name) == 0 &&
-			    strcmp(t->parameters[i].value, q->value) == 0)
-				return DROPPED;
-		return is_among(rest, q->value) ? PASSED : REFUSED;
-	}
-	return find_entry(rules->passed, q->name, &rest) ? PASSED : REFUSED;
+	for (i = 0; i < t->nparameters; i++)
+		if (strcmp(t->parameters[i].name, q->name) == 0 &&
+		    strcmp(t->parameters[i].value, q->value) == 0)
+			return true;
+	return false;
 }
 
 int
@@ -146,14 +150,15 @@ parameters_judge(struct target *t, const struct parameter_rules *rules,
 	t->nparameters = 0;
 	for (i = 0; i < n; i++) {
 		q = t->parameters[i];
-		switch (judge(t, t->nparameters, &q, rules)) {
-		case PASSED:
-			t->parameters[t->nparameters++] = q;
+		switch (parameter_fate(rules, q.name, q.value)) {
+		case PARAMETER_PASSED:
+			if (!is_said(t, &q))
+				t->parameters[t->nparameters++] = q;
 			break;
-		case DROPPED:
+		case PARAMETER_DROPPED:
 			note_dropped(v, q.name);
 			break;
-		case REFUSED:
+		case PARAMETER_REFUSED:
 			refuse(v, &q, rules);
 			return -1;
 		}

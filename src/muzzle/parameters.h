@@ -25,6 +25,20 @@ struct parameter_rules {
 int parameters_judge(struct target *t, const struct parameter_rules *rules,
     struct verdict *v);
 
+enum parameter_fate { PARAMETER_PASSED, PARAMETER_DROPPED, PARAMETER_REFUSED };
+
+/* Of one parameter alone. */
+enum parameter_fate parameter_fate(const struct parameter_rules *rules,
+    const char *name, const char *value);
+
+/*
+ * The body of a request whose query has become t: JSON that says what the
+ * query says, or nothing at all.  0, or -1 with the refusal in v.
+ */
+int parameters_judge_body(const struct target *t,
+    const struct parameter_rules *rules, const uint8_t *p, size_t n,
+    struct verdict *v);
+
 /* The value, or NULL when there is none of this name. */
 const char *parameter_value(const struct target *t, const char *name);
 /* As the engine reads a flag: anything that is not one of these is true. */

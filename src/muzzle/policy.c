@@ -401,6 +401,19 @@ policy_judge(const struct policy *p, const char *method, const char *target,
 	target_write(&t, v);
 }
 
+int
+policy_judge_body(struct verdict *v, const uint8_t *p, size_t n)
+{
+	static struct target t;
+	size_t i = 0;
+
+	while (routes[i].rule != v->rule)
+		i++;
+	if (target_read(&t, v->target, strlen(v->target), v) == -1)
+		return -1;
+	return parameters_judge_body(&t, &routes[i].parameters, p, n, v);
+}
+
 bool
 policy_row(size_t i, struct policy_row *row)
 {

@@ -79,6 +79,9 @@ READERS = {
     "a compose service": request("/networks", "socket-proxy:2375"),
     "a compose service with _": request("/networks", "docker_proxy"),
     "traefik": request("/v1.41/containers/json?all=1", "api.moby.localhost"),
+    "fluent-bit": request("/events?since=1&until=2", None, version="1.0"),
+    "logs for HTTP/1.0": request("/containers/done/logs?stdout=1&stderr=1",
+                                 None, version="1.0"),
     "netcat": request("/containers/json", None, version="1.0"),
 }
 

@@ -379,6 +379,57 @@ test_not_dropped(void **state)
 	assert_null(strstr(v.reason, "s3cret"));
 }
 
+/* Of an action: what the query says, again, or nothing. */
+static void
+test_body(void **state)
+{
+	static const struct {
+		const char *target, *body;
+		bool good;
+	} cases[] = {
+		{ C "/restart?t=1", "", true },
+		{ C "/restart?t=1", "null", true },
+		{ C "/restart?t=1", " {\r\n} ", true },
+		{ C "/restart?t=1", "{\"t\":1}", true },
+		{ C "/restart?t=1", "{\"t\":\"1\"}", true },
+		{ C "/restart?t=-1", "{\"t\":-1}", true },
+		{ C "/restart", "{\"t\":null,\"signal\":\"\"}", true },
+		{ C "/restart?t=", "{\"t\":\"\"}", true },
+		{ C "/kill?signal=SIGKILL", "{\"signal\":\"SIGKILL\"}", true },
+		{ C "/start", "{\"detachKeys\":\"ctrl-p,ctrl-q\"}", true },
+		{ C "/restart?t=1", "{\"t\":2}", false },
+		{ C "/restart?t=1", "{\"t\":\"01\"}", false },
+		{ C "/restart?t=1", "{\"t\":null}", false },
+		{ C "/restart?t=1", "{\"t\":true}", false },
+		{ C "/restart?t=1", "{\"t\":[1]}", false },
+		{ C "/restart", "{\"t\":1}", false },
+		{ C "/restart?t=1", "{\"T\":1}", false },
+		{ C "/restart?t=1", "{\"t\":1,\"t\":1}", false },
+		{ C "/restart?t=1", "{\"t\":1,\"x\":\"\"}", false },
+		{ C "/restart?t=1", "{\"t\":1}x", false },
+		{ C "/restart?t=1", "[]", false },
+		{ C "/restart?t=1", "1", false },
+		{ C "/restart?t=1", " ", false },
+		{ C "/kill?signal=KILL", "{\"signal\":\"KILL\\u0000\"}",
+		    false },
+		{ C "/pause", "{\"t\":\"\"}", false },
+		{ C "/start", "{\"checkpoint\":\"x\"}", false },
+	};
+	size_t i;
+	int rc;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		assert_int_equal(judge(&open_all, "POST", cases[i].target),
+		    0);
+		rc = policy_judge_body(&v, (const uint8_t *)cases[i].body,
+		    strlen(cases[i].body));
+		if ((rc == 0) != cases[i].good)
+			fail_msg("%s %s", cases[i].target, cases[i].body);
+		assert_int_equal(v.status, rc == 0 ? 0 : 400);
+	}
+}
+
 /* As two engines' APIs had it: filter= for filters={"reference": ...}. */
 static void
 test_filter(void **state)
@@ -826,6 +877,7 @@ main(void)
 		cmocka_unit_test(test_action_words),
 		cmocka_unit_test(test_dropped),
 		cmocka_unit_test(test_not_dropped),
+		cmocka_unit_test(test_body),
 		cmocka_unit_test(test_filter),
 		cmocka_unit_test(test_coded),
 		cmocka_unit_test(test_canonical),

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "orthrus/base/error.h"
 
@@ -98,6 +99,14 @@ void verdict_text(const struct verdict *v, char text[VERDICT_TEXT_MAX]);
  */
 void policy_judge(const struct policy *p, const char *method,
     const char *target, size_t len, struct verdict *v);
+
+/*
+ * Judges the n bytes of body of an action that v allows: 0, or -1 with the
+ * refusal in v.  It may be empty, {} or null, or an object of what the query
+ * says, too; the engine gets none.
+ */
+#define MUZZLE_BODY_MAX 4096
+int policy_judge_body(struct verdict *v, const uint8_t *p, size_t n);
 
 /*
  * The table as text, a row at a time: i from 0 until false is returned.
