@@ -19,13 +19,17 @@ case ${1:-} in
 *)	sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
 esac
 
-# The processes of sshd that serve a session: its children.
+# The processes of sshd that serve sessions: its children, and theirs, for
+# OpenSSH 10 has a monitor beside each.
 sessions() {
-	local stat rest
+	local stat rest parent child
 	for stat in /proc/[0-9]*/stat; do
 		rest=$(cat "$stat" 2>/dev/null) || continue
 		read -r _ parent _ <<<"${rest##*) }"
-		[ "$parent" != "$1" ] || basename "${stat%/stat}"
+		[ "$parent" = "$1" ] || continue
+		child=$(basename "${stat%/stat}")
+		echo "$child"
+		sessions "$child"
 	done
 }
 

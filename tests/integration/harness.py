@@ -63,6 +63,7 @@ class Sshd:
         self.mounts = mounts or {}
         self.process = None
         self.start()
+        until("it is done with our probe", 20, lambda: not self.sessions())
 
     def start(self):
         """Starts it, also again on the same port after stop()."""
@@ -103,6 +104,7 @@ class Sshd:
         return pathlib.Path(self.log_path).read_text(errors="replace")
 
     def sessions(self):
+        """The processes of all sessions: a monitor and more for each."""
         return children(self.process.pid)
 
     def kill_sessions(self):

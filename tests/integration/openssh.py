@@ -17,6 +17,16 @@ from targets import digest, payload
 ADDED = "Warning: Permanently added"
 
 
+def keyscan(port, *options):
+    """What ssh-keyscan says of a server here: lines for known_hosts."""
+    done = subprocess.run(["ssh-keyscan", *options, "-p", str(port),
+                           "127.0.0.1"], capture_output=True, text=True,
+                          check=True, timeout=60)
+    # OpenSSH 10 has its remarks among them.
+    return "".join(line for line in done.stdout.splitlines(keepends=True)
+                   if not line.startswith("#"))
+
+
 class Pages(http.server.BaseHTTPRequestHandler):
     """Pages of any size, /SEED/SIZE; what is sent is answered by its hash."""
 

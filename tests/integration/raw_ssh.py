@@ -39,7 +39,7 @@ BANNER = b"SSH-2.0-raw\r\n"
 WINDOW, PACKET = 2 ** 21, 32768
 
 
-class Gone(Exception):
+class Gone(ConnectionError):
     """The server ended the connection; its text is why, if it said so."""
 
 
@@ -176,7 +176,14 @@ class Raw:
         if self.held is not None:
             self.held += data
         else:
+            self.write(data)
+
+    def write(self, data):
+        """Where the server has gone, what it said before is the error."""
+        try:
             self.sock.sendall(data)
+        except ConnectionError as e:
+            raise Gone(self.ended()) from e
 
     def hold(self):
         """What is sent from here on goes out with release()."""
@@ -184,7 +191,7 @@ class Raw:
 
     def release(self):
         data, self.held = self.held, None
-        self.sock.sendall(data)
+        self.write(data)
 
     def fill(self, n):
         while len(self.input) < n:

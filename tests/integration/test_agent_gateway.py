@@ -12,6 +12,7 @@ import time
 import pytest
 
 from gateway import CHARON, Charon
+from openssh import keyscan
 from system import free_port, until
 from targets import echo, echoes, read_all, says
 
@@ -234,13 +235,8 @@ def test_from_gateway_to_plain_server_and_back(lab, charon):
         f.write(open(os.path.join(charon.state, "ca_ed25519.pub"),
                      "rb").read())
     sshd = lab.sshd(TrustedUserCAKeys=lab.path("ca"))
-    known = subprocess.run(["ssh-keyscan", "-p", str(sshd.port),
-                            "127.0.0.1"], capture_output=True, check=True)
-    state = lab.path("state-nobody")
-    os.mkdir(state, 0o700)
-    with open(os.path.join(state, "known_hosts"), "wb") as f:
-        f.write(known.stdout)
-    os.chmod(os.path.join(state, "known_hosts"), 0o600)
+    os.mkdir(lab.path("state-nobody"), 0o700)
+    lab.write("state-nobody/known_hosts", keyscan(sshd.port))
     agent = charon.agent("nobody", "--server", sshd.address, "--expose",
                          to.port, key=key)
     assert agent.forwards("expose")[0]["listen"] == \

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from gateway import Charon
-from raw_ssh import CLOSE, EOF, message, new_key, public, string
+from raw_ssh import CLOSE, EOF, Gone, message, new_key, public, string
 from scene import (Identity, Leash, Scene, enrolled, frame, serial_of,
                    text)
 from system import keygen, until
@@ -159,7 +159,7 @@ def test_rekeyed_between_login_and_request(scene):
         try:
             with pytest.raises(AssertionError, match="revoked"):
                 enrolled(raw, "victim", new_key())
-        except Exception as e:		# or its session was ended first
+        except Gone as e:		# or its session was ended first
             assert "revoked" in str(e)
 
 

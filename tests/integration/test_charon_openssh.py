@@ -171,8 +171,8 @@ def test_rekeying(lab, charon, way):
     conn.shutdown(socket.SHUT_WR)
     assert digest(read_all(conn)) == digest(wanted)
     log = ssh.log()
-    # It counts what lies in its buffers, too: some more than 20 or fewer.
-    assert log.count("SSH2_MSG_NEWKEYS received") >= 10
+    # Two windows may come while new keys are agreed on: fewer than 20.
+    assert log.count("SSH2_MSG_NEWKEYS received") >= 4
     assert ssh.process.poll() is None
 
 
@@ -195,7 +195,7 @@ def test_rekeying_both_ways_with_others(lab, charon):
         opened += 1
     thread.join()
     assert result == [True] and opened >= 3
-    assert ssh.log().count("SSH2_MSG_NEWKEYS received") >= 10
+    assert ssh.log().count("SSH2_MSG_NEWKEYS received") >= 4
 
 
 def test_many_at_once(lab, charon):
@@ -442,13 +442,9 @@ def test_keyscan(lab, charon):
     key, = pathlib.Path(charon.state).glob("*host*.pub")
     wanted = [f"[127.0.0.1]:{charon.port}",
               *key.read_text().split()[:2]]
-    for kinds in (["-t", "rsa,dsa,ecdsa,ed25519"], []):
-        done = run(lab, "ssh-keyscan", *kinds, "-p", charon.port, "127.0.0.1")
-        assert done.returncode == 0
-        assert done.out.decode().split() == wanted
-    certificates = run(lab, "ssh-keyscan", "-c", "-p", charon.port,
-                       "127.0.0.1")
-    assert certificates.out == b""
+    for kinds in (["-t", "rsa,ecdsa,ed25519"], []):
+        assert openssh.keyscan(charon.port, *kinds).split() == wanted
+    assert openssh.keyscan(charon.port, "-c") == ""
 
 
 def test_keys_of_an_agent(lab, charon):

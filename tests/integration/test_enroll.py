@@ -14,6 +14,7 @@ import pytest
 
 from gateway import CHARON, Charon
 from harness import ORTHRUS
+from openssh import keyscan
 from system import DIES_WITH_US, free_port, until
 
 pytestmark = pytest.mark.skipif(not os.access(CHARON, os.X_OK),
@@ -334,11 +335,10 @@ def test_own_identity(lab, charon):
 
 
 def host_key(charon):
-    text = subprocess.run(["ssh-keyscan", "-p", str(charon.port),
-                           "127.0.0.1"], capture_output=True, check=True)
-    done = subprocess.run(["ssh-keygen", "-lf", "-"], input=text.stdout,
-                          capture_output=True, check=True)
-    return done.stdout.split()[1].decode()
+    done = subprocess.run(["ssh-keygen", "-lf", "-"], text=True,
+                          input=keyscan(charon.port), capture_output=True,
+                          check=True)
+    return done.stdout.split()[1]
 
 
 # Time

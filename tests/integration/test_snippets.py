@@ -158,12 +158,8 @@ def test_unit_by_systemd(home):
     unit = home.path / "orthrus.service"
     text = snippet(home, "systemd")
     unit.write_text(text.replace("/usr/local/bin/orthrus", ORTHRUS))
-    pages = home.path / "man/man1"
-    pages.mkdir(parents=True)
-    (pages / "orthrus.1").write_text(".Dd x\n")
-    done = subprocess.run(["systemd-analyze", "verify", unit], text=True,
-                          capture_output=True, timeout=60, env={
-                              **os.environ, "MANPATH": str(pages.parent)})
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", unit],
+                          text=True, capture_output=True, timeout=60)
     assert done.returncode == 0 and done.stderr == "", done.stderr
     done = subprocess.run(["systemd-analyze", "security", "--offline=true",
                            "--no-pager", unit], capture_output=True,
