@@ -3,7 +3,10 @@
 # says "N passed, N failed", and the exit status whether all was well.
 # Installs what is missing (Debian, as root).  Leaves its work in build/.
 #
-#   check.sh [STEP...]	only these: gcc clang asan fuzz dist scripts
+#   check.sh [--suite SUITE] [STEP...]
+#	STEP: only these: gcc clang asan fuzz dist scripts trixie
+#	--suite: all of it in a minimal system of another Debian release,
+#	bookworm, trixie or forky, which is made on the spot
 set -u
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -152,6 +155,41 @@ step_fuzz() {
 	done
 }
 
+# What tells soon whether a release of Debian serves: in a system of it.
+step_brief() {
+	compile brief CC=gcc --enable-werror ORTHRUS_SKIP_INTEGRATION=1 ||
+	    return
+	tests "$build/brief" "make check, gcc, without integration"
+	demo brief demo.sh
+	demo brief demo-sshd.sh
+}
+
+# On Debian 12 the next release is tried as well; the counts are its own.
+step_trixie() {
+	local log=$build/trixie.log p f s status=0
+	"$root/contrib/suite.sh" trixie contrib/check.sh brief >"$log" 2>&1 ||
+	    status=$?
+	if [ $status -eq 75 ]; then
+		skipped=$((skipped + 1))
+		echo "SKIP: trixie: $(tail -n 1 "$log")"
+		return
+	fi
+	read -r p f s < <(sed -n '$s/[a-z,]//gp' "$log")
+	p=${p:-0} f=${f:-0} s=${s:-0}
+	if [ $status -ne 0 ] && [ "$f" -eq 0 ]; then
+		f=1
+	fi
+	[ "$f" -eq 0 ] || tail -n 80 "$log"
+	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+	echo "trixie: $p passed, $f failed, $s skipped"
+}
+
+# True where this machine is Debian 12 itself, not a system made by suite.sh.
+is_bookworm() {
+	[ -z "${ORTHRUS_SUITE:-}" ] &&
+	    grep -qs '^VERSION_CODENAME=bookworm' /etc/os-release
+}
+
 step_scripts() {
 	local script
 	for script in "$root"/contrib/*.sh "$root"/tests/{,*/}*.sh \
@@ -181,7 +219,14 @@ unit() {
 	done
 }
 
-[ $# -gt 0 ] || set -- gcc clang asan fuzz dist scripts
+if [ "${1:-}" = --suite ]; then
+	[ $# -ge 2 ] || { sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 64; }
+	exec "$root/contrib/suite.sh" "$2" contrib/check.sh "${@:3}"
+fi
+if [ $# -eq 0 ]; then
+	set -- gcc clang asan fuzz dist scripts
+	! is_bookworm || set -- "$@" trixie
+fi
 for step; do
 	declare -F "step_$step" >/dev/null || {
 		echo "check.sh: no step '$step'" >&2

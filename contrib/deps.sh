@@ -6,6 +6,7 @@
 #   deps.sh demo	contrib/demo.sh as well
 #   deps.sh engine	a Docker engine for contrib/demo.sh
 #   deps.sh check	contrib/check.sh as well
+#   deps.sh suite	contrib/suite.sh, which makes systems of other releases
 #   deps.sh bench	bench/run --peers, bench/muzzle and bench/plot
 set -eu
 
@@ -27,8 +28,9 @@ build)	wanted=$build ;;
 demo)	wanted="$build $demo" ;;
 engine)	wanted=$engine ;;
 check)	wanted="$build $demo $check" ;;
+suite)	wanted="debootstrap util-linux" ;;
 bench)	wanted="$build $demo $bench" ;;
-*)	sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
+*)	sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
 esac
 
 # shellcheck disable=SC2086 # lists of words
