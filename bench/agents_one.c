@@ -22,7 +22,7 @@
 #include "orthrus/relay/relay.h"
 #include "orthrus/ssh/outbound.h"
 
-#include "../src/gateway/canned.h"
+#include "canned.h"
 
 /* As "orthrus connect" has them. */
 #define CONNECT_MS 10000

@@ -16,7 +16,8 @@ bench_muzzle_load_SOURCES = bench/muzzle_load.c bench/load.h \
 bench_muzzle_load_LDADD =
 bench_muzzle_engine_SOURCES = bench/muzzle_engine.c
 bench_muzzle_engine_LDADD =
-bench_agents_SOURCES = bench/agents.c bench/agents.h bench/agents_one.c
+bench_agents_SOURCES = bench/agents.c bench/agents.h bench/agents_one.c \
+	bench/canned.c bench/canned.h
 
 .PHONY: bench bench-gateway bench-muzzle
 bench: all

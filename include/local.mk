@@ -55,6 +55,9 @@ noinst_HEADERS += \
 	include/orthrus/registry/describe.h \
 	include/orthrus/registry/registry.h \
 	include/orthrus/gateway/ca.h \
+	include/orthrus/gateway/refused.h \
 	include/orthrus/gateway/serve.h \
 	include/orthrus/gateway/state.h \
-	include/orthrus/gateway/tell.h
+	include/orthrus/gateway/tell.h \
+	include/orthrus/gateway/view.h \
+	include/orthrus/api/api.h

@@ -57,7 +57,7 @@ tsort "$work/edges" >/dev/null 2>"$work/circle" ||
 	    sed 's/^/ /')"
 
 for pair in "agent gateway" "agent charon" "gateway agent" "gateway tunnel" \
-    "charon agent"; do
+    "gateway api" "charon agent" "http muzzle"; do
 	layer=${pair% *} other=${pair#* }
 	[ -f "src/$layer/.may_include" ] || continue
 	! permits "$layer" | grep -qx "$other" ||

@@ -8,6 +8,7 @@ liborthrus_a_SOURCES += \
 	src/charon/cli.h \
 	src/charon/client_cmd.c \
 	src/charon/commands.h \
+	src/charon/serve.c \
 	src/charon/snippet.c \
 	src/charon/snippet.h \
 	src/charon/snippet_texts.c \

@@ -2,7 +2,6 @@
 #include "config.h"
 
 #include "orthrus/base/command.h"
-#include "orthrus/gateway/serve.h"
 #include "orthrus/ssh/outbound.h"
 
 #include "commands.h"

@@ -66,6 +66,7 @@ agent_facts(const struct agent *a, struct leash_message *facts)
 		if (lists(facts, port) || n == LEASH_PORTS_MAX)
 			continue;
 		facts->hello.ports[n].port = port;
+		facts->hello.ports[n].name[0] = '\0';
 		facts->hello.nports++;
 	}
 }
@@ -281,7 +282,6 @@ agent_free(struct agent *a)
 {
 	char *path = directory(a);
 
-	agent_end_streams(a);
 	while (a->nports > 0)
 		agent_endpoint_free(a->ports[--a->nports]);
 	agent_endpoint_free(a->docker);

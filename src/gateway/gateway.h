@@ -9,6 +9,7 @@
 
 #include "orthrus/base/bucket.h"
 #include "orthrus/gateway/ca.h"
+#include "orthrus/gateway/refused.h"
 #include "orthrus/http/upstream.h"
 #include "orthrus/registry/registry.h"
 #include "orthrus/muzzle/muzzle.h"
@@ -30,26 +31,12 @@ struct enrolment;
 struct endpoint;
 struct event;
 struct gateway;
-struct http;
+struct gateway_config;
+struct http_server;
 struct leash;
 struct listener;
 struct session;
-
-/* Why something was not granted; refusal_names for /metrics. */
-enum refusal {
-	REFUSED_PERMISSION,	/* beyond a client's --allow */
-	REFUSED_FOREIGN,	/* an agent, and another's name, port or path */
-	REFUSED_UNKNOWN,	/* no such agent or port */
-	REFUSED_OFFLINE,
-	REFUSED_REQUEST,	/* shell, exec, sftp ... */
-	REFUSED_LOGIN,
-	REFUSED_CONNECTION,	/* ended before a login, or never a good one */
-	REFUSED_ENROLL,
-	REFUSED_LEASH,		/* malformed, too large, too many */
-	REFUSED_EGRESS,
-	REFUSED_HTTP,		/* browsers, no token */
-	NREFUSALS
-};
+struct state;
 
 /* --- agents.c: who is registered ---------------------------------- */
 
@@ -262,8 +249,6 @@ void stream_to_agent(struct agent *a, uint16_t port, int fd,
 void stream_to_docker(struct agent *a, int fd, struct channel *ch);
 /* The same for mine, an endpoint of any kind. */
 void stream_docker_endpoint(struct agent *a, struct endpoint *mine);
-/* Ends those that its Muzzle serves. */
-void agent_end_streams(struct agent *a);
 /* Dials to and joins it with ch: egress. */
 void stream_dial(struct gateway *g, const struct address *to,
     struct channel *ch);
@@ -276,11 +261,6 @@ extern const struct http_way stream_way;
 int tell_listen(struct gateway *g, struct error *e);
 
 /* --- the whole ---------------------------------------------------- */
-
-extern const char *const refusal_names[NREFUSALS];
-
-/* Counts it; true when it should be logged (one line a second for each). */
-bool refused(struct gateway *g, enum refusal why, unsigned *untold);
 
 struct stream_counters {
 	size_t open;
@@ -295,12 +275,16 @@ struct gateway {
 	struct event_base *base;
 	struct dialer *dialer;		/* for egress */
 	struct registry *registry;
+	struct gateway_config *config;
+	struct state *state;
 	struct ca *ca;
 	struct acceptor *acceptor;
 	struct listener *listener;	/* of SSH */
 	struct listener *tell;		/* of commands that wait, or NULL */
+	struct http_server *refuser;	/* speaks for ports without an agent */
+	struct event *tick;
+	unsigned ticks, drain_ticks;
 	struct agents *agents;
-	struct http *http;		/* NULL: none is configured */
 	struct session_list sessions;
 	size_t nsessions[3];		/* by kind */
 	LIST_HEAD(, stream) streams;

@@ -1,14 +1,11 @@
-/* "charon serve": one loop with the sessions, the registry and the signals. */
+/* The gateway that runs: its tick, what a reload changes, start and end. */
 #include "config.h"
 
 #include <sys/stat.h>
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include <event2/event.h>
 
@@ -16,17 +13,15 @@
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/base/notify.h"
-#include "orthrus/base/service.h"
 #include "orthrus/conf/gateway.h"
 #include "orthrus/gateway/serve.h"
 #include "orthrus/gateway/state.h"
-#include "orthrus/relay/socket.h"
+#include "orthrus/http/server.h"
 #include "orthrus/ssh/outbound.h"
 #include "orthrus/transport/dial.h"
 #include "orthrus/transport/listener.h"
 
 #include "gateway.h"
-#include "http.h"
 
 #define GRACE_MS 20000		/* from a connection to its login */
 #define ATTEMPTS 3
@@ -36,113 +31,85 @@
 #define SAVE_TICKS 4		/* of SWEEP_MS each: 1 s */
 #define DRAIN_TICKS 20		/* 5 s */
 
-struct serving {
-	struct gateway g;
-	int argc;
-	char **argv;
-	struct gateway_config *config;
-	struct state *state;
-	struct service *service;
-	struct event *tick;
-	unsigned ticks, drain_ticks;
-	int code;
-};
-
-bool
-refused(struct gateway *g, enum refusal why, unsigned *untold)
-{
-	int64_t now = time(NULL);
-
-	g->refusals[why]++;
-	*untold = g->untold[why];
-	if (g->told_at[why] == now) {
-		g->untold[why]++;
-		return false;
-	}
-	g->told_at[why] = now;
-	g->untold[why] = 0;
-	return true;
-}
-
 /* --- the tick ----------------------------------------------------- */
 
 /* Told when it begins and when it is over, not four times a second. */
 static void
-registry_trouble(struct serving *sv, const struct error *e)
+registry_trouble(struct gateway *g, const struct error *e)
 {
-	if (!sv->g.trouble)
+	if (!g->trouble)
 		log_error("registry: %s", e->text);
-	sv->g.trouble = true;
+	g->trouble = true;
 }
 
 static void
-save(struct serving *sv)
+save(struct gateway *g)
 {
-	struct gateway *g = &sv->g;
 	struct error e;
 
 	g->save_soon = false;
 	if (agents_save(g->agents, &e) == -1) {
-		registry_trouble(sv, &e);
+		registry_trouble(g, &e);
 		return;
 	}
 	if (g->revoked_dirty) {
-		if (state_write_revoked(sv->state, &e) == -1) {
-			registry_trouble(sv, &e);
+		if (state_write_revoked(g->state, &e) == -1) {
+			registry_trouble(g, &e);
 			return;
 		}
 		g->revoked_dirty = false;
 	}
-	sv->g.trouble = false;
+	g->trouble = false;
 }
 
 static void
 on_tick(evutil_socket_t fd, short what, void *arg)
 {
-	struct serving *sv = arg;
+	struct gateway *g = arg;
 	struct error e;
 
 	(void)fd;
 	(void)what;
-	sessions_sweep(&sv->g);
-	sv->ticks++;
-	if (agents_update(sv->g.agents, &e) == -1)
-		registry_trouble(sv, &e);
-	else if (sv->ticks % SAVE_TICKS == 0 || sv->g.save_soon)
-		save(sv);
-	if (sv->g.stopping && ((TAILQ_EMPTY(&sv->g.sessions) &&
-	    sv->g.counters.open == 0) || ++sv->drain_ticks >= DRAIN_TICKS))
-		event_base_loopbreak(sv->g.base);
+	sessions_sweep(g);
+	g->ticks++;
+	if (agents_update(g->agents, &e) == -1)
+		registry_trouble(g, &e);
+	else if (g->ticks % SAVE_TICKS == 0 || g->save_soon)
+		save(g);
+	if (g->stopping && ((TAILQ_EMPTY(&g->sessions) &&
+	    g->counters.open == 0) || ++g->drain_ticks >= DRAIN_TICKS))
+		event_base_loopbreak(g->base);
 }
 
-/* --- signals ------------------------------------------------------ */
-
-static void
-on_stop(void *arg, int sig)
+void
+gateway_drain(struct gateway *g)
 {
-	struct serving *sv = arg;
 	struct session *s;
 
-	(void)sig;
-	if (sv->g.stopping) {		/* asked twice: at once */
-		event_base_loopbreak(sv->g.base);
+	if (g->stopping) {		/* asked twice: at once */
+		event_base_loopbreak(g->base);
 		return;
 	}
-	sv->g.stopping = true;
+	g->stopping = true;
 	log_info("stopping");
 	notify_send("STOPPING=1");
-	listener_free(sv->g.listener);
-	sv->g.listener = NULL;
-	TAILQ_FOREACH(s, &sv->g.sessions, next)
+	listener_free(g->listener);
+	g->listener = NULL;
+	TAILQ_FOREACH(s, &g->sessions, next)
 		if (s->leash != NULL)
 			leash_drain(s->leash, "this gateway is stopping");
 }
 
+/* --- the configuration -------------------------------------------- */
+
 /* What can change while sessions go on. */
 static void
-apply(struct gateway *g, const struct gateway_config *c)
+apply(struct gateway *g, struct gateway_config *c)
 {
+	gateway_config_free(g->config);
+	g->config = c;
 	log_setup(c->log_level, c->log_format);
+	g->runtime = c->runtime;
 	g->heartbeat_ms = (uint32_t)c->heartbeat;
 	g->timeout_ms = (uint32_t)c->timeout;
 	g->certificate_lifetime = c->certificate_lifetime;
@@ -170,47 +137,22 @@ needs_restart(const struct gateway_config *a, const struct gateway_config *b)
 	return a->docker_tcp != b->docker_tcp ? "[agents] docker_tcp" : NULL;
 }
 
-static void
-report_log(void *arg, const char *line)
+const char *
+gateway_reload(struct gateway *g, struct gateway_config *c)
 {
-	(void)arg;
-	log_error("%s", line);
-}
-
-/* All of it is taken over, or nothing is. */
-static void
-on_reload(void *arg)
-{
-	struct serving *sv = arg;
-	struct gateway_config *fresh;
+	const char *key = needs_restart(g->config, c);
 	struct session *s;
-	const char *key;
-	int code;
 
-	notify_reloading();
-	fresh = gateway_config_load(sv->argc, sv->argv, report_log, NULL,
-	    &code);
-	if (fresh == NULL)
-		log_error("not reloaded: the configuration has errors");
-	else if ((key = needs_restart(sv->config, fresh)) != NULL) {
-		log_error("not reloaded, nothing of it: %s changes with a "
-		    "restart only", key);
-		gateway_config_free(fresh);
-	} else {
-		gateway_config_free(sv->config);
-		sv->config = fresh;
-		sv->g.runtime = fresh->runtime;
-		apply(&sv->g, fresh);
-		TAILQ_FOREACH(s, &sv->g.sessions, next) {
-			if (s->leash != NULL)
-				leash_update(s->leash);
-			if (s->agent != NULL && !fresh->enabled)
-				session_end(s, "agents are disabled at this "
-				    "gateway");
-		}
-		log_info("configuration reloaded");
+	if (key != NULL)
+		return key;
+	apply(g, c);
+	TAILQ_FOREACH(s, &g->sessions, next) {
+		if (s->leash != NULL)
+			leash_update(s->leash);
+		if (s->agent != NULL && !g->enabled)
+			session_end(s, "agents are disabled at this gateway");
 	}
-	notify_send("READY=1");
+	return NULL;
 }
 
 /* --- life --------------------------------------------------------- */
@@ -251,10 +193,15 @@ make_runtime(struct gateway *g, struct error *e)
 	return rc;
 }
 
+/* Never asked: it says what is wrong with a port, see stream.c. */
+static const struct http_service refuser = {
+	.prefix = "", .every = "", .own = ""
+};
+
 static int
-start(struct serving *sv, struct error *e)
+listen_all(struct gateway *g, struct error *e)
 {
-	const struct gateway_config *c = sv->config;
+	const struct gateway_config *c = g->config;
 	const struct acceptor_config limits = {
 		.host_key = c->host_key,
 		.version = "charon_" PACKAGE_VERSION,
@@ -262,115 +209,95 @@ start(struct serving *sv, struct error *e)
 		.unauthenticated_max = UNAUTHENTICATED_MAX,
 		.dead_ms = (unsigned)c->timeout
 	};
-	static const struct service_events events = { on_stop, on_reload };
-	static const struct timeval sweep = { 0, SWEEP_MS * 1000 };
-	struct gateway *g = &sv->g;
-	char text[ADDRESS_TEXT_MAX];
 
-	if ((g->base = event_base_new()) == NULL)
-		return error_set(e, EX_OSERR, "cannot make an event loop");
-	if ((sv->state = state_open(c, true, e)) == NULL ||
-	    state_lock(sv->state, e) == -1 ||
-	    (g->ca = ca_load(c->state, e)) == NULL || make_runtime(g, e) == -1)
-		return -1;
-	g->registry = sv->state->registry;
-	registry_hurry(g->registry, BUSY_MS);
-	sv->service = service_new(g->base, &events, sv);
-	sv->tick = event_new(g->base, -1, EV_PERSIST, on_tick, sv);
-	event_add(sv->tick, &sweep);
-	g->dialer = dialer_new(g->base);
-	dialer_set_filter(g->dialer, egress_ok, g);
 	g->acceptor = acceptor_new(g->base, &limits, ENROLL_USER,
 	    &session_events, g, e);
 	if (g->acceptor == NULL || registry_all_offline(g->registry, e) == -1)
 		return -1;
 	g->agents = agents_new(g);
 	g->listener = listener_new(g->base, &c->ssh_listen, on_accept, g, e);
-	/*
-	 * Its own ports before those of agents; nobody is answered yet.  A
-	 * change before the update is in it, a later one is told.
-	 */
-	if (g->listener == NULL ||
-	    http_start(g, &c->http_listen, c->state, e) == -1 ||
-	    tell_listen(g, e) == -1 || agents_update(g->agents, e) == -1)
+	return g->listener == NULL ? -1 : 0;
+}
+
+int
+gateway_admit(struct gateway *g, struct error *e)
+{
+	char text[ADDRESS_TEXT_MAX];
+
+	/* A change before the update is in it, a later one is told. */
+	if (tell_listen(g, e) == -1 || agents_update(g->agents, e) == -1)
 		return -1;
 	log_info("listening on %s, %zu agents registered",
-	    address_format(&c->ssh_listen, text), agents_count(g->agents));
-	notify_send("READY=1\nSTATUS=listening");
+	    address_format(&g->config->ssh_listen, text),
+	    agents_count(g->agents));
 	return 0;
 }
 
-static void
-finish(struct serving *sv)
+static int
+start(struct gateway *g, struct error *e)
 {
-	struct gateway *g = &sv->g;
+	static const struct timeval sweep = { 0, SWEEP_MS * 1000 };
+	const struct gateway_config *c = g->config;
+
+	if ((g->state = state_open(c, true, e)) == NULL ||
+	    state_lock(g->state, e) == -1 ||
+	    (g->ca = ca_load(c->state, e)) == NULL || make_runtime(g, e) == -1)
+		return -1;
+	g->registry = g->state->registry;
+	registry_hurry(g->registry, BUSY_MS);
+	g->tick = event_new(g->base, -1, EV_PERSIST, on_tick, g);
+	event_add(g->tick, &sweep);
+	g->dialer = dialer_new(g->base);
+	dialer_set_filter(g->dialer, egress_ok, g);
+	g->refuser = http_server_new(g->base, &refuser, g);
+	return listen_all(g, e);
+}
+
+struct gateway *
+gateway_start(struct event_base *base, struct gateway_config *c,
+    struct error *e)
+{
+	struct gateway *g = xcalloc(1, sizeof(*g));
+
+	ssh_library_init();
+	TAILQ_INIT(&g->sessions);
+	LIST_INIT(&g->streams);
+	g->base = base;
+	g->docker_tcp = c->docker_tcp;
+	apply(g, c);
+	if (start(g, e) == 0)
+		return g;
+	gateway_free(g);
+	return NULL;
+}
+
+void
+gateway_free(struct gateway *g)
+{
 	struct session *s;
 	struct error e;
 
+	if (g == NULL)
+		return;
 	g->stopping = true;		/* nobody is let in any more */
-	if (sv->tick != NULL)
-		event_free(sv->tick);
+	if (g->tick != NULL)
+		event_free(g->tick);
 	listener_free(g->listener);
 	listener_free(g->tell);
 	TAILQ_FOREACH(s, &g->sessions, next)
 		session_end(s, "this gateway has stopped");
 	gateway_end_streams(g);
-	http_stop(g->http);
 	if (g->agents != NULL && (agents_save(g->agents, &e) == -1 ||
 	    registry_all_offline(g->registry, &e) == -1))
 		log_error("registry: %s", e.text);
 	agents_free(g->agents);
 	/* The ends of sessions are told from the loop. */
-	if (g->base != NULL)
-		event_base_loop(g->base, EVLOOP_NONBLOCK);
+	event_base_loop(g->base, EVLOOP_NONBLOCK);
 	acceptor_free(g->acceptor);
 	dialer_free(g->dialer);
-	socket_endpoints_end();
-	service_free(sv->service);
-	if (g->base != NULL)
-		event_base_free(g->base);
+	http_server_free(g->refuser);
 	ca_free(g->ca);
-	state_close(sv->state);
-	gateway_config_free(sv->config);
-}
-
-static void
-report(void *arg, const char *line)
-{
-	(void)arg;
-	fprintf(stderr, "%s\n", line);
-}
-
-int
-cmd_serve(int argc, char **argv)
-{
-	struct serving sv;
-	struct gateway *g = &sv.g;
-	struct error e;
-
-	memset(&sv, 0, sizeof(sv));
-	sv.argc = argc;
-	sv.argv = argv;
-	if (wants_help(argc, argv)) {
-		printf("usage: charon serve [options]\n\nRuns the gateway: an "
-		    "SSH server for agents and clients.\n\n");
-		gateway_config_usage(stdout);
-		return 0;
-	}
-	sv.config = gateway_config_load(argc, argv, report, NULL, &sv.code);
-	if (sv.config == NULL)
-		return sv.code;
-	ssh_library_init();
-	TAILQ_INIT(&g->sessions);
-	LIST_INIT(&g->streams);
-	g->runtime = sv.config->runtime;
-	g->docker_tcp = sv.config->docker_tcp;
-	apply(g, sv.config);
-	if (start(&sv, &e) == -1) {
-		log_error("%s", e.text);
-		sv.code = e.code;
-	} else
-		event_base_dispatch(g->base);
-	finish(&sv);
-	return sv.code;
+	state_close(g->state);
+	gateway_config_free(g->config);
+	free(g);
 }

@@ -16,27 +16,26 @@
 
 #include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
+#include "orthrus/http/server.h"
 #include "orthrus/relay/relay.h"
 #include "orthrus/relay/socket.h"
 #include "orthrus/transport/dial.h"
 
-#include "canned.h"
 #include "gateway.h"
 
 #define OPEN_SECONDS 30		/* for the agent to connect to its target */
 #define DIAL_MS 10000		/* egress */
-#define CANNED_SECONDS 5	/* for somebody to take a refusal and go */
 
 struct stream {
 	LIST_ENTRY(stream) next;
 	struct gateway *gateway;
-	struct agent *agent;		/* whose Muzzle serves it, or NULL */
+	bool muzzled;			/* an agent's Muzzle serves it */
 	char asked[NAME_MAX_LEN];	/* the agent that opening is sent to */
 	int fd;				/* who asks: a socket, or -1 ... */
 	struct channel *from;		/* ... a channel, or NULL ... */
-	struct endpoint *muzzle;	/* ... or a Muzzle, ... */
+	struct endpoint *mine;		/* ... or an endpoint that is there; */
 	void (*failed)(struct endpoint *ep, const char *why);
-	const char *why;		/* ... which is to be told */
+	const char *why;		/* a Muzzle's is to be told */
 	struct channel *opening;	/* to the agent */
 	struct dial *dial;		/* egress */
 	struct relay *relay;
@@ -66,7 +65,7 @@ on_done(void *arg, uint64_t out, uint64_t in)
 	struct stream *st = arg;
 
 	/* Behind a Muzzle there is another, which counts them. */
-	if (st->agent == NULL) {
+	if (!st->muzzled) {
 		st->gateway->counters.bytes_out += out;
 		st->gateway->counters.bytes_in += in;
 	}
@@ -81,8 +80,8 @@ join(struct stream *st, struct endpoint *wanted)
 	struct endpoint *mine;
 
 	event_del(st->timer);
-	if (st->muzzle != NULL)
-		mine = st->muzzle;
+	if (st->mine != NULL)
+		mine = st->mine;
 	else if (st->from != NULL) {
 		channel_on_gone(st->from, NULL, NULL);
 		channel_accept(st->from);
@@ -90,7 +89,7 @@ join(struct stream *st, struct endpoint *wanted)
 	} else
 		mine = socket_endpoint_new(st->gateway->base, st->fd, NULL, 0);
 	st->from = NULL;
-	st->muzzle = NULL;
+	st->mine = NULL;
 	st->fd = -1;
 	st->relay = relay_start(wanted, mine, on_done, st);
 }
@@ -99,10 +98,10 @@ join(struct stream *st, struct endpoint *wanted)
 static void
 give_up(struct stream *st, enum open_failure reason, const char *why)
 {
-	struct endpoint *ep;
+	char *text;
 
-	if (st->muzzle != NULL) {
-		st->failed(st->muzzle, why);
+	if (st->mine != NULL) {
+		st->failed(st->mine, why);
 		stream_end(st);
 		return;
 	}
@@ -111,12 +110,9 @@ give_up(struct stream *st, enum open_failure reason, const char *why)
 		stream_end(st);
 		return;
 	}
-	ep = canned_endpoint_new(xasprintf("HTTP/1.1 502 Bad Gateway\r\n"
-	    "Content-Type: text/plain\r\nContent-Length: %zu\r\n"
-	    "Connection: close\r\n\r\n%s\n", strlen(why) + 1, why));
-	join(st, ep);
-	timer_set(st->timer, CANNED_SECONDS * 1000);
-	relay_readable(ep);
+	text = xasprintf("%s\n", why);
+	join(st, http_conn_refusal(st->gateway->refuser, 502, text));
+	free(text);
 }
 
 static void
@@ -126,10 +122,6 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (st->relay != NULL) {
-		relay_abort(st->relay);
-		return;
-	}
 	if (st->why == NULL) {
 		st->why = "the agent's target did not answer in time";
 		channel_cancel(st->opening);
@@ -214,7 +206,7 @@ open_at_agent(struct stream *st, struct agent *a, uint16_t port)
 	else if ((st->opening = mux_open_forwarded(inbound_mux(a->session->in),
 	    &l->at, on_opened, st)) == NULL)
 		st->why = "the agent has too many channels";
-	if (st->why != NULL && st->muzzle == NULL)
+	if (st->why != NULL && st->mine == NULL)
 		give_up(st, OPEN_CONNECT_FAILED, st->why);
 	else
 		timer_set(st->timer, st->opening != NULL ?
@@ -234,7 +226,7 @@ way_connect(void *arg, struct endpoint *ep,
 	struct agent *a = arg;
 	struct stream *st = stream_new(a->gateway, -1, NULL);
 
-	st->muzzle = ep;
+	st->mine = ep;
 	st->failed = failed;
 	open_at_agent(st, a, 0);
 	return st;
@@ -253,7 +245,7 @@ stream_to_docker(struct agent *a, int fd, struct channel *ch)
 {
 	struct stream *st = stream_new(a->gateway, fd, ch);
 
-	st->agent = a;
+	st->muzzled = true;
 	join(st, muzzle_endpoint_new(a->muzzle));
 }
 
@@ -262,22 +254,9 @@ stream_docker_endpoint(struct agent *a, struct endpoint *mine)
 {
 	struct stream *st = stream_new(a->gateway, -1, NULL);
 
-	st->agent = a;
-	st->relay = relay_start(muzzle_endpoint_new(a->muzzle), mine, on_done,
-	    st);
-}
-
-void
-agent_end_streams(struct agent *a)
-{
-	struct stream *st, *following;
-
-	for (st = LIST_FIRST(&a->gateway->streams); st != NULL;
-	    st = following) {
-		following = LIST_NEXT(st, next);
-		if (st->agent == a && st->relay != NULL)
-			relay_abort(st->relay);
-	}
+	st->muzzled = true;
+	st->mine = mine;
+	join(st, muzzle_endpoint_new(a->muzzle));
 }
 
 /* --- egress ------------------------------------------------------- */
@@ -313,7 +292,7 @@ gateway_counters(const struct gateway *g, struct stream_counters *out)
 
 	*out = g->counters;
 	LIST_FOREACH(st, &g->streams, next)
-		if (st->relay != NULL && st->agent == NULL) {
+		if (st->relay != NULL && !st->muzzled) {
 			relay_counters(st->relay, &sent, &received);
 			out->bytes_out += sent;
 			out->bytes_in += received;

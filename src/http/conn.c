@@ -185,12 +185,12 @@ read_request(struct http_conn *c)
 		return;
 	}
 	status = http_request_read(buffer_head(&c->in), (size_t)n, &r, &why);
+	c->head = strcmp(r.method, "HEAD") == 0;
 	if (status != 0) {
 		conn_refuse(c, status, r.body, why);
 		return;
 	}
 	c->state = CONN_BUSY;
-	c->head = strcmp(r.method, "HEAD") == 0;
 	c->http10 = r.http10;
 	c->last |= !r.keep_alive;
 	c->server->service->request(c->server->arg, c, &r);

@@ -53,6 +53,12 @@ http_reply_message(struct http_conn *c, int status, const char *lines,
 	    c->server->service->prefix, text));
 }
 
+bool
+http_is_head(const struct http_conn *c)
+{
+	return c->head;
+}
+
 void
 http_last(struct http_conn *c)
 {

@@ -297,9 +297,6 @@ refuse(struct muzzle *m, struct http_conn *c, const struct verdict *v)
 {
 	char text[VERDICT_TEXT_MAX];
 
-	/* Who writes such a target may mean anything after it. */
-	if (v->status == 400 || v->status == 414)
-		http_last(c);
 	muzzle_refused(m, v->status, v->route_class, v->reason);
 	verdict_text(v, text);
 	http_reply_message(c, v->status, "", "orthrus: %s", text);
@@ -335,14 +332,18 @@ begin(struct muzzle *m, struct http_conn *c, const struct http_request *r,
 }
 
 void
-muzzle_serve(struct muzzle *m, struct http_conn *c,
-    const struct http_request *r, const char *target, size_t len)
+exchange_start(struct muzzle *m, struct http_conn *c,
+    const struct http_request *r, const char *target, size_t len, bool strict)
 {
 	static struct verdict v;	/* much too large for a stack */
 
 	policy_judge(&m->policy, r->method, target, len, &v);
 	check_circumstances(m, c, r, &v);
-	if (r->body)	/* what follows could pass for a request */
+	/*
+	 * What follows a body could pass for a request, and who writes such a
+	 * target may mean anything after it.
+	 */
+	if (r->body || (strict && (v.status == 400 || v.status == 414)))
 		http_last(c);
 	if (v.status != 0)
 		refuse(m, c, &v);

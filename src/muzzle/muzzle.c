@@ -116,7 +116,7 @@ docker_host(const struct address *at, char text[DOCKER_HOST_MAX])
 static void
 on_request(void *arg, struct http_conn *c, const struct http_request *r)
 {
-	muzzle_serve(arg, c, r, r->target, r->target_len);
+	exchange_start(arg, c, r, r->target, r->target_len, true);
 }
 
 static int
@@ -137,6 +137,13 @@ struct endpoint *
 muzzle_endpoint_new(struct muzzle *m)
 {
 	return http_conn_new(m->server);
+}
+
+void
+muzzle_serve(struct muzzle *m, struct http_conn *c,
+    const struct http_request *r, const char *target, size_t len)
+{
+	exchange_start(m, c, r, target, len, false);
 }
 
 /* --- life --------------------------------------------------------- */

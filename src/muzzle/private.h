@@ -48,7 +48,13 @@ void muzzle_refused(struct muzzle *m, int status, const char *what,
 void muzzle_engine_failed(struct muzzle *m, const char *why);
 void muzzle_engine_answered(struct muzzle *m);
 
-/* exchange.c: there will be no answers any more, as far as clients see. */
+/*
+ * exchange.c: judges a request and has it answered; strict: a target that is
+ * malformed is the connection's end.
+ */
+void exchange_start(struct muzzle *m, struct http_conn *c,
+    const struct http_request *r, const char *target, size_t len, bool strict);
+/* There will be no answers any more, as far as clients see. */
 void muzzle_end_exchanges(struct muzzle *m);
 
 /* way.c: how the engine at m->engine is reached; arg is the Muzzle. */

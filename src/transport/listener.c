@@ -32,6 +32,8 @@ struct listener {
 	struct evconnlistener *socket[SOCKETS_MAX];
 	size_t n;
 	struct event *retry;
+	bool held;
+	const char *label;
 	listener_accept *accept;
 	void *arg;
 	char path[UNIX_PATH_MAX_LEN];	/* of a Unix socket, else empty */
@@ -65,19 +67,43 @@ on_accept_error(struct evconnlistener *socket, void *arg)
 	(void)socket;
 	if (evtimer_pending(l->retry, NULL))
 		return;
-	log_warn("cannot accept connections: %s; trying again in 1 s",
-	    strerror(error));
+	log_warn("%scannot accept connections: %s; trying again in 1 s",
+	    l->label, strerror(error));
 	listener_pause(l, 1000);
+}
+
+static void
+enable(struct listener *l, bool enabled)
+{
+	size_t i;
+
+	for (i = 0; i < l->n; i++)
+		if (enabled)
+			evconnlistener_enable(l->socket[i]);
+		else
+			evconnlistener_disable(l->socket[i]);
 }
 
 void
 listener_pause(struct listener *l, unsigned ms)
 {
-	size_t i;
-
-	for (i = 0; i < l->n; i++)
-		evconnlistener_disable(l->socket[i]);
+	enable(l, false);
 	timer_set(l->retry, ms);
+}
+
+void
+listener_hold(struct listener *l, bool held)
+{
+	if (l->held == held)
+		return;
+	l->held = held;
+	enable(l, !held && !evtimer_pending(l->retry, NULL));
+}
+
+void
+listener_label(struct listener *l, const char *label)
+{
+	l->label = label;
 }
 
 uint16_t
@@ -100,18 +126,11 @@ static void
 on_retry(evutil_socket_t fd, short what, void *arg)
 {
 	struct listener *l = arg;
-	size_t i;
 
 	(void)fd;
 	(void)what;
-	for (i = 0; i < l->n; i++)
-		evconnlistener_enable(l->socket[i]);
-}
-
-int
-listener_descriptor(const struct listener *l, size_t i)
-{
-	return i < l->n ? evconnlistener_get_fd(l->socket[i]) : -1;
+	if (!l->held)
+		enable(l, true);
 }
 
 static int
@@ -120,8 +139,7 @@ add(struct listener *l, int fd)
 	struct evconnlistener *socket;
 
 	socket = evconnlistener_new(l->base, on_accept, l,
-	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC |
-	    (l->accept == NULL ? LEV_OPT_DISABLED : 0), BACKLOG, fd);
+	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, BACKLOG, fd);
 	if (socket == NULL) {
 		close(fd);
 		return -1;
@@ -258,6 +276,7 @@ listener_new(struct event_base *base, const struct address *at,
 	int rc;
 
 	l->base = base;
+	l->label = "";
 	l->accept = accept_fn;
 	l->arg = arg;
 	l->retry = evtimer_new(base, on_retry, l);

@@ -15,7 +15,7 @@
 
 #include <sodium.h>
 
-#include "../../src/gateway/http.h"
+#include "../../src/api/private.h"
 
 static char dir[] = "/tmp/orthrus-u-XXXXXX";
 static char path[sizeof(dir) + 16];
@@ -54,21 +54,21 @@ write_file(const char *text, mode_t mode)
 static void
 test_make(void **state)
 {
-	char one[HTTP_TOKEN_LEN + 1], two[HTTP_TOKEN_LEN + 1];
+	char one[TOKEN_LEN + 1], two[TOKEN_LEN + 1];
 	struct error e;
 	struct stat st;
 
 	(void)state;
 	unlink(path);
-	assert_int_equal(http_token_load(dir, one, &e), 0);
-	assert_int_equal(strlen(one), HTTP_TOKEN_LEN);
+	assert_int_equal(token_load(dir, one, &e), 0);
+	assert_int_equal(strlen(one), TOKEN_LEN);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0600);
-	assert_int_equal(http_token_load(dir, two, &e), 0);
+	assert_int_equal(token_load(dir, two, &e), 0);
 	assert_string_equal(one, two);
 	/* Another one each time that it is made. */
 	unlink(path);
-	assert_int_equal(http_token_load(dir, two, &e), 0);
+	assert_int_equal(token_load(dir, two, &e), 0);
 	assert_string_not_equal(one, two);
 }
 
@@ -90,7 +90,7 @@ test_read(void **state)
 		{ "+bcdefghijklmnopqrstuvwxyzABCDEFGHIJKLM-_09", 0600,
 		    EX_CONFIG },
 	};
-	char token[HTTP_TOKEN_LEN + 1];
+	char token[TOKEN_LEN + 1];
 	struct error e;
 	size_t i;
 
@@ -98,7 +98,7 @@ test_read(void **state)
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		write_file(cases[i].text, cases[i].mode);
 		e.code = 0;
-		assert_int_equal(http_token_load(dir, token, &e),
+		assert_int_equal(token_load(dir, token, &e),
 		    cases[i].code == 0 ? 0 : -1);
 		assert_int_equal(e.code, cases[i].code);
 		if (e.code == 0)
@@ -133,7 +133,8 @@ test_match(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		assert_int_equal(http_token_matches(GOOD, cases[i].value),
+		assert_int_equal(token_matches(GOOD, cases[i].value,
+		    strlen(cases[i].value)),
 		    cases[i].match);
 }
 

@@ -1,8 +1,44 @@
-/* The gateway that runs. */
+/*
+ * The gateway that runs: from its start to its end.  Who starts it has the
+ * loop and the signals.
+ */
 #ifndef ORTHRUS_GATEWAY_SERVE_H
 #define ORTHRUS_GATEWAY_SERVE_H
 
-/* The command "charon serve": argv[0] is its name; an exit code. */
-int cmd_serve(int argc, char **argv);
+#include "orthrus/base/error.h"
+
+struct event_base;
+struct gateway;
+struct gateway_config;
+
+/*
+ * Takes the lock of the state directory, which is made where it is missing,
+ * and listens.  c is the gateway's from now on, also on failure.  NULL with
+ * *e: EX_OSERR, EX_UNAVAILABLE and what state_open() and ca_load() give.
+ */
+struct gateway *gateway_start(struct event_base *base,
+    struct gateway_config *c, struct error *e);
+
+/*
+ * Takes in who is registered, each with its sockets: after all other listeners
+ * of this process, so that no agent's fixed port is theirs.  0, or -1 with *e.
+ */
+int gateway_admit(struct gateway *g, struct error *e);
+
+/*
+ * Takes over what can change while sessions go on, and c with it.  Else the
+ * key is returned that changes with a restart only; c stays the caller's, and
+ * nothing of it holds.
+ */
+const char *gateway_reload(struct gateway *g, struct gateway_config *c);
+
+/*
+ * Lets nobody in any more and sends agents elsewhere; leaves the loop when all
+ * have gone, at the latest after 5 s or when it is called again.
+ */
+void gateway_drain(struct gateway *g);
+
+/* Ends everybody, and g.  NULL is fine. */
+void gateway_free(struct gateway *g);
 
 #endif

@@ -93,6 +93,8 @@ void http_reply(struct http_conn *c, int status, const char *lines,
 /* {"message": "..."}, as Docker has its errors; lines may be "". */
 void http_reply_message(struct http_conn *c, int status, const char *lines,
     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+/* Is it HEAD, to which no body is sent? */
+bool http_is_head(const struct http_conn *c);
 /* There will be no request after this one; to be called before the answer. */
 void http_last(struct http_conn *c);
 /* Will there be none? */

@@ -5,6 +5,7 @@
 #ifndef ORTHRUS_TRANSPORT_LISTENER_H
 #define ORTHRUS_TRANSPORT_LISTENER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,7 +24,6 @@ typedef void listener_accept(void *arg, int fd);
  * listens on any more is replaced, every other file is left alone.  When
  * descriptors run out, accepting pauses for a second and says so.  NULL with
  * *e (EX_UNAVAILABLE) and the cause ("address already in use" and the like).
- * With accept NULL nothing is accepted here: see listener_descriptor().
  */
 struct listener *listener_new(struct event_base *base,
     const struct address *at, listener_accept *accept, void *arg,
@@ -35,11 +35,10 @@ struct listener *listener_new(struct event_base *base,
  */
 void listener_pause(struct listener *l, unsigned ms);
 
-/*
- * For those who accept by themselves: the i-th descriptor that is listened on,
- * which stays the listener's, or -1 when there are no more.
- */
-int listener_descriptor(const struct listener *l, size_t i);
+/* The same for as long as it is held. */
+void listener_hold(struct listener *l, bool held);
+/* What stands in front of its lines in the log: static text. */
+void listener_label(struct listener *l, const char *label);
 
 /* The TCP port that is bound (of its first socket), 0 for a Unix socket. */
 uint16_t listener_port(const struct listener *l);

@@ -15,24 +15,24 @@
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
 
-#include "http.h"
+#include "private.h"
 
 #define SCHEME "Bearer "
 #define FILE_MAX 256		/* a token, and an editor's line end */
 
 static int
-make(const char *path, char token[HTTP_TOKEN_LEN + 1], struct error *e)
+make(const char *path, char token[TOKEN_LEN + 1], struct error *e)
 {
 	uint8_t secret[32];
-	char line[HTTP_TOKEN_LEN + 2];
+	char line[TOKEN_LEN + 2];
 	int rc;
 
 	randombytes_buf(secret, sizeof(secret));
-	sodium_bin2base64(token, HTTP_TOKEN_LEN + 1, secret, sizeof(secret),
+	sodium_bin2base64(token, TOKEN_LEN + 1, secret, sizeof(secret),
 	    sodium_base64_VARIANT_URLSAFE_NO_PADDING);
-	memcpy(line, token, HTTP_TOKEN_LEN);
-	memcpy(line + HTTP_TOKEN_LEN, "\n", 2);
-	rc = file_replace(path, 0600, line, HTTP_TOKEN_LEN + 1, e);
+	memcpy(line, token, TOKEN_LEN);
+	memcpy(line + TOKEN_LEN, "\n", 2);
+	rc = file_replace(path, 0600, line, TOKEN_LEN + 1, e);
 	sodium_memzero(secret, sizeof(secret));
 	sodium_memzero(line, sizeof(line));
 	if (rc == 0)
@@ -42,24 +42,24 @@ make(const char *path, char token[HTTP_TOKEN_LEN + 1], struct error *e)
 
 static int
 take(const char *path, char *text, size_t len, const struct stat *st,
-    char token[HTTP_TOKEN_LEN + 1], struct error *e)
+    char token[TOKEN_LEN + 1], struct error *e)
 {
 	if (file_check_private("http token", path, st, e) == -1)
 		return -1;
 	while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == '\r'))
 		len--;
-	if (len != HTTP_TOKEN_LEN || strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	if (len != TOKEN_LEN || strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	    "abcdefghijklmnopqrstuvwxyz0123456789-_") != len)
 		return error_set(e, EX_CONFIG, "%s: not a token of %d "
 		    "characters of base64url; remove the file and a new one "
-		    "is made", path, HTTP_TOKEN_LEN);
+		    "is made", path, TOKEN_LEN);
 	memcpy(token, text, len);
 	token[len] = '\0';
 	return 0;
 }
 
 int
-http_token_load(const char *directory, char token[HTTP_TOKEN_LEN + 1],
+token_load(const char *directory, char token[TOKEN_LEN + 1],
     struct error *e)
 {
 	char *path = xasprintf("%s/http.token", directory), *text;
@@ -82,13 +82,10 @@ http_token_load(const char *directory, char token[HTTP_TOKEN_LEN + 1],
 }
 
 bool
-http_token_matches(const char *token, const char *authorization)
+token_matches(const char *token, const char *value, size_t len)
 {
 	size_t n = strlen(SCHEME);
 
-	if (strncasecmp(authorization, SCHEME, n) != 0)
-		return false;
-	authorization += n;
-	return strlen(authorization) == HTTP_TOKEN_LEN &&
-	    sodium_memcmp(authorization, token, HTTP_TOKEN_LEN) == 0;
+	return len == n + TOKEN_LEN && strncasecmp(value, SCHEME, n) == 0 &&
+	    sodium_memcmp(value + n, token, TOKEN_LEN) == 0;
 }

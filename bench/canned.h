@@ -1,6 +1,6 @@
 /* See canned.c. */
-#ifndef ORTHRUS_GATEWAY_CANNED_H
-#define ORTHRUS_GATEWAY_CANNED_H
+#ifndef ORTHRUS_BENCH_CANNED_H
+#define ORTHRUS_BENCH_CANNED_H
 
 struct endpoint;
 

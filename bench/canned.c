@@ -1,6 +1,6 @@
 /*
  * An endpoint that says one thing and then nothing more, and takes whatever it
- * is told: how a port's socket answers while there is nobody behind it.
+ * is told: how an agent's port answers.
  */
 #include "config.h"
 

@@ -4,10 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <event2/buffer.h>
-
-#include "gateway.h"
-#include "http.h"
+#include "private.h"
 #include "prometheus.h"
 
 #define REQUESTS "charon_agent_requests_total"
@@ -19,7 +16,7 @@ struct sample {
 };
 
 static void
-family(struct evbuffer *out, const char *name, enum prometheus_kind kind,
+family(struct buffer *out, const char *name, enum prometheus_kind kind,
     const char *help, const struct sample *samples, size_t n)
 {
 	const char *label[1][2];
@@ -35,7 +32,7 @@ family(struct evbuffer *out, const char *name, enum prometheus_kind kind,
 }
 
 static void
-one(struct evbuffer *out, const char *name, enum prometheus_kind kind,
+one(struct buffer *out, const char *name, enum prometheus_kind kind,
     const char *help, uint64_t value)
 {
 	const struct sample s = { NULL, NULL, value };
@@ -46,24 +43,15 @@ one(struct evbuffer *out, const char *name, enum prometheus_kind kind,
 /* --- the families ------------------------------------------------- */
 
 static void
-count_status(void *arg, struct agent *a)
+write_peers(const struct gateway_numbers *n, struct buffer *out)
 {
-	struct sample *s = arg;
+	const struct sample agents[] = { { "status", "online", n->online },
+	    { "status", "offline", n->offline },
+	    { "status", "pending", n->pending } };
+	const struct sample sessions[] = { { "kind", "agent", n->agents },
+	    { "kind", "client", n->clients },
+	    { "kind", "enroll", n->enrolling } };
 
-	s[a->session != NULL ? 0 : a->last_seen != 0 ? 1 : 2].n++;
-}
-
-static void
-write_peers(const struct gateway *g, struct evbuffer *out)
-{
-	struct sample agents[] = { { "status", "online", 0 },
-	    { "status", "offline", 0 }, { "status", "pending", 0 } };
-	const struct sample sessions[] = {
-	    { "kind", "agent", g->nsessions[SESSION_AGENT] },
-	    { "kind", "client", g->nsessions[SESSION_CLIENT] },
-	    { "kind", "enroll", g->nsessions[SESSION_ENROLL] } };
-
-	agents_each(g->agents, count_status, agents);
 	family(out, "charon_agents", PROMETHEUS_GAUGE,
 	    "Registered agents by status.", agents, 3);
 	family(out, "charon_sessions", PROMETHEUS_GAUGE,
@@ -71,121 +59,111 @@ write_peers(const struct gateway *g, struct evbuffer *out)
 }
 
 static void
-write_logins(const struct gateway *g, struct evbuffer *out)
+write_logins(const struct gateway_numbers *n, struct buffer *out)
 {
-	struct acceptor_counters c;
-
-	acceptor_counters(g->acceptor, &c);
 	one(out, "charon_unauthenticated", PROMETHEUS_GAUGE,
 	    "SSH connections that have not logged in yet.",
-	    c.unauthenticated);
+	    n->unauthenticated);
 	one(out, "charon_connections_total", PROMETHEUS_COUNTER,
-	    "SSH connections that were accepted.", c.accepted);
+	    "SSH connections that were accepted.", n->accepted);
 	one(out, "charon_handshakes_total", PROMETHEUS_COUNTER,
-	    "First key exchanges that succeeded.", c.handshakes);
+	    "First key exchanges that succeeded.", n->handshakes);
 	one(out, "charon_logins_total", PROMETHEUS_COUNTER,
-	    "Logins that succeeded.", c.logins);
+	    "Logins that succeeded.", n->logins);
 	one(out, "charon_login_failures_total", PROMETHEUS_COUNTER,
-	    "Attempts to log in that were refused.", c.refused);
+	    "Attempts to log in that were refused.", n->login_failures);
 	one(out, "charon_login_timeouts_total", PROMETHEUS_COUNTER,
 	    "Connections that did not log in within the grace time.",
-	    c.timeouts);
+	    n->login_timeouts);
 	one(out, "charon_dropped_total", PROMETHEUS_COUNTER,
 	    "Connections dropped before their login to make room.",
-	    c.dropped);
+	    n->dropped);
 }
 
 static void
-write_refusals(const struct gateway *g, struct evbuffer *out)
+write_refusals(const struct gateway_numbers *n, struct buffer *out)
 {
 	struct sample s[NREFUSALS];
 	size_t i;
 
 	for (i = 0; i < NREFUSALS; i++)
 		s[i] = (struct sample){ "reason", refusal_names[i],
-		    g->refusals[i] };
+		    n->refusals[i] };
 	family(out, "charon_refusals_total", PROMETHEUS_COUNTER,
 	    "Channels, requests, logins and the like that were refused.", s,
 	    NREFUSALS);
 }
 
 static void
-write_streams(const struct gateway *g, struct evbuffer *out)
+write_streams(const struct gateway_numbers *n, struct buffer *out)
 {
-	struct sample bytes[] = { { "direction", "in", 0 },
-	    { "direction", "out", 0 } };
-	struct stream_counters c;
+	const struct sample bytes[] = { { "direction", "in", n->bytes_in },
+	    { "direction", "out", n->bytes_out } };
 
-	gateway_counters(g, &c);
-	bytes[0].n = c.bytes_in;
-	bytes[1].n = c.bytes_out;
 	one(out, "charon_channels", PROMETHEUS_GAUGE,
-	    "Streams that are open.", c.open);
+	    "Streams that are open.", n->streams);
 	one(out, "charon_channels_total", PROMETHEUS_COUNTER,
-	    "Streams that were opened.", c.total);
+	    "Streams that were opened.", n->streams_total);
 	family(out, "charon_bytes_total", PROMETHEUS_COUNTER,
 	    "Bytes that streams moved, in: towards agents.", bytes, 2);
 }
 
 static void
-write_leashes(const struct gateway *g, struct evbuffer *out)
+write_leashes(const struct gateway_numbers *n, struct buffer *out)
 {
 	static const char delay[] = "charon_heartbeat_delay_seconds_total";
 
 	one(out, "charon_heartbeats_total", PROMETHEUS_COUNTER,
-	    "Heartbeats of agents.", g->heartbeats);
+	    "Heartbeats of agents.", n->heartbeats);
 	prometheus_family(out, delay, PROMETHEUS_COUNTER,
 	    "How much later than agreed they came, all together.");
-	prometheus_seconds(out, delay, g->heartbeat_delay_ms);
+	prometheus_seconds(out, delay, n->heartbeat_delay_ms);
 	one(out, "charon_renewals_total", PROMETHEUS_COUNTER,
-	    "Certificates that were renewed.", g->renewals);
+	    "Certificates that were renewed.", n->renewals);
 	one(out, "charon_enrolments_total", PROMETHEUS_COUNTER,
-	    "Enrolments that succeeded.", g->enrolments);
+	    "Enrolments that succeeded.", n->enrolments);
 }
 
 /* --- for each agent ----------------------------------------------- */
 
 static void
-write_endpoint(const struct agent *a, const struct agent_endpoint *ep,
-    struct evbuffer *out)
+write_agent(const struct gateway *g, struct agent *a, bool first,
+    struct buffer *out)
 {
-	uint16_t port = agent_endpoint_port(ep);
 	char text[8] = "docker";
-	const char *const labels[][2] = { { "agent", a->name },
+	const char *const labels[][2] = { { "agent", agent_name(a) },
 	    { "endpoint", text } };
-
-	if (port != 0)
-		snprintf(text, sizeof(text), "%u", (unsigned)port);
-	prometheus_sample(out, REQUESTS, labels, 2,
-	    agent_endpoint_requests(ep));
-}
-
-static void
-write_agent(struct agent *a, bool first, struct evbuffer *out)
-{
+	uint64_t requests;
+	uint16_t port;
 	size_t i;
 
+	(void)g;
 	(void)first;
-	write_endpoint(a, a->docker, out);
-	for (i = 0; i < a->nports; i++)
-		write_endpoint(a, a->ports[i], out);
+	for (i = 0; agent_requests(a, i, &port, &requests); i++) {
+		if (port != 0)
+			snprintf(text, sizeof(text), "%u", (unsigned)port);
+		prometheus_sample(out, REQUESTS, labels, 2, requests);
+	}
 }
 
 void
-http_metrics(struct http *h, struct http_conn *c, struct evhttp_request *req)
+answer_metrics(struct gateway *g, struct http_conn *c)
 {
 	static const struct sample build = { "version", PACKAGE_VERSION, 1 };
-	const struct gateway *g = h->gateway;
-	struct evbuffer *out = evbuffer_new();
+	struct gateway_numbers n;
+	struct buffer out;
 
-	family(out, "charon_build_info", PROMETHEUS_GAUGE,
+	list_buffer(&out);
+	gateway_numbers(g, &n);
+	family(&out, "charon_build_info", PROMETHEUS_GAUGE,
 	    "Always 1; the version is in the label.", &build, 1);
-	write_peers(g, out);
-	write_logins(g, out);
-	write_refusals(g, out);
-	write_streams(g, out);
-	write_leashes(g, out);
-	prometheus_family(out, REQUESTS, PROMETHEUS_COUNTER,
+	write_peers(&n, &out);
+	write_logins(&n, &out);
+	write_refusals(&n, &out);
+	write_streams(&n, &out);
+	write_leashes(&n, &out);
+	prometheus_family(&out, REQUESTS, PROMETHEUS_COUNTER,
 	    "Requests to an agent's Docker socket, connections to its ports.");
-	http_list(h, c, req, PROMETHEUS_TYPE, out, write_agent, "");
+	list_answer(g, c, "Content-Type: " PROMETHEUS_TYPE "\r\n", &out,
+	    write_agent, "");
 }

@@ -1,0 +1,77 @@
+/* Agents as the HTTP API shows them: all, and one. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "orthrus/base/mem.h"
+
+#include "private.h"
+
+static json_t *
+session_json(const struct agent_view *v)
+{
+	char since[TIME_TEXT_MAX];
+
+	if (v->from == NULL)
+		return json_null();
+	return json_pack("{s:s, s:s}", "since", time_text(v->since, since),
+	    "peer", v->from);
+}
+
+static json_t *
+describe(const struct agent *a, const char *runtime)
+{
+	static struct agent_view v;	/* with a Hello: large */
+	json_t *o;
+
+	agent_view(a, &v);
+	o = agent_json(&v.peer, v.status, runtime);
+	json_object_set_new(json_object_get(o, "docker"), "tcp",
+	    v.docker_tcp == 0 ? json_null() :
+	    json_sprintf("127.0.0.1:%u", (unsigned)v.docker_tcp));
+	json_object_set_new(o, "session", session_json(&v));
+	return o;
+}
+
+static int
+append(const char *text, size_t n, void *out)
+{
+	return buffer_put(out, text, n);
+}
+
+static void
+write_agent(const struct gateway *g, struct agent *a, bool first,
+    struct buffer *out)
+{
+	json_t *o = describe(a, gateway_runtime(g));
+
+	buffer_put(out, ",\n", first ? 0 : 2);
+	json_dump_callback(o, append, out, JSON_COMPACT);
+	json_decref(o);
+}
+
+void
+answer_agents(struct gateway *g, struct http_conn *c)
+{
+	struct buffer head;
+
+	list_buffer(&head);
+	buffer_put(&head, "[", 1);
+	list_answer(g, c, API_JSON, &head, write_agent, "]\n");
+}
+
+void
+answer_agent(struct gateway *g, struct http_conn *c, struct agent *a)
+{
+	json_t *o = describe(a, gateway_runtime(g));
+	char *text = json_dumps(o, JSON_INDENT(2)), *line;
+
+	line = xasprintf("%s\n", text);
+	http_reply(c, 200, API_JSON, line, strlen(line));
+	free(line);
+	free(text);
+	json_decref(o);
+}

@@ -1,0 +1,127 @@
+/* "charon serve": the gateway and its HTTP API in one loop, until a signal. */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "orthrus/api/api.h"
+#include "orthrus/base/log.h"
+#include "orthrus/base/notify.h"
+#include "orthrus/base/service.h"
+#include "orthrus/conf/gateway.h"
+#include "orthrus/gateway/serve.h"
+#include "orthrus/relay/socket.h"
+
+#include "commands.h"
+
+struct serving {
+	int argc;
+	char **argv;
+	struct event_base *base;
+	struct service *service;
+	struct gateway *gateway;
+	struct api *api;
+};
+
+static void
+on_stop(void *arg, int sig)
+{
+	struct serving *sv = arg;
+
+	(void)sig;
+	gateway_drain(sv->gateway);
+}
+
+static void
+report_log(void *arg, const char *line)
+{
+	(void)arg;
+	log_error("%s", line);
+}
+
+/* All of it is taken over, or nothing is. */
+static void
+on_reload(void *arg)
+{
+	struct serving *sv = arg;
+	struct gateway_config *fresh;
+	const char *key;
+	int code;
+
+	notify_reloading();
+	fresh = gateway_config_load(sv->argc, sv->argv, report_log, NULL,
+	    &code);
+	if (fresh == NULL)
+		log_error("not reloaded: the configuration has errors");
+	else if ((key = gateway_reload(sv->gateway, fresh)) != NULL) {
+		log_error("not reloaded, nothing of it: %s changes with a "
+		    "restart only", key);
+		gateway_config_free(fresh);
+	} else
+		log_info("configuration reloaded");
+	notify_send("READY=1");
+}
+
+static int
+start(struct serving *sv, struct gateway_config *c, struct error *e)
+{
+	static const struct service_events events = { on_stop, on_reload };
+
+	if ((sv->base = event_base_new()) == NULL) {
+		gateway_config_free(c);
+		return error_set(e, EX_OSERR, "cannot make an event loop");
+	}
+	sv->service = service_new(sv->base, &events, sv);
+	if ((sv->gateway = gateway_start(sv->base, c, e)) == NULL ||
+	    api_start(&sv->api, sv->gateway, sv->base, &c->http_listen,
+	    c->state, e) == -1 || gateway_admit(sv->gateway, e) == -1)
+		return -1;
+	notify_send("READY=1\nSTATUS=listening");
+	return 0;
+}
+
+static void
+finish(struct serving *sv)
+{
+	api_stop(sv->api);
+	gateway_free(sv->gateway);
+	socket_endpoints_end();
+	service_free(sv->service);
+	if (sv->base != NULL)
+		event_base_free(sv->base);
+}
+
+static void
+report(void *arg, const char *line)
+{
+	(void)arg;
+	fprintf(stderr, "%s\n", line);
+}
+
+int
+cmd_serve(int argc, char **argv)
+{
+	struct serving sv = { .argc = argc, .argv = argv };
+	struct gateway_config *config;
+	struct error e;
+	int code = 0;
+
+	if (wants_help(argc, argv)) {
+		printf("usage: charon serve [options]\n\nRuns the gateway: an "
+		    "SSH server for agents and clients.\n\n");
+		gateway_config_usage(stdout);
+		return 0;
+	}
+	config = gateway_config_load(argc, argv, report, NULL, &code);
+	if (config == NULL)
+		return code;
+	if (start(&sv, config, &e) == -1) {
+		log_error("%s", e.text);
+		code = e.code;
+	} else
+		event_base_dispatch(sv.base);
+	finish(&sv);
+	return code;
+}
