@@ -82,6 +82,8 @@ host_hello(const struct orthrus *a, struct leash_message *m)
 	m->hello.docker_actions = c->docker_policy.actions;
 	m->hello.docker_redact = c->docker_policy.redact;
 	set_list(m->hello.docker_hosts, c->docker_policy.hosts);
+	set_list(m->hello.docker_reveal, c->docker_policy.reveal);
+	set_list(m->hello.docker_registries, c->docker_policy.registries);
 }
 
 /* In bytes, without what caches could give back; where the kernel tells. */

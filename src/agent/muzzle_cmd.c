@@ -2,11 +2,15 @@
 #include "config.h"
 
 #include <sys/queue.h>
+#include <sys/stat.h>
 
+#include <errno.h>
 #include <getopt.h>
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <event2/event.h>
 
@@ -27,11 +31,15 @@
 #include "commands.h"
 
 #define DRAIN_SECONDS 2
+#define NO_GROUP ((gid_t)-1)
 
 struct options {
 	struct address listen, engine;
 	struct policy policy;		/* with these lists */
-	char *hosts;
+	char *hosts, *reveal, *registries;
+	mode_t mode;			/* of a Unix socket */
+	gid_t group;			/* the same, or NO_GROUP */
+	bool shared;			/* either was given */
 	const char *explain;
 	bool help;
 };
@@ -62,7 +70,11 @@ usage(FILE *f)
 	    "reads pass, as a\nlocal proxy; or what it says to one request "
 	    "(exit 0: allowed, 1: refused).\n\n"
 	    "      --listen ADDRESS   Unix socket (mode 0600) or loopback "
-	    "port\n"
+	    "port; with\n"
+	    "                         --docker-host also beyond loopback\n"
+	    "      --socket-mode MODE, --socket-group GROUP\n"
+	    "                         of the Unix socket, such as 0660 and "
+	    "docker\n"
 	    "      --docker SOCKET    the engine's socket "
 	    "(/var/run/docker.sock)\n"
 	    "      --docker-allow LIST\n"
@@ -72,6 +84,11 @@ usage(FILE *f)
 	    "                         hide environments and volume passwords "
 	    "(env)\n"
 	    "      --docker-host NAME answer this Host, too; repeatable\n"
+	    "      --docker-reveal NAME,...\n"
+	    "                         variables whose values are not hidden\n"
+	    "      --docker-registry HOST,...\n"
+	    "                         registries whose images may be looked "
+	    "up\n"
 	    "      --explain REQUEST  judge 'GET /v1.41/containers/json?all=1' "
 	    "and say why\n"
 	    "  -v, --verbose          log more\n"
@@ -111,6 +128,40 @@ parse_list(char *words, int (*add)(char **, const char *, struct error *),
 }
 
 static int
+parse_mode(const char *text, struct options *o, struct error *e)
+{
+	size_t n = strlen(text);
+
+	if (n < 3 || n > 4 || strspn(text, "01234567") != n ||
+	    (n == 4 && text[0] != '0'))
+		return error_set(e, EX_USAGE, "\"%s\" is not a file mode: "
+		    "expected three octal digits, such as 0660", text);
+	o->mode = (mode_t)strtoul(text, NULL, 8);
+	o->shared = true;
+	return 0;
+}
+
+/* A group that may use it needs a mode that lets it. */
+static int
+parse_group(const char *text, struct options *o, struct error *e)
+{
+	const struct group *gr = getgrnam(text);
+	size_t n = strlen(text);
+
+	if (gr != NULL)
+		o->group = gr->gr_gid;
+	else if (n > 0 && n < 10 && strspn(text, "0123456789") == n)
+		o->group = (gid_t)strtoul(text, NULL, 10);
+	else
+		return error_set(e, EX_USAGE, "there is no group \"%s\" here; "
+		    "its number is fine, too", text);
+	if (!o->shared)
+		o->mode = 0660;
+	o->shared = true;
+	return 0;
+}
+
+static int
 parse_option(int c, struct options *o)
 {
 	struct error e;
@@ -119,12 +170,7 @@ parse_option(int c, struct options *o)
 	case 'l':
 		if (address_parse(optarg, false, &o->listen, &e) == -1)
 			return complain("listen", &e);
-		if (address_is_local(&o->listen))
-			return 0;
-		fprintf(stderr, "orthrus muzzle: --listen: only a Unix socket "
-		    "or a loopback port: everyone who reaches it may read "
-		    "what the filter lets through\n");
-		return -1;
+		return 0;
 	case 'd':
 		if (address_parse(optarg, false, &o->engine, &e) == -1)
 			return complain("docker", &e);
@@ -146,6 +192,18 @@ parse_option(int c, struct options *o)
 	case 'H':
 		return parse_list(optarg, names_add_host, &o->hosts,
 		    &e) == 0 ? 0 : complain("docker-host", &e);
+	case 'R':
+		return parse_list(optarg, names_add_variable, &o->reveal,
+		    &e) == 0 ? 0 : complain("docker-reveal", &e);
+	case 'I':
+		return parse_list(optarg, names_add_registry, &o->registries,
+		    &e) == 0 ? 0 : complain("docker-registry", &e);
+	case 'm':
+		return parse_mode(optarg, o, &e) == 0 ? 0 :
+		    complain("socket-mode", &e);
+	case 'g':
+		return parse_group(optarg, o, &e) == 0 ? 0 :
+		    complain("socket-group", &e);
 	case 'e':
 		o->explain = optarg;
 		return 0;
@@ -170,6 +228,10 @@ parse_options(int argc, char **argv, struct options *o)
 		{ "docker-allow", required_argument, NULL, 'a' },
 		{ "docker-redact", required_argument, NULL, 'r' },
 		{ "docker-host", required_argument, NULL, 'H' },
+		{ "docker-reveal", required_argument, NULL, 'R' },
+		{ "docker-registry", required_argument, NULL, 'I' },
+		{ "socket-mode", required_argument, NULL, 'm' },
+		{ "socket-group", required_argument, NULL, 'g' },
 		{ "explain", required_argument, NULL, 'e' },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, 'h' },
@@ -191,6 +253,20 @@ parse_options(int argc, char **argv, struct options *o)
 		text_escape(shown, sizeof(shown), argv[optind], TEXT_PLAIN);
 		fprintf(stderr, "orthrus muzzle: unexpected argument \"%s\"; "
 		    "a request stands behind --explain, in quotes\n", shown);
+		return -1;
+	}
+	if (o->listen.kind != ADDRESS_NONE && !address_is_local(&o->listen) &&
+	    o->hosts == NULL) {
+		fprintf(stderr, "orthrus muzzle: --listen: beyond loopback "
+		    "only with --docker-host NAME, what its clients call it: "
+		    "everyone who reaches it may read what the filter lets "
+		    "through\n");
+		return -1;
+	}
+	if (o->shared && o->listen.kind != ADDRESS_UNIX) {
+		fprintf(stderr, "orthrus muzzle: --socket-mode and "
+		    "--socket-group are for a Unix socket that --listen "
+		    "names\n");
 		return -1;
 	}
 	if (o->explain == NULL && o->listen.kind == ADDRESS_NONE) {
@@ -308,6 +384,32 @@ proxy_free(struct proxy *p)
 	event_base_free(p->base);
 }
 
+/* While it is being shared it is its owner's alone. */
+static int
+share(const struct options *o, struct error *e)
+{
+	const char *path = o->listen.path;
+
+	if (!o->shared)
+		return 0;
+	if (o->group != NO_GROUP && chown(path, (uid_t)-1, o->group) == -1)
+		return error_set(e, EX_OSERR, "cannot give %s to group %u: %s",
+		    path, (unsigned)o->group, strerror(errno));
+	if (chmod(path, o->mode) == -1)
+		return error_set(e, EX_OSERR, "cannot give %s mode %04o: %s",
+		    path, (unsigned)o->mode, strerror(errno));
+	return 0;
+}
+
+/* It is not asked until a client asks: looking does not wake it. */
+static void
+look_for_engine(const struct address *at)
+{
+	if (access(at->path, R_OK | W_OK) == -1)
+		log_warn("the Docker engine's socket %s: %s; clients are "
+		    "answered 502 meanwhile", at->path, strerror(errno));
+}
+
 static int
 serve(const struct options *o)
 {
@@ -323,7 +425,7 @@ serve(const struct options *o)
 	p.service = service_new(p.base, &events, &p);
 	p.drain = evtimer_new(p.base, on_drain, &p);
 	p.listener = listener_new(p.base, &o->listen, on_accept, &p, &e);
-	if (p.listener == NULL) {
+	if (p.listener == NULL || share(o, &e) == -1) {
 		log_error("%s", e.text);
 		code = e.code;
 	} else {
@@ -332,6 +434,7 @@ serve(const struct options *o)
 		    listen, address_format(&o->engine, engine));
 		log_info("use it with DOCKER_HOST=%s",
 		    docker_host(&o->listen, listen));
+		look_for_engine(&o->engine);
 		notify_send("READY=1");
 		event_base_dispatch(p.base);
 	}
@@ -345,7 +448,8 @@ cmd_muzzle(int argc, char **argv)
 	struct options o = {
 		.engine = { .kind = ADDRESS_UNIX,
 		    .path = "/var/run/docker.sock" },
-		.policy = { .actions = 0, .redact = true }
+		.policy = { .actions = 0, .redact = true },
+		.group = NO_GROUP
 	};
 	int code = 0;
 
@@ -356,8 +460,12 @@ cmd_muzzle(int argc, char **argv)
 		usage(stdout);
 	} else {
 		o.policy.hosts = o.hosts;
+		o.policy.reveal = o.reveal;
+		o.policy.registries = o.registries;
 		code = o.explain != NULL ? explain(&o) : serve(&o);
 	}
 	free(o.hosts);
+	free(o.reveal);
+	free(o.registries);
 	return code;
 }

@@ -91,6 +91,8 @@ int set_docker_remote(void *, struct setting *, struct error *);
 int set_docker_allow(void *, struct setting *, struct error *);
 int set_docker_redact(void *, struct setting *, struct error *);
 int set_docker_host(void *, struct setting *, struct error *);
+int set_docker_reveal(void *, struct setting *, struct error *);
+int set_docker_registry(void *, struct setting *, struct error *);
 int set_control(void *, struct setting *, struct error *);
 int set_level(void *, struct setting *, struct error *);
 int set_format(void *, struct setting *, struct error *);

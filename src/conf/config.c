@@ -27,6 +27,8 @@ clear_config(void *config)
 	free(c->socks5_password_file);
 	free(c->docker_socket);
 	free(c->docker_hosts);
+	free(c->docker_reveal);
+	free(c->docker_registries);
 	free(c->local);
 	free(c->remote);
 	free(c->exposed);

@@ -304,11 +304,30 @@ int
 set_docker_host(void *config, struct setting *s, struct error *e)
 {
 	struct config *c = config;
+	int rc = names_add_host(&c->docker_hosts, s->value, e);
 
-	if (names_add_host(&c->docker_hosts, s->value, e) == -1)
-		return -1;
 	c->docker_policy.hosts = c->docker_hosts;
-	return 0;
+	return rc;
+}
+
+int
+set_docker_reveal(void *config, struct setting *s, struct error *e)
+{
+	struct config *c = config;
+	int rc = names_add_variable(&c->docker_reveal, s->value, e);
+
+	c->docker_policy.reveal = c->docker_reveal;
+	return rc;
+}
+
+int
+set_docker_registry(void *config, struct setting *s, struct error *e)
+{
+	struct config *c = config;
+	int rc = names_add_registry(&c->docker_registries, s->value, e);
+
+	c->docker_policy.registries = c->docker_registries;
+	return rc;
 }
 
 int

@@ -179,6 +179,8 @@ set_policy(struct agent *a, const struct leash_message *hello)
 		p.actions = hello->hello.docker_actions;
 		p.redact = hello->hello.docker_redact;
 		p.hosts = hello->hello.docker_hosts;
+		p.reveal = hello->hello.docker_reveal;
+		p.registries = hello->hello.docker_registries;
 	}
 	muzzle_set_policy(a->muzzle, &p);
 }

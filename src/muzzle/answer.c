@@ -15,13 +15,14 @@ static const char too_large[] = "more than 8 MiB, which is too much to keep "
 
 void
 answer_begin(struct answer *a, const struct verdict *v, bool http10,
-    bool close, const char *every)
+    bool close, const char *reveal, const char *every)
 {
 	memset(a, 0, sizeof(*a));
 	a->kind = v->kind;
 	a->redact = v->redact;
 	a->http10 = http10;
 	a->close = close;
+	a->reveal = reveal == NULL ? NULL : xstrdup(reveal);
 	a->every = every;
 	http_reader_init(&a->reader, v->head);
 	buffer_init(&a->body, REDACT_MAX);
@@ -32,6 +33,8 @@ answer_clear(struct answer *a)
 {
 	http_reader_clear(&a->reader);
 	buffer_clear(&a->body);
+	free(a->reveal);
+	a->reveal = NULL;
 }
 
 /*
@@ -130,7 +133,7 @@ put_redacted(struct answer *a, const uint8_t *body, struct buffer *out,
     const char **why)
 {
 	size_t len;
-	char *json = redact_json(body, a->body.len, &len);
+	char *json = redact_json(body, a->body.len, a->reveal, &len);
 
 	*why = "an answer that is not JSON, so that its secrets cannot be "
 	    "taken out";

@@ -18,6 +18,7 @@ struct answer {
 	bool redact;
 	bool http10;			/* the client: no chunks */
 	bool close;			/* the client's connection ends here */
+	char *reveal;			/* variables that are not hidden */
 	const char *every;		/* header lines for all answers */
 	bool told;			/* the client has been sent something */
 	struct http_reader reader;
@@ -30,9 +31,12 @@ enum answer_state {
 	ANSWER_BAD			/* *why; a->told: too late for a 502 */
 };
 
-/* For the answer to what v allows; every (see server.h) is not copied. */
+/*
+ * For the answer to what v allows; reveal (see names.h) is copied, every (see
+ * server.h) is not.
+ */
 void answer_begin(struct answer *a, const struct verdict *v, bool http10,
-    bool close, const char *every);
+    bool close, const char *reveal, const char *every);
 void answer_clear(struct answer *a);
 
 /*

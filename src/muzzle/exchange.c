@@ -320,7 +320,7 @@ begin(struct muzzle *m, struct http_conn *c, const struct http_request *r,
 	memcpy(x->verdict, v, size);
 	m->streams += stream;
 	answer_begin(&x->answer, v, r->http10, http_is_last(c),
-	    http_every(c));
+	    m->policy.reveal, http_every(c));
 	http_hold(c, &producer, x, stream ? 0 : v->kind == ANSWER_ACTION ?
 	    ACTION_SECONDS : ANSWER_SECONDS);
 	if (r->body) {

@@ -173,8 +173,14 @@ muzzle_new(struct event_base *base, struct dialer *dialer,
 	m->dialer = dialer;
 	m->engine = *engine;
 	m->error = "not asked yet";
-	m->probe = probe_new(m);
 	return m;
+}
+
+void
+muzzle_probe(struct muzzle *m)
+{
+	if (m->probe == NULL)
+		m->probe = probe_new(m);
 }
 
 struct muzzle *

@@ -5,8 +5,11 @@
 #include <string.h>
 
 #include "orthrus/base/mem.h"
+#include "orthrus/base/span.h"
 #include "orthrus/http/caller.h"
 #include "orthrus/muzzle/names.h"
+
+#define VARIABLE_MAX 255
 
 static int
 add(char **list, const char *word, size_t len, struct error *e)
@@ -24,22 +27,61 @@ add(char **list, const char *word, size_t len, struct error *e)
 	return 0;
 }
 
+static void
+lower(char *to, const char *from, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		to[i] = from[i] >= 'A' && from[i] <= 'Z' ?
+		    (char)(from[i] - 'A' + 'a') : from[i];
+}
+
 int
 names_add_host(char **list, const char *word, struct error *e)
 {
-	size_t i, len = strlen(word);
+	size_t len = strlen(word);
 	char name[CALLER_NAME_MAX];
 
 	if (!caller_host_name(&word, &len) || len >= sizeof(name))
 		return error_set(e, EX_CONFIG, "\"%s\" is not the name of a "
 		    "host: write it as it stands in an address bar, such as "
 		    "portainer.example.net, each by itself", word);
-	for (i = 0; i < len; i++)
-		name[i] = word[i] >= 'A' && word[i] <= 'Z' ?
-		    (char)(word[i] - 'A' + 'a') : word[i];
+	lower(name, word, len);
 	if (names_have(*list, name, len))
 		return 0;
 	return add(list, name, len, e);
+}
+
+int
+names_add_variable(char **list, const char *word, struct error *e)
+{
+	size_t len = strlen(word);
+
+	if (len == 0 || len > VARIABLE_MAX ||
+	    !span_consists((struct span){ word, len }, "_.-"))
+		return error_set(e, EX_CONFIG, "\"%s\" is not the name of an "
+		    "environment variable: write each in full, such as "
+		    "VIRTUAL_HOST; there are no patterns", word);
+	return names_have(*list, word, len) ? 0 : add(list, word, len, e);
+}
+
+int
+names_add_registry(char **list, const char *word, struct error *e)
+{
+	const char *host = word;
+	size_t len = strlen(word), n = len;
+	char name[CALLER_NAME_MAX];
+
+	if (len >= sizeof(name) || !caller_host_name(&host, &n) ||
+	    host[n] == '.' || !span_consists((struct span){ word, len },
+	    ".:-"))
+		return error_set(e, EX_CONFIG, "\"%s\" is not a registry: "
+		    "write it as images name it, such as ghcr.io or "
+		    "registry.example.com:5000; docker.io is the one of images "
+		    "that name none", word);
+	lower(name, word, len);
+	return names_have(*list, name, len) ? 0 : add(list, name, len, e);
 }
 
 bool
@@ -49,7 +91,7 @@ names_have(const char *list, const char *word, size_t len)
 
 	for (; list != NULL; list = list[n] == ',' ? list + n + 1 : NULL) {
 		n = strcspn(list, ",");
-		if (n == len && memcmp(list, word, n) == 0)
+		if (n == len && n > 0 && memcmp(list, word, n) == 0)
 			return true;
 	}
 	return false;

@@ -11,6 +11,7 @@
 #include <strings.h>
 
 #include "orthrus/base/mem.h"
+#include "orthrus/base/span.h"
 
 #include "parameters.h"
 #include "target.h"
@@ -31,6 +32,7 @@ struct route {
 };
 
 #define CONTAINER "/containers/{name}"
+#define DISTRIBUTION "/distribution/{image}/json"
 #define NONE { "", "", "", false }
 #define PASS(names) { names, "", "", false }
 #define PASS_DROP(names, dropped) { names, dropped, "", false }
@@ -68,6 +70,8 @@ static const struct route routes[] = {
 	    ANSWER_REDACTED, 0, "GET /images/{image}/json" },
 	{ M_GET, "/images/{image}/history", PASS("manifests platform"),
 	    ANSWER_REDACTED, 0, "GET /images/{image}/history" },
+	/* The engine dials what the client names: only where it is listed. */
+	{ M_GET, DISTRIBUTION, NONE, ANSWER_WHOLE, 0, "GET " DISTRIBUTION },
 	{ M_GET, "/networks", PASS("filters"), ANSWER_WHOLE, 0,
 	    "GET /networks" },
 	{ M_GET, "/networks/{name}", PASS("verbose scope"), ANSWER_WHOLE, 0,
@@ -122,6 +126,8 @@ policy_copy(const struct policy *p)
 	struct policy copy = *p;
 
 	copy.hosts = copy_list(p->hosts);
+	copy.reveal = copy_list(p->reveal);
+	copy.registries = copy_list(p->registries);
 	return copy;
 }
 
@@ -129,6 +135,8 @@ void
 policy_clear(struct policy *copy)
 {
 	free_list(copy->hosts);
+	free_list(copy->reveal);
+	free_list(copy->registries);
 	memset(copy, 0, sizeof(*copy));
 }
 
@@ -137,6 +145,8 @@ policy_narrow(struct policy p, const struct policy_limits *by)
 {
 	p.actions &= ~by->actions_closed;
 	p.redact |= by->redact_always;
+	if (by->redact_always)
+		p.reveal = NULL;
 	return p;
 }
 
@@ -354,6 +364,41 @@ kind_of(const struct route *r, const struct target *t)
 	return r->kind;
 }
 
+/*
+ * The registry of the image whose name begins with the second segment, as the
+ * engine finds it: what stands before the first slash, if it looks like a host.
+ */
+static struct span
+registry_of(const struct target *t)
+{
+	static const char hub[] = "docker.io";
+	struct span first = { t->segments[1], strlen(t->segments[1]) };
+	size_t i;
+	bool host = strpbrk(first.p, ".:") != NULL ||
+	    strcmp(first.p, "localhost") == 0;
+
+	for (i = 0; i < first.len; i++)
+		host |= first.p[i] >= 'A' && first.p[i] <= 'Z';
+	if (!host || t->nsegments == 3 || strcmp(first.p, "index.docker.io") ==
+	    0)
+		return (struct span){ hub, sizeof(hub) - 1 };
+	return first;
+}
+
+static int
+check_registry(const struct policy *p, const struct target *t,
+    struct verdict *v)
+{
+	struct span registry = registry_of(t);
+
+	if (span_in_list(registry, p->registries))
+		return 0;
+	verdict_about(v, registry.p, registry.len);
+	return verdict_refuse(v, 403, "a registry that is not open on %s; "
+	    "the host's owner can list it with --docker-registry HOST",
+	    v->rule);
+}
+
 void
 verdict_text(const struct verdict *v, char text[VERDICT_TEXT_MAX])
 {
@@ -391,6 +436,9 @@ policy_judge(const struct policy *p, const char *method, const char *target,
 		    action_word(r->action));
 		return;
 	}
+	if (strcmp(r->pattern, DISTRIBUTION) == 0 &&
+	    check_registry(p, &t, v) == -1)
+		return;
 	if (parameters_judge(&t, &r->parameters, v) == -1)
 		return;
 	v->kind = kind_of(r, &t);

@@ -10,6 +10,7 @@
 #include <jansson.h>
 
 #include "orthrus/base/mem.h"
+#include "orthrus/muzzle/names.h"
 #include "orthrus/muzzle/redact.h"
 
 #define MASK "***"
@@ -50,6 +51,9 @@ mask_all(json_t *v)
 
 /* --- by name ---------------------------------------------------------- */
 
+/* Names of variables that are not masked, for the document at hand. */
+static const char *revealed;
+
 /* "NAME=value" */
 static void
 mask_assignment(json_t *v)
@@ -72,6 +76,24 @@ mask_assignments(json_t *v)
 		mask_assignment(v);
 	json_array_foreach(v, i, item)
 		mask_assignment(item);
+}
+
+/* The same of variables, whose owner may have revealed some. */
+static void
+mask_variables(json_t *v)
+{
+	const char *text;
+	json_t *item;
+	size_t i;
+
+	if (!json_is_array(v))
+		mask_assignment(v);
+	json_array_foreach(v, i, item) {
+		text = json_string_value(item);
+		if (text == NULL || !names_have(revealed, text,
+		    strcspn(text, "=")))
+			mask_assignment(item);
+	}
 }
 
 static void
@@ -129,7 +151,7 @@ mask_member(const char *name, json_t *v)
 		const char *name;
 		void (*mask)(json_t *);
 	} members[] = {
-		{ "Env", mask_assignments },
+		{ "Env", mask_variables },
 		{ "CreateCommand", mask_assignments },
 		{ "Options", mask_options },
 		{ "DriverOpts", mask_options },
@@ -268,7 +290,7 @@ walk(json_t *v)
 }
 
 char *
-redact_json(const uint8_t *p, size_t n, size_t *len)
+redact_json(const uint8_t *p, size_t n, const char *reveal, size_t *len)
 {
 	json_t *document;
 	char *out;
@@ -279,7 +301,9 @@ redact_json(const uint8_t *p, size_t n, size_t *len)
 	    JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);
 	if (document == NULL)
 		return NULL;
+	revealed = reveal;
 	walk(document);
+	revealed = NULL;
 	out = json_dumps(document, JSON_COMPACT | JSON_ENCODE_ANY);
 	json_decref(document);
 	if (out != NULL)

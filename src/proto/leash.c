@@ -114,6 +114,10 @@ read_hello(const Leash__Envelope *from, struct leash_message *m)
 	    !take_text(&h->key_exchange, m->hello.key_exchange,
 	    LEASH_TEXT_MAX) ||
 	    !take_text(&h->docker_hosts, m->hello.docker_hosts,
+	    LEASH_LIST_MAX) ||
+	    !take_text(&h->docker_reveal, m->hello.docker_reveal,
+	    LEASH_LIST_MAX) ||
+	    !take_text(&h->docker_registries, m->hello.docker_registries,
 	    LEASH_LIST_MAX))
 		return "a text too long, or not clean";
 	if (h->n_docker_networks > LEASH_NETWORKS_MAX)

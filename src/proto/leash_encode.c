@@ -64,6 +64,8 @@ put_hello(const struct leash_message *m, uint8_t *out)
 	h.docker_actions = m->hello.docker_actions;
 	h.docker_redact = m->hello.docker_redact;
 	h.docker_hosts = text(m->hello.docker_hosts);
+	h.docker_reveal = text(m->hello.docker_reveal);
+	h.docker_registries = text(m->hello.docker_registries);
 	h.key_exchange = text(m->hello.key_exchange);
 	return pack(LEASH__ENVELOPE__KIND_HELLO, &h, out);
 }

@@ -92,9 +92,11 @@ tunnel_new(struct tunnels *set, const struct tunnel_config *config)
 	t->config.username = t->username;
 	t->config.password = t->password;
 	t->state = TUNNEL_PENDING;
-	if (config->kind == TUNNEL_DOCKER)
+	if (config->kind == TUNNEL_DOCKER) {
 		t->muzzle = muzzle_new(set->base, set->dialer,
 		    &config->spec.to, &config->policy);
+		muzzle_probe(t->muzzle);
+	}
 	return t;
 }
 

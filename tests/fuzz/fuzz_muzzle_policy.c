@@ -215,6 +215,21 @@ fits(const char *path, const char *pattern)
 	    strspn(path, name) >= n - strlen(close);
 }
 
+/* What an engine would dial for this name is one of ours. */
+static void
+check_registry(const char *name)
+{
+	size_t n = strcspn(name, "/");
+
+	if (strchr(name + n + 1, '/') == NULL)	/* "NAME/json" */
+		return;
+	CHECK(strncmp(name, "a:1/", 4) == 0 || (strcspn(name, ".:") >= n &&
+	    strncmp(name, "localhost/", 10) != 0) ||
+	    strncasecmp(name, "docker.io/", 10) == 0 ||
+	    strncmp(name, "index.docker.io/", 16) == 0 ||
+	    strncasecmp(name, "A:1/", 4) == 0);
+}
+
 static void
 check_row(const struct url *u, const struct policy *policy,
     const struct verdict *v)
@@ -240,6 +255,8 @@ check_row(const struct url *u, const struct policy *policy,
 			    strcmp(u->pairs[i].value,
 			    u->pairs[k].value) != 0));
 	}
+	if (strncmp(strchr(v->rule, ' ') + 1, "/distribution/", 14) == 0)
+		check_registry(strstr(u->path, "/distribution/") + 14);
 	if (strcmp(v->method, "POST") == 0) {
 		CHECK(policy_action(row.action, &action, &e) == 0);
 		CHECK(policy->actions & action);
@@ -298,7 +315,8 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct policy closed = { .redact = true };
-	struct policy open = { .actions = ALL_ACTIONS };
+	struct policy open = { .actions = ALL_ACTIONS,
+	    .registries = "docker.io,a:1" };
 	struct policy_limits by = { 0, false };
 	const char *space, *target;
 	char method[32];

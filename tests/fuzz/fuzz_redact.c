@@ -112,7 +112,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size > 16 * 1024)
 		return 0;
 	in = json_loadb((const char *)data, size, READ, NULL);
-	text = redact_json(data, size, &n);
+	text = redact_json(data, size, NULL, &n);
 	CHECK((in == NULL) == (text == NULL));
 	if (in == NULL)
 		return 0;
@@ -120,7 +120,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	out = json_loadb(text, n, READ, NULL);
 	CHECK(out != NULL);
 	compare(in, out, in, out);
-	again = redact_json((const uint8_t *)text, n, &m);
+	again = redact_json((const uint8_t *)text, n, NULL, &m);
 	CHECK(again != NULL && m == n && memcmp(text, again, n) == 0);
 	free(again);
 	free(text);

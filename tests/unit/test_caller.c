@@ -269,6 +269,50 @@ test_hosts(void **state)
 	free(list);
 }
 
+static void
+test_variables(void **state)
+{
+	static const char *const bad[] = { "", "*", "VIRTUAL_*", "A=b", "A,B",
+	    "A B", "?", "[A-Z]", "\xc3\x89" };
+	struct error e;
+	char *list = NULL;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(bad); i++)
+		if (names_add_variable(&list, bad[i], &e) == 0)
+			fail_msg("%s", bad[i]);
+	assert_null(list);
+	assert_int_equal(names_add_variable(&list, "VIRTUAL_HOST", &e), 0);
+	assert_int_equal(names_add_variable(&list, "a.b-c", &e), 0);
+	assert_int_equal(names_add_variable(&list, "VIRTUAL_HOST", &e), 0);
+	assert_string_equal(list, "VIRTUAL_HOST,a.b-c");
+	assert_false(names_have(list, "virtual_host", 12));
+	assert_false(names_have("", "", 0));
+	free(list);
+}
+
+static void
+test_registries(void **state)
+{
+	static const char *const bad[] = { "", "*", "*.io", "ghcr.io/org",
+	    "https://ghcr.io", "a b", "a,b", "ghcr.io.", "ghcr..io", "a@b",
+	    "[::1]:5000", "ghcr.io:x", "a_b" };
+	struct error e;
+	char *list = NULL;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(bad); i++)
+		if (names_add_registry(&list, bad[i], &e) == 0)
+			fail_msg("%s", bad[i]);
+	assert_null(list);
+	assert_int_equal(names_add_registry(&list, "GHCR.io", &e), 0);
+	assert_int_equal(names_add_registry(&list, "localhost:5000", &e), 0);
+	assert_string_equal(list, "ghcr.io,localhost:5000");
+	free(list);
+}
+
 int
 main(void)
 {
@@ -278,6 +322,8 @@ main(void)
 		cmocka_unit_test(test_listed),
 		cmocka_unit_test(test_page),
 		cmocka_unit_test(test_hosts),
+		cmocka_unit_test(test_variables),
+		cmocka_unit_test(test_registries),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

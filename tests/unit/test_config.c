@@ -687,7 +687,9 @@ test_docker(void **state)
 
 	c = load_good("[server]\naddress = h\n[docker]\nsocket = /d.sock\n"
 	    "remote = 2375\nallow = restart, stop\nredact = none\n"
-	    "hosts = Portainer.example.net:9443, proxy\n");
+	    "hosts = Portainer.example.net:9443, proxy\n"
+	    "reveal = VIRTUAL_HOST, VIRTUAL_PORT\n"
+	    "registries = docker.io, GHCR.io\n");
 	assert_true(c->docker);
 	assert_string_equal(c->docker_socket, "/d.sock");
 	assert_int_equal(c->docker_remote.port, 2375);
@@ -696,6 +698,10 @@ test_docker(void **state)
 	assert_false(c->docker_policy.redact);
 	assert_string_equal(c->docker_policy.hosts,
 	    "portainer.example.net,proxy");
+	assert_string_equal(c->docker_policy.reveal,
+	    "VIRTUAL_HOST,VIRTUAL_PORT");
+	assert_string_equal(c->docker_policy.registries,
+	    "docker.io,ghcr.io");
 	config_free(c);
 
 	/* An option hides what the file opens. */

@@ -98,6 +98,8 @@ largest_hello(void)
 	}
 	m->hello.docker = true;
 	fill(m->hello.docker_hosts, LEASH_LIST_MAX);
+	fill(m->hello.docker_reveal, LEASH_LIST_MAX);
+	fill(m->hello.docker_registries, LEASH_LIST_MAX);
 	fill(m->hello.key_exchange, LEASH_TEXT_MAX);
 	return m;
 }
@@ -254,6 +256,8 @@ test_texts_are_clean(void **state)
 		BAD(LEASH_HELLO, hello.arch);
 		BAD(LEASH_HELLO, hello.docker_version);
 		BAD(LEASH_HELLO, hello.docker_hosts);
+		BAD(LEASH_HELLO, hello.docker_reveal);
+		BAD(LEASH_HELLO, hello.docker_registries);
 		BAD(LEASH_HELLO, hello.key_exchange);
 #undef BAD
 		m = largest_hello();

@@ -16,9 +16,12 @@
 #define PARAMETERS 48		/* that are taken at most */
 #define C "/containers/web"
 
-static const struct policy closed = { .redact = true };
+#define REGISTRIES "docker.io,ghcr.io,localhost:5000"
+
+static const struct policy closed = { .redact = true,
+    .registries = REGISTRIES };
 static const struct policy open_all = { .actions = ALL_ACTIONS,
-    .redact = true };
+    .redact = true, .registries = REGISTRIES };
 
 static struct verdict v;	/* too big for a stack */
 
@@ -205,7 +208,7 @@ static void
 test_actions(void **state)
 {
 	struct policy_row row;
-	struct policy one = { .redact = true };
+	struct policy one = { .redact = true, .registries = REGISTRIES };
 	struct error e;
 	char target[256];
 	unsigned seen = 0;
@@ -377,6 +380,76 @@ test_not_dropped(void **state)
 	/* The client hears of what it is, and a log does not. */
 	assert_refused("GET", C "/logs?s3cret=1", 403);
 	assert_null(strstr(v.reason, "s3cret"));
+}
+
+/* Which registry an engine would dial for an image. */
+static void
+test_registry(void **state)
+{
+	static const struct {
+		const char *image, *registry;
+	} cases[] = {
+		{ "bb", "docker.io" }, { "bb:1", "docker.io" },
+		{ "org/bb", "docker.io" }, { "docker.io/org/bb", "docker.io" },
+		{ "index.docker.io/org/bb", "docker.io" },
+		{ "evil.example", "docker.io" },
+		{ "evil.example:5000", "docker.io" },
+		{ "ghcr.io/a/b:1", "ghcr.io" },
+		{ "ghcr.io%2Fa%2Fb%3A1", "ghcr.io" },
+		{ "localhost/a", "localhost" },
+		{ "localhost:5000/a", "localhost:5000" },
+		{ "evil.example/a", "evil.example" },
+		{ "evil:5000/a", "evil:5000" }, { "EVIL/a", "EVIL" },
+		{ "127.0.0.1/a", "127.0.0.1" },
+		{ "docker.io:443/a", "docker.io:443" },
+		{ "docker.io.evil.example/a", "docker.io.evil.example" },
+		{ "evil.example/docker.io/a", "evil.example" },
+		{ "evil.example%2Fdocker.io/a", "evil.example" },
+	};
+	struct policy one = { .redact = true };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		one.registries = NULL;
+		assert_int_equal(judge_text(&one, "GET",
+		    "/distribution/%s/json", cases[i].image), 403);
+		assert_string_equal(v.about, cases[i].registry);
+		assert_non_null(strstr(v.reason, "--docker-registry"));
+		one.registries = "x";
+		assert_int_equal(judge_text(&one, "GET",
+		    "/distribution/%s/json", cases[i].image), 403);
+		one.registries = cases[i].registry;
+		assert_int_equal(judge_text(&one, "GET",
+		    "/v1.41/distribution/%s/json", cases[i].image), 0);
+		assert_int_equal(v.kind, ANSWER_WHOLE);
+	}
+	assert_refused("GET", "/distribution/ghcr.io/a/json?x=1", 403);
+	assert_refused("GET", "/distribution/ghcr.io%2F..%2Fa/json", 400);
+	assert_refused("POST", "/distribution/ghcr.io/a/json", 405);
+	assert_refused("GET", "/distribution/json", 403);
+}
+
+/* A policy of one's own outlives the one it was made from. */
+static void
+test_copy(void **state)
+{
+	char hosts[] = "a", reveal[] = "B";
+	struct policy p = { .actions = ACTION_KILL, .hosts = hosts,
+	    .reveal = reveal }, copy = policy_copy(&p), narrow;
+	struct policy_limits by = { 0, true };
+
+	(void)state;
+	hosts[0] = reveal[0] = 'x';
+	assert_string_equal(copy.hosts, "a");
+	assert_string_equal(copy.reveal, "B");
+	assert_null(copy.registries);
+	assert_int_equal(copy.actions, ACTION_KILL);
+	narrow = policy_narrow(copy, &by);
+	assert_null(narrow.reveal);
+	assert_true(narrow.redact);
+	policy_clear(&copy);
+	assert_null(copy.hosts);
 }
 
 /* Of an action: what the query says, again, or nothing. */
@@ -599,7 +672,7 @@ test_canonical(void **state)
 		{ "/images/a/b/c:1/history", "/images/a/b/c:1/history",
 		    ANSWER_REDACTED },
 	};
-	struct policy open_eyes = { .actions = 0 };
+	struct policy open_eyes = { .registries = REGISTRIES };
 	size_t i;
 
 	(void)state;
@@ -877,6 +950,8 @@ main(void)
 		cmocka_unit_test(test_action_words),
 		cmocka_unit_test(test_dropped),
 		cmocka_unit_test(test_not_dropped),
+		cmocka_unit_test(test_registry),
+		cmocka_unit_test(test_copy),
 		cmocka_unit_test(test_body),
 		cmocka_unit_test(test_filter),
 		cmocka_unit_test(test_coded),

@@ -12,6 +12,8 @@
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
+static const char *reveal;
+
 /* NULL when it is refused; else freed by the caller. */
 static char *
 redact(const char *text, size_t n)
@@ -21,7 +23,7 @@ redact(const char *text, size_t n)
 
 	assert_non_null(copy);
 	memcpy(copy, text, n);
-	out = redact_json((const uint8_t *)copy, n, &len);
+	out = redact_json((const uint8_t *)copy, n, reveal, &len);
 	free(copy);
 	if (out != NULL)
 		assert_int_equal(strlen(out), len);
@@ -49,6 +51,37 @@ each(const struct pair *cases, size_t n)
 		free(again);
 		free(out);
 	}
+}
+
+/* Names that the owner lists, to the letter, and only of variables. */
+static void
+test_reveal(void **state)
+{
+	static const struct pair cases[] = {
+		{ "{\"Env\":[\"VIRTUAL_HOST=a=b\",\"VIRTUAL_HOST2=s\","
+		    "\"virtual_host=s\",\"XVIRTUAL_HOST=s\",\"PORT=1\","
+		    "\"=s\",\"VIRTUAL_HOST,PORT=s\",\"POR=s\"]}",
+		    "{\"Env\":[\"VIRTUAL_HOST=a=b\",\"VIRTUAL_HOST2=***\","
+		    "\"virtual_host=***\",\"XVIRTUAL_HOST=***\",\"PORT=1\","
+		    "\"=***\",\"VIRTUAL_HOST,PORT=***\",\"POR=***\"]}" },
+		{ "{\"Options\":[\"PORT=s\"],\"CreateCommand\":[\"PORT=s\"]}",
+		    "{\"Options\":[\"PORT=***\"],\"CreateCommand\":"
+		    "[\"PORT=***\"]}" },
+		{ "{\"Env\":{\"PORT\":\"s\"}}", "{\"Env\":{\"PORT\":\"***\"}}" },
+		{ "{\"CreatedBy\":\"ENV PORT=s\"}",
+		    "{\"CreatedBy\":\"ENV PORT=***\"}" },
+	};
+	static const struct pair none[] = {
+		{ "{\"Env\":[\"=s\",\"A=s\"]}", "{\"Env\":[\"=***\",\"A=***\"]}" },
+	};
+
+	(void)state;
+	reveal = "VIRTUAL_HOST,PORT";
+	each(cases, COUNT(cases));
+	reveal = "";
+	each(none, COUNT(none));
+	reveal = NULL;
+	each(none, COUNT(none));
 }
 
 static void
@@ -247,6 +280,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_env),
+		cmocka_unit_test(test_reveal),
 		cmocka_unit_test(test_options),
 		cmocka_unit_test(test_instructions),
 		cmocka_unit_test(test_refused),

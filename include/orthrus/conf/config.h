@@ -57,7 +57,7 @@ struct config {
 	bool docker_auto;		/* the server's kind says where ... */
 	struct address docker_remote;	/* ... else there; it listens */
 	struct policy docker_policy;	/* with these lists */
-	char *docker_hosts;
+	char *docker_hosts, *docker_reveal, *docker_registries;
 
 	uint64_t backoff_min, backoff_max;	/* milliseconds */
 	bool reconnect;

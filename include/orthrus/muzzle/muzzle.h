@@ -26,12 +26,16 @@ struct http_way;
 struct muzzle;
 
 /*
- * One for each engine.  engine is its socket, which need not be there yet;
- * the engine is asked with /_ping now and then whether it answers.  The policy
- * is copied, here and below.
+ * One for each engine.  engine is its socket, which need not be there yet.
+ * The policy is copied, here and below.
  */
 struct muzzle *muzzle_new(struct event_base *base, struct dialer *dialer,
     const struct address *engine, const struct policy *policy);
+/*
+ * Has the engine asked with /_ping every 10 s whether it answers, which wakes
+ * one that sleeps until it is needed.
+ */
+void muzzle_probe(struct muzzle *m);
 
 /*
  * One whose engine is reached that way (see http/upstream.h; copied), and is

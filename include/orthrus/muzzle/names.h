@@ -22,6 +22,14 @@
 int names_add_host(char **list, const char *word, struct error *e);
 
 /*
+ * The same for an environment variable whose value stays readable, to the
+ * letter and no pattern; and for a registry, HOST or HOST:PORT as images name
+ * it, in lower case.
+ */
+int names_add_variable(char **list, const char *word, struct error *e);
+int names_add_registry(char **list, const char *word, struct error *e);
+
+/*
  * Is this one of the names, to the letter?  Where case does not matter,
  * span_in_list() tells.
  */

@@ -34,6 +34,8 @@ struct policy {
 	unsigned actions;		/* that are open */
 	bool redact;			/* environment and volume options */
 	const char *hosts;		/* of Host, answered beside the local */
+	const char *reveal;		/* variables whose values stay */
+	const char *registries;		/* whose images may be looked up */
 };
 
 /* One with lists of its own, for policy_clear(). */

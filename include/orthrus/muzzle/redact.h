@@ -18,8 +18,8 @@
  * jansson goes) or longer than REDACT_MAX.
  *
  * By the name of a member, in any object:
- *	"Env"		of each "NAME=value" the value becomes "***"; one
- *			without '=' stays; what is neither a string nor a list
+ *	"Env"		of each "NAME=value" the value becomes "***", but for
+ *			names in reveal (names.h); one without '=' stays; what is neither a string nor a list
  *			of strings is masked all through
  *	"CreateCommand"	(podman) of each argument what follows its '='
  *	"Options"	all but "type" and "device", for drivers have a
@@ -40,6 +40,7 @@
  *
  * Labels, command lines, and what a container itself writes stay as they are.
  */
-char *redact_json(const uint8_t *p, size_t n, size_t *len);
+char *redact_json(const uint8_t *p, size_t n, const char *reveal,
+    size_t *len);
 
 #endif

@@ -66,6 +66,8 @@ struct leash_message {
 			bool docker_redact;	/* as its owner decided */
 			/* Names with commas between, as muzzle/names.h. */
 			char docker_hosts[LEASH_LIST_MAX];
+			char docker_reveal[LEASH_LIST_MAX];
+			char docker_registries[LEASH_LIST_MAX];
 			/* Of its session, as the gateway knows it. */
 			char key_exchange[LEASH_TEXT_MAX];
 		} hello;
