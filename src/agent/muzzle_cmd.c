@@ -286,7 +286,9 @@ explain(const struct options *o)
 		[ANSWER_WHOLE] = "passed on as it is",
 		[ANSWER_REDACTED] = "with *** for environments and volumes",
 		[ANSWER_STREAM] = "a stream, for as long as it lasts",
-		[ANSWER_ACTION] = "of an action that the owner has opened"
+		[ANSWER_ACTION] = "of an action that the owner has opened",
+		[ANSWER_SWARM] = ("made here, if the engine has no Swarm; "
+		    "else refused")
 	};
 	const char *space = strchr(o->explain, ' ');
 	char *method, text[VERDICT_TEXT_MAX];

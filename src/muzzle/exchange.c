@@ -347,6 +347,8 @@ exchange_start(struct muzzle *m, struct http_conn *c,
 		http_last(c);
 	if (v.status != 0)
 		refuse(m, c, &v);
+	else if (v.kind == ANSWER_SWARM)
+		muzzle_ask_swarm(m, c, &v);
 	else
 		begin(m, c, r, &v);
 }
@@ -356,6 +358,7 @@ muzzle_end_exchanges(struct muzzle *m)
 {
 	struct engine *e;
 
+	muzzle_end_questions(m);
 	while ((e = LIST_FIRST(&m->engines)) != NULL)
 		if (e->exchange != NULL)
 			give_up(e->exchange, "cannot reach the Docker engine",

@@ -14,6 +14,7 @@ liborthrus_a_SOURCES += \
 	src/muzzle/private.h \
 	src/muzzle/probe.c \
 	src/muzzle/redact.c \
+	src/muzzle/swarm.c \
 	src/muzzle/target.c \
 	src/muzzle/target.h \
 	src/muzzle/way.c

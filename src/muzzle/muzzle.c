@@ -160,6 +160,7 @@ new_one(struct event_base *base, const struct http_way *way, const char *label,
 	m->policy = policy_copy(policy);
 	m->server = http_server_new(base, &service, m);
 	LIST_INIT(&m->engines);
+	LIST_INIT(&m->questions);
 	return m;
 }
 

@@ -16,6 +16,7 @@
 
 struct engine;
 struct facts;
+struct swarm_question;
 struct probe;
 
 struct muzzle {
@@ -28,6 +29,7 @@ struct muzzle {
 	struct policy policy;
 	struct http_server *server;	/* of its own clients */
 	LIST_HEAD(, engine) engines;
+	LIST_HEAD(, swarm_question) questions;
 	uint64_t allowed, denied;
 	size_t streams;
 	struct probe *probe;
@@ -56,6 +58,11 @@ void exchange_start(struct muzzle *m, struct http_conn *c,
     const struct http_request *r, const char *target, size_t len, bool strict);
 /* There will be no answers any more, as far as clients see. */
 void muzzle_end_exchanges(struct muzzle *m);
+
+/* swarm.c: answers what v, of ANSWER_SWARM, allows; the end of all such. */
+void muzzle_ask_swarm(struct muzzle *m, struct http_conn *c,
+    const struct verdict *v);
+void muzzle_end_questions(struct muzzle *m);
 
 /* way.c: how the engine at m->engine is reached; arg is the Muzzle. */
 extern const struct http_way socket_way;

@@ -51,8 +51,8 @@ REFUSED = {
     "network rm none": "networks", "system prune -f": ".../prune",
     "image prune -f": ".../prune", "top web -eo args": "top",
     "top web eww": "top", "logs --details web": "logs",
-    "swarm init": "swarm", "service ls": "services", "secret ls": "secrets",
-    "plugin ls": "plugins", "cp web:/etc/passwd -": ".../archive",
+    "swarm init": "swarm", "secret ls": "secrets", "config ls": "configs",
+    "cp web:/etc/passwd -": ".../archive",
     "cp /etc/passwd web:/x": ".../archive", "attach web": "403",
 }
 

@@ -168,3 +168,54 @@ def test_refusals_teach(door):
                 word = word.replace('"', '\\"')
             assert word in message, (word, message)
     assert "example" not in door.log() and "ps_args" not in door.log()
+
+
+SWARMISH = ["/plugins", "/swarm", "/services", "/services?status=true",
+            "/nodes", "/tasks", "/v1.41/nodes?filters=%7B%7D"]
+
+
+@pytest.mark.parametrize("way", ["alone-unix", "charon-unix", "charon-raw"])
+def test_no_swarm(lab, docker_engine, way):
+    """Dashboards hear what an engine without Swarm says, to the letter."""
+    door = Door(lab, way, docker_engine.socket)
+    for target in SWARMISH:
+        bare = docker_engine.get(target)
+        status, body, _ = door.get(target)
+        assert (status, json.loads(body)) == (bare[0], json.loads(bare[1]))
+    for target in "/secrets", "/configs", "/swarm/unlockkey", "/nodes/self":
+        assert door.get(target)[0] == 403
+    assert "not a swarm manager" in door.docker("service", "ls").stderr
+    assert door.docker("plugin", "ls").returncode == 0
+
+
+def serve_info(state, **more):
+    """An engine that says this of its Swarm, and counts what else it hears."""
+    body = json.dumps({"Swarm": {"LocalNodeState": state, **more}}).encode()
+
+    def handler(conn, target):
+        head = b""
+        while b"\r\n\r\n" not in head:
+            part = conn.recv(65536)
+            if not part:
+                return
+            head += part
+        target.reports.put(head.split(b" HTTP")[0].decode())
+        conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                     b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+    return handler
+
+
+@pytest.mark.parametrize("state, more, status", [
+    ("inactive", {}, 503), ("inactive", {"ControlAvailable": True}, 403),
+    ("active", {"ControlAvailable": True}, 403), ("active", {}, 403),
+    ("locked", {}, 403), ("pending", {}, 403), ("error", {}, 403),
+    ("", {}, 403), (None, {}, 403)])
+def test_swarm(lab, state, more, status):
+    """With Swarm, or where it is not known, they are refused and not asked."""
+    engine = lab.serve(serve_info(state, **more), "unix")
+    door = Door(lab, "alone-unix", engine.path)
+    for target in "/swarm", "/services", "/nodes", "/tasks", "/plugins":
+        found = door.get(target)[0]
+        assert found == (200 if status == 503 and target == "/plugins"
+                         else status)
+        assert engine.reports.get(timeout=10) == "GET /info"

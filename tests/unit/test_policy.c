@@ -742,10 +742,14 @@ test_refused(void **state)
 		{ "GET", "/images/search?term=x", 403 },
 		{ "GET", "/distribution/evil.example/x/json", 403 },
 		{ "GET", "/plugins/privileges?remote=x", 403 },
-		{ "GET", "/plugins", 403 }, { "GET", "/debug/vars", 403 },
-		{ "GET", "/debug/pprof/heap", 403 }, { "GET", "/swarm", 403 },
+		{ "GET", "/plugins/x/json", 403 }, { "GET", "/debug/vars", 403 },
+		{ "GET", "/debug/pprof/heap", 403 },
+		{ "GET", "/swarm/unlockkey", 403 },
 		{ "GET", "/configs", 403 }, { "GET", "/secrets", 403 },
-		{ "GET", "/services", 403 }, { "GET", "/exec/1/json", 403 },
+		{ "GET", "/services/x", 403 }, { "GET", "/nodes/x", 403 },
+		{ "GET", "/tasks/x/logs", 403 },
+		{ "POST", "/swarm", 405 }, { "POST", "/swarm/init", 403 },
+		{ "GET", "/exec/1/json", 403 },
 		{ "POST", "/containers/create", 403 },
 		{ "POST", C "/exec", 403 }, { "POST", C "/attach", 403 },
 		{ "POST", C "/update", 403 }, { "POST", C "/rename", 403 },
@@ -890,6 +894,8 @@ kind_word(const struct policy_row *row, char *buf, size_t size)
 		return "redacted";
 	case ANSWER_STREAM:
 		return "stream";
+	case ANSWER_SWARM:
+		return "made here";
 	case ANSWER_ACTION:
 		snprintf(buf, size, "action `%s`", row->action);
 		return buf;

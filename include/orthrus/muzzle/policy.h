@@ -63,7 +63,8 @@ enum answer_kind {
 	ANSWER_WHOLE,		/* ends by itself; passed on as it comes */
 	ANSWER_REDACTED,	/* JSON with secrets in it */
 	ANSWER_STREAM,		/* may last for ever */
-	ANSWER_ACTION		/* of something done, which may take long */
+	ANSWER_ACTION,		/* of something done, which may take long */
+	ANSWER_SWARM		/* made here where the engine has no Swarm */
 };
 
 struct verdict {
