@@ -44,9 +44,9 @@ packages() {
 	# shellcheck disable=SC2086 # a list of words
 	printf '%s\n' $wanted
 	case $wanted in
-	*docker.io*)	# the CLI has left it in Debian 13
+	*docker.io*)	# the CLI and its builder have left it in Debian 13
 		if apt-cache show docker-cli >/dev/null 2>&1; then
-			echo docker-cli
+			echo docker-cli docker-buildx
 		fi ;;
 	esac
 }
