@@ -82,7 +82,8 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	http_got *got = g->got;
 	void *to = g->arg;
 	struct buffer body = g->body;
-	int status = g->reader.done ? g->reader.answer.status : 0;
+	int status = g->why == NULL && g->reader.done ?
+	    g->reader.answer.status : 0;
 	const char *why = status != 0 ? NULL : g->why != NULL ? g->why :
 	    "it does not answer";
 

@@ -19,6 +19,7 @@
 #define ACTION_SECONDS 900	/* a stop may wait for its container */
 
 struct exchange {
+	LIST_ENTRY(exchange) next;
 	struct muzzle *m;
 	struct http_conn *conn;
 	struct engine *engine;
@@ -58,6 +59,7 @@ static void
 exchange_free(struct exchange *x)
 {
 	engine_free(x->engine);
+	LIST_REMOVE(x, next);
 	x->m->streams -= x->verdict->kind == ANSWER_STREAM;
 	answer_clear(&x->answer);
 	free(x->verdict);
@@ -316,6 +318,7 @@ begin(struct muzzle *m, struct http_conn *c, const struct http_request *r,
 		http_last(c);
 	x->m = m;
 	x->conn = c;
+	LIST_INSERT_HEAD(&m->exchanges, x, next);
 	x->verdict = xreallocarray(NULL, 1, size);
 	memcpy(x->verdict, v, size);
 	m->streams += stream;
@@ -356,13 +359,13 @@ exchange_start(struct muzzle *m, struct http_conn *c,
 void
 muzzle_end_exchanges(struct muzzle *m)
 {
+	struct exchange *x;
 	struct engine *e;
 
 	muzzle_end_questions(m);
+	while ((x = LIST_FIRST(&m->exchanges)) != NULL)
+		give_up(x, "cannot reach the Docker engine",
+		    "it is not shared any more");
 	while ((e = LIST_FIRST(&m->engines)) != NULL)
-		if (e->exchange != NULL)
-			give_up(e->exchange, "cannot reach the Docker engine",
-			    "it is not shared any more");
-		else
-			engine_free(e);
+		engine_free(e);
 }

@@ -159,6 +159,7 @@ new_one(struct event_base *base, const struct http_way *way, const char *label,
 	m->label = xstrdup(label);
 	m->policy = policy_copy(policy);
 	m->server = http_server_new(base, &service, m);
+	LIST_INIT(&m->exchanges);
 	LIST_INIT(&m->engines);
 	LIST_INIT(&m->questions);
 	return m;

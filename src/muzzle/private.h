@@ -28,6 +28,7 @@ struct muzzle {
 	char *label;			/* of the log */
 	struct policy policy;
 	struct http_server *server;	/* of its own clients */
+	LIST_HEAD(, exchange) exchanges;
 	LIST_HEAD(, engine) engines;
 	LIST_HEAD(, swarm_question) questions;
 	uint64_t allowed, denied;

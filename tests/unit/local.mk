@@ -178,6 +178,18 @@ tests_unit_test_http_SOURCES = tests/unit/test_http.c
 tests_unit_test_http_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_http_LDADD = $(unit_ldadd)
 
+unit_tests += tests/unit/test_http_server
+tests_unit_test_http_server_SOURCES = tests/unit/test_http_server.c \
+	$(memory_sources)
+tests_unit_test_http_server_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_http_server_LDADD = $(unit_ldadd)
+
+unit_tests += tests/unit/test_upstream
+tests_unit_test_upstream_SOURCES = tests/unit/test_upstream.c \
+	$(memory_sources)
+tests_unit_test_upstream_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_upstream_LDADD = $(unit_ldadd)
+
 unit_tests += tests/unit/test_redact
 tests_unit_test_redact_SOURCES = tests/unit/test_redact.c
 tests_unit_test_redact_CPPFLAGS = $(unit_cppflags)
