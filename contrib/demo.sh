@@ -120,6 +120,30 @@ fetch "the agent's web page, by its name" -x "socks5h://127.0.0.1:$socks_port" \
 fetch "the same, by its socket here" \
     --unix-socket "$dir/gate/agents/vps-london-01/$web_port.sock" http://x/
 
+# Root's own ~/.ssh is left alone: docker finds this ssh first.
+ann_has_ssh() {
+	ssh-keygen -q -t ed25519 -N '' -f "$dir/ann" &&
+	    mkdir -p "$dir/bin" && cat >"$dir/bin/ssh" <<-END || return
+	#!/bin/sh
+	exec $(command -v ssh) -i "$dir/ann" -o IdentitiesOnly=yes \
+	    -o UserKnownHostsFile="$dir/known_hosts" \
+	    -o StrictHostKeyChecking=accept-new -o LogLevel=ERROR "\$@"
+	END
+	chmod 755 "$dir/bin/ssh"
+}
+
+if [ "$docker" != no ] && command -v ssh >/dev/null; then
+	step "Another client: Ann, who has docker and ssh, and nothing of ours"
+	ann_has_ssh || die "no key for Ann"
+	typed "charon client add ann --key ann.pub --allow vps-london-01:docker"
+	charon client add ann --key "$dir/ann.pub" \
+	    --allow vps-london-01:docker || die "no client"
+	typed "docker -H ssh://ann@127.0.0.1:$ssh_port ps"
+	PATH=$dir/bin:$PATH timeout 20 docker -H "ssh://ann@127.0.0.1:$ssh_port" \
+	    ps 2>&1 | sed 's/^/  /'
+	[ "${PIPESTATUS[0]}" -eq 0 ] || die "docker did not work over ssh"
+fi
+
 if [ $keep = yes ]; then
 	step "All of it is up until you press Ctrl-C; try"
 	typed "export CHARON_CONFIG=$CHARON_CONFIG"

@@ -66,7 +66,7 @@ refuse(struct swarm_question *q)
 
 	muzzle_refused(q->m, 403, q->route_class, why);
 	question_free(q);
-	http_reply_message(c, 403, "", "orthrus: %s", why);
+	http_reply_message(c, 403, "", "%s", why);
 }
 
 static void
@@ -76,7 +76,7 @@ fail(struct swarm_question *q, const char *why)
 
 	muzzle_engine_failed(q->m, why);
 	question_free(q);
-	http_reply_message(c, 502, "", "orthrus: cannot reach the Docker "
+	http_reply_message(c, 502, "", "cannot reach the Docker "
 	    "engine: %s", why);
 }
 
