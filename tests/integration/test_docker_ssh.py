@@ -187,6 +187,30 @@ def test_docker_py(gate, how):
     assert how == "paramiko" or PERMISSIONS in done.err, done.err
 
 
+DOCKERODE = """
+const Docker = require("dockerode"), fs = require("fs");
+const [port, username, key] = process.argv.slice(2);
+const docker = new Docker({protocol: "ssh", host: "127.0.0.1", port, username,
+    sshOptions: {privateKey: fs.readFileSync(key)}});
+docker.listContainers({all: true}).then(
+    list => { console.log(list.map(c => c.Names[0])); process.exit(0); },
+    error => { console.error(String(error)); process.exit(1); });
+"""
+
+
+@pytest.mark.registries
+def test_dockerode(gate):
+    """As VS Code's and other extensions have it, by Node's own SSH."""
+    modules = registries.node("dockerode@4.0.9")
+    script = gate.lab.write("dockerode.js", DOCKERODE)
+    done = gate.run("env", f"NODE_PATH={modules}", "node", script,
+                    gate.charon.port, "ann+rome", gate.key)
+    assert done.returncode == 0 and "/web" in done.out, done.err
+    done = gate.run("env", f"NODE_PATH={modules}", "node", script,
+                    gate.charon.port, "ann+paris", gate.key)
+    assert done.returncode == 1 and AWAY in done.err, done.err
+
+
 # --- by hand -----------------------------------------------------------
 
 GET = b"GET /version HTTP/1.1\r\nHost: docker\r\n\r\n"
