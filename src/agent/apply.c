@@ -120,6 +120,7 @@ add(struct tunnel_config *list, size_t *n, enum tunnel_kind kind,
 	t->kind = kind;
 	if (from != NULL) {
 		memcpy(t->name, from->name, sizeof(t->name));
+		memcpy(t->words, from->words, sizeof(t->words));
 		t->spec = from->spec;
 	}
 	return list;

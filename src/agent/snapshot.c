@@ -124,7 +124,8 @@ add_tunnel(void *arg, const struct tunnel_info *t)
 	}
 	json_object_set_new(o, "kind", json_string(kind[t->kind]));
 	json_object_set_new(o, "name", json_string(t->name));
-	json_object_set_new(o, "spec", t->kind == TUNNEL_EXPOSE ?
+	json_object_set_new(o, "spec", json_string(t->words));
+	json_object_set_new(o, "normalized", t->kind == TUNNEL_EXPOSE ?
 	    address_json(&t->spec->to) :
 	    json_string(forward_spec_format(t->spec, spec)));
 	json_object_set_new(o, "to", address_json(&t->spec->to));

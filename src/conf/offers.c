@@ -67,6 +67,7 @@ set_expose(void *config, struct setting *s, struct error *e)
 		s->label = xasprintf("E%zu", number);
 	}
 	strncpy(f.name, s->label, sizeof(f.name) - 1);
+	strncpy(f.words, s->value, sizeof(f.words) - 1);
 	set_value(s, address_format(&f.spec.to, text));
 	c->exposed = xreallocarray(c->exposed, c->nexposed + 1, sizeof(f));
 	c->exposed[c->nexposed++] = f;

@@ -216,6 +216,7 @@ set_forward(struct forward_conf **v, size_t *n, char letter,
 		s->label = xasprintf("%c%zu", letter, number);
 	}
 	strncpy(f.name, s->label, sizeof(f.name) - 1);
+	strncpy(f.words, s->value, sizeof(f.words) - 1);
 	replace(&s->value, xstrdup(forward_spec_format(&f.spec, text)));
 	*v = xreallocarray(*v, *n + 1, sizeof(**v));
 	(*v)[(*n)++] = f;

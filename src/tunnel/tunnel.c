@@ -263,6 +263,8 @@ tunnels_apply(struct tunnels *set, const struct tunnel_config *config,
 	for (i = 0; i < n; i++) {
 		memcpy(kept[i]->config.name, config[i].name,
 		    sizeof(config[i].name));
+		memcpy(kept[i]->config.words, config[i].words,
+		    sizeof(config[i].words));
 		kept[i]->config.optional = config[i].optional;
 		kept[i]->config.policy = config[i].policy;
 		apply_policy(kept[i]);
@@ -420,6 +422,7 @@ tunnels_each(const struct tunnels *set,
 	TAILQ_FOREACH(t, &set->list, next) {
 		info.kind = t->config.kind;
 		info.name = t->config.name;
+		info.words = t->config.words;
 		info.spec = &t->config.spec;
 		info.listen = t->config.spec.listen;
 		info.gateway = is_remote(t) && set->server.name[0] != '\0';

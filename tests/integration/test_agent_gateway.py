@@ -190,7 +190,7 @@ def test_remote_forward_has_a_place_as_well(lab, charon):
                          key=charon.add_agent("a"))
     forward, = agent.forwards("remote")
     assert forward["listen"] == f"a.orthrus:{port}"
-    assert forward["spec"].startswith(f"localhost:{port}:")
+    assert forward["normalized"].startswith(f"localhost:{port}:")
     assert f"the server listens on a.orthrus:{port}" in agent.log()
     assert read_all(lab.connect(charon.socket("a", port))) == b"here"
 

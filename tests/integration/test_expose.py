@@ -23,7 +23,8 @@ def test_port(lab, sshd):
     to = lab.serve(echo)
     agent = lab.orthrus(sshd, "--expose", to.port)
     forward, = agent.forwards("expose")
-    assert forward["spec"] == forward["to"] == f"127.0.0.1:{to.port}"
+    assert forward["spec"] == str(to.port)
+    assert forward["normalized"] == forward["to"] == f"127.0.0.1:{to.port}"
     port = exposed(agent)["E1"]
     assert port > 0
     assert echoes(lab.connect(("127.0.0.1", port)))

@@ -17,7 +17,7 @@ from targets import echo, payload, read_exactly
 TOP = {"name", "state", "server", "since", "reconnects", "rtt_ms",
        "transport", "error", "kex", "cipher", "host_key", "socks5", "forwards",
        "channels", "bytes", "backlog_bytes"}
-FORWARD = {"kind", "spec", "listen", "to", "state", "error", "open", "total"}
+FORWARD = {"kind", "spec", "normalized", "listen", "to", "state", "error", "open", "total"}
 
 
 @pytest.fixture
@@ -56,7 +56,10 @@ def test_json(lab, sshd, busy):
     remote, = busy.forwards("remote")
     assert str(busy.there) in local["listen"]
     assert str(busy.here) in remote["listen"]
-    assert str(busy.there) in local["spec"]
+    # As it was written; and in full, with what it stands for.
+    assert local["spec"] == f"{busy.there}:{busy.target.spec}"
+    assert local["normalized"] == \
+        f"localhost:{busy.there}:{busy.target.spec}"
     until("a round trip is measured", 15,
           lambda: isinstance(busy.status()["rtt_ms"], (int, float)) and
           0 <= busy.status()["rtt_ms"] < 5000)

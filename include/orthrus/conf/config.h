@@ -20,6 +20,7 @@
 /* A forward as configured; its section or place names it. */
 struct forward_conf {
 	char name[NAME_MAX_LEN];	/* "[forward NAME]", else "L1", "R2" ... */
+	char words[SPEC_TEXT_MAX];	/* as it was written */
 	struct forward_spec spec;
 };
 

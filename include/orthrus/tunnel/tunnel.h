@@ -39,6 +39,7 @@ enum tunnel_state {
 struct tunnel_config {
 	enum tunnel_kind kind;
 	char name[NAME_MAX_LEN];
+	char words[SPEC_TEXT_MAX];	/* for people: spec as it was written */
 	struct forward_spec spec;	/* SOCKS5: only listen counts */
 	const char *username, *password;	/* SOCKS5; copied, or NULL */
 	struct policy policy;	/* Docker */
@@ -99,7 +100,8 @@ void tunnels_on_change(struct tunnels *set, void (*changed)(void *arg),
 struct tunnel_info {
 	enum tunnel_kind kind;
 	const char *name;
-	const struct forward_spec *spec;	/* as configured */
+	const char *words;		/* its configuration, as written */
+	const struct forward_spec *spec;	/* the same, read */
 	struct address listen;	/* with the port that is really bound */
 	bool gateway;		/* remote: that is at a gateway */
 	enum tunnel_state state;
