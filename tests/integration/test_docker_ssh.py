@@ -129,7 +129,7 @@ def test_compose(gate):
         pytest.skip("docker compose is not installed")
     for args in ("ls", "--all"), ("-p", "none", "ps"):
         done = gate.run("env", "DOCKER_HOST=" + gate.url("ann+rome"), plugin,
-                        "compose", *args)
+                        *args)
         assert done.returncode == 0, done.err
 
 
