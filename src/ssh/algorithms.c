@@ -13,8 +13,7 @@
 
 /*
  * Those that a quantum computer does not break come first.  libssh has them
- * from 0.11 (sntrup761) and 0.12 (mlkem768) on, and drops names that it does
- * not know.
+ * from 0.12 on, and drops names that it does not know.
  */
 #define KEX "mlkem768x25519-sha256," \
 	"sntrup761x25519-sha512,sntrup761x25519-sha512@openssh.com," \
