@@ -38,19 +38,28 @@ http_reply(struct http_conn *c, int status, const char *lines,
 }
 
 void
+http_reply_error(struct http_conn *c, int status, const char *lines,
+    const char *prefix, const char *text)
+{
+	char all[512], json[HTTP_MESSAGE_MAX];
+
+	snprintf(all, sizeof(all), "Content-Type: application/json\r\n%s",
+	    lines);
+	http_reply(c, status, all, json, http_message_json(json, prefix,
+	    text));
+}
+
+void
 http_reply_message(struct http_conn *c, int status, const char *lines,
     const char *fmt, ...)
 {
-	char text[512], all[512], json[HTTP_MESSAGE_MAX];
+	char text[512];
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	snprintf(all, sizeof(all), "Content-Type: application/json\r\n%s",
-	    lines);
-	http_reply(c, status, all, json, http_message_json(json,
-	    c->server->service->prefix, text));
+	http_reply_error(c, status, lines, c->server->service->prefix, text);
 }
 
 bool

@@ -80,7 +80,7 @@ give_up(struct exchange *x, const char *what, const char *why)
 	if (told)
 		http_cut(c);
 	else
-		http_reply_message(c, 502, "", "%s: %s", what, why);
+		muzzle_reply_failure(c, what, why);
 }
 
 static void
@@ -301,7 +301,7 @@ refuse(struct muzzle *m, struct http_conn *c, const struct verdict *v)
 
 	muzzle_refused(m, v->status, v->route_class, v->reason);
 	verdict_text(v, text);
-	http_reply_message(c, v->status, "", "%s", text);
+	http_reply_error(c, v->status, "", MUZZLE_PREFIX, text);
 }
 
 static void

@@ -81,6 +81,15 @@ muzzle_engine_failed(struct muzzle *m, const char *why)
 }
 
 void
+muzzle_reply_failure(struct http_conn *c, const char *what, const char *why)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text), "%s: %s", what, why);
+	http_reply_error(c, 502, "", MUZZLE_PREFIX, text);
+}
+
+void
 muzzle_engine_answered(struct muzzle *m)
 {
 	m->ping = true;
@@ -129,7 +138,7 @@ on_refused(void *arg, int status, bool body, const char **why)
 
 static const struct http_service service = {
 	.conns_max = MUZZLE_CLIENTS_MAX, .unhurried = 4 * HTTP_OUT_HIGH,
-	.prefix = "orthrus: ", .every = "", .own = "",
+	.prefix = MUZZLE_PREFIX, .every = "", .own = "",
 	.request = on_request, .refused = on_refused
 };
 

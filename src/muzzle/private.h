@@ -51,6 +51,12 @@ void muzzle_refused(struct muzzle *m, int status, const char *what,
 void muzzle_engine_failed(struct muzzle *m, const char *why);
 void muzzle_engine_answered(struct muzzle *m);
 
+/* Who speaks in an error, also where somebody else's server passes it on. */
+#define MUZZLE_PREFIX "orthrus: "
+/* 502: what could not be done, and why. */
+void muzzle_reply_failure(struct http_conn *c, const char *what,
+    const char *why);
+
 /*
  * exchange.c: judges a request and has it answered; strict: a target that is
  * malformed is the connection's end.

@@ -66,7 +66,7 @@ refuse(struct swarm_question *q)
 
 	muzzle_refused(q->m, 403, q->route_class, why);
 	question_free(q);
-	http_reply_message(c, 403, "", "%s", why);
+	http_reply_error(c, 403, "", MUZZLE_PREFIX, why);
 }
 
 static void
@@ -76,8 +76,7 @@ fail(struct swarm_question *q, const char *why)
 
 	muzzle_engine_failed(q->m, why);
 	question_free(q);
-	http_reply_message(c, 502, "", "cannot reach the Docker "
-	    "engine: %s", why);
+	muzzle_reply_failure(c, "cannot reach the Docker engine", why);
 }
 
 /* Nothing but the engine's own word for it will do. */

@@ -90,7 +90,12 @@ struct endpoint *http_conn_refusal(struct http_server *s, int status,
  */
 void http_reply(struct http_conn *c, int status, const char *lines,
     const void *body, size_t n);
-/* {"message": "..."}, as Docker has its errors; lines may be "". */
+/*
+ * {"message": "PREFIX..."}, as Docker has its errors; lines may be "".  The
+ * second one takes the prefix of the connection's service.
+ */
+void http_reply_error(struct http_conn *c, int status, const char *lines,
+    const char *prefix, const char *text);
 void http_reply_message(struct http_conn *c, int status, const char *lines,
     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 /* Is it HEAD, to which no body is sent? */
