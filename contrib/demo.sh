@@ -89,6 +89,8 @@ agent_pid=${pids[-1]}
 within 20 agent_is online || die "the agent did not come online"
 echo "  online after $((($(date +%s%N) - started) / 1000000)) ms, enrolment included"
 charon agent list | sed 's/^/  /'
+typed charon agent show vps-london-01
+charon agent show vps-london-01 | sed 's/^/  /'
 
 socket=$dir/gate/agents/vps-london-01/docker.sock
 step "Looking at its Docker engine, through the agent's endpoint"

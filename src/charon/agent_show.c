@@ -103,7 +103,7 @@ print_peer(const struct peer *p, enum agent_status status,
 		    time_text(p->last_seen, text),
 		    age_text(p->last_seen, now, age));
 	if (status == AGENT_ONLINE && p->hello.kind == LEASH_HELLO)
-		print_text("key exch.:", p->hello.hello.key_exchange);
+		print_text("kex:", p->hello.hello.key_exchange);
 	if (p->hello.kind == LEASH_HELLO)
 		print_hello(p);
 	print_endpoints(p, config->runtime);

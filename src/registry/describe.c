@@ -175,7 +175,7 @@ agent_json(const struct peer *p, enum agent_status status, const char *runtime)
 	    "hostname", text_or_null(of->hello.hello.hostname),
 	    "os", text_or_null(of->hello.hello.os),
 	    "arch", text_or_null(of->hello.hello.arch),
-	    "key_exchange", status == AGENT_ONLINE ?
+	    "kex", status == AGENT_ONLINE ?
 		text_or_null(of->hello.hello.key_exchange) : json_null(),
 	    "load", reported ? json_real(p->load) : json_null(),
 	    "memory",

@@ -80,7 +80,7 @@ def test_hello(lab, charon):
         return engine["version"] and engine["networks"]
     until("what the engine has told", 20, told)
     a = charon.agents()["a"]
-    assert a["key_exchange"]
+    assert a["kex"]
     assert a["docker"]["shared"] is True
     assert a["docker"]["version"] == "24.0.7"
     assert a["docker"]["networks"] == ["bridge", "host"]

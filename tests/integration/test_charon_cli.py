@@ -283,7 +283,7 @@ def test_list(home):
     assert agents[0] == {
         "name": "a", "status": "pending", "enrolled": False,
         "last_seen": None, "version": None, "hostname": None, "os": None,
-        "arch": None, "key_exchange": None, "load": None, "memory": {"used": None, "total": None},
+        "arch": None, "kex": None, "load": None, "memory": {"used": None, "total": None},
         "docker": {"shared": False, "version": None, "networks": [],
                    "socket": f"{home.runtime}/agents/a/docker.sock"},
         "ports": []}

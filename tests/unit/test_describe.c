@@ -133,10 +133,10 @@ test_json(void **state)
 	p->memory_total = UINT64_C(1) << 40;
 	strcpy(p->hello.hello.key_exchange, "curve25519-sha256");
 	json = agent_json(p, AGENT_OFFLINE, "/r");
-	assert_true(json_is_null(json_object_get(json, "key_exchange")));
+	assert_true(json_is_null(json_object_get(json, "kex")));
 	json_decref(json);
 	json = agent_json(p, AGENT_ONLINE, "/r");
-	assert_string_equal(get(json, "key_exchange"), "curve25519-sha256");
+	assert_string_equal(get(json, "kex"), "curve25519-sha256");
 	assert_string_equal(get(json, "version"), "0.1.0");
 	docker = json_object_get(json, "docker");
 	assert_true(json_is_true(json_object_get(docker, "shared")));
