@@ -54,10 +54,7 @@ channel_create(struct mux *m, enum channel_state state)
 	m->channels[ch->id] = ch;
 	m->nopen++;
 	ch->owned = true;
-	ch->kept_up = true;
-	ch->window_first = WINDOW_INITIAL >>
-	    ((m->nopen > 256) + (m->nopen > 1024));
-	ch->window = ch->window_size = ch->window_first;
+	window_init(&ch->window, m->nopen);
 	/* A peer that ignores its window is cut off before this is reached. */
 	buffer_init(&ch->in, WINDOW_LARGEST);
 	return ch;
@@ -86,7 +83,7 @@ channel_destroy(struct channel *ch)
 
 	if (m != NULL) {
 		unqueue(ch);
-		m->grown -= ch->window_size - ch->window_first;
+		window_end(&ch->window, &m->grown);
 		m->channels[ch->id] = NULL;
 		m->free_ids[m->nfree++] = ch->id;
 		m->nopen--;
@@ -205,7 +202,7 @@ cannot_send(const struct channel *ch)
 static bool
 held_back(const struct channel *ch)
 {
-	return ch->rate.bulk && ch->mux->round_trip != 0 &&
+	return ch->rate.bulk && ch->mux->round_trip.least != 0 &&
 	    pace_holds(&ch->mux->pace, &ch->rate, clock_us());
 }
 
@@ -262,8 +259,7 @@ send_adjust(struct channel *ch, uint32_t bytes)
 	*p++ = MSG_CHANNEL_WINDOW_ADJUST;
 	p = wire_put_u32(p, ch->peer);
 	wire_put_u32(p, bytes);
-	if (mux_send(ch->mux, &iov, 1) == 0)
-		ch->window += bytes;
+	mux_send(ch->mux, &iov, 1);
 }
 
 /* Bulk that makes small streams wait. */
@@ -273,88 +269,24 @@ slowed(const struct channel *ch)
 	return ch->mux->pace.queueing && held_back(ch);
 }
 
-/*
- * Twice the window for a stream whose reader keeps up and whose sender used
- * half of it faster than our grants reach him, or all of a small one, within
- * the budget.
- */
-static uint32_t
-grow(struct channel *ch)
-{
-	uint32_t more = ch->window_size;
-	uint64_t now = clock_us(), took = now - ch->granted_at;
-	uint64_t round_trip = ch->mux->round_trip;
-	bool quick;
-
-	ch->granted_at = now;
-	if (round_trip < ROUND_TRIP_LEAST)
-		round_trip = ROUND_TRIP_LEAST;
-	quick = (ch->used_up && ch->window_size < WINDOW_SMALL) ||
-	    took <= 2 * round_trip;
-	ch->used_up = false;
-	if (!quick || !ch->kept_up || slowed(ch) ||
-	    more > WINDOW_LARGEST - ch->window_size ||
-	    ch->mux->grown + more > WINDOW_BUDGET)
-		return 0;
-	ch->window_size += more;
-	ch->mux->grown += more;
-	return more;
-}
-
-/*
- * When the budget is spent, or small streams wait, a channel that has grown
- * gives back half of that, by being granted less than it has used.
- */
-static uint32_t
-shrink(struct channel *ch, uint32_t bytes)
-{
-	uint32_t less;
-
-	if (ch->excess == 0 && (slowed(ch) ||
-	    ch->mux->grown + WINDOW_INITIAL > WINDOW_BUDGET))
-		ch->excess = (ch->window_size - ch->window_first) / 2;
-	less = ch->excess < bytes ? ch->excess : bytes;
-	ch->excess -= less;
-	ch->window_size -= less;
-	ch->mux->grown -= less;
-	return less;
-}
-
-/* Bytes to grant for those that were used; the window may become another. */
-static uint32_t
-refill(struct channel *ch, uint32_t bytes)
-{
-	uint32_t less = shrink(ch, bytes);
-
-	ch->used += bytes;
-	if (less > 0 || ch->used < ch->window_size / 2)
-		return bytes - less;
-	ch->used = 0;
-	bytes += grow(ch);
-	ch->kept_up = ch->in.len == 0;
-	return bytes;
-}
-
-/*
- * n bytes have left for good: room for as many more is granted in bulk, but
- * never half of a large window at once.  Over a long link its sender would fall
- * into step with that: one half a round trip, the other always on its way.
- */
+/* n bytes have left for good: room for as many more, now or with others. */
 static void
 credit(struct channel *ch, size_t n)
 {
+	struct mux *m = ch->mux;
+	struct window_view view;
 	uint32_t bytes;
 
-	if (ch->mux == NULL || ch->got_eof || ch->got_close || ch->sent_close)
+	if (m == NULL || ch->got_eof || ch->got_close || ch->sent_close)
 		return;
-	ch->credit += (uint32_t)n;
-	if (ch->credit < ch->window_size / 2 && ch->credit < WINDOW_GRANT)
+	if (!window_consumed(&ch->window, n))
 		return;
-	bytes = ch->credit;
-	ch->credit = 0;
-	if (held_back(ch) && pace_wants_mark(&ch->mux->pace))
-		mux_mark(ch->mux);
-	bytes = refill(ch, bytes);
+	if (held_back(ch) && pace_wants_mark(&m->pace))
+		mux_mark(m);
+	mux_measure(m);
+	view = (struct window_view){ clock_us(), m->round_trip.least,
+	    ch->in.len > 0, slowed(ch) };
+	bytes = window_grant(&ch->window, &m->grown, &view);
 	if (bytes > 0)
 		send_adjust(ch, bytes);
 }
@@ -605,7 +537,7 @@ take_in(struct channel *ch, const uint8_t *p, size_t len)
 	if (!ch->owned)
 		return;
 	if (taken < len) {
-		ch->kept_up = false;
+		window_left_unread(&ch->window);
 		if (buffer_put(&ch->in, p + taken, len - taken) == -1) {
 			mux_violation(ch->mux, "channel data over its limit");
 			return;
@@ -634,13 +566,11 @@ on_data(struct channel *ch, struct wire *w)
 	size_t len;
 	const uint8_t *p = wire_string(w, &len);
 
-	if (w->bad || len > ch->window || len > PACKET_MAX || ch->got_eof) {
+	if (w->bad || len > PACKET_MAX || ch->got_eof ||
+	    !window_arrived(&ch->window, len)) {
 		mux_violation(ch->mux, "channel data beyond its window or end");
 		return;
 	}
-	ch->window -= (uint32_t)len;
-	if (ch->window == 0)
-		ch->used_up = true;
 	if (!ch->owned || len == 0)
 		return;		/* closed here, CLOSE not yet seen there */
 	ch->mux->in += len;
@@ -662,11 +592,10 @@ on_extended(struct channel *ch, struct wire *w)
 
 	wire_u32(w);
 	wire_string(w, &len);
-	if (w->bad || len > ch->window) {
+	if (w->bad || !window_arrived(&ch->window, len)) {
 		mux_violation(ch->mux, "channel data beyond its window");
 		return;
 	}
-	ch->window -= (uint32_t)len;
 	credit(ch, len);
 }
 

@@ -48,6 +48,25 @@ mux_debug(struct mux *m, struct wire *w)
 		r->overridden = true;
 }
 
+/* A ping's answer, or a mark's. */
+static void
+measured(struct mux *m, const struct request *r)
+{
+	uint64_t now = clock_us(), took = now - r->sent_at;
+
+	round_trip_answered(&m->round_trip, took, m->in + m->out - r->moved,
+	    now);
+	if (!r->mark) {
+		if (round_trip_begins(&m->round_trip))
+			mux_ping(m, NULL, NULL);
+		return;
+	}
+	pace_answered(&m->pace, r->bytes, took, now);
+	if (m->pace.unmarked > 0 && pace_wants_mark(&m->pace))
+		mux_mark(m);
+	channel_let_go(m);
+}
+
 void
 mux_answer(struct mux *m, bool ok, struct wire *w)
 {
@@ -60,13 +79,7 @@ mux_answer(struct mux *m, bool ok, struct wire *w)
 	}
 	TAILQ_REMOVE(&m->requests, r, next);
 	if (r->sent_at != 0)
-		m->round_trip = clock_us() - r->sent_at;
-	if (r->mark) {
-		pace_answered(&m->pace, r->bytes, m->round_trip, clock_us());
-		if (m->pace.unmarked > 0 && pace_wants_mark(&m->pace))
-			mux_mark(m);
-		channel_let_go(m);
-	}
+		measured(m, r);
 	if (ok && r->port_in_answer) {
 		port = wire_u32(w);
 		if (w->bad || port == 0 || port > 65535)
@@ -129,6 +142,7 @@ mux_ping(struct mux *m, mux_answered *answered, void *arg)
 {
 	static const char request[] = "keepalive@openssh.com";
 	uint8_t b[64], *p = b;
+	struct request *r;
 	struct iovec iov;
 
 	*p++ = MSG_GLOBAL_REQUEST;
@@ -137,7 +151,16 @@ mux_ping(struct mux *m, mux_answered *answered, void *arg)
 	iov.iov_base = b;
 	iov.iov_len = (size_t)(p - b);
 	ask(m, &iov, 0, false, answered, arg);
-	TAILQ_LAST(&m->requests, request_list)->sent_at = clock_us();
+	r = TAILQ_LAST(&m->requests, request_list);
+	r->sent_at = m->round_trip.asked_at = clock_us();
+	r->moved = m->in + m->out;
+}
+
+void
+mux_measure(struct mux *m)
+{
+	if (round_trip_due(&m->round_trip, clock_us()))
+		mux_ping(m, NULL, NULL);
 }
 
 void

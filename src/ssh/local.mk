@@ -34,7 +34,11 @@ liborthrus_a_SOURCES += \
 	src/ssh/pack.h \
 	src/ssh/packet.c \
 	src/ssh/packet.h \
+	src/ssh/round_trip.c \
+	src/ssh/round_trip.h \
 	src/ssh/selftest.c \
 	src/ssh/selftest_run.h \
 	src/ssh/session_channel.c \
-	src/ssh/successor.c
+	src/ssh/successor.c \
+	src/ssh/window.c \
+	src/ssh/window.h

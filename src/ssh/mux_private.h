@@ -16,6 +16,8 @@
 #include "connection.h"
 #include "pace.h"
 #include "packet.h"
+#include "round_trip.h"
+#include "window.h"
 
 struct event;
 struct event_base;
@@ -23,23 +25,6 @@ struct event_base;
 #define PACKET_MAX 32768	/* RFC 4253 section 6.1: everyone takes this */
 #define PACKET_MIN 256		/* a peer that takes less is refused */
 #define SESSIONS_MAX 10		/* session channels; sshd's MaxSessions */
-
-/*
- * Windows that we grant.  A channel starts small and doubles when half of it
- * was used within two round trips without leaving anything unread, that is,
- * when the window is what holds it back; so it follows the bandwidth-delay
- * product.  A small one doubles whenever it was used up: a server with many
- * channels may take longer to come round than the network does.  All growth
- * of a session stays under one budget, and the more channels there are, the
- * smaller a new one starts, so that readers who stop cannot make memory grow;
- * those who idle take nothing from the busy.
- */
-#define WINDOW_INITIAL (64 * 1024)	/* half with 256, 1/4 with 1,024 */
-#define WINDOW_LARGEST (16 * 1024 * 1024)	/* 1.3 Gbit/s at 100 ms */
-#define WINDOW_SMALL (256 * 1024)
-#define ROUND_TRIP_LEAST 1000	/* us; less is only the scheduler's luck */
-#define WINDOW_GRANT (256 * 1024)	/* so much is granted at once, or half */
-#define WINDOW_BUDGET (32 * 1024 * 1024)
 
 /* Data in a row for one channel: one write to its socket. */
 #define LANDING_SIZE (128 * 1024)
@@ -57,18 +42,10 @@ struct channel {
 	enum channel_state state;
 	uint32_t id, peer;		/* our number, theirs */
 	uint32_t send_window, send_packet;
-	uint32_t window;		/* what they may still send */
-	uint32_t window_size;		/* what it is refilled to */
-	uint32_t window_first;		/* what it began with */
-	uint32_t excess;		/* of window_size, to be given back */
-	uint32_t credit;		/* consumed, not yet granted again */
-	uint32_t used;			/* granted again since granted_at */
-	uint64_t granted_at;		/* us; when half of it was last used */
+	struct window window;		/* that we grant */
 	struct buffer in;		/* arrived, not yet taken */
 	struct pace_rate rate;
 
-	bool kept_up;			/* nothing was left unread lately */
-	bool used_up;			/* the window was, since the last grant */
 	bool got_eof, sent_eof;
 	bool got_close, sent_close;
 	bool lost;			/* the session ended under it */
@@ -101,6 +78,7 @@ struct request {		/* a global request that waits for its answer */
 	mux_answered *answered;
 	void *arg;
 	uint64_t sent_at;	/* us; of a ping, else 0 */
+	uint64_t moved;		/* payload of the session until then */
 	uint16_t port;		/* asked for; 0: the answer holds it */
 	bool port_in_answer;
 	bool listens;		/* it asks for a listener ... */
@@ -122,12 +100,12 @@ struct mux {
 	struct channel **channels;	/* by our number */
 	uint32_t *free_ids;
 	size_t nslots, nfree;
-	size_t grown;			/* windows beyond their first size */
+	size_t grown;			/* what all windows have grown by */
 	struct channel_list readers, writers, dead;
 	struct channel_list held;	/* bulk that waits for a mark */
 	struct pace pace;
 	unsigned turn_number;
-	uint64_t round_trip;		/* us, as the last ping took */
+	struct round_trip round_trip;
 	struct request_list requests;
 	size_t nopen, nsessions;
 	uint64_t total, in, out;
@@ -165,6 +143,8 @@ void mux_global_request(struct mux *m, struct wire *w);
 void mux_answer(struct mux *m, bool ok, struct wire *w);
 /* SSH_MSG_DEBUG, RFC 4253 section 11.3. */
 void mux_debug(struct mux *m, struct wire *w);
+/* Bulk arrives, or will: the round trip is asked for if that is due. */
+void mux_measure(struct mux *m);
 
 /* open.c */
 void mux_on_open(struct mux *m, struct wire *w);

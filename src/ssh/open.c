@@ -16,7 +16,7 @@ open_head(uint8_t *p, const struct channel *ch, const char *type)
 	*p++ = MSG_CHANNEL_OPEN;
 	p = wire_put_string(p, type, strlen(type));
 	p = wire_put_u32(p, ch->id);
-	p = wire_put_u32(p, ch->window);
+	p = wire_put_u32(p, ch->window.left);
 	return wire_put_u32(p, PACKET_MAX);
 }
 
@@ -238,7 +238,7 @@ channel_accept(struct channel *ch)
 	*p++ = MSG_CHANNEL_OPEN_CONFIRMATION;
 	p = wire_put_u32(p, ch->peer);
 	p = wire_put_u32(p, ch->id);
-	p = wire_put_u32(p, ch->window);
+	p = wire_put_u32(p, ch->window.left);
 	wire_put_u32(p, PACKET_MAX);
 	mux_send(ch->mux, &iov, 1);
 }

@@ -201,6 +201,7 @@ fake_reset(void)
 	queue = NULL;
 	head = tail = size = pending = 0;
 	memset(&fake, 0, sizeof(fake));
+	fake.now = 1000000;
 }
 
 const struct sent *

@@ -240,6 +240,16 @@ tests_unit_test_pace_SOURCES = tests/unit/test_pace.c
 tests_unit_test_pace_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_pace_LDADD = $(unit_ldadd)
 
+unit_tests += tests/unit/test_round_trip
+tests_unit_test_round_trip_SOURCES = tests/unit/test_round_trip.c
+tests_unit_test_round_trip_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_round_trip_LDADD = $(unit_ldadd)
+
+unit_tests += tests/unit/test_window
+tests_unit_test_window_SOURCES = tests/unit/test_window.c
+tests_unit_test_window_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_window_LDADD = $(unit_ldadd)
+
 unit_tests += tests/unit/test_channel
 tests_unit_test_channel_SOURCES = tests/unit/test_channel.c $(mux_sources)
 tests_unit_test_channel_CPPFLAGS = $(unit_cppflags)

@@ -15,7 +15,7 @@
 
 struct event_base *base;
 struct mux *mux;
-unsigned violations;
+unsigned violations, pings;
 struct channel *incoming;
 struct address incoming_listen;
 
@@ -72,7 +72,7 @@ mux_setup(void **state)
 	(void)state;
 	fake_reset();
 	incoming = NULL;
-	violations = 0;
+	violations = pings = 0;
 	base = event_base_new();
 	mux = fake_mux(base);
 	mux_serve(mux, &service, &mux);
@@ -239,9 +239,35 @@ expect_nothing(void)
 uint64_t
 expect_adjusts(uint32_t peer)
 {
+	const struct sent *s;
 	uint64_t sum = 0;
 
-	while (fake_queued() > 0)
-		sum += sent_u32(expect(MSG_CHANNEL_WINDOW_ADJUST, peer), 4);
+	while ((s = fake_next()) != NULL) {
+		if (s->type == MSG_GLOBAL_REQUEST) {
+			pings++;
+			continue;
+		}
+		assert_int_equal(s->type, MSG_CHANNEL_WINDOW_ADJUST);
+		assert_int_equal(sent_u32(s, 0), peer);
+		sum += sent_u32(s, 4);
+	}
 	return sum;
+}
+
+void
+answer_pings(uint64_t us)
+{
+	for (; pings > 0; expect_adjusts(0)) {
+		fake.now += us;
+		pings--;
+		fake_feed(MSG_REQUEST_FAILURE, "");
+	}
+}
+
+void
+round_trip_is(uint64_t us)
+{
+	mux_ping(mux, NULL, NULL);
+	expect_adjusts(0);
+	answer_pings(us);
 }

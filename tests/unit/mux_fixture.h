@@ -14,6 +14,7 @@
 extern struct event_base *base;
 extern struct mux *mux;		/* NULL once a test has freed it */
 extern unsigned violations;
+extern unsigned pings;		/* that wait for an answer */
 
 /* One stream: a channel, and what it is relayed to. */
 struct stream {
@@ -57,8 +58,15 @@ void assert_pattern(const struct memory *m, size_t n);
 /* The next packet is of this type, for this channel; returns what follows. */
 const struct sent *expect(uint8_t type, uint32_t peer);
 void expect_nothing(void);
-/* Takes the next WINDOW_ADJUSTs for peer off the queue: their sum. */
+/*
+ * Takes WINDOW_ADJUSTs for peer off the queue, and pings: the sum of the
+ * former; the latter are counted until answer_pings() answers them, each so
+ * long after the one before, and those that follow from that.
+ */
 uint64_t expect_adjusts(uint32_t peer);
+void answer_pings(uint64_t us);
+/* Sends pings, and has them answered. */
+void round_trip_is(uint64_t us);
 uint32_t sent_u32(const struct sent *s, size_t offset);
 
 #endif

@@ -28,7 +28,7 @@ static void
 test_open_tcp(void **state)
 {
 	static const uint8_t expected[] =
-	    "\0\0\0\014direct-tcpip" "\0\0\0\0" "\0\1\0\0" "\0\0\200\0"
+	    "\0\0\0\014direct-tcpip" "\0\0\0\0" "\0\020\0\0" "\0\0\200\0"
 	    "\0\0\0\013db.internal\0\0\025\070" "\0\0\0\011127.0.0.1\0\0\0";
 	struct address to = { .kind = ADDRESS_TCP, .host = "db.internal",
 	    .port = 5432 };
@@ -296,6 +296,7 @@ test_requests_in_order(void **state)
 	    .port = 8080 };
 	struct address path = { .kind = ADDRESS_UNIX, .path = "/x" };
 	const struct sent *s;
+	int i;
 
 	(void)state;
 	memset(answers, 0, sizeof(answers));
@@ -330,6 +331,15 @@ test_requests_in_order(void **state)
 	fake_feed(MSG_REQUEST_SUCCESS, "");
 	assert_true(answers[3].ok);
 	assert_int_equal(answers[3].port, 8080);
+	/* One round trip alone is not believed: two more follow. */
+	for (i = 0; i < 2; i++) {
+		s = fake_next();
+		assert_memory_equal(s->p, "\0\0\0\025keepalive@openssh.com\1",
+		    26);
+		expect_nothing();
+		fake_feed(MSG_REQUEST_FAILURE, "");
+	}
+	expect_nothing();
 	assert_int_equal(violations, 0);
 	fake_feed(MSG_REQUEST_SUCCESS, "");
 	assert_int_equal(violations, 1);

@@ -199,10 +199,10 @@ static void
 test_open_forwarded(void **state)
 {
 	static const uint8_t tcp[] =
-	    "\0\0\0\017forwarded-tcpip" "\0\0\0\0" "\0\1\0\0" "\0\0\200\0"
+	    "\0\0\0\017forwarded-tcpip" "\0\0\0\0" "\0\020\0\0" "\0\0\200\0"
 	    "\0\0\0\0\0\0\037\220" "\0\0\0\011127.0.0.1\0\0\0";
 	static const uint8_t local[] = "\0\0\0\041forwarded-streamlocal@"
-	    "openssh.com" "\0\0\0\1" "\0\1\0\0" "\0\0\200\0"
+	    "openssh.com" "\0\0\0\1" "\0\020\0\0" "\0\0\200\0"
 	    "\0\0\0\04/a/x\0\0\0";
 	struct address at = { .kind = ADDRESS_TCP, .port = 8080 };
 	struct channel *ch[2];

@@ -1,0 +1,42 @@
+/* See round_trip.h. */
+#include "config.h"
+
+#include "round_trip.h"
+
+static uint64_t
+lesser(uint64_t a, uint64_t b)
+{
+	return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+void
+round_trip_answered(struct round_trip *r, uint64_t took, uint64_t payload,
+    uint64_t now)
+{
+	uint64_t age = now - r->since;
+
+	r->answers++;
+	if (took == 0)
+		took = 1;
+	if (payload > ROUND_TRIP_QUIET && r->least != 0 && took >= r->least)
+		return;
+	if (age >= ROUND_TRIP_PERIOD) {
+		r->before = age >= 2 * ROUND_TRIP_PERIOD ? 0 : r->lately;
+		r->lately = 0;
+		r->since = now;
+	}
+	r->lately = lesser(r->lately, took);
+	r->least = lesser(r->before, r->lately);
+}
+
+bool
+round_trip_begins(const struct round_trip *r)
+{
+	return r->answers < ROUND_TRIP_FIRST;
+}
+
+bool
+round_trip_due(const struct round_trip *r, uint64_t now)
+{
+	return r->asked_at == 0 || now - r->asked_at >= ROUND_TRIP_EVERY;
+}

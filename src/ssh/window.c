@@ -1,0 +1,182 @@
+/* See window.h. */
+#include "config.h"
+
+#include <string.h>
+
+#include "window.h"
+
+void
+window_init(struct window *w, size_t channels)
+{
+	memset(w, 0, sizeof(*w));
+	w->first = WINDOW_FIRST_MOST;
+	while (w->first > WINDOW_FIRST_LEAST &&
+	    channels > WINDOW_FIRST_ALL / w->first)
+		w->first /= 2;
+	w->size = w->left = w->first;
+	w->kept_up = true;
+}
+
+bool
+window_arrived(struct window *w, size_t n)
+{
+	if (n > w->left)
+		return false;
+	w->left -= (uint32_t)n;
+	if (w->left == 0)
+		w->used_up = true;
+	return true;
+}
+
+void
+window_left_unread(struct window *w)
+{
+	w->kept_up = false;
+}
+
+/*
+ * Never half of a large window at once: over a long link its sender would fall
+ * into step with that, one half a round trip, the other always on its way.
+ */
+bool
+window_consumed(struct window *w, size_t n)
+{
+	w->credit += (uint32_t)n;
+	return w->credit >= w->size / 2 || w->credit >= WINDOW_GRANT;
+}
+
+static uint64_t
+least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static void
+resize(struct window *w, size_t *grown, uint32_t size)
+{
+	*grown -= w->size - w->first;
+	w->size = size;
+	if (w->first > size)
+		w->first = size;
+	*grown += w->size - w->first;
+}
+
+static uint32_t
+limit(const struct window_view *view)
+{
+	return view->round_trip < WINDOW_LONG_TRIP ? WINDOW_SHORT :
+	    WINDOW_LARGEST;
+}
+
+/*
+ * A window may have grown by as much as is left of the budget: so one alone
+ * gets half of it, each of n an equal part, and one more finds something.
+ * Returns twice what it may yet grow by, or below 0 twice what is too much.
+ */
+static int64_t
+share_left(const struct window *w, size_t grown)
+{
+	return (int64_t)WINDOW_BUDGET - (int64_t)grown -
+	    (int64_t)(w->size - w->first);
+}
+
+/* How much smaller it should be. */
+static uint32_t
+too_much(const struct window *w, size_t grown, const struct window_view *view)
+{
+	int64_t share = share_left(w, grown);
+
+	if (w->size > limit(view))
+		return w->size - limit(view);
+	if (view->slowed && w->size > WINDOW_SLOWED)
+		return (w->size - WINDOW_SLOWED) / 2;
+	return share < 0 ? (uint32_t)(-share / 2) : 0;
+}
+
+/* It shrinks by being granted less than was used: so much of bytes. */
+static uint32_t
+shrink(struct window *w, size_t *grown, const struct window_view *view,
+    uint32_t bytes)
+{
+	uint32_t less;
+
+	if (w->excess == 0)
+		w->excess = too_much(w, *grown, view);
+	less = w->excess < bytes ? w->excess : bytes;
+	w->excess -= less;
+	resize(w, grown, w->size - less);
+	return less;
+}
+
+/*
+ * The size that lets twice as much be on its way as the path has taken lately:
+ * a sender who is held back by nothing but the window doubles it.
+ */
+static uint64_t
+wanted(const struct window *w, const struct window_view *view)
+{
+	uint64_t took = view->now - w->measured_at;
+	uint64_t trip = view->round_trip > WINDOW_LEAST_TRIP ?
+	    view->round_trip : WINDOW_LEAST_TRIP;
+
+	if (w->used_up && w->size < WINDOW_SMALL)
+		return 2 * (uint64_t)w->size;
+	return took == 0 ? UINT64_MAX : 2 * w->used * trip / took;
+}
+
+/* Returns what is added: as much again at most. */
+static uint32_t
+grow(struct window *w, size_t *grown, const struct window_view *view)
+{
+	uint64_t size = wanted(w, view);
+	int64_t share = share_left(w, *grown);
+
+	if (!w->kept_up || view->slowed || share < 0)
+		return 0;
+	size = least(size, 2 * (uint64_t)w->size);
+	size = least(size, limit(view));
+	size = least(size, w->size + (uint64_t)share / 2);
+	if (size <= w->size)
+		return 0;
+	size -= w->size;
+	resize(w, grown, w->size + (uint32_t)size);
+	return (uint32_t)size;
+}
+
+/* Half of it was used: the time that took decides. */
+static uint32_t
+look_again(struct window *w, size_t *grown, const struct window_view *view)
+{
+	uint32_t more = grow(w, grown, view);
+
+	w->measured_at = view->now;
+	w->used = 0;
+	w->used_up = false;
+	w->kept_up = !view->unread;
+	return more;
+}
+
+uint32_t
+window_grant(struct window *w, size_t *grown, const struct window_view *view)
+{
+	uint32_t bytes = w->credit, less;
+
+	w->credit = 0;
+	less = shrink(w, grown, view, bytes);
+	if (w->measured_at != 0)
+		w->used += bytes;
+	else
+		w->measured_at = view->now;
+	bytes -= less;
+	if (less == 0 && w->used >= w->size / 2)
+		bytes += look_again(w, grown, view);
+	w->left += bytes;
+	return bytes;
+}
+
+void
+window_end(struct window *w, size_t *grown)
+{
+	*grown -= w->size - w->first;
+	w->first = w->size;
+}

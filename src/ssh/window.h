@@ -1,0 +1,74 @@
+/*
+ * The window that we grant a channel (RFC 4254 section 5.2): how much may
+ * arrive before more is granted, when that is done, and what size follows from
+ * the path and the reader.  Pure, no libssh.
+ *
+ * A window is memory that the peer may fill.  The first few channels start with
+ * enough for a short answer over a long link, the more there are the less.  A
+ * window doubles when half of it was used within two round trips without
+ * leaving anything unread, that is, when it is what holds the stream back; so
+ * it follows the bandwidth-delay product.  A small one doubles whenever it was
+ * used up: a server with many channels may take longer to come round than the
+ * network does.  Where the path is short 2 MiB are enough for any speed, and
+ * more only makes a queue at the server: sshd copies its whole buffer each time
+ * that grows.  All growth of a session stays under one budget, so that readers
+ * who stop cannot make memory grow; those who idle take nothing of it.
+ */
+#ifndef ORTHRUS_SSH_WINDOW_H
+#define ORTHRUS_SSH_WINDOW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A channel's first: its share of this, from 16 KiB to 1 MiB. */
+#define WINDOW_FIRST_ALL (8 * 1024 * 1024)
+#define WINDOW_FIRST_MOST (1024 * 1024)
+#define WINDOW_FIRST_LEAST (16 * 1024)
+#define WINDOW_SMALL (256 * 1024)	/* doubles whenever it is used up */
+#define WINDOW_SHORT (2 * 1024 * 1024)	/* the largest on a short path */
+#define WINDOW_LARGEST (16 * 1024 * 1024)	/* 1.3 Gbit/s at 100 ms */
+#define WINDOW_LONG_TRIP 10000	/* us; from there on the path is long */
+#define WINDOW_LEAST_TRIP 4000	/* us; a process may wait so for its turn */
+#define WINDOW_GRANT (256 * 1024)	/* so much is granted at once, or half */
+#define WINDOW_BUDGET (32 * 1024 * 1024)	/* what all grow by */
+#define WINDOW_SLOWED (64 * 1024)	/* where small streams wait for it */
+
+struct window {
+	uint32_t left;			/* the peer may still send */
+	uint32_t size;			/* left is refilled to that */
+	uint32_t first;			/* of size, no growth */
+	uint32_t excess;		/* of size, to be given back */
+	uint32_t credit;		/* consumed, not yet granted again */
+	uint32_t used;			/* of it, since measured_at */
+	uint64_t measured_at;		/* us; 0: not yet */
+	bool kept_up;			/* nothing was left unread lately */
+	bool used_up;			/* it was, since it might grow */
+};
+
+/* What its size follows from. */
+struct window_view {
+	uint64_t now;			/* us */
+	uint64_t round_trip;		/* us, the least lately; 0: unknown */
+	bool unread;			/* something is, at the moment */
+	bool slowed;			/* small streams wait for this one */
+};
+
+/* Of a channel that is the so manieth of its session. */
+void window_init(struct window *w, size_t channels);
+/* n bytes have arrived; false when the peer had no right to them. */
+bool window_arrived(struct window *w, size_t n);
+/* The reader did not take all at once. */
+void window_left_unread(struct window *w);
+/* n bytes have left for good; true when it is time for window_grant(). */
+bool window_consumed(struct window *w, size_t n);
+/*
+ * Returns the bytes that are to be granted now, which are in left already, and
+ * maybe none.  grown is what all windows of the session have grown by.
+ */
+uint32_t window_grant(struct window *w, size_t *grown,
+    const struct window_view *view);
+/* The channel ends; what it has grown by is given back. */
+void window_end(struct window *w, size_t *grown);
+
+#endif
