@@ -147,7 +147,7 @@ def cargo(source, *dependencies):
             (folder / "Cargo.toml").write_text(
                 '[package]\nname = "peer"\nversion = "0.0.0"\n'
                 'edition = "2021"\n\n[profile.dev]\ndebug = false\n'
-                'opt-level = 1\n\n[dependencies]\n' +
+                '\n[dependencies]\n' +
                 "".join(f"{line}\n" for line in dependencies))
             fetch("crates.io", [tool, "fetch", "-q"], folder,
                   CARGO_NET_RETRY="1")
@@ -166,18 +166,16 @@ def maven(source, *artifacts):
     tool, compiler = _tool("mvn"), _tool("javac", least=(17, 0))
     text, name = _source(source), pathlib.Path(source).stem
     with made_once("maven", text, *artifacts) as (folder, fresh):
-        path = folder / "classpath"
         if fresh:
             (folder / pathlib.Path(source).name).write_text(text)
             (folder / "pom.xml").write_text(_pom(artifacts))
             fetch("Maven Central", [
                 tool, "-q", "-B", "org.apache.maven.plugins:maven-dependency-"
-                "plugin:3.8.1:build-classpath",
-                f"-Dmdep.outputFile={path}"], folder)
-            build([compiler, "-cp", path.read_text(), "-d", ".",
-                   pathlib.Path(source).name],
-                  folder)
-        return ["java", "-cp", f"{folder}:{path.read_text()}", name]
+                "plugin:3.8.1:copy-dependencies",
+                f"-DoutputDirectory={folder}/lib"], folder)
+            build([compiler, "-cp", "lib/*", "-d", ".",
+                   pathlib.Path(source).name], folder)
+        return ["java", "-cp", f"{folder}:{folder}/lib/*", name]
 
 
 def _pom(artifacts):
@@ -189,16 +187,3 @@ def _pom(artifacts):
             "<modelVersion>4.0.0</modelVersion><groupId>peer</groupId>"
             "<artifactId>peer</artifactId><version>0</version>"
             f"<dependencies>{wanted}</dependencies></project>\n")
-
-
-def c(source, *libraries):
-    """The program of a C file here and of Debian's libraries (pkg-config)."""
-    compiler, text = _tool("cc", "gcc"), _source(source)
-    code, flags = _run(["pkg-config", "--cflags", "--libs", *libraries], "/")
-    if code != 0:
-        pytest.skip(f"pkg-config knows no {' or no '.join(libraries)}")
-    with made_once("c", text, flags) as (folder, fresh):
-        if fresh:
-            build([compiler, "-O1", "-Wall", "-o", "peer", HERE / source,
-                   *flags.split()], folder)
-        return str(folder / "peer")

@@ -11,9 +11,9 @@ import pytest
 import registries
 from system import DIES_WITH_US, fingerprint, free_port, until
 
-X_CRYPTO = "golang.org/x/crypto@v0.45.0"
-ASYNCSSH = "asyncssh==2.22.0"
-PARAMIKO = "paramiko==4.0.0"
+X_CRYPTO = "golang.org/x/crypto@v0.59.0"
+ASYNCSSH = "asyncssh==2.24.1"
+PARAMIKO = "paramiko==5.1.0"
 PEERS = pathlib.Path(__file__).parent / "peers"
 
 

@@ -13,6 +13,7 @@ import openssh
 import registries
 from gateway import Charon
 from openssh import Web
+from ssh_clients import SSH2
 from system import DIES_WITH_US, free_port
 from targets import answers_at_end, digest, echo, payload
 
@@ -27,7 +28,7 @@ pytestmark = [
 
 
 def test_ssh2(lab):
-    modules = registries.node("ssh2@1.17.0")
+    modules = registries.node(SSH2)
     charon = lab.own(Charon(lab))
     echoes, digests = lab.serve(echo), lab.serve(answers_at_end(b""))
     web = lab.own(Web())
