@@ -20,7 +20,7 @@ enum { M_GET = 1, M_HEAD = 2, M_POST = 4 };
 
 /*
  * Patterns: "{name}" is the name of a container, a network or a volume, one
- * segment; "{image}" one or more segments.
+ * segment; "{id}" one of Swarm's; "{image}" one or more segments.
  */
 struct route {
 	unsigned methods;
@@ -63,7 +63,7 @@ static const struct route routes[] = {
 	{ M_GET, CONTAINER "/changes", NONE, ANSWER_WHOLE, 0,
 	    "GET " CONTAINER "/changes" },
 	{ M_GET, "/images/json",
-	    { "all filter filters shared-size manifests digests",
+	    { "all filter filters shared-size manifests identity digests",
 	    "filter= only_ids", "", true }, ANSWER_WHOLE, 0,
 	    "GET /images/json" },
 	{ M_GET, "/images/{image}/json", PASS("manifests platform"),
@@ -83,16 +83,25 @@ static const struct route routes[] = {
 	{ M_GET, "/system/df", { "type verbose", "",
 	    "type=container/image/volume/build-cache", false },
 	    ANSWER_REDACTED, 0, "GET /system/df" },
-	{ M_GET, "/events", PASS("since until filters"), ANSWER_STREAM, 0,
-	    "GET /events" },
+	{ M_GET, "/events", PASS_DROP("since until filters",
+	    "stream=1/true"), ANSWER_STREAM, 0, "GET /events" },
 	/* See swarm.c: the engine is never asked these. */
 	{ M_GET, "/plugins", PASS("filters"), ANSWER_SWARM, 0,
 	    "GET /plugins" },
+	{ M_GET, "/plugins/{name}/json", NONE, ANSWER_SWARM, 0,
+	    "GET /plugins/{name}/json" },
 	{ M_GET, "/swarm", NONE, ANSWER_SWARM, 0, "GET /swarm" },
-	{ M_GET, "/services", PASS("filters status insertDefaults"),
-	    ANSWER_SWARM, 0, "GET /services" },
+	{ M_GET, "/services",
+	    PASS_DROP("filters status insertDefaults", "all"), ANSWER_SWARM,
+	    0, "GET /services" },
+	{ M_GET, "/services/{id}", PASS("insertDefaults"), ANSWER_SWARM, 0,
+	    "GET /services/{id}" },
 	{ M_GET, "/nodes", PASS("filters"), ANSWER_SWARM, 0, "GET /nodes" },
+	{ M_GET, "/nodes/{id}", NONE, ANSWER_SWARM, 0,
+	    "GET /nodes/{id}" },
 	{ M_GET, "/tasks", PASS("filters"), ANSWER_SWARM, 0, "GET /tasks" },
+	{ M_GET, "/tasks/{id}", NONE, ANSWER_SWARM, 0,
+	    "GET /tasks/{id}" },
 	{ M_POST, CONTAINER "/start", PASS_DROP("",
 	    "detachKeys=ctrl-p,ctrl-q checkpoint= checkpoint-dir="),
 	    ANSWER_ACTION, ACTION_START, "POST " CONTAINER "/start" },
@@ -223,6 +232,8 @@ fits(const char *part, size_t part_len, const struct target *t, size_t at,
 {
 	size_t many = t->nsegments - after - at, i;
 
+	if (strncmp(part, "{id}", part_len) == 0)
+		return is_name(t->segments[at]);
 	if (part[0] == '{') {
 		for (i = 0; i < many; i++)
 			if (!is_image_part(t->segments[at + i]))

@@ -6,6 +6,7 @@
  */
 #include "config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,12 +21,17 @@
 #define INFO_SECONDS 30
 #define JSON_LINE "Content-Type: application/json\r\n"
 
+static const char no_manager[] = "{\"message\":\"This node is not a swarm "
+    "manager. Use \\\"docker swarm init\\\" or \\\"docker swarm join\\\" to "
+    "connect this node to swarm and try again.\"}\n";
+
 struct swarm_question {
 	LIST_ENTRY(swarm_question) next;
 	struct muzzle *m;
 	struct http_conn *conn;
 	struct http_get *info;
-	bool plugins;			/* are asked for */
+	int status;			/* of an engine without Swarm */
+	char plugin[128];		/* that is asked for, or "" */
 	char route_class[64];		/* of the log */
 };
 
@@ -41,20 +47,20 @@ question_free(struct swarm_question *q)
 static void
 answer(struct swarm_question *q)
 {
-	static const char none[] = "[]\n", no_manager[] = "{\"message\":\"This "
-	    "node is not a swarm manager. Use \\\"docker swarm init\\\" or "
-	    "\\\"docker swarm join\\\" to connect this node to swarm and try "
-	    "again.\"}\n";
 	struct http_conn *c = q->conn;
-	bool plugins = q->plugins;
+	char body[sizeof(q->plugin) + 64] = "[]\n";
+	int status = q->status;
 
+	if (status == 404)
+		snprintf(body, sizeof(body), "{\"message\":\"plugin \\\"%s\\\" "
+		    "not found\"}\n", q->plugin);
 	q->m->allowed++;
 	question_free(q);
-	if (plugins)
-		http_reply(c, 200, JSON_LINE, none, sizeof(none) - 1);
-	else
-		http_reply(c, 503, JSON_LINE, no_manager,
+	if (status == 503)
+		http_reply(c, status, JSON_LINE, no_manager,
 		    sizeof(no_manager) - 1);
+	else
+		http_reply(c, status, JSON_LINE, body, strlen(body));
 }
 
 static void
@@ -121,6 +127,23 @@ on_gone(void *arg)
 	question_free(arg);
 }
 
+/* The policy lets only names through that need no escape in JSON. */
+static void
+see_plugin(struct swarm_question *q, const struct verdict *v)
+{
+	static const char list[] = "GET /plugins", one[] = "/{name}/json";
+	const char *name = strstr(v->target, "/plugins/");
+	size_t n = sizeof(list) - 1;
+
+	q->status = 503;
+	if (strncmp(v->rule, list, n) != 0)
+		return;
+	q->status = strcmp(v->rule + n, one) == 0 ? 404 : 200;
+	if (q->status == 404 && name != NULL)
+		snprintf(q->plugin, sizeof(q->plugin), "%.*s",
+		    (int)strcspn(name + 9, "/"), name + 9);
+}
+
 void
 muzzle_ask_swarm(struct muzzle *m, struct http_conn *c,
     const struct verdict *v)
@@ -131,7 +154,7 @@ muzzle_ask_swarm(struct muzzle *m, struct http_conn *c,
 
 	q->m = m;
 	q->conn = c;
-	q->plugins = strcmp(v->rule, "GET /plugins") == 0;
+	see_plugin(q, v);
 	memcpy(q->route_class, v->route_class, sizeof(q->route_class));
 	LIST_INSERT_HEAD(&m->questions, q, next);
 	http_hold(c, &producer, q, 2 * INFO_SECONDS);

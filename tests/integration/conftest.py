@@ -18,6 +18,7 @@ import harness
 import system
 from charon_http import api
 from docker_engine import bare_engine, docker_engine
+from docker_places import places
 
 PR_SET_CHILD_SUBREAPER = 36
 

@@ -27,7 +27,7 @@ class Door:
     """An orthrus before an engine's socket; way says how one gets to it."""
 
     def __init__(self, lab, way, engine_socket, *options, sshd=None):
-        self.lab, self.way, self.sshd = lab, way, None
+        self.lab, self.way, self.sshd, self.charon = lab, way, None, None
         self.engine_socket = engine_socket
         self.address = ("127.0.0.1", free_port()) if way.endswith("port") \
             else lab.path(f"docker-{len(lab.things)}.sock")

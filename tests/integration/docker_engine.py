@@ -122,24 +122,29 @@ class Engine:
         with open(self.path("log"), "ab") as log:
             self.process = subprocess.Popen(
                 [*DIES_WITH_US, "unshare", "--mount", "--net", "--pid",
-                 "--fork", "--kill-child", "--mount-proc", "sh", "-c",
-                 IN_NAMESPACE, "sh", "dockerd", "-H", self.host,
-                 "--config-file", self.path("daemon.json"), "--data-root",
-                 self.path("root"), "--exec-root", self.path("exec"), "-p",
-                 self.path("pid"), "--bridge=none", "--iptables=false",
-                 "--ip6tables=false", "--ip-forward=false",
-                 "--storage-driver=vfs", "--exec-opt",
-                 "native.cgroupdriver=cgroupfs", "--cgroup-parent",
-                 "/" + self.cgroup],
+                 "--fork", "--kill-child", "--mount-proc", *self.command()],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env={**os.environ, "HTTP_PROXY": proxy},
                 start_new_session=True)
         lasting.add(self.process.pid)
-        until("dockerd answers", 30, self._answers)
+        until("the engine answers", 30, self._answers)
+
+    def command(self):
+        """What runs it, in namespaces of its own."""
+        return ["sh", "-c", IN_NAMESPACE, "sh", *self.daemon()]
+
+    def daemon(self):
+        return ["dockerd", "-H", self.host, "--config-file",
+                self.path("daemon.json"), "--data-root", self.path("root"),
+                "--exec-root", self.path("exec"), "-p", self.path("pid"),
+                "--bridge=none", "--iptables=false", "--ip6tables=false",
+                "--ip-forward=false", "--storage-driver=vfs", "--exec-opt",
+                "native.cgroupdriver=cgroupfs", "--cgroup-parent",
+                "/" + self.cgroup]
 
     def _answers(self):
         if self.process.poll() is not None:
-            raise RuntimeError(f"dockerd ended: {self.log()[-400:]}")
+            raise RuntimeError(f"the engine ended: {self.log()[-400:]}")
         with contextlib.suppress(OSError):
             return self.get("/_ping")[0] == 200
         return False
@@ -174,10 +179,12 @@ class Engine:
         assert not check or done.returncode == 0, f"{args}: {done.text}"
         return done
 
-    def get(self, target, method="GET"):
+    def get(self, target):
         """(status, body) as the bare engine answers."""
-        conn = UnixHTTP(self.socket)
-        with contextlib.closing(conn):
+        return self.ask("GET", target)
+
+    def ask(self, method, target):
+        with contextlib.closing(UnixHTTP(self.socket)) as conn:
             conn.request(method, target)
             answer = conn.getresponse()
             return answer.status, answer.read()
@@ -196,8 +203,20 @@ class Furnished(Engine):
     secrets = sorted(set(SECRETS.values()))
 
     def furnish(self):
-        self._import_images()
+        self.import_images()
         builds = [self._build(kind) for kind in ("0", "1")]
+        self.run_containers()
+        self.make_volume()
+        self.docker("create", "--network", "none", "--name", "mounts",
+                    "--mount", "type=volume,src=cifs,dst=/cifs,volume-nocopy,"
+                    "volume-opt=type=cifs,volume-opt=device=//x/y,"
+                    f"volume-opt=o=password={SECRETS['mount']}", "bb:1",
+                    "true")
+        self.docker("wait", "done")
+        for build in builds:
+            assert build.wait(30) == 0, self.log()
+
+    def run_containers(self):
         run = ("run", "-d", "--network", "none", "--name")
         self.docker(*run, "web", "-e", f"TOKEN={SECRETS['container']}",
                     "-e", "NOT_SET", "--label", "role=ticker", "bb:1", "sh",
@@ -208,19 +227,13 @@ class Furnished(Engine):
                     "sh", "-c", "while :; do read w </say/it && echo $w; done")
         self.docker(*run, "done", "bb:1", "sh", "-c",
                     "echo to-stdout; echo to-stderr >&2; echo x >/new")
+
+    def make_volume(self):
         self.docker("volume", "create", "--driver", "local", "--opt",
                     "type=nfs", "--opt", "o=addr=127.0.0.1,password=" +
                     SECRETS["nfs"], "--opt", "device=:/export", "nfs")
-        self.docker("create", "--network", "none", "--name", "mounts",
-                    "--mount", "type=volume,src=cifs,dst=/cifs,volume-nocopy,"
-                    "volume-opt=type=cifs,volume-opt=device=//x/y,"
-                    f"volume-opt=o=password={SECRETS['mount']}", "bb:1",
-                    "true")
-        self.docker("wait", "done")
-        for build in builds:
-            assert build.wait(30) == 0, self.log()
 
-    def _import_images(self):
+    def import_images(self):
         root = pathlib.Path(self.path("rootfs"))
         for name in ("bin", "etc", "proc", "sys", "dev", "tmp"):
             (root / name).mkdir(parents=True)

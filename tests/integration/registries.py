@@ -69,10 +69,11 @@ def build(argv, folder, **env):
 
 
 @contextlib.contextmanager
-def made_once(name, *parts):
+def made_once(name, *parts, unless=None):
     """
     Yields (folder, fresh) under a lock; fresh: it is empty and to be filled.
     Its name is made of what it is made of, so that a change makes another.
+    unless: skipped when it is not there yet and this variable is not set.
     """
     key = hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
     CACHE.mkdir(parents=True, exist_ok=True)
@@ -81,6 +82,8 @@ def made_once(name, *parts):
     with open(CACHE / f"{name}-{key}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         fresh = not done.exists()
+        if fresh and unless and not os.environ.get(unless):
+            pytest.skip(f"{parts[0]} takes minutes to make: set {unless}")
         if fresh:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
@@ -137,6 +140,26 @@ def go(source, *modules):
         return str(folder / "peer")
 
 
+def go_program(package, version, tags="", dear=None):
+    """
+    The program of a package of Go's proxy.  dear: a variable that must be
+    set before one is made whose making takes many minutes.
+    """
+    tool = _tool("go", least=(1, 24), version="version")
+    module = re.match(r"github\.com/[^/]+/[^/]+(/v\d+)?", package)[0]
+    env = {"GOFLAGS": "-mod=mod", "GOTOOLCHAIN": "local", "CGO_ENABLED": "0"}
+    with made_once("go", package, version, tags, unless=dear) as (
+            folder, fresh):
+        if fresh:
+            (folder / "go.mod").write_text(
+                f"module peer\n\ngo 1.25.0\n\nrequire {module} {version}\n")
+            fetch("Go's proxy", [tool, "list", "-deps", package], folder,
+                  **env)
+            build([tool, "build", "-tags", tags, "-o", "peer", package],
+                  folder, **env)
+        return str(folder / "peer")
+
+
 def cargo(source, *dependencies):
     """The program of a file here and dependencies (lines of Cargo.toml)."""
     tool, text = _tool("cargo", least=(1, 85)), _source(source)
@@ -187,3 +210,65 @@ def _pom(artifacts):
             "<modelVersion>4.0.0</modelVersion><groupId>peer</groupId>"
             "<artifactId>peer</artifactId><version>0</version>"
             f"<dependencies>{wanted}</dependencies></project>\n")
+
+
+def debian(suite, *packages):
+    """
+    A folder with packages of a Debian release and all that they need,
+    unpacked as on a disk of their own; from the mirror that this one uses.
+    """
+    apt = _tool("apt-get")
+    _tool("dpkg")
+    with made_once("debian", suite, *packages) as (folder, fresh):
+        if fresh:
+            env = {"APT_CONFIG": _apt_config(folder / ".apt", suite),
+                   "DEBIAN_FRONTEND": "noninteractive"}
+            registry = f"Debian's mirror ({suite})"
+            fetch(registry, [apt, "update"], folder, **env)
+            fetch(registry, [apt, "install", "-y", "--download-only",
+                             "--no-install-recommends", *packages], folder,
+                  **env)
+            for path in folder.glob(".apt/archives/*.deb"):
+                build(["dpkg", "-x", path, folder], folder)
+            shutil.rmtree(folder / ".apt")
+            _merge_usr(folder)
+        return str(folder)
+
+
+def _mirror():
+    code, said = _run(["apt-get", "indextargets", "--format", "$(REPO_URI)",
+                       "Created-By: Packages"], "/")
+    found = [line for line in said.split() if "security" not in line]
+    if code != 0 or not found:
+        pytest.skip("this machine's apt knows no mirror")
+    return found[0]
+
+
+def _apt_config(folder, suite):
+    """An apt that knows one release, and nothing that is installed."""
+    keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
+    for name in ("lists/partial", "archives/partial"):
+        (folder / name).mkdir(parents=True)
+    (folder / "sources").write_text(
+        f"deb [signed-by={keyring}] {_mirror()} {suite} main\n")
+    (folder / "config").write_text(f"""
+Dir::State::Lists "{folder}/lists";
+Dir::State::status "/dev/null";
+Dir::Cache "{folder}";
+Dir::Cache::archives "archives";
+Dir::Etc::sourcelist "{folder}/sources";
+Dir::Etc::sourceparts "/nonexistent";
+Dir::Etc::preferencesparts "/nonexistent";
+Acquire::Check-Valid-Until "false";
+Acquire::Languages "none";
+Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
+APT::Sandbox::User "root";
+""")
+    return str(folder / "config")
+
+
+def _merge_usr(folder):
+    """Makes the links that the package base-files would have."""
+    for name in ("bin", "sbin", "lib", "lib64"):
+        if not (folder / name).exists():
+            (folder / name).symlink_to(f"usr/{name}")

@@ -171,7 +171,9 @@ def test_refusals_teach(door):
 
 
 SWARMISH = ["/plugins", "/swarm", "/services", "/services?status=true",
-            "/nodes", "/tasks", "/v1.41/nodes?filters=%7B%7D"]
+            "/services?all=true", "/services/web", "/nodes", "/nodes/self",
+            "/tasks", "/tasks/x", "/v1.41/nodes?filters=%7B%7D",
+            "/plugins/no.such/json", "/v1.41/plugins/a-b_c/json"]
 
 
 @pytest.mark.parametrize("way", ["alone-unix", "charon-unix", "charon-raw"])
@@ -182,8 +184,10 @@ def test_no_swarm(lab, docker_engine, way):
         bare = docker_engine.get(target)
         status, body, _ = door.get(target)
         assert (status, json.loads(body)) == (bare[0], json.loads(bare[1]))
-    for target in "/secrets", "/configs", "/swarm/unlockkey", "/nodes/self":
-        assert door.get(target)[0] == 403
+    for target in ("/secrets", "/configs", "/swarm/unlockkey",
+                   "/services/x/logs?stdout=1", "/tasks/x/logs?stdout=1",
+                   "/plugins/privileges?remote=x", "/plugins/x"):
+        assert door.get(target)[0] == 403, target
     assert "not a swarm manager" in door.docker("service", "ls").stderr
     assert door.docker("plugin", "ls").returncode == 0
 
@@ -214,8 +218,10 @@ def test_swarm(lab, state, more, status):
     """With Swarm, or where it is not known, they are refused and not asked."""
     engine = lab.serve(serve_info(state, **more), "unix")
     door = Door(lab, "alone-unix", engine.path)
-    for target in "/swarm", "/services", "/nodes", "/tasks", "/plugins":
+    for target, without in {
+            "/swarm": 503, "/services": 503, "/nodes": 503, "/tasks": 503,
+            "/services/x": 503, "/nodes/x": 503, "/tasks/x": 503,
+            "/plugins": 200, "/plugins/x/json": 404}.items():
         found = door.get(target)[0]
-        assert found == (200 if status == 503 and target == "/plugins"
-                         else status)
+        assert found == (without if status == 503 else status), target
         assert engine.reports.get(timeout=10) == "GET /info"

@@ -304,6 +304,10 @@ test_dropped(void **state)
 		    "/system/df?type=image&verbose=1", "type" },
 		{ "/system/df?type=", "/system/df", "type" },
 		{ "/system/df?", "/system/df", "" },
+		/* aiodocker of events, dockerode of services. */
+		{ "/events?stream=1&since=2", "/events?since=2", "stream" },
+		{ "/events?stream=true", "/events", "stream" },
+		{ "/services?all=true", "/services", "all" },
 	};
 	size_t i;
 
@@ -340,6 +344,8 @@ test_not_dropped(void **state)
 		{ C "/logs?details=0&details=1", "", 400 },
 		{ C "/logs?details=1&details=0", "", 400 },
 		{ C "/logs?details=0&DETAILS=1", "", 400 },
+		{ "/events?stream=0", "stream", 403 },
+		{ "/events?stream=false", "stream", 403 },
 		{ C "/top?ps_args=eww", "ps_args", 403 },
 		{ C "/top?ps_args=-efww", "ps_args", 403 },
 		{ C "/top?ps_args=-ef+", "ps_args", 403 },
@@ -742,11 +748,12 @@ test_refused(void **state)
 		{ "GET", "/images/search?term=x", 403 },
 		{ "GET", "/distribution/evil.example/x/json", 403 },
 		{ "GET", "/plugins/privileges?remote=x", 403 },
-		{ "GET", "/plugins/x/json", 403 }, { "GET", "/debug/vars", 403 },
+		{ "GET", "/plugins/x", 403 }, { "GET", "/debug/vars", 403 },
 		{ "GET", "/debug/pprof/heap", 403 },
 		{ "GET", "/swarm/unlockkey", 403 },
 		{ "GET", "/configs", 403 }, { "GET", "/secrets", 403 },
-		{ "GET", "/services/x", 403 }, { "GET", "/nodes/x", 403 },
+		{ "GET", "/services/x/logs", 403 },
+		{ "POST", "/nodes/x/update", 403 },
 		{ "GET", "/tasks/x/logs", 403 },
 		{ "POST", "/swarm", 405 }, { "POST", "/swarm/init", 403 },
 		{ "GET", "/exec/1/json", 403 },
