@@ -86,6 +86,33 @@ def does_not_read(conn, target):
         target.reports.put("reset")
 
 
+def listens(conn, target):
+    """Reports the checksum of what came up to the end, or "reset"."""
+    try:
+        target.reports.put(digest(read_all(conn)))
+    except ConnectionError:
+        target.reports.put("reset")
+
+
+def endless_events(conn, target):
+    """A Docker engine; reports when nobody listens to its events any more."""
+    asked = b""
+    while b"\r\n\r\n" not in asked:
+        part = conn.recv(4096)
+        if not part:
+            return
+        asked += part
+    if b"/events" not in asked.splitlines()[0]:
+        conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        return
+    conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                 b"Transfer-Encoding: chunked\r\n\r\n3\r\n{}\n\r\n")
+    try:
+        conn.recv(1)
+    finally:
+        target.reports.put("gone")
+
+
 class Target:
     """A listener whose connections are each handled by a thread."""
 

@@ -16,21 +16,14 @@ import ssh_servers
 from gateway import Charon
 from openssh import run
 from system import DIES_WITH_US, fingerprint, free_port, until
-from targets import answers_at_end, digest, echo, payload, read_all, says
+from targets import (answers_at_end, digest, echo, listens, payload, read_all,
+                     says)
 
 pytestmark = pytest.mark.skipif(not openssh.available(),
                                 reason="this build has no charon")
 
 SIZE = 1 << 20
 DATA = bytes((i * 31 + i // 251) & 255 for i in range(SIZE))
-
-
-def listens(conn, target):
-    """Reports what came up to the end, or that there was none."""
-    try:
-        target.reports.put(digest(read_all(conn)))
-    except ConnectionError as e:
-        target.reports.put(str(e))
 
 
 class Services:
@@ -123,6 +116,7 @@ def test_plink(lab, services):
 def test_cut_off(lab):
     """Between our own programs a reset stays one, on all of the way."""
     def breaks_off(conn, target):
+        conn.recv(1)
         conn.sendall(payload(1, 100000))
         conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
                         struct.pack("ii", 1, 0))
@@ -136,5 +130,6 @@ def test_cut_off(lab):
                        socks5=f"127.0.0.1:{free_port()}")
     for _ in range(5):
         conn = socks.open_through(lab, ann, "london.orthrus", target.port)
+        conn.sendall(b"x")
         with pytest.raises(ConnectionResetError):
             read_all(conn)

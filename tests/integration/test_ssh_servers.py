@@ -10,8 +10,8 @@ import pytest
 import socks
 import ssh_servers
 from system import DIES_WITH_US, free_port
-from targets import (answers_at_end, digest, echo, echoes, payload, read_all,
-                     says)
+from targets import (answers_at_end, digest, echo, echoes, endless_events,
+                     listens, payload, read_all, says)
 
 LONG = payload("long", 3 << 20)
 TIMES = 10
@@ -23,14 +23,6 @@ only = pytest.mark.parametrize
 @pytest.fixture(params=ssh_servers.which())
 def server(request, lab):
     return ssh_servers.SERVERS[request.param](lab)
-
-
-def listens(conn, target):
-    """Reports what came up to the end, or that there was none."""
-    try:
-        target.reports.put(digest(read_all(conn)))
-    except ConnectionError as e:
-        target.reports.put(str(e))
 
 
 def connect(lab, server, *options):
@@ -132,6 +124,23 @@ def test_remote(lab, server):
         assert target.reports.get(timeout=20) == digest(LONG)
         assert digest(read_all(lab.connect(("127.0.0.1", ports[1])))) == \
             digest(LONG)
+
+
+def test_docker(lab, server):
+    """A stream that a client leaves is over at the engine, too."""
+    target, port = lab.serve(endless_events, "unix"), free_port()
+    connect(lab, server, f"--docker={target.path}", "--docker-remote", port)
+    for _ in range(3):
+        conn = lab.connect(("127.0.0.1", port))
+        conn.sendall(b"GET /v1.41/events HTTP/1.1\r\nHost: d\r\n\r\n")
+        while b"{}" not in conn.recv(4096):
+            pass
+        conn.close()
+        assert target.reports.get(timeout=20) == "gone"
+    conn = lab.connect(("127.0.0.1", port))
+    conn.sendall(b"GET /v1.41/version HTTP/1.1\r\nHost: d\r\n"
+                 b"Connection: close\r\n\r\n")
+    assert read_all(conn).startswith(b"HTTP/1.1 200 OK\r\n")
 
 
 def test_load(lab, server):
