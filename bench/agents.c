@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Many agents in one process, for bench/gateway: registers and enrols them in
  * a gateway's state directory, connects them, and says how long that took.

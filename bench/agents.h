@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * What the files of the agents' load generator share: agents.c (registers
  * them, starts them, counts) and agents_one.c (one agent's session).

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * One agent as the gateway sees it: a login with a certificate, the leash with
  * its heartbeats, a listener for Docker and one for a port, and a small HTTP

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * An endpoint that says one thing and then nothing more, and takes whatever it
  * is told: how an agent's port answers.

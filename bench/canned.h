@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* See canned.c. */
 #ifndef ORTHRUS_BENCH_CANNED_H
 #define ORTHRUS_BENCH_CANNED_H

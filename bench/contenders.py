@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """The programs that are compared, each as something that opens a tunnel."""
 
 import contextlib

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * A link for bench/run: passes TCP connections on, each byte so many
  * milliseconds later, without any limit of bandwidth.  SIGUSR1 cuts the link,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """What bench/gateway puts together: many agents in one process, those who
 look for one of them, idle sessions, and an agent with a Docker engine."""
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The load generator of bench/run: starts a target, reaches it through a
  * tunnel that somebody else started, measures, and prints one JSON object.

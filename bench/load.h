@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * What the parts of the load generator share: the target process, the ways
  * to reach it, and the measurements.

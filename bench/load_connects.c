@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * New connections per second: connect, SOCKS5 if asked for, one byte there and
  * one back, close, and again, with so many under way at any time.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Sockets and clock of the load generator: blocking connections straight to
  * the target, through a forward, or through SOCKS5.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * CPU time and memory of the processes under measurement.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The far end of every measurement: a process that echoes small things from
  * one epoll loop and gives each bulk stream a thread of its own.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The measurements on long streams: bulk, small requests beside bulk, a busy
  * stream among idle ones, and the first byte after an outage.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # The load generators of bench/run, bench/muzzle and bench/gateway, the link, the
 # stand-in for an engine.  "make check" compiles them with all warnings; "make
 # bench", "make bench-muzzle" and "make bench-gateway" measure this build.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * A stand-in for a Docker engine that costs next to nothing: bench/muzzle
  * measures the filter alone with it.  Answers are fixed; all else is a 404.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The load generator of bench/muzzle: the same HTTP request again and again
  * over a Unix socket, one under way on each of so many connections; prints one

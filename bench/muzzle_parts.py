@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """The engines and the filters that bench/muzzle puts together."""
 
 import contextlib

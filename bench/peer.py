@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Other tunnels, for bench/run --peers: each is fetched by name from the
 registry it is published in, into a cache outside of the source tree."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Keeps what was measured, and prints the table of medians and ratios."""
 
 import statistics

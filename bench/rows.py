@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """The rows of the table: what is done with each program, in turn."""
 
 import contextlib

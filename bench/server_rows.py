@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """The rows in which the server is compared: charon and sshd, each with the
 same clients, in turn."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """The servers that clients are measured against: OpenSSH's sshd and charon,
 with the same host key and for the same user, so that either does for every
 client."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """What bench/run, bench/muzzle and bench/gateway measure with: the load
 generators, the delaying link, the laboratory of the integration tests, and
 the numbers of this machine."""

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # Builds in a folder of its own.  Quiet when all goes well; otherwise the end of
 # what failed, and its exit status.
 #
@@ -6,8 +7,8 @@
 set -eu
 
 case ${1:---} in
--h|--help)	sed -n '2,5s/^# \{0,1\}//p' "$0"; exit 0 ;;
--*)	sed -n '2,5s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
+-h|--help)	sed -n '3,6s/^# \{0,1\}//p' "$0"; exit 0 ;;
+-*)	sed -n '3,6s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
 esac
 
 root=$(cd "$(dirname "$0")/.." && pwd)

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # Builds orthrus in every way that matters and runs every test; the last line
 # says "N passed, N failed", and the exit status whether all was well.
 # Installs what is missing (Debian, as root).  Leaves its work in build/.
@@ -220,7 +221,7 @@ unit() {
 }
 
 if [ "${1:-}" = --suite ]; then
-	[ $# -ge 2 ] || { sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 64; }
+	[ $# -ge 2 ] || { sed -n '3,11s/^# \{0,1\}//p' "$0" >&2; exit 64; }
 	exec "$root/contrib/suite.sh" "$2" contrib/check.sh "${@:3}"
 fi
 if [ $# -eq 0 ]; then

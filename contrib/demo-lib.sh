@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # What the demonstrations share.  Read by them: "root" is the source tree, "dir"
 # a folder of their own that use_folder makes.
 # shellcheck disable=SC2034,SC2154 # what one file sets, the other uses

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # Shows orthrus with a plain OpenSSH server on this machine alone: builds
 # orthrus, starts a throw-away sshd, tunnels to it in every way, kills the
 # session and sees it come back.  Leaves nothing behind but build/demo.
@@ -16,7 +17,7 @@ keep=no
 case ${1:-} in
 '')	;;
 --keep)	keep=yes ;;
-*)	sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
+*)	sed -n '3,10s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
 esac
 
 # The processes of sshd that serve sessions: its children, and theirs, for

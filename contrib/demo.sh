@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # Shows the main job on this machine alone: builds orthrus and charon, starts
 # the gateway, registers an agent, has it enrol and connect with nothing but
 # four environment variables, and reaches its Docker engine and its web page
@@ -18,7 +19,7 @@ keep=no
 case ${1:-} in
 '')	;;
 --keep)	keep=yes ;;
-*)	sed -n '2,11s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
+*)	sed -n '3,12s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
 esac
 
 charon() {

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # Installs the Debian packages that are missing for a purpose; nothing when
 # none is.  Needs root only if something must be installed.
 #
@@ -29,7 +30,7 @@ engine)	wanted=$engine ;;
 check)	wanted="$build $demo $check" ;;
 suite)	wanted="debootstrap util-linux" ;;
 bench)	wanted="$build $demo $bench" ;;
-*)	sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
+*)	sed -n '3,11s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
 esac
 
 # shellcheck disable=SC2086 # lists of words

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # Runs a command in the root of a copy of this tree, in a minimal system of
 # another Debian release that is made on the spot and removed afterwards.
 #
@@ -10,7 +11,7 @@
 set -eu
 
 usage() {
-	sed -n '2,9s/^# \{0,1\}//p' "$0"
+	sed -n '3,10s/^# \{0,1\}//p' "$0"
 }
 
 case ${1:-} in

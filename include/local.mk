@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # Every public header, in the order of the layers.
 
 noinst_HEADERS += \

@@ -1,3 +1,4 @@
+dnl SPDX-License-Identifier: ISC
 dnl Compiler and linker flags that are used only where they work.
 
 dnl ORTHRUS_CHECK_CFLAGS(VARIABLE, FLAGS, [EXTRA-FLAGS])

@@ -1,3 +1,4 @@
+dnl SPDX-License-Identifier: ISC
 dnl ORTHRUS_LIBSSH(MINIMUM-VERSION)
 dnl
 dnl Our channel manager needs functions of libssh that only its static library

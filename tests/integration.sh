@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # Runs the integration tests, which start the real sshd, against the program
 # that was built.  Arguments go to pytest, e.g. "-k socks5".  Skipped where
 # pytest or sshd is missing, or ORTHRUS_SKIP_INTEGRATION is not empty;

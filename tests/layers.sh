@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # Proves that the layers include only downwards, as the .may_include file in
 # each folder of src/ allows, and that no circle hides in those files.
 #

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # Shows that layers.sh can fail: plants one violation after the other in a
 # small tree and wants each to be found and named.
 set -eu

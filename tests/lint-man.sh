@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # The manual pages must be clean mdoc and agree with --help: orthrus(1) and
 # charon(8) have the same options and environment variables, orthrus.ini(5) and
 # charon.ini(5) have each key.  Skipped where mandoc is missing.

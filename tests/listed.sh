@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # Every source, header, unit test and fuzzer must be named in a local.mk or in
 # Makefile.am: a test that is not named would never run, and nobody would see.
 set -eu

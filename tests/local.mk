@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # Tests that are scripts, and what all tests find in their environment.
 
 TEST_EXTENSIONS = .sh

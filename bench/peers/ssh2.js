@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // A tunnel on ssh2 for Node, as short as its documentation makes it, with the
 // three kinds of forward that bench/run measures:
 //

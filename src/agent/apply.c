@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* From the configuration to what runs: keys, and the list of tunnels. */
 #include "config.h"
 

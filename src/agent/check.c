@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* "orthrus check": would "orthrus connect" start, and with what. */
 #include <stdio.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The commands of the orthrus program.  Each gets its own argv (argv[0] is
  * the command's name) and returns an exit code of the contract.

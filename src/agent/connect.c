@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * "orthrus connect": one loop with the link, the tunnels, the status socket
  * and the signals.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The status socket: every client gets one snapshot and end of file.  What a
  * client sends is never read.

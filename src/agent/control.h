@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The status socket of a running "orthrus connect": whoever may connect to it
  * gets one JSON document and end of file.

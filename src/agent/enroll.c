@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The enrolment: a link of its own, whose sessions log in with the AUTH_KEY at
  * the one gateway that it names, and one question and answer.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* From an AUTH_KEY to an identity with a certificate (contract, section 4). */
 #ifndef ORTHRUS_AGENT_ENROLL_H
 #define ORTHRUS_AGENT_ENROLL_H

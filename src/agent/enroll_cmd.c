@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* "orthrus enroll": the enrolment alone; "connect" then needs no AUTH_KEY. */
 #include "config.h"
 

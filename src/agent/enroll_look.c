@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Before an enrolment: whether there is to be one, and whose the identity is
  * that is there.

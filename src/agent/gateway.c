@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* See gateway.h: wires the leash to the tunnels, the link and the renewal. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What the agent does where the server is a gateway: the leash, and more. */
 #ifndef ORTHRUS_AGENT_GATEWAY_H
 #define ORTHRUS_AGENT_GATEWAY_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* See host.h: uname(2), /proc/meminfo, the configuration, the engine. */
 #include "config.h"
 

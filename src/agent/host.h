@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What the leash tells about this host. */
 #ifndef ORTHRUS_AGENT_HOST_H
 #define ORTHRUS_AGENT_HOST_H

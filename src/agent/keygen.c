@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* "orthrus keygen": a new identity. */
 #include <sys/stat.h>
 

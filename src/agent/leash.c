@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * A session channel with the gateway's subsystem, a timer for heartbeats, and
  * a table of what the gateway may say.

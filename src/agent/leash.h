@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The leash at the agent's end: who we are, that we live, and what a gateway
  * has to say (contract, section 4; docs/leash.md).

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # Sources of the program's own layer.
 liborthrus_a_SOURCES += \
 	src/agent/orthrus.h \

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The orthrus program: a table of commands. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* "orthrus muzzle": the Docker filter alone, and what it says to a request. */
 #include "config.h"
 

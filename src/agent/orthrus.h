@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The running agent: what "connect" wires together, and "status" shows. */
 #ifndef ORTHRUS_AGENT_ORTHRUS_H
 #define ORTHRUS_AGENT_ORTHRUS_H

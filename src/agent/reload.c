@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* SIGHUP: the difference between two configurations, all of it or nothing. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * See renewal.h.  Only what an enrolment has brought is ever replaced; the
  * session goes on, and the next login is with the new key.

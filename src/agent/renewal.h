@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* A new certificate, for a new key, before the old one ends. */
 #ifndef ORTHRUS_AGENT_RENEWAL_H
 #define ORTHRUS_AGENT_RENEWAL_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What "orthrus status --json" shows, made with jansson. */
 #include "config.h"
 

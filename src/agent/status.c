@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* "orthrus status": what the running process does, once or until it is up. */
 #include "status.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* "orthrus status" in two halves: asking the process, and showing it. */
 #ifndef ORTHRUS_AGENT_STATUS_H
 #define ORTHRUS_AGENT_STATUS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Finds the control socket of a running "orthrus connect" and asks it. */
 #include "status.h"
 

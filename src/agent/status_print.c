@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Shows a status document to people.  It comes from another process, so that
  * nothing of it reaches the terminal unescaped.

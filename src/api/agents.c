@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Agents as the HTTP API shows them: all, and one. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The HTTP API: where it listens, whom it answers, and what is asked for.
  * The answers themselves are made elsewhere.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Answers about every agent there is: thousands of them take some megabytes
  * and some time, so that they are made as the client takes them.

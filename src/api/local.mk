@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # charon's HTTP API.
 liborthrus_a_SOURCES += \
 	src/api/agents.c \

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* GET /metrics: what the gateway counts (docs/charon-api.md lists it). */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What the files of charon's HTTP API share: the routes, lists, the token. */
 #ifndef ORTHRUS_API_PRIVATE_H
 #define ORTHRUS_API_PRIVATE_H

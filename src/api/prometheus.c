@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* See prometheus.h. */
 #include "config.h"
 

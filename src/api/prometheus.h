@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Prometheus' text format, version 0.0.4: families of samples, written to a
  * buffer.

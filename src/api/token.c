@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The bearer token of the HTTP API on TCP: whoever can read its file is meant
  * to use the API.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The words of the outside world: addresses, durations, names, ports. */
 #include <arpa/inet.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* See bucket.h. */
 #include "orthrus/base/bucket.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* See command.h. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The one error type: an exit code and a line of text fit to be shown. */
 #include <stdarg.h>
 #include <stdio.h>

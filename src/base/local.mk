@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # Sources of the layer everything stands on.
 liborthrus_a_SOURCES += \
 	src/base/address.c \

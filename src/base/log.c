@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Logging to standard error: one line, one write(2). */
 #include <sys/stat.h>
 

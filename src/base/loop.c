@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* See loop.h. */
 #include "orthrus/base/loop.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Allocation that cannot fail, and the bounded buffer that wipes itself. */
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Tells systemd how the service is doing, by sd_notify(3)'s protocol. */
 #include "orthrus/base/notify.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* See service.h. */
 #include "orthrus/base/service.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* See span.h. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Escaping of control characters and invalid UTF-8, for logs and errors. */
 #include <stdint.h>
 #include <stdio.h>

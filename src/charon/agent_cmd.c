@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* "charon agent": who may keep a session here, and how they begin. */
 #include "config.h"
 

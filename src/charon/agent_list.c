@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* "charon agent list": everybody's status, as a table or as JSON. */
 #include "config.h"
 

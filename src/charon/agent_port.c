@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * "charon agent port": a fixed loopback port for an agent's Docker, and what
  * may be in its way.

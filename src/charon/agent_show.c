@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* "charon agent show": all that is known of one agent. */
 #include "config.h"
 

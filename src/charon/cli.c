@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Command lines: options, one name, the configuration, and who is called. */
 #include "config.h"
 

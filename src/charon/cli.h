@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What the commands other than "charon serve" have in common. */
 #ifndef ORTHRUS_CHARON_CLI_H
 #define ORTHRUS_CHARON_CLI_H

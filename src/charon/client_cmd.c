@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* "charon client": people and programs that dial in, and what they may. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The commands of the charon program.  Each gets its own argv (argv[0] is the
  * command's name) and returns an exit code of sysexits(3).

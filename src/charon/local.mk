@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # The program charon: its commands.
 liborthrus_a_SOURCES += \
 	src/charon/agent_cmd.c \

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The charon program: a table of commands. */
 #include "config.h"
 

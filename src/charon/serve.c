@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* "charon serve": the gateway and its HTTP API in one loop, until a signal. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* "charon snippet": what to install on an agent's host, ready to be used. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The texts of "charon snippet", before names are put in. */
 #ifndef ORTHRUS_CHARON_SNIPPET_H
 #define ORTHRUS_CHARON_SNIPPET_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * What keeps an agent running: a container, a service, a script.  None runs
  * as root, none may more than it needs, and the AUTH_KEY is in a file that

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Tables for people: columns as wide as their widest cell. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What the files of this folder share: keywords, settings and problems. */
 #ifndef ORTHRUS_CONF_CONF_H
 #define ORTHRUS_CONF_CONF_H

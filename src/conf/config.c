@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The configuration of "orthrus connect", from its table to its end. */
 #include <stdlib.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Default values, and the directories that they are made of. */
 #include <sys/stat.h>
 #include <sys/types.h>

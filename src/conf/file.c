@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The ini file: found, read, and its sections and keys matched to the table. */
 #include <sys/stat.h>
 

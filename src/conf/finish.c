@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What can only be said when all values are there: users, contradictions. */
 #include <stdlib.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What the files of charon's table share. */
 #ifndef ORTHRUS_CONF_GATEWAY_PRIVATE_H
 #define ORTHRUS_CONF_GATEWAY_PRIVATE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* charon's configuration: loaded, checked as a whole, and freed. */
 #include <stdlib.h>
 

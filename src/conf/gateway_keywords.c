@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The table of everything that can be configured at charon. */
 #include <sys/stat.h>
 

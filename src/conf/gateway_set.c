@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* From the text of one of charon's settings to its field. */
 #include <stdlib.h>
 #include <string.h>

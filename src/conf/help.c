@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What every command is asked first. */
 #include "config.h"
 

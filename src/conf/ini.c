@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * libinih behind a strict gate: it is handed one line at a time, and only
  * lines that ini_line_parse() understood; what it makes of them is compared

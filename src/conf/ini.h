@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* A whole ini file as a sequence of sections, keys and errors. */
 #ifndef ORTHRUS_CONF_INI_H
 #define ORTHRUS_CONF_INI_H

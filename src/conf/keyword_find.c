@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The rows of a program's table, by their section and key. */
 #include <string.h>
 

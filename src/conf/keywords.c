@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The table of everything that can be configured.  Options, environment, file,
  * defaults and --help follow from it, and so should the manual pages.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The strict reading of one line.  libinih forgives much: it starts a new
  * line inside a long one, cuts a value at " ;", takes an indented key for a

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* One line of an ini file, read strictly. */
 #ifndef ORTHRUS_CONF_LINE_H
 #define ORTHRUS_CONF_LINE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Puts the configuration together: options, environment, file, defaults; and
  * tells all that was wrong.

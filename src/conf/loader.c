@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Takes the text of one setting, wherever it comes from, and keeps what was
  * wrong.  What a higher origin has set is hidden from lower ones, yet every

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # Sources of the layer that reads options, environment and the ini file.
 liborthrus_a_SOURCES += \
 	src/conf/conf.h \

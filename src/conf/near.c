@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* "Did you mean": how far apart two words are. */
 #include <ctype.h>
 #include <string.h>

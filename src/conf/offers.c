@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * What a gateway is offered (the Docker socket, ports), and the key to enrol
  * there with: the variables that an agent is installed with.

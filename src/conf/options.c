@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The command line, by getopt_long(3), less forgiving about abbreviations. */
 #include <getopt.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The configuration and the options, for people. */
 #include <stdio.h>
 #include <string.h>

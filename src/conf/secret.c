@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Passwords in files of their own, which nobody else may read. */
 #include <sys/stat.h>
 

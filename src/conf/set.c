@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* From the text of a setting to its field in the configuration. */
 #include <stdlib.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The settings that are in effect, one by one. */
 #include <stdlib.h>
 #include <string.h>

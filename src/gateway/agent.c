@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * One registered agent: what it says of itself, the ports it exposes, whether
  * it is there, and the endpoints that lead to it.

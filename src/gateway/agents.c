@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The registered agents: a table by name, kept as the registry has it, and the
  * registry told of what was seen of them.

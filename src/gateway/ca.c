@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The certificate authority's key: read with every check, or made. */
 #include "config.h"
 

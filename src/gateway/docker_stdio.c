@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Docker for clients that bring nothing but SSH: the docker CLI, docker-py and
  * others run "docker system dial-stdio" at the far end of DOCKER_HOST=ssh://,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The sockets of this machine that lead to one agent: docker.sock, one for
  * each exposed port, and a loopback port for Docker where that is wanted.  But

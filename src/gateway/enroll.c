@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Enrolment: somebody who has logged in with an AUTH_KEY asks once for a
  * certificate for a key of its own, gets it, and is sent away.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * What the files of this folder share while the gateway runs: the registered
  * agents, the sessions, and the streams between them.

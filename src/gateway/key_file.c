@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Private keys as files: made whole or not at all, and read when private. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The gateway's end of an agent's leash: what the host says of itself, its
  * heartbeats and renewals, with limits on each (docs/leash.md).

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # The gateway that runs.
 liborthrus_a_SOURCES += \
 	src/gateway/agent.c \

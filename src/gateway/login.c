@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Who may log in: agents and clients with a certificate of ours that is in
  * force, clients with the key they were added with, and those who enrol with

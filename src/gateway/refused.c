@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* See refused.h. */
 #include "config.h"
 

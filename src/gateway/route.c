@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Who may go where: a client's direct channels to agents and beyond, and what
  * an agent may listen on, which is its own name.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The gateway that runs: its tick, what a reload changes, start and end. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Those who are connected: agents, clients, and those that enrol.  What the
  * acceptor tells of their sessions, and when a session must end.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The state directory: opened, made where it is missing, and locked. */
 #include "config.h"
 

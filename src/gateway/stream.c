@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Streams: somebody's end (a socket of this machine, a client's channel, a
  * Muzzle) joined with what it wants, as soon as that is there.

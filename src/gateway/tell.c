@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * A socket by which commands wait for the gateway: who connects gets a byte
  * when the registry has been read anew, and nothing when that failed, to try

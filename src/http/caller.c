@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* See caller.h. */
 #include "config.h"
 

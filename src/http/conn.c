@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * One connection: reads a request, has it answered, and again.  To the relay
  * it is an endpoint; what it does is put off to an event of its own, so that

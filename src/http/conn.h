@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * What the files of a server's connections share: conn.c reads requests and
  * does what the relay asks, reply.c writes answers, server.c has them all.

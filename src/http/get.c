@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* See get.h. */
 #include "config.h"
 

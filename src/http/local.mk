@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # HTTP/1.1: messages, the side that is asked, and the side that asks.
 liborthrus_a_SOURCES += \
 	src/http/caller.c \

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* See message.h. */
 #include "config.h"
 

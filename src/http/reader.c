@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* See reader.h. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Answers, whole ones and those that take their time. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* All connections of one server, as many as there may be. */
 #include "config.h"
 

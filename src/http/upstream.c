@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* See upstream.h. */
 #include "config.h"
 

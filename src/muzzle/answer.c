@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* See answer.h. */
 #include "config.h"
 

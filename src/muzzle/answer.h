@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * From the engine's answer to what the client is sent: the head is written
  * anew, the framing kept right, secrets taken out.  No sockets here.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The body of an action: clients repeat in it what the query says ({"t":1}),
  * or say nothing ({}, null).  That is checked, and the engine never sees it.

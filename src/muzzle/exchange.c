@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * One request that a client sends and what becomes of it: it is judged, the
  * engine is asked, and its answer is passed on.  The client's connection may

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * What a gateway shows about the engine: its version and the names of its
  * networks, asked for now and then.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* parameters_move_filter(); see parameters.h. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # The Muzzle: the Docker socket's filter.
 liborthrus_a_SOURCES += \
 	src/muzzle/answer.c \

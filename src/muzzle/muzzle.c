@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* All clients of one engine: what is counted, logged and shown. */
 #include "config.h"
 

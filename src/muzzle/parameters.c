@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* See parameters.h. */
 #include "config.h"
 

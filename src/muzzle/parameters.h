@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What becomes of a request's parameters: passed, dropped, or refused. */
 #ifndef ORTHRUS_MUZZLE_PARAMETERS_H
 #define ORTHRUS_MUZZLE_PARAMETERS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The policy: a target is taken apart, matched against the table, and written
  * anew.  What no row names is refused.

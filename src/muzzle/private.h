@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What the files of the Muzzle share: all clients, one request, questions. */
 #ifndef ORTHRUS_MUZZLE_PRIVATE_H
 #define ORTHRUS_MUZZLE_PRIVATE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Asks the engine with /_ping now and then, for the status. */
 #include "config.h"
 

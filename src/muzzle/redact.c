@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* See redact.h: a walk through the document that masks strings in place. */
 #include "config.h"
 

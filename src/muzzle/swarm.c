@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * What dashboards ask about Swarm and plugins, and take an error for trouble:
  * of an engine without Swarm, its answer is known and given here.  Whether it

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* See target.h. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * A request's target (RFC 9112 section 3.2, origin-form only) in its parts,
  * decoded, and written anew from them.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The way to an engine of this machine: by its socket. */
 #include "config.h"
 

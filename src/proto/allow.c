@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The lists of --allow: read once, then asked for each channel. */
 #include "orthrus/proto/allow.h"
 

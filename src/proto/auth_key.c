@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* AUTH_KEY as text: a prefix and base64url of id, secret and host key. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * OpenSSH user certificates, read and judged.  The fields come in the order
  * of OpenSSH's PROTOCOL.certkeys; everything up to the signature is signed.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Makes user certificates, as OpenSSH's PROTOCOL.certkeys has them. */
 #include "config.h"
 

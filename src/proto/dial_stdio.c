@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The one command that charon knows, and logins that name an agent. */
 #include "orthrus/proto/dial_stdio.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Where clients may go: the rules, and what is inside and not for a name. */
 #include "orthrus/proto/egress.h"
 

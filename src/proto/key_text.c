@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Ed25519 keys as bytes and as text: the blob, the public key line, the
  * fingerprint, and OpenSSH's private key files (its PROTOCOL.key).

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Reads the messages of the leash: protobuf-c takes the bytes apart, and here
  * every value is held against its limits before anybody sees it.

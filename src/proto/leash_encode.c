@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Writes the messages of the leash; they borrow from struct leash_message. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # Sources of the pure parsers.
 liborthrus_a_SOURCES += \
 	src/proto/allow.c \

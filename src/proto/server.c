@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Where to dial: the text of a server address and back. */
 #include <stdio.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The server's half of a SOCKS5 handshake, and what other clients are told. */
 #include <arpa/inet.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Forward specifications as in ssh(1): up to four fields between colons. */
 #include <stdio.h>
 #include <string.h>

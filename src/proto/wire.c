@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* SSH's data types, RFC 4251 section 5. */
 #include "config.h"
 

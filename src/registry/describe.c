@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Agents and clients for people and programs to read. */
 #include "config.h"
 

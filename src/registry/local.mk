@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # The registry: who is enrolled, in SQLite, and how it is described.
 liborthrus_a_SOURCES += \
 	src/registry/describe.c \

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Opening the registry: its file, its two connections, its schema. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The registry's certificates: issued, found valid, revoked, forgotten. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What has changed in the registry since it was last asked. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The registry's rows: agents and clients come, change, are asked for, go. */
 #include "config.h"
 

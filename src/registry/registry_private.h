@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * What the registry's files share: two connections to one database, each with
  * its prepared statements, and the few steps by which all SQL is run.  Every

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The registry's tables, and how an older database gets them. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The registry's statements, and the steps by which they are run. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * A conversation in frames as an endpoint.  As in any endpoint whose owner
  * may do anything when it hears of something, what there is to tell is put

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # The relay: moves payload between two endpoints, knows no SSH.
 liborthrus_a_SOURCES += \
 	src/relay/frames.c \

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Two half-streams between two endpoints.  Events change what is known,
  * pump() moves what can be moved, settle() ends what has ended.

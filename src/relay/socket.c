@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * A stream socket as an endpoint.  It reads into one scratch space that all
  * share; only what the other side did not take is kept with the socket.

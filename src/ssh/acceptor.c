@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The host key and the algorithms of a server, and the limits on those who
  * have connected but not logged in.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* See algorithms.h. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * What both sides of a connection offer.  Modern algorithms only: Ed25519 for
  * both keys, X25519, authenticated encryption.  RSA host keys and old ciphers

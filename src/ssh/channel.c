@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * One channel of the connection protocol as an endpoint of the relay: its
  * windows, what has arrived unread, and its two half-closes.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* See connection.h. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * One SSH connection, whichever side we are on: libssh's session, the
  * descriptor it runs on, its turns in the loop, and its end.  What a client

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Global requests (RFC 4254 section 4), those that we make and wait for in
  * the order sent, and those of the peer.

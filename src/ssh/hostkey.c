@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Decides whether a server is the one that the user meant: pinned
  * fingerprints, known_hosts files, or trust on first contact.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The host's own key: read with every check that keeps it private, or made
  * new, in OpenSSH's format.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * One session that came in: key exchange, login, and then its channels.
  * Nothing is freed but from the loop.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What acceptor.c (all of them) and inbound.c (one session) share. */
 #ifndef ORTHRUS_SSH_INBOUND_PRIVATE_H
 #define ORTHRUS_SSH_INBOUND_PRIVATE_H

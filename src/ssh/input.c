@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* See input.h. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Where received bytes lie until libssh has taken them: one space that all
  * sessions share, since each is empty-handed but for an incomplete packet.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Makes keys: libssh 0.12 has a new function for it and warns of the old one.
  */

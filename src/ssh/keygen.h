@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * A new key, by whichever of libssh's functions the library at hand has.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The pure half of host key checking: finds a host's key in the text of an
  * OpenSSH known_hosts file, sshd(8).

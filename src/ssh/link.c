@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Keeps a session alive: which server next, and when. */
 #include "config.h"
 

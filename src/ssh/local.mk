@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # SSH: the only layer that includes libssh.
 liborthrus_a_SOURCES += \
 	include/orthrus/ssh/hostkey.h \

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The server's half of the login (RFC 4252): which requests libssh gets to
  * see, what their owner says to keys and passwords, and when it is enough.

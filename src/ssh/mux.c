@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The session's side of the channel manager: dispatch of what arrives, and
  * whose turn it is to send.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * What the channel manager's files share: mux.c (the whole), channel.c (one
  * stream), session_channel.c (what is asked on such), global_requests.c and

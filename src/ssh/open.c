@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * How channels come to be (RFC 4254 section 5.1): those that we open, and
  * those that the peer opens, with their kinds and addresses.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * A client's SSH session: the steps up to its login, and whether the server
  * still lives.

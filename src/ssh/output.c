@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* See output.h. */
 #include "config.h"
 

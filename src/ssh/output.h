@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The way out of a connection: packets handed to libssh, how much of them has
  * not left yet, and who must wait because of it.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* See pace.h. */
 #include "config.h"
 

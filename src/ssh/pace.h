@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * How much bulk may be on its way while small streams speak: what lies in
  * front of a small message, here, in the network and at the peer, is bounded

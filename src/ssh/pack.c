@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * libssh's way of building a packet, which packet.c has the linker route
  * through us.  The function behind it that takes a va_list is static since

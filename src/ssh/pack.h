@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * What libssh's ssh_buffer_pack() does, past the --wrap that packet.c puts in
  * its way.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Whole packets in and out of libssh, through internal functions that Debian's
  * static library keeps global from 0.10 to 0.12; configure proves by linking

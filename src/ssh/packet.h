@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Packets of the connection protocol, received and sent whole, beside
  * libssh's own channel layer.  packet.c is the one file that knows what

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* See round_trip.h. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * A session's shortest round trip of the last minutes, from the answers to its
  * global requests.  Pure.

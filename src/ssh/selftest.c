@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Proves whether the libssh in use checks a cipher's authentication tag: a
  * client and a server of it talk through a relay that forges one, all in this

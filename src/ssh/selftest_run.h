@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The self-test's inside, for the test that shows that it can fail. */
 #ifndef SSH_SELFTEST_RUN_H
 #define SSH_SELFTEST_RUN_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * What is asked on session channels (RFC 4254 section 6): by a client, for a
  * subsystem; by a server's clients, whatever they like.

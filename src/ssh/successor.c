@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The order of things: the key and its mark are on disk before the gateway
  * hears of the key; the certificate's file appears last, all at once, and says

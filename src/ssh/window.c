@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* See window.h. */
 #include "config.h"
 

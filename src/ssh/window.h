@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The window that we grant a channel (RFC 4254 section 5.2): how much may
  * arrive before more is granted, when that is done, and what size follows from

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Connects to a host or a Unix socket: every address of a name gets its try,
  * each with a head start of 250 ms before the next (RFC 8305), and the first

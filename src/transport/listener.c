@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Listeners on libevent's own, with what it leaves to its user: several
  * addresses for one listener, socket files, and running out of descriptors.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # Transport: each kind yields a connected descriptor.
 liborthrus_a_SOURCES += \
 	include/orthrus/transport/dial.h \

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * A few threads that sit in getaddrinfo(3), so that the loop does not have
  * to.  What they share with it is one locked pool, which outlives the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Names to addresses as the system does it, off the loop's thread. */
 #ifndef TRANSPORT_RESOLVE_H
 #define TRANSPORT_RESOLVE_H

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # Tunnels: what is forwarded, and each forwarded stream.
 liborthrus_a_SOURCES += \
 	include/orthrus/tunnel/tunnel.h \

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What the files of this folder share: tunnels, and their streams. */
 #ifndef ORTHRUS_TUNNEL_PRIVATE_H
 #define ORTHRUS_TUNNEL_PRIVATE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Whether others can reach a listener that was asked for on the server's
  * loopback.  A server that says nothing about it is asked through the session:

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Remote forwards: a listener at the far end for each, asked for with every
  * new session, and again while the far end refuses (a dead session may still

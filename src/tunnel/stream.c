@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * One forwarded connection, from accept or CHANNEL_OPEN to its end.  A local
  * one goes: (SOCKS5 handshake,) wait for a session, open a channel, relay.  A

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The list of tunnels: what is wanted, what is there, and the difference. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Any text as a list of --allow: what is taken reads back as itself and
  * answers each question as its items say; what is refused changes nothing.

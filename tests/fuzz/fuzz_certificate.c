@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Any bytes as a certificate, as a public key line and as a private key: what
  * is read stays within its limits, and what is made of it reads back the same.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Any bytes as a command and as a user: what is taken names an agent or none,
  * and is the same command when it is written in its one form.

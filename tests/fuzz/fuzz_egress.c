@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * A line of rules, then a host, a port and an address: rules read back as
  * themselves, more rules never allow less, and an address that is not public

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * A stream of frames in any pieces, with the owner letting go, answering or
  * cutting off at any moment: each frame comes once, whole and in order.  The

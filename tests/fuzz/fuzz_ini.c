@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Any bytes as an ini file: libinih must see in each line what the strict
  * reader saw, and a configuration comes out only when nothing was reported.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Any bytes as a known_hosts file: no crash, and a line that exists. */
 #include <stdint.h>
 #include <stdlib.h>

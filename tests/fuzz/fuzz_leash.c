@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Any bytes as a message of the leash: what is taken is within its limits, and
  * written anew it reads back as the same.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The channel manager against a far end that does what the input says: one
  * letter for an act, one for the stream, one for a size (2 to the power of

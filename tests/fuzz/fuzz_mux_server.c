@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * As fuzz_mux.c, for a server: the far end is a client that opens channels of
  * all kinds, asks on session channels and asks for listeners, while we grant,

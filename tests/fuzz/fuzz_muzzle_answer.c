@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Any bytes as an engine's answer: the lines that are passed on are lines of
  * its head, and a chunked body gives the same payload however it arrives, as

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * "METHOD target" before the policy, against a reader of its own that decodes
  * as the engine does (Go's net/url): what passes means to the engine what it

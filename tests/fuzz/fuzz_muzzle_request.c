@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Any bytes as the head of a request: it ends in the same place however it
  * arrives, and what is taken has, to a simpler reader, one request line, well

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Any bytes as an engine's document: what comes out has the same shape, no
  * value of an Env that was not elsewhere as well, no volume's "o", and does

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Any text as a server address (and as a duration and a name): what is taken
  * reads back as itself, what is refused changes nothing and says why.

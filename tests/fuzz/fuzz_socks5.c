@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Any bytes as a SOCKS5 client: however they are cut into pieces the outcome
  * is the same, and it is one that RFC 1928 knows.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Any text as a forward specification and as an address: what is taken reads
  * back as itself, what is refused changes nothing and says why in one line.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # Fuzzers.  With --enable-fuzzers each is a libFuzzer program, which never ends
 # and so is no test; else each replays its corpus in "make check".
 fuzzers =

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* See mux_law.h. */
 #include <stdlib.h>
 #include <string.h>

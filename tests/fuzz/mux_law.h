@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The law between the channel manager and a far end in memory: what each
  * stream may do by RFC 4254, checked for every packet that is sent.

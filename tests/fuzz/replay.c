@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Stands in for libFuzzer: runs a fuzzer once on each file named. */
 #include <err.h>
 #include <stdint.h>

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # Runs each fuzzer of tests/fuzz on the files of its corpus: fuzz_NAME on
 # tests/corpus/NAME.
 set -eu

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """A gateway's folder for tests of the charon program without "serve"."""
 
 import fcntl

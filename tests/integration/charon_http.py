@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """The HTTP API of a gateway, as a strict client sees it."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Fixtures of the integration tests: keys, the laboratory, quiet times."""
 
 import sys

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """The ways in to a filtered Docker engine, and what comes out of them."""
 
 import contextlib

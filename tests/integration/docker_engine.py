@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """A real dockerd with its own folder and namespaces, and things to look at.
 
 It lives in PID, mount and network namespaces of its own, so that the kernel

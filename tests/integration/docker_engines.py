@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Engines of other versions and makes, each unpacked from Debian's packages.
 
 docker_engine.py runs the dockerd that is installed.  These run with a folder

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Engines of every kind, each with a muzzle and a gateway in front of it.
 
 They are started when the first test asks for them and kept for the next ones

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Reads docker_sequences.txt, which tells its own form."""
 
 import dataclasses

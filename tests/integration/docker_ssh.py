@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """A gateway for DOCKER_HOST=ssh://, and clients that have nothing but it."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """A laboratory's own charon, and those who use it."""
 
 import json

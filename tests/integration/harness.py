@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """A laboratory for one test: its own folder, keys, ports, sshd and orthrus.
 
 Everything a test starts is owned by its Lab and is gone when the Lab closes,

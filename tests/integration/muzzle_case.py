@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Reads the files of tests/corpus/muzzle; their README tells the format."""
 
 import pathlib

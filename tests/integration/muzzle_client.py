@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """A Docker client that reads answers strictly, and sees where one is cut."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """A recording stand-in for a Docker engine, on a Unix socket.
 
 It is no engine and does not look like one.  It is here because a real one

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """OpenSSH's own programs against a gateway, and what they reach behind it."""
 
 import contextlib

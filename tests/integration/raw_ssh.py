@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """An SSH client that says whatever it is told to, lawful or not.
 
 Just enough of RFC 4253 for that: curve25519, Ed25519 and ChaCha20-Poly1305

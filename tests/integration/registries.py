@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Programs and libraries from their registries, for tests with real peers.
 
 Each function makes one thing once and returns where it is: the first caller

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """A gateway under attack, and those who must not notice.
 
 Each attack is asked for four things: what it wants is refused (the test's own

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """A SOCKS5 client in raw bytes, so that every byte is the test's own."""
 
 import ipaddress

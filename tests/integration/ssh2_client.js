@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 /*
  * npm's ssh2 as a client of a gateway: test_charon_ssh2.py runs it, and reads
  * what it found from its last line, as JSON.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Other people's SSH clients, each made into a program with the same arguments
 
   PORT USER KEY FINGERPRINT AGENT SIZE ECHO DIGEST SPEAKS LISTENS OTHER PATH

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Other people's SSH servers, with a host key of the lab's: x/crypto/ssh for
 Go, asyncssh, paramiko and dropbear.  sshd is in harness.py."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Ports, processes and keys of the machine that the tests run on."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """What sits behind the tunnel: small servers, and the payloads they speak.
 
 Run as a program it is one echo server for very many connections, in a

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """The agent at a gateway: what it tells, what it offers under its name, and
 what becomes of it when the gateway narrows, renews, stops or is another."""
 

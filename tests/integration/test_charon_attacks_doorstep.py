@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Those who come and do not log in: thousands of connections, half a key
 exchange, no end of questions, and bytes that are no SSH."""
 

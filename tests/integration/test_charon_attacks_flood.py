@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Sessions that want more than anybody needs: requests, channels, key
 exchanges, and answers and data that are not read."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Leashes that say what none should, or too much, or at the wrong time."""
 
 import time

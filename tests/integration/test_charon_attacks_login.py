@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Logins that must fail: AUTH_KEYs and certificates that are not good."""
 
 import base64

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Agents and clients that ask for what is another's."""
 
 import contextlib

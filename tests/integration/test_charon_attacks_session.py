@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Those who have logged in and then do what no client does: channels and
 requests against RFC 4254, and more of them than anybody needs."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """ssh-audit finds nothing at a gateway that libssh lets us avoid."""
 
 import os

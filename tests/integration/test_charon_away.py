@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """One text for an agent that is away, on every way to it."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """A stock sshd that trusts the gateway's CA, as docs/charon-on-openssh.md."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """The charon command line without a running gateway: every command, what is
 wrong with its input, exit codes, output for people and programs, the rights
 of files, and a state directory that cannot be written."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """The gateway's HTTP API: every route, who is let in, and what is refused."""
 
 import json

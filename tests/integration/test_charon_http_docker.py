@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """An agent's Docker API by way of the gateway's HTTP API.
 
 The engine is a stand-in: a real one cannot be told to misbehave.  What a real

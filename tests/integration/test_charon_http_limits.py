@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """The gateway's HTTP API under many, slow and rude clients."""
 
 import json

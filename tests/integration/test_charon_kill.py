@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """kill -9 of charon at 50 random moments, while agents enrol, renew and are
 rekeyed and removed: what was acknowledged is there after each start."""
 

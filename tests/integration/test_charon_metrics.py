@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """GET /metrics: the format, and that the numbers tell what happened."""
 
 import shutil

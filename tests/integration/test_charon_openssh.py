@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """OpenSSH's ssh as a client, and as an agent, of a gateway."""
 
 import hashlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Packets as the network may cut them, and as nobody's program makes them."""
 
 import itertools

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """A fixed loopback port for an agent's Docker."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """What a gateway refuses to stock clients, and what their users see."""
 
 import os

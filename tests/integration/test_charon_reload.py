@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """SIGHUP: charon.ini is read again while sessions go on."""
 
 import signal

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """The gateway as a service: what systemd is told, who may reach the sockets
 of agents, and contrib/charon.service."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """npm's ssh2 as a client of a gateway."""
 
 import base64

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """What a command did holds at the running gateway when it returns."""
 
 import os

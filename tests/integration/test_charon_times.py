@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """How quickly the gateway knows who is there; printed, with room for a slow
 machine in the limits (the aims are in the docstrings)."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Streams that the other side ends with CHANNEL_CLOSE alone, packet by packet,
 at a gateway: RFC 4254 section 5.3 asks for no CHANNEL_EOF before it."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Configuration: every row of the table by option, environment and file with
 its precedence and origin, and a folder of bad files, each with all errors
 that must be reported for it in one run."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """The Docker CLI at a real engine, through the Muzzle and a real sshd."""
 
 import json

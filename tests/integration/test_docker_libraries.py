@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Docker's client libraries, at an engine and through the Muzzle.
 
 The programs are in docker_clients, whose README tells what each of them

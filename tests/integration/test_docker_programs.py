@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """The docker CLI, compose and curl, at engines and through the Muzzle."""
 
 import json

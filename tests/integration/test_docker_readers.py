@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Requests as real clients send them, byte for byte, at a real engine: what
 reads only is answered as the engine answers it, whoever asks."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """What dashboards and monitors ask, at an engine and through the Muzzle."""
 
 import concurrent.futures

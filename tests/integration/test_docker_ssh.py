@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """docker -H ssh://USER@GATEWAY/AGENT: real clients with no tunnel of ours."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """docker system dial-stdio on the wire: RFC 4254 and whoever may log in."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """From an AUTH_KEY to an identity: in connect and by "orthrus enroll", what is
 refused and how that is told, and stops at bad moments."""
 

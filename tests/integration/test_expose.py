@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """--expose at a plain sshd: a loopback port that the server chooses."""
 
 import re

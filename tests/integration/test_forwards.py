@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """-L and -R between TCP and Unix sockets, before and after a session died."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Servers that listen on every interface for whoever asked for loopback."""
 
 import re

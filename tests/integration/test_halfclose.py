@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Half-close: who ends one side still gets, or sends, all of the other."""
 
 import socket

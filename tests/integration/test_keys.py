@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Whom orthrus trusts and how it logs in: host keys, user keys, refusals."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Ten thousand short connections leave nothing behind."""
 
 import os

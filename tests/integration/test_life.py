@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """How a session ends, how it comes back, and what is told meanwhile."""
 
 import contextlib

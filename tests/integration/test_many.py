@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Many streams in one session: integrity, fairness, bounded memory."""
 
 import hashlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """"orthrus muzzle": where it listens, for whom, and that it wakes nobody."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """What stands behind a body, or never becomes one, reaches no engine: alone
 and where two Muzzles judge, at the agent and at its gateway."""
 

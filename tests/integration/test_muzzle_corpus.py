@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Every file of tests/corpus/muzzle against "orthrus muzzle".
 
 In front of a recording stand-in (muzzle_engine.py) each file tells what is

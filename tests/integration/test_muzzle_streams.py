@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """The Muzzle under many and under rude clients: streams, ends, memory.
 
 The engine is a stand-in: a real one cannot be asked for a thousand silent

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Another agent than ours, made of stock ssh and what docs/leash.md says: it
 enrols, holds the leash, offers a port and renews its certificate."""
 

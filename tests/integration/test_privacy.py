@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """No destination and no payload in the log, at level debug."""
 
 import json

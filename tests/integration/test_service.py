@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """SIGHUP, and what systemd is told."""
 
 import contextlib

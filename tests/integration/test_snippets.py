@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """What "charon snippet" prints works as it is and may no more than it needs:
 each text is read by its own tools, and those that are programs are run."""
 

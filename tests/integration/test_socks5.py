@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """SOCKS5 as curl and raw clients see it."""
 
 import hashlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Other people's SSH clients at a gateway, and the services behind an agent."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """orthrus at other people's SSH servers: every kind of forward, ended in every
 way that they know."""
 

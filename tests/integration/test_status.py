@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """What "orthrus status" and the command line say."""
 
 import json

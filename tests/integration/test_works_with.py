@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """docs/works-with.md names what is tried, and says what is refused."""
 
 import pathlib

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* See fake_peer.h. */
 #include <stdarg.h>
 #include <stdlib.h>

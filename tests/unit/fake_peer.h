@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The far end of the channel manager in memory: stands in for
  * src/ssh/connection.c, src/ssh/packet.c and the clock, keeps what is sent

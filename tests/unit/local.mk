@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # Unit tests, one program for each module, in the order of the layers.
 if CMOCKA
 unit_tests =

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* See memory_endpoint.h.  What is called after close() stops the test. */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * An endpoint in memory: the test decides what it gives, how much it takes
  * and when it breaks, and sees what became of it.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* See mux_fixture.h. */
 #include <setjmp.h>
 #include <stdarg.h>

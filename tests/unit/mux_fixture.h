@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What the tests of the channel manager share: a mux and its far end. */
 #ifndef ORTHRUS_TESTS_MUX_FIXTURE_H
 #define ORTHRUS_TESTS_MUX_FIXTURE_H

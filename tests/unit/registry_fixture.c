@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* See registry_fixture.h. */
 #include "registry_fixture.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* A registry in a folder of its own, for the tests of the registry. */
 #ifndef ORTHRUS_TESTS_REGISTRY_FIXTURE_H
 #define ORTHRUS_TESTS_REGISTRY_FIXTURE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Addresses, hosts, ports, durations and names. */
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What a client may reach: the lists of --allow, and the questions to them. */
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* AUTH_KEY: the text that was agreed, nothing else, and no word of it. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* How long to wait before the next round of servers. */
 #include <setjmp.h>
 #include <stdarg.h>

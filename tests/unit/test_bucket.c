@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* bucket_take() with made-up times. */
 #include <setjmp.h>
 #include <stdarg.h>

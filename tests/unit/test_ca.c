@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The certificate authority's key, read and made, with ssh-keygen as judge. */
 #include <sys/stat.h>
 #include <sys/wait.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Who sends a request: Host, Origin and Sec-Fetch-*, and the lists of names. */
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Certificates: what ssh-keygen makes reads right, what we make ssh-keygen
  * reads, and each thing that can be wrong with one is refused by itself.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * One channel against a far end in memory: windows, back-pressure, and every
  * order in which its two sides can end.

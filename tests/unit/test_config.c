@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The configuration: single lines, whole files, "did you mean", precedence,
  * what only shows in combination, secrets, directories.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Both roles of a connection in one loop, over loopback: the client's session
  * and its link against the acceptor, with real keys and libssh in between.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The status socket and "orthrus status", the one asking the other. */
 #include <sys/socket.h>
 #include <sys/stat.h>

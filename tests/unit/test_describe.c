@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What is shown of agents: status, ages, sizes, JSON. */
 #include <stdarg.h>
 #include <stddef.h>

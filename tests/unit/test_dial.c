@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Dialing against real listeners on loopback and Unix sockets.  getaddrinfo()
  * is wrapped by the linker, for names that no machine has.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The command of Docker's clients, and logins that name an agent. */
 #include <stdarg.h>
 #include <stddef.h>

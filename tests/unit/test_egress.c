@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Rules of egress: their grammar, what they allow, and what is inside. */
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Errors: one line whatever goes in, escaped, cut where it must be. */
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The framed endpoint against one in memory: each frame once and whole, each
  * end once, and no event after its owner let go of it.

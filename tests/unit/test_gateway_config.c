@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * charon's configuration: defaults, every key, what is refused and how, and
  * what only shows in combination.

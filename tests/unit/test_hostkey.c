@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* known_hosts: the pure lookup, and fingerprints. */
 #include <setjmp.h>
 #include <stdarg.h>

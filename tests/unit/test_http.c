@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The strict HTTP readers: heads, requests, answers and chunks. */
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * A server's connection between a client in memory and a small service: whole
  * answers, long ones, bodies, and clients that leave.

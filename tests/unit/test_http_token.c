@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The bearer token of the HTTP API: made once, read again, compared whole. */
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The host's key, with real keys made by ssh-keygen. */
 #include <sys/stat.h>
 

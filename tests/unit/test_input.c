@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The space for received bytes: streams of packets whose boundaries fall
  * everywhere, of sessions in turn, come out as they went in.

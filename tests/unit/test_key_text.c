@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Keys as text, held against what ssh-keygen makes and says. */
 #include <setjmp.h>
 #include <stdarg.h>

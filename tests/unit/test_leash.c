@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The leash's messages: what is written reads back, every limit holds on both
  * of its sides, and bytes by hand show that the format is Protobuf's.

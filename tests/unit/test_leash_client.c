@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The agent's end of the leash against a gateway in memory: two frames
  * endpoints joined, the channel manager taken over by this file.

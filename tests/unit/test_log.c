@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Logging, read back from what standard error received. */
 #include <sys/mman.h>
 #include <sys/stat.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Memory: allocation that cannot fail, and the buffer against a model. */
 #include <sys/wait.h>
 

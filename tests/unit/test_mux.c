@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The channel manager against a far end in memory: opening, refusing, global
  * requests, channel numbers, and the session's end.

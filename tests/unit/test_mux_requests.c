@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Listeners that a client asks a server for, channels to what it listens on,
  * and subsystems, asked for by a client.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The channel manager as a server has it, against a client in memory: what it
  * may open, and what it asks for on session channels.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* sd_notify's protocol against a socket of our own. */
 #include <sys/socket.h>
 #include <sys/un.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* How much bulk may be on its way beside small streams: pure arithmetic. */
 #include <setjmp.h>
 #include <stdarg.h>

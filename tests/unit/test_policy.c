@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The policy: every row, what it refuses, canonical targets, narrowing. */
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Prometheus' text format: families, samples, and what must be escaped. */
 #include <stdarg.h>
 #include <stddef.h>

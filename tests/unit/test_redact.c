@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Redaction: what is masked, what is left alone, what is no document. */
 #include <stdarg.h>
 #include <stddef.h>

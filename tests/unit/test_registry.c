@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The registry's peers: added, found, listed, seen, changed, removed. */
 #include <sys/stat.h>
 

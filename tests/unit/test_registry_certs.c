@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The registry's AUTH_KEYs and certificates, from enrolment to revocation. */
 #include <sys/stat.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What one handle to the registry learns of what was done by another. */
 #include <sys/wait.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The registry when its file is not as it should be, or somebody holds it. */
 #include <sys/stat.h>
 #include <sys/wait.h>

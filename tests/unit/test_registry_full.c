@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The registry when its disk is full: nothing acknowledged is lost. */
 #include <sys/mount.h>
 #include <sys/resource.h>

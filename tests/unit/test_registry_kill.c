@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * kill -9 at random moments while the registry is changed.  After each, every
  * change that was acknowledged is there, and the one under way is there

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The relay between two endpoints in memory: no byte lost, each end once. */
 #include <errno.h>
 #include <setjmp.h>

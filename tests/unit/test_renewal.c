@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * When a certificate is renewed, and by what: the leash, the link and the
  * agent are this file's, the disk is real.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The shortest round trip of the last minutes: pure arithmetic. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The cipher self-test: passes here, and can tell a pass from a failure. */
 #include <dirent.h>
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Server addresses: defaults, refusals, round trips, no password in errors. */
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Sockets as endpoints: both ways through real descriptors. */
 #include <sys/socket.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The SOCKS5 parser: each case in one piece, bytewise, and in any two. */
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Forward specifications: ssh(1)'s grammar, its limits, and round trips. */
 #include <stdarg.h>
 #include <stddef.h>

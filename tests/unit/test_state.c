@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The state directory: made once, and one gateway on it at a time. */
 #include <stdarg.h>
 #include <stddef.h>

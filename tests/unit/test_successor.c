@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The next key: made once for an AUTH_KEY, anew for a renewal, and put in its
  * place so that a stop at any moment leaves a pair that fits.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * A connection to a server behind, which is in memory here: requests, answers
  * that wait, ends in order and others, and questions on top of it.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The window that we grant, on paths of some length and speed: pure
  * arithmetic, with a sender who uses all that he is granted.

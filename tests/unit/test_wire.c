@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* SSH's data types: what is read is what is there, and never beyond. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The HTTP API of a gateway that runs; docs/charon-api.md describes it. */
 #ifndef ORTHRUS_API_API_H
 #define ORTHRUS_API_API_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The words of the contract's section 1: addresses, durations, names, ports.
  * Pure functions of text.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* How much of something may come at once, and how much each second. */
 #ifndef ORTHRUS_BASE_BUCKET_H
 #define ORTHRUS_BASE_BUCKET_H

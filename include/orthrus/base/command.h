@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* A program that is a table of commands. */
 #ifndef ORTHRUS_BASE_COMMAND_H
 #define ORTHRUS_BASE_COMMAND_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * One error type for the whole project: an exit code of sysexits(3) and one
  * line of text that says what is wrong, where, and what would be right.

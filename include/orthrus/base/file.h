@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Whole files: read with a limit, replaced at once, kept private, and the
  * directories that lead to one.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Logging to standard error, as text or JSON lines.  Callers never pass a
  * destination host, port, path, payload, key or password of a stream: the

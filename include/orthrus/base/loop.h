@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * What every layer that lives in libevent's loop needs besides it: the
  * monotonic clock, timers in milliseconds, and memory that goes with an event.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Memory: allocation that cannot fail (the process ends with EX_OSERR and a
  * line on standard error instead) and a bounded buffer that wipes itself.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * sd_notify(3)'s protocol, without libsystemd: datagrams to $NOTIFY_SOCKET,
  * from the main process.  All of it does nothing when systemd did not ask.

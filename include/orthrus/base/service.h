@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * What a program that runs until it is told to stop hears from its system:
  * signals, and the watchdog of systemd.

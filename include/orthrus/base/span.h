@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Some bytes of a larger text, which are not terminated. */
 #ifndef ORTHRUS_BASE_SPAN_H
 #define ORTHRUS_BASE_SPAN_H

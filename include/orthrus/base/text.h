@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Making text of unknown origin fit for one line of a log, an error message
  * or a JSON string.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The configuration of "orthrus connect": one keyword table feeds it from
  * options, environment, the ini file and defaults, in that order of

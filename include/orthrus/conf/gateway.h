@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The configuration of charon, the gateway: charon.ini and defaults, read by
  * the same machinery as that of "orthrus connect".

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * What the configuration of every program begins with.  The private rest of
  * it is in src/conf/conf.h.

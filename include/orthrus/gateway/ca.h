@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The gateway's own keys, made at the first start in its state directory: the
  * SSH host key and the certificate authority's.  The CA's private half never

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What the gateway refuses: counted for everybody to see, logged sparingly. */
 #ifndef ORTHRUS_GATEWAY_REFUSED_H
 #define ORTHRUS_GATEWAY_REFUSED_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The gateway that runs: from its start to its end.  Who starts it has the
  * loop and the signals.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The gateway's state directory: registry, host key, list of revoked keys, and
  * the lock by which one gateway at a time runs on it.  "charon serve" and

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Telling the gateway that runs that the registry has changed, and waiting
  * until it has taken that over: what a command did holds when it returns.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The gateway that runs as others see it: its agents, their Docker, and the
  * numbers that it counts.  What is pointed to lives until the loop's next turn.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Who sends a request: a program, or a page in a browser?  A page can be made
  * by anybody, and reaches what its browser reaches: with a name that DNS has

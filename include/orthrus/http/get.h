@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * A question of our own to an HTTP server: one request on a connection of its
  * own, and the whole of its answer, or why there is none.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Strict readers for the HTTP/1.1 (RFC 9112) that a Docker client and a Docker
  * engine speak.  Pure functions of bytes: what is ambiguous, obsolete or not

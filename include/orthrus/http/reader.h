@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * An answer (RFC 9112) read as it arrives, in pieces of any size: its head,
  * then its payload without the framing.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The side of HTTP/1.1 (RFC 9112) that is asked: connections of clients, each
  * an endpoint of the relay, whose requests are read strictly and handed one

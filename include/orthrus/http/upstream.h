@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * A connection to an HTTP server behind this program, for one request after
  * the other.  It is an endpoint of the relay, which joins it with a socket or

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Writing HTTP/1.1 (RFC 9112) to a client: heads, chunks, and answers that are
  * known as a whole.  Everything is appended to a buffer; what does not fit

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The Muzzle: stands between clients and a Docker engine's socket.  Every
  * request on every connection is judged by the policy and written anew for

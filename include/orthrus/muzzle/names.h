@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Lists of names that the owner of a host gives beside the policy's table:
  * hosts, environment variables, registries.  A list is one string with commas

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * What the Muzzle lets through: one table of routes of the Docker Engine API,
  * each with its methods, its parameters and the kind of its answer.  Pure:

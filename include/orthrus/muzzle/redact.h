@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Takes secrets out of a Docker engine's JSON: environments and the options
  * of volumes, wherever in the document they stand.

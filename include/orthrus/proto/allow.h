@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * What a client of the gateway may reach: the lists of --allow.  Pure
  * functions of text.

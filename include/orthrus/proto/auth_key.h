@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * AUTH_KEY: one string with which an agent enrols, and which tells it whom it
  * may enrol at.  "ch_orthrus_" and 96 characters of base64url: 8 bytes of id,

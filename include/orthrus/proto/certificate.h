@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * OpenSSH user certificates, ssh-ed25519-cert-v01@openssh.com (OpenSSH's
  * PROTOCOL.certkeys): read, judged and written.  Pure functions of bytes;

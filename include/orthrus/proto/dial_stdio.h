@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * How a Docker client at the other end of SSH asks for an engine: by the
  * command that it would run there, and by its login's name.  Pure functions.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Where clients may go through the gateway: rules of "[egress] allow", and
  * what they say of a host.  Pure functions: no name is resolved here.

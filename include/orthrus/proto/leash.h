@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The leash's and the enrolment's messages (proto/leash.proto), and the names
  * that agents have for SSH clients.  Pure: bytes in, plain structs out.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Server addresses: [ssh://|tls://][user@]HOST[:PORT], IPv6 in brackets. */
 #ifndef ORTHRUS_PROTO_SERVER_H
 #define ORTHRUS_PROTO_SERVER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The server's half of a SOCKS5 handshake (RFC 1928, RFC 1929) as a pure,
  * incremental parser: bytes in, replies and a verdict out.  It has no

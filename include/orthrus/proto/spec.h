@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Forward specifications, the grammar of ssh(1) -L and -R:
  *   [bind_address:]port:host:hostport   [bind_address:]port:/socket

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Reading and writing SSH's data types, RFC 4251 section 5.  Pure. */
 #ifndef ORTHRUS_PROTO_WIRE_H
 #define ORTHRUS_PROTO_WIRE_H

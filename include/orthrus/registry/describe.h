@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What is shown of agents and clients, to people and as JSON. */
 #ifndef ORTHRUS_REGISTRY_DESCRIBE_H
 #define ORTHRUS_REGISTRY_DESCRIBE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Who may come: agents, clients, their certificates and what was last known of
  * them, in SQLite (WAL).  Every change is on disk before the function returns.

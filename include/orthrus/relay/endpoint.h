@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * An endpoint is one end of a stream: a socket, an SSH channel, or memory in
  * a test.  The relay joins two of them and is the only code that moves

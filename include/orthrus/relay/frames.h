@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * A conversation in frames (each behind its length in 4 bytes, big-endian) as
  * an endpoint of the relay: joined with a channel's, it turns the stream into

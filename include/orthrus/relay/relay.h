@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The relay: two half-streams between two endpoints, each with its own end
  * (half-close), back-pressure by not reading, and a counter.  It knows

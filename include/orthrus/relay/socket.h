@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* A connected stream socket (TCP or Unix) as an endpoint of the relay. */
 #ifndef ORTHRUS_RELAY_SOCKET_H
 #define ORTHRUS_RELAY_SOCKET_H

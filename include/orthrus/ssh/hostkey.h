@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Who the server is: pinned fingerprints, known_hosts, first contact. */
 #ifndef ORTHRUS_SSH_HOSTKEY_H
 #define ORTHRUS_SSH_HOSTKEY_H

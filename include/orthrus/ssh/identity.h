@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The key that this host logs in with: Ed25519 in OpenSSH format, private to
  * its owner, unencrypted, with an optional certificate beside it.

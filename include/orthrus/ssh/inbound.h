@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The server's side of SSH: sessions that come in.  The acceptor holds the host
  * key and the limits on those who have not logged in yet; an inbound session

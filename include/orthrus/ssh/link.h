@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The link keeps one session alive: it tries the servers in turn, waits
  * longer after each round that failed, and begins again when a session ends.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The channel manager: RFC 4254's connection protocol over one authenticated
  * connection, which makes and frees it.  It opens and accepts channels, keeps

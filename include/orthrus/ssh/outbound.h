@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * One SSH session from dialling to its end: connect, exchange keys, check the
  * host key, log in, and carry channels.  It lives once; link.h makes new ones.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Which ciphers the libssh in use may be trusted with. */
 #ifndef ORTHRUS_SSH_SELFTEST_H
 #define ORTHRUS_SSH_SELFTEST_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The next key of this host: made beside the one in use (PATH.new), certified
  * by a gateway, then put in its place with its certificate.  Whenever the

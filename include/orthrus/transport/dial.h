@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Connecting without blocking: names resolved as the system does
  * (getaddrinfo(3) with NSS) off the loop's thread, all addresses tried, IPv6

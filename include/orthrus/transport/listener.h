@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Listening on a local address and handing out what connects: TCP on one or
  * all interfaces, or a Unix socket.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Everything that is forwarded: local forwards (-L), the SOCKS5 server,
  * remote forwards (-R), the Docker socket and exposed ports, in one list with

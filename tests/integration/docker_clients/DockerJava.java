@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // docker-java, the library of Testcontainers and Jenkins.
 
 import com.github.dockerjava.api.DockerClient;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """aiodocker, the asynchronous library on aiohttp."""
 
 import asyncio

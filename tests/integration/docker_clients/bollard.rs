@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 //! bollard, the library of Komodo and of most tools in Rust.
 
 use std::collections::HashMap;

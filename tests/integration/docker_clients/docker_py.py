@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """docker-py, the library of Compose 1, Ansible and Glances."""
 
 import sys

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // dockerode, the library of Homepage, Homarr and most dashboards in Node.
 "use strict";
 const Docker = require("dockerode");

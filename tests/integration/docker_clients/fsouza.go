@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // go-dockerclient, the older library in Go: docker-gen, ctop, registrator.
 package main
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The Go SDK as it is called since Docker 29, github.com/moby/moby/client:
 // Dozzle, Diun, Telegraf, Prometheus and Netdata have gone over to it.
 package main

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Node's fetch (undici), as small dashboards use it without any library.
 "use strict";
 const { Agent, fetch } = require("undici");

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The Go SDK, github.com/docker/docker/client, of Traefik, Telegraf and
 // nearly all tools in Go.
 package main

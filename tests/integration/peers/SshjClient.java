@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 /* A client of sshj: see ssh_clients.py. */
 import java.io.InputStream;
 import java.util.Arrays;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """A client of asyncssh: see ssh_clients.py."""
 
 import asyncio

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """A server of asyncssh that forwards whatever is asked for.
 
 asyncssh_server.py HOST_KEY     prints the port that it listens at

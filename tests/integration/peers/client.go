@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // A client of golang.org/x/crypto/ssh: see ssh_clients.py.
 package main
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 //! A client of russh: see ssh_clients.py.
 
 use std::sync::Arc;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // What Docker's Go programs (CLI, compose, buildx) make of DOCKER_HOST=ssh://:
 // their own helper runs ssh and the command in it.  Prints /version's answer.
 package main

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """A client of libssh2, by its Python binding: see ssh_clients.py."""
 
 import base64

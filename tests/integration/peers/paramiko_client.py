@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """A client of paramiko: see ssh_clients.py."""
 
 import sys

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """A server of paramiko that forwards TCP, in the usual copy-and-close shape.
 
 paramiko_server.py HOST_KEY     prints the port that it listens at

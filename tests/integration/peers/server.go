@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // A server of golang.org/x/crypto/ssh in the usual copy-and-close shape: a
 // stream ends with CHANNEL_CLOSE alone.
 //
