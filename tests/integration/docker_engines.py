@@ -27,10 +27,10 @@ exec chroot . docker-init -- "$@"
 """
 
 
-class Debians(Furnished):
-    """The newest dockerd that Debian has."""
+class Newest(Furnished):
+    """The newest dockerd that a package registry gives."""
 
-    # Its CLI and compose are clients of the tests; ps is for "top".
+    # Debian's next release: its CLI and compose are clients of the tests.
     suite = "forky"
     packages = "docker.io", "docker-cli", "docker-compose", "procps"
 
@@ -42,21 +42,20 @@ class Debians(Furnished):
         return ["sh", "-c", IN_ROOT, "sh", self.root, self.dir,
                 *self.daemon()]
 
-
-class Mobys(Debians):
-    """A newer one, made from Go's modules, with the rest of Debian's."""
-
     def daemon(self):
+        """Docker 29's, from Go's modules, where somebody has had it made."""
         program = registries.go_program(
             "github.com/moby/moby/v2/cmd/dockerd", "v2.0.0-beta.24",
             "no_btrfs exclude_graphdriver_btrfs netgo osusergo",
             dear="ORTHRUS_TEST_MOBY")
+        if program is None:
+            return super().daemon()
         # In the only folder that is its own as well.
         shutil.copy(program, self.path("dockerd"))
         return [self.path("dockerd"), *super().daemon()[1:]]
 
 
-class Podman(Debians):
+class Podman(Newest):
     """Podman's answer to Docker's API."""
 
     suite = "bookworm"

@@ -16,8 +16,7 @@ from docker_door import Door
 from harness import Lab
 from system import lasting
 
-NEED_REGISTRIES = {"dockerd-28": docker_engines.Debians,
-                   "dockerd-29": docker_engines.Mobys,
+NEED_REGISTRIES = {"dockerd-new": docker_engines.Newest,
                    "podman": docker_engines.Podman}
 ENGINES = ["dockerd", *(pytest.param(e, marks=pytest.mark.registries)
                         for e in NEED_REGISTRIES)]
