@@ -19,6 +19,7 @@
 #include "orthrus/relay/relay.h"
 
 #define HEAD 4			/* bytes of a frame's length */
+#define UNREAD_MAX (128 * 1024)	/* beside a frame that is not complete */
 #define TURN_FRAMES 16		/* told in one turn: others want theirs */
 #define LET_GO_SECONDS 10	/* for the peer to read the rest and to end */
 
@@ -246,7 +247,7 @@ frames_new(struct event_base *base, size_t max,
 	f->events = events;
 	f->arg = arg;
 	f->work = evtimer_new(base, on_work, f);
-	buffer_init(&f->in, HEAD + max + RELAY_QUANTUM);
+	buffer_init(&f->in, HEAD + max + UNREAD_MAX);
 	buffer_init(&f->out, 4 * max);
 	return f;
 }

@@ -323,9 +323,9 @@ channel_room(struct channel *ch)
 
 	if (cannot_send(ch))
 		return SIZE_MAX;	/* let it try: write() says EPIPE */
-	if (mux_congested(ch->mux))
-		return 0;
-	room = ch->send_window;
+	room = mux_room(ch->mux);
+	if (ch->send_window < room)
+		room = ch->send_window;
 	if (held_back(ch) && pace_room(&ch->mux->pace) < room)
 		room = pace_room(&ch->mux->pace);
 	return room;

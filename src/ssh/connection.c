@@ -149,10 +149,10 @@ connection_send(struct connection *c, const struct iovec *iov, int n)
 	return rc == -1 ? -1 : 0;
 }
 
-bool
-connection_congested(struct connection *c)
+size_t
+connection_room(struct connection *c)
 {
-	return c->state == OVER || output_congested(&c->out);
+	return c->state == OVER ? 0 : output_room(&c->out);
 }
 
 /* --- its turns -------------------------------------------------------- */

@@ -117,8 +117,8 @@ void connection_refuse_login(struct connection *c, const char *methods);
 
 /* One packet, type byte first: 0, or -1 when the connection is over. */
 int connection_send(struct connection *c, const struct iovec *iov, int n);
-/* True while streams must wait with what they have to send. */
-bool connection_congested(struct connection *c);
+/* How much streams may send now; 0 while they must wait: output_room(). */
+size_t connection_room(struct connection *c);
 /* The peer broke the protocol. */
 void connection_violation(struct connection *c, const char *what);
 /* Somebody should have called mux_serve() by now. */

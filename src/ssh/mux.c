@@ -56,10 +56,16 @@ mux_violation(struct mux *m, const char *what)
 	connection_violation(m->connection, what);
 }
 
+size_t
+mux_room(struct mux *m)
+{
+	return connection_room(m->connection);
+}
+
 bool
 mux_congested(struct mux *m)
 {
-	return connection_congested(m->connection);
+	return mux_room(m) == 0;
 }
 
 int

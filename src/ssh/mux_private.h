@@ -132,7 +132,8 @@ void mux_violation(struct mux *m, const char *what);
 int mux_send(struct mux *m, const struct iovec *iov, int n);
 /* A packet that is only a type and the recipient's channel number. */
 int mux_send_to_peer(struct channel *ch, uint8_t type);
-/* True while streams must wait with what they have to send. */
+/* How much streams may send now; congested: they must wait. */
+size_t mux_room(struct mux *m);
 bool mux_congested(struct mux *m);
 /* Has what was put off done by the loop, after descriptors had their turn. */
 void mux_soon(struct mux *m);

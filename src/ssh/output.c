@@ -6,6 +6,8 @@
 
 #include <errno.h>
 
+#include "orthrus/relay/relay.h"
+
 #include "output.h"
 #include "packet.h"
 
@@ -13,6 +15,9 @@
 #define BACKLOG_HIGH (128 * 1024)
 /* More than this unsent (answers nobody reads): input waits, too. */
 #define BACKLOG_FLOOD (2 * 1024 * 1024)
+/* The link took that much without a pause: it takes a quantum, as a rule. */
+#define UNHINDERED (4 * 1024 * 1024)
+#define ROOM_LEAST (32 * 1024)	/* a whole packet; it is full soon enough */
 #define QUEUED_COST 128		/* of a packet that libssh queues, about */
 
 /* Streams wait while there are no keys; what is sent then is answers. */
@@ -54,9 +59,13 @@ output_flush(struct output *o)
 		n = send(o->link, p, left, MSG_NOSIGNAL);
 		if (n == -1 && errno == EINTR)
 			continue;
-		if (n == -1)
+		if (n == -1) {
+			o->unhindered = 0;
 			return errno == EAGAIN ? 1 : -1;
+		}
 		packet_sent(o->tap, (size_t)n);
+		if (o->unhindered < UNHINDERED)
+			o->unhindered += (size_t)n;
 	}
 	return packet_waits(o->tap);
 }
@@ -68,15 +77,21 @@ output_has_keys(struct output *o)
 	o->kept_bytes = 0;
 }
 
-bool
-output_congested(struct output *o)
+size_t
+output_room(struct output *o)
 {
+	size_t left;
+
 	if (o->rekeying)
-		return true;
-	if (packet_backlog(o->tap) < BACKLOG_HIGH)
-		return false;
-	output_flush(o);
-	return packet_backlog(o->tap) >= BACKLOG_HIGH;
+		return 0;
+	if (packet_backlog(o->tap) >= BACKLOG_HIGH)
+		output_flush(o);
+	if (packet_backlog(o->tap) >= BACKLOG_HIGH)
+		return 0;
+	if (o->unhindered >= UNHINDERED)
+		return RELAY_QUANTUM;
+	left = BACKLOG_HIGH - packet_backlog(o->tap);
+	return left > ROOM_LEAST ? left : ROOM_LEAST;
 }
 
 bool

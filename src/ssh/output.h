@@ -18,6 +18,7 @@ struct output {
 	int link;			/* descriptor, or -1: none now */
 	bool rekeying;			/* libssh queues what we send: */
 	size_t kept_bytes;		/* so many bytes since it began */
+	size_t unhindered;		/* sent since the link was last full */
 };
 
 /*
@@ -35,10 +36,12 @@ int output_flush(struct output *o);
 /* New keys are there: what libssh kept is on its way. */
 void output_has_keys(struct output *o);
 /*
- * True while streams must wait with what they have to send.  Sends at once
- * what a turn has gathered, before it says that it is full.
+ * How much a stream may send now; 0 while all must wait.  It is what a stream
+ * takes from its socket at once: more where the link has taken all lately, and
+ * else what there is room for, so that sockets keep next to nothing.  Sends
+ * what a turn has gathered before it says that there is no room.
  */
-bool output_congested(struct output *o);
+size_t output_room(struct output *o);
 /* True while so much is unsent that nothing more should be read. */
 bool output_flooded(const struct output *o);
 

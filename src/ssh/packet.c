@@ -119,9 +119,20 @@ __wrap__ssh_buffer_pack(struct ssh_buffer_struct *buffer, const char *format,
 	return rc;
 }
 
+/* One output buffer that no session needs at the moment. */
+#define SPARE_MAX (512 * 1024)
+static uint8_t *spare;
+static size_t spare_size;
+
 static void
 queue(struct packet_tap *tap, const void *data, size_t len)
 {
+	if (tap->out == NULL) {
+		tap->out = spare;
+		tap->out_size = spare_size;
+		spare = NULL;
+		spare_size = 0;
+	}
 	if (tap->out_len + len > tap->out_size && tap->out_off > 0) {
 		tap->out_len -= tap->out_off;
 		memmove(tap->out, tap->out + tap->out_off, tap->out_len);
@@ -406,8 +417,12 @@ packet_sent(struct packet_tap *tap, size_t n)
 	tap->out_off += n;
 	if (tap->out_off < tap->out_len)
 		return;
-	/* An idle session keeps nothing. */
-	free(tap->out);
+	/* An idle session keeps nothing; the next that sends has it warm. */
+	if (spare == NULL && tap->out_size <= SPARE_MAX) {
+		spare = tap->out;
+		spare_size = tap->out_size;
+	} else
+		free(tap->out);
 	tap->out = NULL;
 	tap->out_off = tap->out_len = tap->out_size = 0;
 }

@@ -236,6 +236,11 @@ tests_unit_test_input_SOURCES = tests/unit/test_input.c
 tests_unit_test_input_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_input_LDADD = $(unit_ldadd)
 
+unit_tests += tests/unit/test_output
+tests_unit_test_output_SOURCES = tests/unit/test_output.c
+tests_unit_test_output_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_output_LDADD = $(unit_ldadd)
+
 unit_tests += tests/unit/test_pace
 tests_unit_test_pace_SOURCES = tests/unit/test_pace.c
 tests_unit_test_pace_CPPFLAGS = $(unit_cppflags)

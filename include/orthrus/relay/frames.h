@@ -29,7 +29,7 @@ struct frames_events {
  * Makes one whose frames have at most max bytes each.  Both events come from
  * the loop, never from inside a call of the relay or of these functions, and
  * may call frames_free().  What arrives while a frame is being handled waits;
- * at most one frame and a quantum are kept.
+ * at most one frame and 128 KiB are kept.
  */
 struct frames *frames_new(struct event_base *base, size_t max,
     const struct frames_events *events, void *arg);

@@ -10,7 +10,7 @@
 #include "orthrus/relay/endpoint.h"
 
 /* The most that one direction moves before others get their turn. */
-#define RELAY_QUANTUM (128 * 1024)
+#define RELAY_QUANTUM (512 * 1024)
 
 /*
  * Joins a and b and starts to move bytes.  done (NULL: nobody asks) is called

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * How much streams may send, with packets in memory and a socket as the link.
+ */
+#include <sys/socket.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "orthrus/relay/relay.h"
+
+#include "../../src/ssh/output.h"
+#include "../../src/ssh/packet.h"
+
+#define HIGH (128 * 1024)	/* unsent, from which streams wait */
+#define PACKET 32768
+
+static struct packet_tap { int unused; } tap;
+static struct output out;
+static uint8_t bytes[8 * 1024 * 1024];
+static size_t unsent;
+static int far_end;
+static bool keeps;
+
+/* --- what packet.c does ----------------------------------------------- */
+
+int
+packet_send(struct packet_tap *t, const struct iovec *iov, int n)
+{
+	(void)t;
+	assert_int_equal(n, 1);
+	if (keeps)
+		return 1;
+	unsent += iov->iov_len;
+	assert_in_range(unsent, 1, sizeof(bytes));
+	return 0;
+}
+
+const uint8_t *
+packet_unsent(const struct packet_tap *t, size_t *n)
+{
+	(void)t;
+	*n = unsent;
+	return bytes;
+}
+
+void
+packet_sent(struct packet_tap *t, size_t n)
+{
+	(void)t;
+	assert_in_range(n, 1, unsent);
+	unsent -= n;
+}
+
+bool
+packet_waits(const struct packet_tap *t)
+{
+	(void)t;
+	return unsent > 0;
+}
+
+size_t
+packet_backlog(const struct packet_tap *t)
+{
+	(void)t;
+	return unsent;
+}
+
+/* --- the link --------------------------------------------------------- */
+
+static int
+setup(void **state)
+{
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0,
+	    fds), 0);
+	out = (struct output){ .tap = &tap, .link = fds[0] };
+	far_end = fds[1];
+	unsent = 0;
+	keeps = false;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	close(out.link);
+	close(far_end);
+	return 0;
+}
+
+static void
+put(size_t n)
+{
+	struct iovec iov = { bytes, n };
+	const char *why;
+
+	assert_int_equal(output_send(&out, &iov, 1, &why), 0);
+}
+
+static void
+far_end_reads(void)
+{
+	static uint8_t buf[1024 * 1024];
+
+	while (read(far_end, buf, sizeof(buf)) > 0)
+		;
+}
+
+/* Takes all that comes, packet by packet. */
+static void
+flow(size_t n)
+{
+	for (; n >= PACKET; n -= PACKET) {
+		put(PACKET);
+		assert_int_equal(output_flush(&out), 0);
+		far_end_reads();
+	}
+}
+
+/* Until the link takes no more; something is left. */
+static void
+fill(void)
+{
+	do
+		put(PACKET);
+	while (output_flush(&out) == 0);
+	assert_in_range(unsent, 1, PACKET);
+}
+
+/* --- tests ------------------------------------------------------------ */
+
+static void
+test_room_up_to_the_mark(void **state)
+{
+	int link = out.link;
+
+	(void)state;
+	out.link = -1;			/* nothing leaves */
+	assert_int_equal(output_room(&out), HIGH);
+	put(HIGH / 4);
+	assert_int_equal(output_room(&out), HIGH * 3 / 4);
+	put(HIGH * 3 / 4 - 1);
+	assert_int_equal(output_room(&out), PACKET);	/* no crumbs */
+	put(1);
+	assert_int_equal(output_room(&out), 0);
+	put(PACKET);
+	assert_int_equal(output_room(&out), 0);
+	out.link = link;		/* it is asked before that is said */
+	assert_int_equal(output_room(&out), HIGH);
+	assert_int_equal(unsent, 0);
+}
+
+/* A link that takes all that comes gets large pieces, until it is full. */
+static void
+test_room_for_a_quick_link(void **state)
+{
+	(void)state;
+	flow(3 * 1024 * 1024);
+	assert_int_equal(output_room(&out), HIGH);
+	flow(2 * 1024 * 1024);
+	assert_int_equal(output_room(&out), RELAY_QUANTUM);
+	put(PACKET);
+	assert_int_equal(output_room(&out), RELAY_QUANTUM);
+	fill();
+	assert_int_equal(output_room(&out), HIGH - unsent);
+	far_end_reads();
+	assert_int_equal(output_flush(&out), 0);
+	assert_int_equal(output_room(&out), HIGH);	/* not so soon again */
+	far_end_reads();
+	flow(5 * 1024 * 1024);
+	assert_int_equal(output_room(&out), RELAY_QUANTUM);
+}
+
+static void
+test_no_room_without_keys(void **state)
+{
+	struct iovec iov = { bytes, 100 };
+	const char *why;
+
+	(void)state;
+	keeps = true;
+	assert_int_equal(output_send(&out, &iov, 1, &why), 1);
+	assert_int_equal(output_room(&out), 0);
+	output_has_keys(&out);
+	assert_int_equal(output_room(&out), HIGH);
+}
+
+static void
+test_broken_link(void **state)
+{
+	(void)state;
+	close(far_end);
+	far_end = -1;
+	put(PACKET);
+	assert_int_equal(output_flush(&out), -1);
+	assert_int_equal(output_room(&out), HIGH - PACKET);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_room_up_to_the_mark),
+		TEST(test_room_for_a_quick_link),
+		TEST(test_no_room_without_keys),
+		TEST(test_broken_link),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
