@@ -39,7 +39,8 @@ def shape(request, answer):
             return kind, len(answer.read(1))
         return (kind,)
     body = answer.read()
-    if request.target.startswith("/events"):	# podman's may be none
+    if request.target.startswith("/events") or \
+            request.target.endswith("/top"):	# podman's may be nothing
         return (kind,)
     if kind != "application/json":
         return kind, bool(body)
@@ -89,18 +90,17 @@ def wanted_of(request, bare, target):
 def replay(place, doors, request, words, api):
     """What is wrong with it; api: by the HTTP API, too."""
     target = request.filled(words)
-    bare = ask(place.engine.socket, request, target)
-    wanted = wanted_of(request, bare, target)
-    asked = {way: (door.address, target) for way, door in doors.items()}
+    asked = {"bare": (place.engine.socket, target)}
+    asked |= {way: (door.address, target) for way, door in doors.items()}
     if api and request.version == "1.1":	# which is all that it speaks
         asked["http"] = of_api(doors["charon-unix"].charon), API + target
-    wrong = []
-    for way, (address, path) in asked.items():
-        got = ask(address, request, path)
-        if got[:2] != wanted:
-            wrong.append(f"{way}: {request.method} {target}:\n"
-                         f"  wanted {wanted}, got {got}")
-    return "\n".join(wrong)
+    with concurrent.futures.ThreadPoolExecutor(len(asked)) as pool:
+        got = dict(zip(asked, pool.map(
+            lambda a: ask(a[0], request, a[1]), asked.values())))
+    wanted = wanted_of(request, got.pop("bare"), target)
+    return "\n".join(f"{way}: {request.method} {target}:\n"
+                     f"  wanted {wanted}, got {told}"
+                     for way, told in got.items() if told[:2] != wanted)
 
 
 @pytest.mark.parametrize("kind", ENGINES)
