@@ -23,7 +23,7 @@
 #include <stdint.h>
 
 /* A channel's first: its share of this, from 16 KiB to 1 MiB. */
-#define WINDOW_FIRST_ALL (8 * 1024 * 1024)
+#define WINDOW_FIRST_ALL (2 * 1024 * 1024)
 #define WINDOW_FIRST_MOST (1024 * 1024)
 #define WINDOW_FIRST_LEAST (16 * 1024)
 #define WINDOW_SMALL (256 * 1024)	/* doubles whenever it is used up */

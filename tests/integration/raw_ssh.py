@@ -144,6 +144,7 @@ class Raw:
         self.held = None		# packets for one write: see hold()
         self.next_channel = 0
         self.pings = 0			# that were answered
+        self.in_kex, self.owed = False, 0	# answers, until there are keys
         self.banner = banner
         if banner:
             self.sock.sendall(banner)
@@ -241,7 +242,10 @@ class Raw:
                 return packet
             if packet[0] == GLOBAL_REQUEST and answer:
                 self.pings += 1
-                self.send(message(REQUEST_FAILURE))
+                if self.in_kex:		# RFC 4253, section 7.1
+                    self.owed += 1
+                else:
+                    self.send(message(REQUEST_FAILURE))
 
     def ended(self, seconds=10):
         """Why the gateway ended it; an error when it did not in time."""
@@ -267,6 +271,7 @@ class Raw:
     def kex(self):
         """The key exchange, also again later."""
         mine, secret = self.kexinit(), X25519PrivateKey.generate()
+        self.in_kex = True
         self.send(mine)
         theirs = self.expect(KEXINIT)
         point = secret.public_key().public_bytes(
@@ -295,6 +300,10 @@ class Raw:
         self.sealing = Sealed(derive(b"C"), self.sent)
         self.expect(NEWKEYS)
         self.opening = Sealed(derive(b"D"), self.received)
+        self.in_kex = False
+        for _ in range(self.owed):
+            self.send(message(REQUEST_FAILURE))
+        self.owed = 0
 
     # --- login --------------------------------------------------------
 
