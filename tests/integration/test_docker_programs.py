@@ -196,7 +196,7 @@ http://localhost/containers/web/json?
 -X GET http://localhost/networks
 -H Content-Type:application/json http://localhost/volumes
 -H Host: http://localhost/containers/json
--H Host;  http://localhost/containers/json
+-H Host; http://localhost/containers/json
 -A  http://localhost/containers/json
 --compressed http://localhost/containers/json
 --http1.0 http://localhost/containers/json
@@ -236,7 +236,7 @@ def test_curl(places):
         for way in "alone-unix", "charon-unix":
             got, said = curl(place.door(way).address, argv)
             good = same(body, said) if "-I" not in argv else \
-                ("Api-Version: 1.41" in said)
+                ("Api-Version: 1." in said)
             if got != status or not (good or status[0] == "4"):
                 wrong.append(f"{way}: {line}: {status} {got} {said[:300]}")
     assert not wrong, "\n".join(wrong)
