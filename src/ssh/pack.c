@@ -36,6 +36,16 @@ pack_bytes(struct ssh_buffer_struct *buffer, struct arguments *ap)
 	    va_arg(ap->list, void *), CANARY);
 }
 
+/* A big number in so many bytes: the shared secret of sntrup761x25519. */
+static int
+pack_padded(struct ssh_buffer_struct *buffer, struct arguments *ap)
+{
+	void *number = va_arg(ap->list, void *);
+
+	return __real__ssh_buffer_pack(buffer, "F", 2, number,
+	    va_arg(ap->list, size_t), CANARY);
+}
+
 static int
 pack_one(struct ssh_buffer_struct *buffer, char letter, struct arguments *ap)
 {
@@ -52,9 +62,10 @@ pack_one(struct ssh_buffer_struct *buffer, char letter, struct arguments *ap)
 	case 'S':	/* an ssh_string */
 	case 's':	/* text, as a string of SSH */
 	case 't':	/* text, as it is */
-	case 'B':	/* big numbers */
-	case 'F':
+	case 'B':	/* a big number */
 		return PACK(void *);
+	case 'F':
+		return pack_padded(buffer, ap);
 	case 'P':
 		return pack_bytes(buffer, ap);
 	default:

@@ -407,7 +407,7 @@ def test_old_algorithms(lab, charon):
             ("Ciphers=aes256-ctr",
              f"cipher found. Their offer: {charon.first_cipher}"),
             ("KexAlgorithms=diffie-hellman-group14-sha256",
-             "key exchange method found. Their offer: curve25519-sha256,"),
+             "key exchange method found. Their offer: "),
             ("HostKeyAlgorithms=rsa-sha2-512",
              "host key type found. Their offer: ssh-ed25519")):
         done = run(lab, "ssh", "-F", config, "-o", option, "-N", "gate")

@@ -94,7 +94,8 @@ def test_plink(lab, services):
                               services.fingerprint)
     done = run(lab, *plink, "-nc", f"london.orthrus:{services.digest.port}",
                "127.0.0.1", data=DATA)
-    assert (done.returncode, done.out) == (0, digest(DATA).encode())
+    assert (done.returncode, done.said, done.out) == \
+        (0, [], digest(DATA).encode())
     port = free_port()
     process = subprocess.Popen(
         [*map(str, plink), "-N", "-L",
