@@ -220,8 +220,15 @@ unit() {
 	done
 }
 
+usage() {
+	sed -n '3,11s/^# \{0,1\}//p' "$0"
+}
+
+case ${1:-} in
+-h|--help)	usage; exit 0 ;;
+esac
 if [ "${1:-}" = --suite ]; then
-	[ $# -ge 2 ] || { sed -n '3,11s/^# \{0,1\}//p' "$0" >&2; exit 64; }
+	[ $# -ge 2 ] || { usage >&2; exit 64; }
 	exec "$root/contrib/suite.sh" "$2" contrib/check.sh "${@:3}"
 fi
 if [ $# -eq 0 ]; then
@@ -231,6 +238,7 @@ fi
 for step; do
 	declare -F "step_$step" >/dev/null || {
 		echo "check.sh: no step '$step'" >&2
+		usage >&2
 		exit 64
 	}
 done

@@ -89,7 +89,7 @@ class Scene:
         return False
 
     @contextlib.contextmanager
-    def attack(self, logged=None, memory=8 * MB, slow=2.0, lines=40):
+    def attack(self, logged=None, memory=8 * MB, slow=4.0, lines=40):
         """
         What happens inside is an attack: a line that matches logged appears
         once, or once a second; there are at most so many lines otherwise;
