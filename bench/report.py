@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""Keeps what was measured, and prints the table of medians and ratios."""
+"""Keeps what was measured, and prints the table: medians, and the median of
+the rounds' ratios."""
 
 import statistics
 
@@ -28,15 +29,19 @@ class Measure:
         values = self.values.get(program)
         return statistics.median(values) if values else None
 
+    def ratios(self):
+        """Of each round: what else the machine did then, it did to both."""
+        return [a / b for a, b in zip(self.values.get(self.ours, []),
+                                      self.values.get(self.other, [])) if b]
+
     def ratio(self):
-        ours, theirs = self.median(self.ours), self.median(self.other)
-        return ours / theirs if ours is not None and theirs else None
+        ratios = self.ratios()
+        return statistics.median(ratios) if ratios else None
 
     def spread(self):
         """The lowest and the highest ratio of one round."""
-        pairs = [a / b for a, b in zip(self.values.get(self.ours, []),
-                                       self.values.get(self.other, [])) if b]
-        return (min(pairs), max(pairs)) if len(pairs) > 1 else None
+        ratios = self.ratios()
+        return (min(ratios), max(ratios)) if len(ratios) > 1 else None
 
     def met(self):
         if not self.aim:

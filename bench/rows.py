@@ -2,11 +2,12 @@
 """The rows of the table: what is done with each program, in turn."""
 
 import contextlib
+import multiprocessing
 import signal
 import time
 
 from contenders import Autossh, Orthrus
-from tools import CHACHA, GCM, NotMeasured, brief, cpu_of, pss_of
+from tools import CHACHA, GCM, NotMeasured, brief, cpu_of, prepare, pss_of
 
 # Up is towards the server.  The load generator always connects to where the
 # tunnel listens, which for -R is the server: its "up" is our "down".
@@ -17,7 +18,7 @@ ONCE = 1000			# more channels than this are opened once
 
 
 class Row:
-    """One row: a fresh laboratory, rounds of A B A B, what goes wrong with
+    """One row: a fresh laboratory, rounds of A B B A, what goes wrong with
     one program is noted and does not stop the others."""
 
     def __init__(self, bench, number):
@@ -39,9 +40,9 @@ class Row:
                 m.missing(program, brief(e))
 
     def rounds(self, tunnels):
-        """Every tunnel in turn, again and again."""
+        """Every tunnel in turn, again and again: A B, B A, A B ..."""
         for turn in range(self.plan.rounds):
-            for name, tunnel in tunnels.items():
+            for name, tunnel in list(tunnels.items())[::1 - turn % 2 * 2]:
                 self.bench.say(f"row {self.number}: round {turn + 1} of "
                                f"{self.plan.rounds}: {name}")
                 yield turn, name, tunnel
@@ -215,31 +216,69 @@ def row8(row):
         m.missing("ssh", "ssh does not reconnect; see autossh")
     pair = [Orthrus(row.bench.program), Autossh()]
     row.bench.also("autossh")
-    for turn in range(row.plan.rounds):
-        for c in pair:
-            row.bench.say(f"row 8: round {turn + 1} of {row.plan.rounds}: "
-                          f"{c.name}")
-            with row.guard(c.name, killed), row.bench.lab() as lab:
-                tunnel = c.start(lab, lab.sshd_port(), "L")
-                row.load("first", tunnel, seconds=20)
-                found = row.load("first", tunnel, seconds=40, signals=[
-                    (signal.SIGKILL, pid) for pid in lab.server.sessions()])
-                killed.add(c.name, found["first_byte_s"])
-            outage = outages[turn % len(outages)]
-            with row.guard(c.name, cut), row.bench.lab() as lab:
-                found = after_outage(row, lab, c, outage)
-                cut.add(c.name, found["first_byte_s"])
+
+    for how, measure in ((after_kill, killed), (after_outage, cut)):
+        row.bench.say(f"row 8: {row.plan.rounds} rounds at once")
+        jobs = []
+        for turn in range(row.plan.rounds):
+            for c in pair:
+                outage = outages[turn % len(outages)]
+                jobs.append((c.name, aside(lambda: how(row, c, outage))))
+                time.sleep(0.2)
+        for name, wait in jobs:
+            with row.guard(name, measure):
+                measure.add(name, wait())
 
 
-def after_outage(row, lab, contender, seconds):
+def aside(job):
+    """Has job() done in a process of its own, beside others: what takes the
+    time is waiting.  Returns what waits for its result."""
+    context = multiprocessing.get_context("fork")
+    here, there = context.Pipe(False)
+
+    def run():
+        prepare()
+        try:
+            there.send((job(), None))
+        except (NotMeasured, AssertionError, OSError) as e:
+            there.send((None, brief(e)))
+
+    def wait():
+        try:
+            value, why = here.recv()
+        except EOFError:
+            why = "its process ended"
+        process.join()
+        if why:
+            raise NotMeasured(why)
+        return value
+
+    process = context.Process(target=run, daemon=True)
+    process.start()
+    there.close()
+    return wait
+
+
+def after_kill(row, contender, _):
+    """The session's sshd is gone, and another would be there at once."""
+    with row.bench.lab() as lab:
+        tunnel = contender.start(lab, lab.sshd_port(), "L")
+        row.load("first", tunnel, seconds=20)
+        return row.load("first", tunnel, seconds=40, signals=[
+            (signal.SIGKILL, pid) for pid in lab.server.sessions()]
+            )["first_byte_s"]
+
+
+def after_outage(row, contender, seconds):
     """Connections are reset and refused, then the link is there again."""
-    link = row.tools.link(lab, lab.sshd_port(), 0)
-    tunnel = contender.start(lab, link.port, "L")
-    row.load("first", tunnel, seconds=20)
-    link.process.send_signal(signal.SIGUSR1)
-    time.sleep(seconds)
-    return row.load("first", tunnel, seconds=60,
-                    signals=[(signal.SIGUSR2, link.pid)])
+    with row.bench.lab() as lab:
+        link = row.tools.link(lab, lab.sshd_port(), 0)
+        tunnel = contender.start(lab, link.port, "L")
+        row.load("first", tunnel, seconds=20)
+        link.process.send_signal(signal.SIGUSR1)
+        time.sleep(seconds)
+        return row.load("first", tunnel, seconds=60, signals=[
+            (signal.SIGUSR2, link.pid)])["first_byte_s"]
 
 
 def row9(row):

@@ -153,7 +153,8 @@ mux_ping(struct mux *m, mux_answered *answered, void *arg)
 	iov.iov_len = (size_t)(p - b);
 	ask(m, &iov, 0, false, answered, arg);
 	r = TAILQ_LAST(&m->requests, request_list);
-	r->sent_at = m->round_trip.asked_at = clock_us();
+	r->sent_at = clock_us();
+	round_trip_asked(&m->round_trip, r->sent_at);
 	r->moved = m->in + m->out;
 }
 

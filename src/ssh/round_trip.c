@@ -11,12 +11,20 @@ lesser(uint64_t a, uint64_t b)
 }
 
 void
+round_trip_asked(struct round_trip *r, uint64_t now)
+{
+	r->asked_at = now;
+	r->waiting++;
+}
+
+void
 round_trip_answered(struct round_trip *r, uint64_t took, uint64_t payload,
     uint64_t now)
 {
 	uint64_t age = now - r->since;
 
 	r->answers++;
+	r->waiting--;
 	if (took == 0)
 		took = 1;
 	if (payload > ROUND_TRIP_QUIET && r->least != 0 && took >= r->least)
@@ -39,5 +47,6 @@ round_trip_begins(const struct round_trip *r)
 bool
 round_trip_due(const struct round_trip *r, uint64_t now)
 {
-	return r->asked_at == 0 || now - r->asked_at >= ROUND_TRIP_EVERY;
+	return r->waiting == 0 && (r->asked_at == 0 ||
+	    now - r->asked_at >= ROUND_TRIP_EVERY);
 }

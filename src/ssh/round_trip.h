@@ -31,15 +31,21 @@ struct round_trip {
 	uint64_t before, lately;	/* us; of each period, 0: none */
 	uint64_t since;			/* us; lately began then */
 	uint64_t asked_at;		/* us; 0: never */
-	unsigned answers;
+	unsigned answers, waiting;	/* that came, that are due */
 };
+
+/* Something was asked at now. */
+void round_trip_asked(struct round_trip *r, uint64_t now);
 
 /* An answer came at now, after took us, with so much payload in between. */
 void round_trip_answered(struct round_trip *r, uint64_t took, uint64_t payload,
     uint64_t now);
 /* True when more should be asked for at once. */
 bool round_trip_begins(const struct round_trip *r);
-/* True when it is time for another, if bulk arrives. */
+/*
+ * True when it is time for another, if bulk arrives; never while one is due: a
+ * peer may not answer at all.
+ */
 bool round_trip_due(const struct round_trip *r, uint64_t now);
 
 #endif

@@ -31,6 +31,7 @@ answers(uint64_t us, uint64_t payload, unsigned seconds)
 {
 	for (; seconds > 0; seconds--) {
 		now += SECOND;
+		round_trip_asked(&r, now - us);
 		round_trip_answered(&r, us, payload, now);
 	}
 }
@@ -112,7 +113,9 @@ test_due(void **state)
 {
 	(void)state;
 	assert_true(round_trip_due(&r, now));
-	r.asked_at = now;
+	round_trip_asked(&r, now);
+	assert_false(round_trip_due(&r, now + 100 * SECOND));
+	round_trip_answered(&r, SECOND / 2, 0, now + SECOND / 2);
 	assert_false(round_trip_due(&r, now + SECOND - 1));
 	assert_true(round_trip_due(&r, now + SECOND));
 }
