@@ -49,6 +49,14 @@ count_refusal(struct api *api, int status, const char *why)
 
 static const char no_body[] = "a request with a body is not taken";
 
+static void
+refuse(struct api *api, struct http_conn *c, int status, const char *why)
+{
+	count_refusal(api, status, why);
+	http_reply_message(c, status, status == 401 ?
+	    "WWW-Authenticate: Bearer realm=\"charon\"\r\n" : "", "%s", why);
+}
+
 static bool
 target_is_plain(const struct http_request *r)
 {
@@ -91,11 +99,13 @@ judge(const struct api *api, const struct http_request *r, const char **why)
 		    "directory is needed";
 		return 401;
 	}
-	*why = no_body;
-	return r->body ? 413 : 0;
+	return 0;
 }
 
-/* Whoever is silent for too long gets no answer; others' are as they were. */
+/*
+ * A request that could not be read, or whose body could not.  Whoever is silent
+ * for too long gets no answer.
+ */
 static int
 on_refused(void *arg, int status, bool body, const char **why)
 {
@@ -127,10 +137,14 @@ answer_health(struct gateway *g, struct http_conn *c)
 	free(text);
 }
 
-/* True when it was answered: these methods have no meaning here. */
+/* Our own routes take no body and are only read: true when r is refused. */
 static bool
-may_only_read(struct http_conn *c, const struct http_request *r)
+is_refused(struct api *api, struct http_conn *c, const struct http_request *r)
 {
+	if (r->body) {
+		refuse(api, c, 413, no_body);
+		return true;
+	}
 	if (strcmp(r->method, "GET") == 0 || strcmp(r->method, "HEAD") == 0)
 		return false;
 	http_reply_message(c, 405, "Allow: GET, HEAD\r\n",
@@ -149,9 +163,6 @@ answer_docker(struct api *api, struct http_conn *c,
 
 	if ((m = agent_docker(a, &why)) == NULL)
 		http_reply_message(c, 502, "", "%s", why);
-	else if (r->http10)	/* an answer that was cut would look whole */
-		http_reply_message(c, 505, "",
-		    "the Docker API needs HTTP/1.1");
 	else if (http_server_holds(api->server) >= HOLDS_MAX)
 		http_reply_message(c, 503, "",
 		    "too many requests to Docker at once");
@@ -184,7 +195,7 @@ route_agent(struct api *api, struct http_conn *c,
 		memcpy(name, path.p, path.len - rest.len);
 	docker = rest.len >= skip && memcmp(rest.p, docker_path, skip) == 0 &&
 	    (rest.len == skip || strchr("/?", rest.p[skip]) != NULL);
-	if (!docker && may_only_read(c, r))
+	if (!docker && is_refused(api, c, r))
 		return;
 	if (!name_valid(name))
 		http_reply_message(c, 400, "", "no or malformed agent name: 1 "
@@ -229,11 +240,14 @@ route(struct api *api, struct http_conn *c, const struct http_request *r)
 	for (i = 0; i < sizeof(routes) / sizeof(routes[0]); i++)
 		if (strlen(routes[i].path) == n &&
 		    memcmp(r->target, routes[i].path, n) == 0) {
-			if (!may_only_read(c, r))
+			if (!is_refused(api, c, r))
 				routes[i].answer(api->gateway, c);
 			return;
 		}
-	not_found(c);
+	if (r->body)
+		refuse(api, c, 413, no_body);
+	else
+		not_found(c);
 }
 
 /* Those of RFC 9110 section 9 and RFC 5789; what is none is answered 501. */
@@ -257,14 +271,12 @@ on_request(void *arg, struct http_conn *c, const struct http_request *r)
 	const char *why;
 	int status = judge(api, r, &why);
 
-	if (r->http10 || status != 0)
+	/* Where a body ends that is not read, nobody knows. */
+	if (r->http10 || r->body || status != 0)
 		http_last(c);
-	if (status != 0) {
-		count_refusal(api, status, why);
-		http_reply_message(c, status, status == 401 ?
-		    "WWW-Authenticate: Bearer realm=\"charon\"\r\n" : "",
-		    "%s", why);
-	} else if (!is_method(r->method))
+	if (status != 0)
+		refuse(api, c, status, why);
+	else if (!is_method(r->method))
 		http_reply_message(c, 501, "", "a method that is not known");
 	else
 		route(api, c, r);

@@ -213,7 +213,8 @@ http_take_body(struct http_conn *c, const struct http_request *r, size_t max)
 	buffer_init(&c->body->data, max);
 	c->state = CONN_BODY;
 	conn_set_timer(c, BODY_SECONDS);
-	if (r->expects && r->framing != FRAMING_NONE && r->length <= max)
+	if (r->expects && !r->http10 && r->framing != FRAMING_NONE &&
+	    r->length <= max)
 		buffer_put(&c->out, go_on, sizeof(go_on) - 1);
 	conn_soon(c);
 }
@@ -260,7 +261,7 @@ read_body(struct http_conn *c)
 	struct request_body *b = c->body;
 
 	if (status != 0)
-		conn_refuse(c, status, true, status == 413 ?
+		conn_refuse(c, status, false, status == 413 ?
 		    "the request's body is too long" :
 		    "a body that is malformed");
 	else if (done) {
@@ -375,8 +376,8 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 			close_soon(c);
 		break;
 	case CONN_BODY:
-		conn_refuse(c, 408, true, "the request's body did not come within "
-		    "10 s");
+		conn_refuse(c, 408, false, "the request's body did not come "
+		    "within 10 s");
 		break;
 	case CONN_BUSY:
 		if (conn_is_stream(c))

@@ -7,6 +7,7 @@ one answers is the last test's.
 
 import contextlib
 import json
+import os
 import signal
 import socket
 import threading
@@ -32,11 +33,15 @@ class Site(Api):
     def __init__(self, lab, *options, engine=None, **sections):
         super().__init__(lab, **sections)
         self.engine = engine or lab.own(Engine(lab.path("engine.sock")))
+        self.token = []
+        if sections.get("tcp"):
+            with open(os.path.join(self.charon.state, "http.token")) as f:
+                self.token = ["Authorization: Bearer " + f.read().strip()]
         key = self.charon.add_agent("web-1")
         self.web = self.charon.agent(
             "web-1", f"--docker={self.engine.path}", *options, key=key)
         until("its Docker is there", 10, lambda: self.ask(
-            f"{DOCKER}/_ping").status == 200)
+            f"{DOCKER}/_ping", headers=self.token).status == 200)
         self.script([])
 
     def script(self, answers):
@@ -104,18 +109,84 @@ def test_the_muzzle_judges(site):
     assert site.engine.seen() == b""
 
 
-def test_actions_that_were_opened(lab):
-    """They go by POST, without a body or with one of no bytes."""
-    site = Site(lab, "--docker-allow", "restart")
-    for headers in [], ["Content-Length: 0"]:
-        answer = site.ask(f"{DOCKER}/containers/x/restart?t=1", "POST",
-                          headers)
-        assert answer.status == 200, answer.body
-    assert site.engine.seen().count(
-        b"POST /containers/x/restart?t=1 HTTP/1.1") == 2
-    answer = site.ask(f"{DOCKER}/containers/x/restart", "POST",
-                      ["Content-Length: 2"], b"{}")
-    assert answer.status == 413
+RESTART = f"{DOCKER}/containers/x/restart?t=1"
+
+
+@pytest.fixture
+def opened(lab):
+    """One whose owner lets restart through."""
+    return Site(lab, "--docker-allow", "restart")
+
+
+def chunked(*parts):
+    return b"".join(b"%x\r\n%s\r\n" % (len(p), p) for p in (*parts, b""))
+
+
+@pytest.mark.parametrize("headers, body", [
+    ([], b""), (["Content-Length: 0"], b""), (["Content-Length: 2"], b"{}"),
+    (["Content-Length: 7"], b'{"t":1}'), (["Content-Length: 4"], b"null"),
+    (["Transfer-Encoding: chunked"], chunked(b'{"t"', b":1}")),
+])
+def test_actions_that_were_opened(opened, headers, body):
+    """They go by POST; a body may say what the query says, and stays here."""
+    answer = opened.ask(RESTART, "POST", headers, body)
+    assert answer.status == 200, answer.body
+    seen = opened.engine.seen()
+    assert seen.startswith(b"POST /containers/x/restart?t=1 HTTP/1.1\r\n")
+    assert b"Content-Length: 0\r\n" in seen and seen.endswith(b"\r\n\r\n")
+
+
+def test_body_that_is_waited_for(opened):
+    with opened.connect() as conn:
+        conn.send([request(RESTART, "POST", ["Content-Length: 7",
+                                             "Expect: 100-continue"])])
+        go_on = b"HTTP/1.1 100 Continue\r\n\r\n"
+        until("we may", 10, lambda: conn.got == go_on or conn._more())
+        assert conn._take(len(go_on)) == go_on
+        conn.send([b'{"t":1}'])
+        assert conn.answer().status == 200
+
+
+@pytest.mark.parametrize("status, target, headers, body", [
+    (400, RESTART, ["Content-Length: 7"], b'{"t":2}'),
+    (400, RESTART, ["Content-Length: 6"], b'{"t":1'),
+    (413, RESTART, ["Content-Length: 4097"], b""),
+    (413, RESTART, ["Transfer-Encoding: chunked"], chunked(b" " * 4097)),
+    (400, RESTART, ["Transfer-Encoding: chunked"], b"x\r\n"),
+    (400, RESTART, ["Transfer-Encoding: gzip"], b"{}"),
+    (413, RESTART, ["Content-Length: 0", "Content-Length: 2"], b"{}"),
+    (405, f"{DOCKER}/info", ["Content-Length: 2"], b"{}"),
+    (403, f"{DOCKER}/containers/x/stop", ["Content-Length: 2"], b"{}"),
+    (404, "/api/v1/agents/web-2/docker/info", ["Content-Length: 2"], b"{}"),
+    (413, "/api/v1/agents/web-1", ["Content-Length: 2"], b"{}"),
+    (413, "/api/v1/agents/web-1/dockers", ["Content-Length: 2"], b"{}"),
+    (413, "/nowhere", ["Content-Length: 2"], b"{}"),
+])
+def test_refused_bodies(opened, status, target, headers, body):
+    """The engine sees nothing, and what follows is no request."""
+    with opened.connect() as conn:
+        conn.send([request(target, "POST", headers,
+                           body + request("/metrics"))])
+        answer = conn.answer()
+        assert answer.status == status and message(answer)
+        assert conn.ended()
+    assert opened.engine.seen() == b""
+
+
+def test_body_of_a_read(site):
+    answer = site.ask(f"{DOCKER}/info", "GET", ["Content-Length: 2"], b"{}")
+    assert answer.status == 400 and "orthrus: " in message(answer)
+    assert site.engine.seen() == b""
+
+
+def test_half_a_body(opened):
+    """Who leaves in the middle of it has asked for nothing."""
+    with opened.connect() as conn:
+        conn.send([request(RESTART, "POST", ["Content-Length: 7"], b'{"t"')])
+        conn.sock.shutdown(socket.SHUT_WR)
+        assert conn.ended()
+    assert opened.ask("/healthz").status == 200
+    assert opened.engine.seen() == b""
 
 
 def test_environment_is_redacted(site):
@@ -136,9 +207,67 @@ def test_pipelining(site):
             assert conn.answer().body == b"ok\n"
 
 
-def test_http_1_0(site):
-    answer = site.ask(f"{DOCKER}/info", version="1.0")
-    assert answer.status == 505 and "HTTP/1.1" in message(answer)
+def answer_1_0(conn, target, headers=(), method="GET", body=b""):
+    """The head and body of an answer that must be HTTP/1.0's."""
+    conn.send([request(target, method, headers, body, version="1.0")])
+    answer = conn.answer(until_end=True)
+    assert conn.got.startswith(b"HTTP/1.0 ")
+    assert answer.header("transfer-encoding") is None
+    return answer
+
+
+@pytest.mark.parametrize("headers", [
+    [], ["host:none"], ["Connection: keep-alive"]])
+def test_http_1_0(site, headers):
+    """Its connection ends with the answer; chunks become a length."""
+    with site.connect() as conn:
+        answer = answer_1_0(conn, f"{DOCKER}/info", headers)
+        assert answer.status == 200 and conn.ended()
+        assert json.loads(answer.body) == stand_in("GET /info")
+    site.script([[CHUNKED + chunked(b'{"Config":{"Env":["SECRET=hunter2"]',
+                                    b"}}")]])
+    with site.connect() as conn:
+        answer = answer_1_0(conn, f"{DOCKER}/containers/x/json", headers)
+        assert json.loads(answer.body) == {"Config": {"Env": ["SECRET=***"]}}
+        assert int(answer.header("content-length")) == len(answer.body)
+        assert conn.ended()
+    with site.connect() as conn:
+        answer = answer_1_0(conn, f"{DOCKER}/secrets", headers)
+        assert answer.status == 403 and "orthrus: " in message(answer)
+        assert conn.ended()
+
+
+@pytest.mark.parametrize("target", [LOGS, f"{DOCKER}/events"])
+@pytest.mark.parametrize("headers", [["host:none"],
+                                     ["Connection: keep-alive"]])
+def test_stream_for_http_1_0(site, target, headers):
+    """Its end is that of the connection, whatever is asked."""
+    site.script([[CHUNKED + chunked(b"abc", b"def")]])
+    with site.connect() as conn:
+        conn.send([request(target, headers=headers, version="1.0") +
+                   request("/metrics")])
+        answer = conn.answer(until_end=True)
+        assert answer.status == 200 and answer.body == b"abcdef"
+        assert answer.header("transfer-encoding") is None
+        assert answer.header("content-length") is None
+        assert conn.ended()
+
+
+def test_stream_for_http_1_0_that_is_cut(lab):
+    """On a port a reset tells it from one that is whole."""
+    site = Site(lab, tcp=True)
+    with site.connect() as conn:
+        site.script([[CHUNKED + b"3\r\nabc\r\n", Close]])
+        answer = answer_1_0(conn, LOGS, site.token)
+        assert b"abc".startswith(answer.body) and not answer.whole
+
+
+def test_action_for_http_1_0(opened):
+    with opened.connect() as conn:
+        answer = answer_1_0(conn, RESTART, ["Content-Length: 7"], "POST",
+                            b'{"t":1}')
+        assert answer.status == 200 and conn.ended()
+    assert opened.engine.seen().startswith(b"POST /containers/x/restart")
 
 
 @pytest.mark.parametrize("status, head, body", [

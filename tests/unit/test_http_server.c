@@ -308,6 +308,10 @@ test_bodies(void **state)
 	text = ask(POST("Content-Length: 2\r\nExpect: 100-continue\r\n"));
 	assert_string_equal(text, "HTTP/1.1 100 Continue\r\n\r\n");
 	assert_non_null(strstr(ask("ok"), "taken"));
+	/* HTTP/1.0 knows of no such word. */
+	assert_string_equal(ask("POST /body HTTP/1.0\r\nContent-Length: 2\r\n"
+	    "Expect: 100-continue\r\n\r\n"), "");
+	assert_non_null(strstr(ask("ok"), "taken"));
 	assert_int_equal(gones, 0);
 }
 

@@ -53,9 +53,10 @@ struct http_service {
 	void (*request)(void *arg, struct http_conn *c,
 	    const struct http_request *r);
 	/*
-	 * What came is no request, or came too late; body: one was announced.
-	 * Returns the status to answer with, most often that one, or 0 for no
-	 * answer; *why, which may be replaced by other static text, is said.
+	 * What came is no request, or came too late; body: what could be read
+	 * of its head announces one.  Returns the status to answer with, most
+	 * often that one, or 0 for no answer; *why, which may be replaced by
+	 * other static text, is said.
 	 */
 	int (*refused)(void *arg, int status, bool body, const char **why);
 	/* A connection has ended; NULL: nobody asks. */
@@ -131,8 +132,10 @@ void http_hold(struct http_conn *c, const struct http_producer *p, void *arg,
     unsigned seconds);
 /*
  * Reads the body that r announces, which must be held, and hands it to p's
- * body().  One that is longer than max bytes (HTTP_BODY_MAX at most), is
- * malformed or late is answered here, and p told that the client has gone.
+ * body().  A client that waits to be told so (RFC 9110 section 10.1.1) hears
+ * that it may send.  One that is longer than max bytes (HTTP_BODY_MAX at
+ * most), is malformed or late is answered here, and p told that the client has
+ * gone.
  */
 void http_take_body(struct http_conn *c, const struct http_request *r,
     size_t max);
