@@ -19,6 +19,7 @@ bench_muzzle_engine_SOURCES = bench/muzzle_engine.c
 bench_muzzle_engine_LDADD =
 bench_agents_SOURCES = bench/agents.c bench/agents.h bench/agents_one.c \
 	bench/canned.c bench/canned.h
+bench_agents_LDADD = $(ORTHRUS_LIBS)
 
 .PHONY: bench bench-gateway bench-muzzle
 bench: all

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: ISC
-# Tests that are scripts, and what all tests find in their environment.
+# Tests that are scripts, and what all tests link and find in their environment.
+
+# Every test program links this, if it does not say otherwise.
+LDADD = tests/unit/libfixtures.a $(ORTHRUS_LIBS) $(CMOCKA_LIBS)
 
 TEST_EXTENSIONS = .sh
 AM_TESTS_ENVIRONMENT = \
