@@ -73,6 +73,49 @@ is_for_us(const struct inbound *in, struct wire *w)
 	    memcmp(blob, a->host_blob, len) == 0;
 }
 
+/* Nothing unread: what follows a request is neither signed nor anyone's. */
+static bool
+ends(const struct wire *w)
+{
+	return !w->bad && w->left == 0;
+}
+
+/* RFC 4252 section 8: TRUE announces a second password, the new one. */
+static bool
+is_password_request(struct wire *w)
+{
+	size_t len;
+	bool change = wire_bool(w);
+
+	wire_string(w, &len);
+	if (change)
+		wire_string(w, &len);
+	return ends(w);
+}
+
+/* RFC 4252 section 7: TRUE announces a signature. */
+static bool
+is_key_request(const struct inbound *in, struct wire *w, bool hostbound)
+{
+	char type[64];
+	struct wire key;
+	size_t len;
+	const uint8_t *blob;
+	bool is_signed = wire_bool(w);
+
+	wire_text(w, type, sizeof(type));
+	blob = wire_string(w, &len);
+	wire_init(&key, blob, len);
+	if (hostbound && !is_for_us(in, w))
+		return false;
+	if (is_signed)
+		wire_string(w, &len);
+	/* The key's own word for its type decides who parses it. */
+	return ends(w) && wire_is(&key, type) && !key.bad &&
+	    (strcmp(type, KEY_TYPE_NAME) == 0 ||
+	    strcmp(type, CERT_TYPE_NAME) == 0);
+}
+
 /*
  * libssh is shown what we mean to serve and nothing else: not its GSSAPI, not
  * its keyboard-interactive, not its parsers of other keys.
@@ -80,9 +123,8 @@ is_for_us(const struct inbound *in, struct wire *w)
 static bool
 may_pass(struct inbound *in, const uint8_t *p, size_t len)
 {
-	char method[64], type[64], *user = in->user;
-	struct wire w, inner;
-	const uint8_t *blob;
+	char method[64], *user = in->user;
+	struct wire w;
 	bool password, hostbound;
 
 	wire_init(&w, p, len);
@@ -96,22 +138,13 @@ may_pass(struct inbound *in, const uint8_t *p, size_t len)
 	if (w.bad || user[0] == '\0')
 		return false;
 	if (strcmp(method, "none") == 0)
-		return true;
+		return ends(&w);
 	if (strcmp(method, "password") == 0)
-		return password;
+		return password && is_password_request(&w);
 	hostbound = is_hostbound(method);
-	if ((strcmp(method, "publickey") != 0 && !hostbound) || password)
+	if (strcmp(method, "publickey") != 0 && !hostbound)
 		return false;
-	wire_bool(&w);
-	wire_text(&w, type, sizeof(type));
-	blob = wire_string(&w, &len);
-	wire_init(&inner, blob, len);
-	if (hostbound && !is_for_us(in, &w))
-		return false;
-	/* The key's own word for its type decides who parses it. */
-	return !w.bad && wire_is(&inner, type) && !inner.bad &&
-	    (strcmp(type, KEY_TYPE_NAME) == 0 ||
-	    strcmp(type, CERT_TYPE_NAME) == 0);
+	return !password && is_key_request(in, &w, hostbound);
 }
 
 static bool

@@ -29,6 +29,7 @@ SERVICE_REQUEST, SERVICE_ACCEPT, EXT_INFO = 5, 6, 7
 KEXINIT, NEWKEYS, ECDH_INIT, ECDH_REPLY = 20, 21, 30, 31
 USERAUTH_REQUEST, USERAUTH_FAILURE, USERAUTH_SUCCESS = 50, 51, 52
 USERAUTH_PK_OK = 60
+HOSTBOUND = "publickey-hostbound-v00@openssh.com"
 GLOBAL_REQUEST, REQUEST_SUCCESS, REQUEST_FAILURE = 80, 81, 82
 OPEN, OPEN_CONFIRMATION, OPEN_FAILURE = 90, 91, 92
 WINDOW_ADJUST, DATA, EXTENDED_DATA, EOF, CLOSE = 93, 94, 95, 96, 97
@@ -134,6 +135,8 @@ def blob(key):
 
 class Raw:
     """A connection; kex=False leaves it before the key exchange."""
+
+    KEX = b"curve25519-sha256"
 
     def __init__(self, port, kex=True, banner=BANNER, timeout=20):
         self.sock = socket.create_connection(("127.0.0.1", port), timeout)
@@ -262,7 +265,7 @@ class Raw:
     # --- transport ----------------------------------------------------
 
     def kexinit(self):
-        lists = [b"curve25519-sha256", KEY_TYPE] + \
+        lists = [self.KEX, KEY_TYPE] + \
             [b"chacha20-poly1305@openssh.com"] * 2 + \
             [b"hmac-sha2-256-etm@openssh.com"] * 2 + [b"none"] * 2 + [b""] * 2
         return bytes([KEXINIT]) + os.urandom(16) + \
@@ -282,6 +285,7 @@ class Raw:
         signature = Fields(reply.string(), 0)
         shared = mpint(secret.exchange(
             X25519PublicKey.from_public_bytes(server_point)))
+        self.host_key = host_key
         h = hashlib.sha256(b"".join(map(string, (
             self.banner.strip(), self.server_banner.strip(), mine, theirs,
             host_key, point, server_point))) + shared).digest()
@@ -318,6 +322,18 @@ class Raw:
         data = string(self.session_id) + request
         return request + string(string(KEY_TYPE) + string(
             (signer or key).sign(data)))
+
+    def hostbound(self, user, key, host_key=None, signed=None, kind=KEY_TYPE,
+                  key_blob=None):
+        """
+        A request that names the host as well (OpenSSH's PROTOCOL), and its
+        signature, which may be one of another request.
+        """
+        request = message(USERAUTH_REQUEST, user, "ssh-connection", HOSTBOUND,
+                          True, kind, key_blob or blob(key),
+                          self.host_key if host_key is None else host_key)
+        data = string(self.session_id) + (signed or request)
+        return request + string(string(KEY_TYPE) + string(key.sign(data)))
 
     def answered(self):
         """True after success, False after failure."""
