@@ -25,7 +25,6 @@
 #include "orthrus/proto/wire.h"
 
 #include "connection.h"
-#include "mux_private.h"
 #include "output.h"
 #include "packet.h"
 
@@ -44,7 +43,8 @@ struct connection {
 	ssh_session ssh;
 	struct packet_tap *tap;
 	struct output out;
-	struct mux *mux;
+	struct mux *mux;		/* that runs on it */
+	const struct mux_ops *ops;	/* of the mux */
 	const struct connection_role *role;
 	void *arg;
 	unsigned dead_ms;
@@ -236,11 +236,11 @@ connection_catch_up(struct connection *c)
 
 	if (c->fd != -1 && !output_flooded(&c->out))
 		rc = read_link(c);
-	channel_deliver();
+	c->ops->deliver();
 	if (rc == -1)
 		lost(c);
 	else
-		mux_turn(c->mux);
+		c->ops->turn(c->mux);
 	note_arrival(c);
 	acknowledge(c);
 	return c->state == RUNNING;
@@ -255,7 +255,7 @@ flush(struct connection *c)
 	if (rc == -1)
 		lost(c);
 	else
-		mux_turn(c->mux);
+		c->ops->turn(c->mux);
 	if (c->state != RUNNING)
 		return;
 	if (rc == 1)
@@ -301,7 +301,7 @@ shake_hands(struct connection *c)
 	step = c->role->step(c->arg);
 	acknowledge(c);
 	/* A hasty client sends its login and more along with its new keys. */
-	channel_deliver();
+	c->ops->deliver();
 	if (c->state == OVER)
 		return;
 	if (step == STEP_RUN) {
@@ -362,7 +362,7 @@ on_packet(void *arg, uint8_t type, const uint8_t *p, size_t len)
 		output_has_keys(&c->out);
 		break;
 	default:
-		mux_packet(c->mux, type, p, len);
+		c->ops->packet(c->mux, type, p, len);
 	}
 }
 
@@ -462,7 +462,6 @@ connection_new(struct event_base *base, unsigned dead_ms,
 	c->flush = evtimer_new(base, on_flush, c);
 	c->end = evtimer_new(base, on_end, c);
 	c->tap = c->out.tap = packet_tap_new(ssh, on_packet, c);
-	c->mux = mux_new(base, c);
 	return c;
 }
 
@@ -484,7 +483,7 @@ connection_free(struct connection *c)
 	left = left_open(c);
 	packet_disconnect(c->tap, DISCONNECT_BY_APPLICATION, c->goodbye);
 	output_flush(&c->out);
-	mux_free(c->mux);
+	c->ops->free(c->mux);
 	packet_tap_free(c->tap);
 	if (left != -1)
 		close(left);
@@ -504,6 +503,14 @@ ssh_session
 connection_ssh(const struct connection *c)
 {
 	return c->ssh;
+}
+
+void
+connection_carry(struct connection *c, const struct mux_ops *ops,
+    struct mux *m)
+{
+	c->ops = ops;
+	c->mux = m;
 }
 
 struct mux *

@@ -4,7 +4,7 @@
  * descriptor it runs on, its turns in the loop, and its end.  What a client
  * and a server do until keys or the login are there are the steps of their
  * roles (outbound.c, inbound.c); from there on packets go between the tap and
- * the mux.
+ * the mux, which each role puts on its connection with mux_new().
  */
 #ifndef ORTHRUS_SSH_CONNECTION_H
 #define ORTHRUS_SSH_CONNECTION_H
@@ -115,6 +115,25 @@ void connection_refuse_login(struct connection *c, const char *methods);
 
 /* --- for the mux -------------------------------------------------- */
 
+/*
+ * What the connection calls of the mux that runs on it.  By a table, so that
+ * the connection stands below the mux and knows nothing of its parts.
+ */
+struct mux_ops {
+	/* A packet of types 80 to 100, or MSG_DEBUG, behind its type byte. */
+	void (*packet)(struct mux *m, uint8_t type, const uint8_t *p,
+	    size_t len);
+	/* No more packets for now: what was gathered of them is handed on. */
+	void (*deliver)(void);
+	/* What waits has its turn. */
+	void (*turn)(struct mux *m);
+	/* The connection ends. */
+	void (*free)(struct mux *m);
+};
+
+/* m runs on the connection from here on, and is freed with it. */
+void connection_carry(struct connection *c, const struct mux_ops *ops,
+    struct mux *m);
 /* One packet, type byte first: 0, or -1 when the connection is over. */
 int connection_send(struct connection *c, const struct iovec *iov, int n);
 /* How much streams may send now; 0 while they must wait: output_room(). */

@@ -35,7 +35,7 @@ ask(struct mux *m, const struct iovec *iov, uint16_t port, bool port_in_answer,
  * GatewayPorts'.
  */
 void
-mux_debug(struct mux *m, struct wire *w)
+mux_on_debug(struct mux *m, struct wire *w)
 {
 	static const char words[] = "overridden by server GatewayPorts";
 	struct request *r = TAILQ_FIRST(&m->requests);
@@ -65,11 +65,11 @@ measured(struct mux *m, const struct request *r)
 	pace_answered(&m->pace, r->bytes, took, now);
 	if (m->pace.unmarked > 0 && pace_wants_mark(&m->pace))
 		mux_mark(m);
-	channel_let_go(m);
+	mux_release_held(m);
 }
 
 void
-mux_answer(struct mux *m, bool ok, struct wire *w)
+mux_on_answer(struct mux *m, bool ok, struct wire *w)
 {
 	struct request *r = TAILQ_FIRST(&m->requests);
 	uint32_t port;
@@ -186,6 +186,19 @@ mux_forget(struct mux *m, void *arg)
 			r->answered = NULL;
 }
 
+void
+mux_end_requests(struct mux *m)
+{
+	struct request *r;
+
+	while ((r = TAILQ_FIRST(&m->requests)) != NULL) {
+		TAILQ_REMOVE(&m->requests, r, next);
+		if (r->answered != NULL)
+			r->answered(r->arg, MUX_REFUSED, r->port);
+		free(r);
+	}
+}
+
 /*
  * Has the service listen, or stop to, as one of the four requests says.
  * chosen is the port, where the client left it to us.
@@ -223,7 +236,7 @@ listen_request(struct mux *m, enum listen_request kind, struct wire *w,
  * server's clients may ask for listeners.
  */
 void
-mux_global_request(struct mux *m, struct wire *w)
+mux_on_request(struct mux *m, struct wire *w)
 {
 	static const char *const names[] = {
 		[LISTEN_TCP] = "tcpip-forward",

@@ -20,6 +20,7 @@
 #include "orthrus/proto/leash.h"
 
 #include "inbound_private.h"
+#include "mux_private.h"
 
 void
 inbound_end(struct inbound *in, const char *why)
@@ -178,6 +179,7 @@ inbound_new(struct acceptor *a, int fd)
 	a->counters.unauthenticated++;
 	in->timer = evtimer_new(a->base, on_timer, in);
 	in->connection = connection_new(a->base, a->config.dead_ms, &role, in);
+	mux_new(a->base, in->connection);
 	if (connection_accepted(in->connection, a->bind, fd) == -1) {
 		inbound_free(in);
 		return;

@@ -9,8 +9,11 @@ liborthrus_a_SOURCES += \
 	src/ssh/algorithms.c \
 	src/ssh/algorithms.h \
 	src/ssh/channel.c \
+	src/ssh/channel_endpoint.c \
+	src/ssh/channel_messages.c \
 	src/ssh/connection.c \
 	src/ssh/connection.h \
+	src/ssh/dispatch.c \
 	src/ssh/global_requests.c \
 	src/ssh/hostkey.c \
 	src/ssh/identity.c \
@@ -21,6 +24,7 @@ liborthrus_a_SOURCES += \
 	src/ssh/keygen.c \
 	src/ssh/keygen.h \
 	src/ssh/known_hosts.c \
+	src/ssh/landing.c \
 	src/ssh/link.c \
 	src/ssh/login.c \
 	src/ssh/mux.c \
@@ -41,5 +45,6 @@ liborthrus_a_SOURCES += \
 	src/ssh/selftest_run.h \
 	src/ssh/session_channel.c \
 	src/ssh/successor.c \
+	src/ssh/turns.c \
 	src/ssh/window.c \
 	src/ssh/window.h

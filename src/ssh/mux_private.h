@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the channel manager's files share: mux.c (the whole), channel.c (one
- * stream), session_channel.c (what is asked on such), global_requests.c and
- * open.c (how channels come to be).
+ * What the channel manager's files share.  Each calls only those named before
+ * it: mux.c (what all stand on), turns.c (whose turn it is),
+ * global_requests.c, channel.c (a channel's life), session_channel.c (what is
+ * asked on such), channel_endpoint.c (the relay's side of a channel),
+ * landing.c (received data), channel_messages.c (the peer's side), open.c (how
+ * channels come to be), dispatch.c (the whole on its connection).
  */
 #ifndef ORTHRUS_SSH_MUX_PRIVATE_H
 #define ORTHRUS_SSH_MUX_PRIVATE_H
@@ -113,19 +116,6 @@ struct mux {
 };
 
 /* mux.c */
-/*
- * For the connection that owns it.  mux_free() ends every channel: bytes that
- * have arrived are still delivered by their relays, then those streams end
- * with ECONNRESET.  Open attempts and requests that wait for an answer are
- * told OPEN_CONNECT_FAILED, or failure.
- */
-struct mux *mux_new(struct event_base *base, struct connection *c);
-void mux_free(struct mux *m);
-/* A packet of types 80 to 100, without the type byte, has arrived. */
-void mux_packet(struct mux *m, uint8_t type, const uint8_t *p, size_t len);
-/* Wakes the streams that wait, in order, and frees what was closed. */
-void mux_turn(struct mux *m);
-
 /* The peer broke the protocol: nothing more is sent or heard. */
 void mux_violation(struct mux *m, const char *what);
 /* One packet: 0, or -1 when the connection is over. */
@@ -138,18 +128,64 @@ bool mux_congested(struct mux *m);
 /* Has what was put off done by the loop, after descriptors had their turn. */
 void mux_soon(struct mux *m);
 
+/* Gives a channel its number, which is its own until mux_remove(). */
+void mux_add(struct mux *m, struct channel *ch);
+void mux_remove(struct mux *m, const struct channel *ch);
+
+/* turns.c */
+/* True when nothing can be written any more: write() says EPIPE. */
+bool channel_cannot_send(const struct channel *ch);
+/* True for bulk beside small streams: pace.h bounds what it sends. */
+bool channel_is_paced(const struct channel *ch);
+/* Payload of n bytes came in, or went out. */
+void channel_moved(struct channel *ch, size_t n);
+/* How much it may send now; SIZE_MAX when it cannot send any more. */
+size_t channel_room(struct channel *ch);
+/* It has something to be read: its relay is told in its turn. */
+void channel_queue_reader(struct channel *ch);
+/* It has room again, or something to be told: in its turn. */
+void channel_queue_writer(struct channel *ch);
+/* Takes it out of each queue. */
+void channel_unqueue(struct channel *ch);
+/* A mark was answered: those it held may go on. */
+void mux_release_held(struct mux *m);
+/* Tells the relays of those whose turn it is. */
+void mux_wake(struct mux *m);
+
 /* global_requests.c */
 /* A mark behind the bulk sent so far (pace.h). */
 void mux_mark(struct mux *m);
-void mux_global_request(struct mux *m, struct wire *w);
-void mux_answer(struct mux *m, bool ok, struct wire *w);
+/* The peer's request (w behind the type), and its answer to our oldest one. */
+void mux_on_request(struct mux *m, struct wire *w);
+void mux_on_answer(struct mux *m, bool ok, struct wire *w);
 /* SSH_MSG_DEBUG, RFC 4253 section 11.3. */
-void mux_debug(struct mux *m, struct wire *w);
+void mux_on_debug(struct mux *m, struct wire *w);
+/* No answer comes any more: those who wait are told MUX_REFUSED. */
+void mux_end_requests(struct mux *m);
 /* Bulk arrives, or will: the round trip is asked for if that is due. */
 void mux_measure(struct mux *m);
 
-/* open.c */
-void mux_on_open(struct mux *m, struct wire *w);
+/* channel.c */
+struct channel *channel_create(struct mux *m, const struct endpoint_ops *ops,
+    enum channel_state state);
+void channel_destroy(struct channel *ch);
+/*
+ * Frees the channel at the end of the turn if nobody needs it any more: the
+ * owner has let go, and the number may be used again because both sides have
+ * said CLOSE (RFC 4254 section 5.3) or the channel never opened.
+ */
+void channel_retire(struct channel *ch);
+/* At the end of a turn: frees those that were retired in it. */
+void mux_free_retired(struct mux *m);
+/* Sends CLOSE, once. */
+void channel_send_close(struct channel *ch);
+/* Tells the opener, once, and frees what failed. */
+void channel_opened_or_failed(struct channel *ch, enum open_failure reason,
+    const char *text);
+/* True for a session channel on which nothing was asked for that we do. */
+bool channel_is_unused(const struct channel *ch);
+/* The session is gone: whoever waits is told, what has arrived stays. */
+void channel_session_ended(struct channel *ch);
 
 /* session_channel.c */
 /* The session channel is there: its subsystem is asked for. */
@@ -162,23 +198,35 @@ void channel_on_answer(struct channel *ch, bool ok);
 /* What runs there, if anything, is over: its exit status, once. */
 void channel_run_ended(struct channel *ch, uint32_t status);
 
-/* channel.c */
-/* Tells the opener, once, and frees what failed. */
-void channel_opened_or_failed(struct channel *ch, enum open_failure reason,
-    const char *text);
-void channel_send_close(struct channel *ch);
-struct channel *channel_create(struct mux *m, enum channel_state state);
-void channel_destroy(struct channel *ch);
-/* Delivers what has landed for a channel; before anything else is done. */
+/* channel_endpoint.c */
+extern const struct endpoint_ops channel_ops;
+/* n bytes have left for good: room for as many more, now or with others. */
+void channel_credit(struct channel *ch, size_t n);
+
+/* landing.c */
+/* Data of a packet for the channel: it lands behind what came before it. */
+void channel_land(struct channel *ch, const uint8_t *p, size_t len);
+/* Delivers what has landed, of any session; before anything else is done. */
 void channel_deliver(void);
+
+/* channel_messages.c */
 /* Packets for one channel; w stands behind the recipient's number. */
 void channel_message(struct channel *ch, uint8_t type, struct wire *w);
-/* It has room again, or something to be told: in its turn. */
-void channel_queue_writer(struct channel *ch);
-/* A mark was answered: those it held may go on. */
-void channel_let_go(struct mux *m);
-void channel_session_ended(struct channel *ch);
-void channel_retire(struct channel *ch);
-size_t channel_room(struct channel *ch);
+
+/* open.c */
+/* The peer's CHANNEL_OPEN. */
+void mux_on_open(struct mux *m, struct wire *w);
+
+/* dispatch.c */
+/*
+ * A mux on a connection, which frees it.  mux_free() ends every channel: bytes
+ * that have arrived are still delivered by their relays, then those streams
+ * end with ECONNRESET.  Open attempts and requests that wait for an answer are
+ * told OPEN_CONNECT_FAILED, or failure.
+ */
+struct mux *mux_new(struct event_base *base, struct connection *c);
+void mux_free(struct mux *m);
+/* Wakes the streams that wait, in order, and frees what was closed. */
+void mux_turn(struct mux *m);
 
 #endif

@@ -28,7 +28,7 @@ new_opening(struct mux *m, channel_opened *opened, void *arg)
 
 	if (connection_is_over(m->connection) || m->nopen >= MUX_CHANNELS_MAX)
 		return NULL;
-	ch = channel_create(m, CHANNEL_OPENING);
+	ch = channel_create(m, &channel_ops, CHANNEL_OPENING);
 	ch->opened = opened;
 	ch->arg = arg;
 	return ch;
@@ -213,7 +213,7 @@ mux_on_open(struct mux *m, struct wire *w)
 		    "too many channels");
 		return;
 	}
-	ch = channel_create(m, CHANNEL_INCOMING);
+	ch = channel_create(m, &channel_ops, CHANNEL_INCOMING);
 	ch->peer = peer;
 	ch->send_window = window;
 	ch->send_packet = packet;

@@ -408,6 +408,7 @@ outbound_start(struct event_base *base, struct dialer *dialer,
 	s->timer = evtimer_new(base, on_timer, s);
 	s->connection = connection_new(base, (unsigned)config->dead_ms, &role,
 	    s);
+	mux_new(base, s->connection);
 	memset(&to, 0, sizeof(to));
 	to.kind = ADDRESS_TCP;
 	memcpy(to.host, config->server.host, sizeof(to.host));

@@ -21,6 +21,7 @@ struct packet_tap {
 struct connection {
 	struct output out;
 	struct mux *mux;
+	const struct mux_ops *ops;
 	bool over;
 };
 
@@ -131,11 +132,18 @@ fake_mux(struct event_base *loop)
 	memset(&the_connection, 0, sizeof(the_connection));
 	the_connection.out.tap = &the_tap;
 	the_connection.out.link = -1;
-	the_connection.mux = mux_new(loop, &the_connection);
-	return the_connection.mux;
+	return mux_new(loop, &the_connection);
 }
 
 /* --- the connection ----------------------------------------------- */
+
+void
+connection_carry(struct connection *c, const struct mux_ops *ops,
+    struct mux *m)
+{
+	c->ops = ops;
+	c->mux = m;
+}
 
 int
 connection_send(struct connection *c, const struct iovec *iov, int n)
@@ -250,8 +258,8 @@ fake_feed_raw(uint8_t type, const uint8_t *p, size_t len)
 	if (type == MSG_NEWKEYS)
 		output_has_keys(&the_connection.out);
 	else if (!the_connection.over)
-		mux_packet(the_connection.mux, type, copy, len);
-	channel_deliver();	/* each packet is a turn of its own here */
+		the_connection.ops->packet(the_connection.mux, type, copy, len);
+	the_connection.ops->deliver();	/* each packet is a turn of its own here */
 	free(copy);
 }
 
