@@ -48,6 +48,9 @@ tests_fuzz_fuzz_muzzle_answer_LDADD = $(fuzz_ldadd)
 fuzzers += tests/fuzz/fuzz_muzzle_policy
 tests_fuzz_fuzz_muzzle_policy_LDADD = $(fuzz_ldadd)
 
+fuzzers += tests/fuzz/fuzz_muzzle_body
+tests_fuzz_fuzz_muzzle_body_LDADD = $(fuzz_ldadd)
+
 fuzzers += tests/fuzz/fuzz_redact
 tests_fuzz_fuzz_redact_LDADD = $(fuzz_ldadd)
 
