@@ -64,7 +64,8 @@ fuzzers += tests/fuzz/fuzz_frames
 tests_fuzz_fuzz_frames_LDADD = $(fuzz_ldadd)
 
 # Their own far end stands in for connection.c, packet.c and the clock.
-law_sources = tests/fuzz/mux_law.c tests/fuzz/mux_law.h $(peer_sources)
+law_sources = tests/fuzz/mux_acts.c tests/fuzz/mux_acts.h \
+	tests/fuzz/mux_law.c tests/fuzz/mux_law.h $(peer_sources)
 
 fuzzers += tests/fuzz/fuzz_mux
 tests_fuzz_fuzz_mux_SOURCES = tests/fuzz/fuzz_mux.c $(law_sources)

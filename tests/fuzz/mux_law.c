@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* See mux_law.h. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "mux_law.h"

@@ -6,6 +6,8 @@
 #ifndef ORTHRUS_TESTS_MUX_LAW_H
 #define ORTHRUS_TESTS_MUX_LAW_H
 
+#include <stdlib.h>
+
 #include "../unit/fake_peer.h"
 #include "../unit/memory_endpoint.h"
 #include "../../src/ssh/mux_private.h"
