@@ -244,15 +244,16 @@ make_directory(const struct agent *a)
 }
 
 struct agent *
-agent_new(struct gateway *g, const struct peer *p)
+agent_new(struct gateway *g, const struct peer *p, const struct agent_way *way)
 {
 	struct agent *a = xcalloc(1, sizeof(*a));
 	struct policy policy = { .actions = 0, .redact = true };
-	struct http_way way = stream_way;
+	struct http_way engine = way->docker;
 	char label[NAME_MAX_LEN + 32];
 	size_t i;
 
 	a->gateway = g;
+	a->way = way;
 	a->id = p->id;
 	memcpy(a->name, p->name, sizeof(a->name));
 	a->created = p->created;
@@ -261,9 +262,9 @@ agent_new(struct gateway *g, const struct peer *p)
 	a->memory_used = p->memory_used;
 	a->memory_total = p->memory_total;
 	a->away = xasprintf("agent %s is not currently connected", a->name);
-	way.arg = a;
+	engine.arg = a;
 	snprintf(label, sizeof(label), "agent %s: docker", a->name);
-	a->muzzle = muzzle_new_over(g->base, &way, label, &policy);
+	a->muzzle = muzzle_new_over(g->base, &engine, label, &policy);
 	make_directory(a);
 	a->docker = agent_endpoint_new(a, 0);
 	agent_set_docker_port(a, p->docker_port);

@@ -15,6 +15,7 @@
 
 struct agents {
 	struct gateway *gateway;
+	const struct agent_way *way;
 	struct agent **slots;
 	size_t nslots, n;
 	int64_t seq;			/* of the registry's changes */
@@ -98,7 +99,7 @@ agents_count(const struct agents *set)
 static struct agent *
 add(struct agents *set, const struct peer *p)
 {
-	struct agent *a = agent_new(set->gateway, p);
+	struct agent *a = agent_new(set->gateway, p, set->way);
 
 	if (set->n >= set->nslots)
 		grow(set);
@@ -189,11 +190,12 @@ agents_update(struct agents *set, struct error *e)
 }
 
 struct agents *
-agents_new(struct gateway *g)
+agents_new(struct gateway *g, const struct agent_way *way)
 {
 	struct agents *set = xcalloc(1, sizeof(*set));
 
 	set->gateway = g;
+	set->way = way;
 	grow(set);
 	return set;
 }

@@ -39,11 +39,9 @@ on_accept(void *arg, int fd)
 	struct agent_endpoint *ep = arg;
 	struct agent *a = ep->agent;
 
-	if (ep->port != 0) {
+	if (ep->port != 0)
 		ep->requests++;
-		stream_to_agent(a, ep->port, fd, NULL);
-	} else
-		stream_to_docker(a, fd, NULL);
+	a->way->visit(a, ep->port, fd);
 }
 
 struct agent_endpoint *

@@ -128,6 +128,15 @@ on_ended(void *arg, const char *why)
 	session_end(en->session, "enrolment is over");
 }
 
+static void
+let_go(struct session *s)
+{
+	frames_free(s->enrolment->frames);
+	free(s->enrolment);
+	s->enrolment = NULL;
+	s->let_go = NULL;
+}
+
 bool
 enroll_open(struct session *s, struct channel *ch)
 {
@@ -142,14 +151,6 @@ enroll_open(struct session *s, struct channel *ch)
 	    en);
 	relay_start(frames_endpoint(en->frames), channel_endpoint(ch),
 	    NULL, NULL);
+	s->let_go = let_go;
 	return true;
-}
-
-void
-enroll_free(struct enrolment *en)
-{
-	if (en == NULL)
-		return;
-	frames_free(en->frames);
-	free(en);
 }

@@ -66,11 +66,21 @@ struct agent {
 	struct agent_endpoint **ports;	/* sorted by port */
 	size_t nports;
 	struct muzzle *muzzle;		/* judges what goes to its Docker */
+	const struct agent_way *way;
 	char *away;			/* what is said while it is offline */
 };
 
+/* How one comes to an agent; whoever makes the agents hands it down. */
+struct agent_way {
+	/* Somebody connected to a socket here; port 0 is Docker. */
+	void (*visit)(struct agent *a, uint16_t port, int fd);
+	/* From its Muzzle to its Docker engine; arg is the agent. */
+	struct http_way docker;
+};
+
 struct agents;
-struct agents *agents_new(struct gateway *g);
+/* None yet; way is static. */
+struct agents *agents_new(struct gateway *g, const struct agent_way *way);
 void agents_free(struct agents *set);
 /* From the registry: those that came, changed or went.  0 or -1 with *e. */
 int agents_update(struct agents *set, struct error *e);
@@ -82,10 +92,12 @@ size_t agents_count(const struct agents *set);
 /* In no order; each may not change the set. */
 void agents_each(const struct agents *set, void (*each)(void *arg,
     struct agent *a), void *arg);
+
 /* --- agent.c: one of them ----------------------------------------- */
 
 /* As the registry has it, with its endpoints; and without them. */
-struct agent *agent_new(struct gateway *g, const struct peer *p);
+struct agent *agent_new(struct gateway *g, const struct peer *p,
+    const struct agent_way *way);
 void agent_free(struct agent *a);
 /* It is online with s, or, when that is NULL, offline. */
 void agent_set_session(struct agent *a, struct session *s);
@@ -152,7 +164,9 @@ struct session {
 	struct leash *leash;		/* NULL until it is opened */
 	struct bucket messages;		/* that its leash may still bring */
 	unsigned unknown;		/* those of kinds unknown here */
-	struct enrolment *enrolment;	/* the same */
+	struct enrolment *enrolment;	/* NULL until it is opened */
+	/* Frees leash or enrolment when the session is over; NULL: neither. */
+	void (*let_go)(struct session *s);
 	struct session_listen *listens;
 	size_t nlistens;
 	uint64_t pinged_at;		/* ms; 0: no ping is due */
@@ -161,8 +175,6 @@ struct session {
 
 TAILQ_HEAD(session_list, session);
 
-/* The acceptor's events; their arg is the gateway. */
-extern const struct acceptor_events session_events;
 /* "agent web-1", for the log; valid until the next call. */
 const char *session_who(const struct session *s);
 /* Of somebody who has just logged in: freed when it has ended. */
@@ -171,19 +183,38 @@ struct session *session_new(struct gateway *g, struct inbound *in,
 /* How many of that kind a peer has. */
 size_t sessions_of(const struct gateway *g, enum session_kind kind,
     uint64_t id);
+/* Asks for a sign of life, which also measures the round trip. */
+void session_ping(struct session *s);
 /* Ends it now as far as others see, and its connection soon. */
 void session_end(struct session *s, const char *why);
+/* Its connection has ended: frees it. */
+void session_free(struct session *s);
 /* Ends those that are silent, and asks those that have no leash. */
 void sessions_sweep(struct gateway *g);
 /* Those of clients that the registry no longer has. */
 void sessions_prune(struct gateway *g);
-/* What it listens on under that port, or NULL; s may be NULL. */
-struct session_listen *session_listen_find(const struct session *s,
-    uint16_t port);
 /* A client's permissions, as they are now. */
 void sessions_update(struct gateway *g, const struct peer *p);
 /* Those of a peer that was removed or whose certificates were revoked. */
 void sessions_revoke(struct gateway *g, uint64_t id, const char *why);
+
+/* --- listens.c: what an agent's session listens on ----------------- */
+
+/* What it listens on under that port, or NULL; s may be NULL. */
+const struct session_listen *session_listen_find(const struct session *s,
+    uint16_t port);
+/* A port that is free there, for one who asked for port 0. */
+uint16_t session_listen_choose(const struct session *s);
+/* From now on it listens there; false: it does already, or at too many. */
+bool session_listen_add(struct session *s, const struct address *at,
+    uint16_t port);
+/* False: it did not listen under that port. */
+bool session_listen_remove(struct session *s, uint16_t port);
+
+/* --- session_events.c: what they ask for -------------------------- */
+
+/* The acceptor's events; their arg is the gateway. */
+extern const struct acceptor_events session_events;
 
 /* --- login.c: who may come ---------------------------------------- */
 
@@ -197,13 +228,11 @@ void login_turned_away(void *gateway, struct inbound *in, const char *why);
 
 /* Takes the session channel over; false: there is one already. */
 bool leash_open(struct session *s, struct channel *ch);
-void leash_free(struct leash *l);
 /* Tells the agent of intervals that have changed. */
 void leash_update(struct leash *l);
 /* Tells the agent to go elsewhere. */
 void leash_drain(struct leash *l, const char *reason);
 bool enroll_open(struct session *s, struct channel *ch);
-void enroll_free(struct enrolment *en);
 
 /* --- route.c: from a client's wish to an agent's channel ---------- */
 
@@ -253,8 +282,8 @@ void stream_docker_endpoint(struct agent *a, struct endpoint *mine);
 /* Dials to and joins it with ch: egress. */
 void stream_dial(struct gateway *g, const struct address *to,
     struct channel *ch);
-/* The way to an agent's Docker engine, for its Muzzle; arg is the agent. */
-extern const struct http_way stream_way;
+/* By streams, from sockets of this machine and for agents' Muzzles. */
+extern const struct agent_way stream_way;
 
 /* --- tell.c: commands that wait until we know --------------------- */
 

@@ -203,16 +203,23 @@ on_frame(void *arg, const uint8_t *p, size_t n)
 }
 
 static void
+let_go(struct session *s)
+{
+	frames_free(s->leash->frames);
+	free(s->leash);
+	s->leash = NULL;
+	s->let_go = NULL;
+}
+
+static void
 on_ended(void *arg, const char *why)
 {
 	struct leash *l = arg;
-	struct session *s = l->session;
 
 	if (why != NULL)
 		break_off(l, why);
 	else
-		leash_free(l);
-	s->leash = NULL;
+		let_go(l->session);
 }
 
 bool
@@ -233,14 +240,8 @@ leash_open(struct session *s, struct channel *ch)
 	relay_start(frames_endpoint(l->frames), channel_endpoint(ch),
 	    NULL, NULL);
 	s->leash = l;
+	s->let_go = let_go;
 	return true;
-}
-
-void
-leash_free(struct leash *l)
-{
-	frames_free(l->frames);
-	free(l);
 }
 
 void

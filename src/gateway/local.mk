@@ -11,6 +11,7 @@ liborthrus_a_SOURCES += \
 	src/gateway/key_file.c \
 	src/gateway/key_file.h \
 	src/gateway/leash.c \
+	src/gateway/listens.c \
 	src/gateway/login.c \
 	src/gateway/refused.c \
 	src/registry/registry_private.h \
@@ -18,6 +19,7 @@ liborthrus_a_SOURCES += \
 	src/gateway/route.c \
 	src/gateway/serve.c \
 	src/gateway/session.c \
+	src/gateway/session_events.c \
 	src/gateway/state.c \
 	src/gateway/stream.c \
 	src/gateway/tell.c \

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "orthrus/base/log.h"
-#include "orthrus/base/mem.h"
 #include "orthrus/proto/allow.h"
 
 #include "gateway.h"
@@ -225,14 +224,10 @@ not_its_own(struct session *s)
 }
 
 static bool
-stop_listening(struct session *s, struct session_listen *l)
+stop_listening(struct session *s, uint16_t port)
 {
-	uint16_t port;
-
-	if (l == NULL)
+	if (!session_listen_remove(s, port))
 		return false;
-	port = l->port;
-	*l = s->listens[--s->nlistens];
 	if (port != 0)
 		agent_unexpose(s->agent, port);
 	return true;
@@ -243,30 +238,23 @@ route_listen(struct session *s, const struct address *at, bool cancel,
     uint16_t *port)
 {
 	struct wish t = { .port = at->port };
-	struct session_listen *l;
 
 	if (s->over || s->agent == NULL)
 		return not_its_own(s);
 	if (at->kind == ADDRESS_UNIX ? !read_path(s->gateway, at->path, &t) ||
 	    strcmp(t.name, s->name) != 0 : !is_own_host(s, at->host))
 		return not_its_own(s);
-	if (at->kind == ADDRESS_TCP && at->port == 0 && !cancel) {
-		t.port = PORT_CHOSEN_FIRST;
-		while (session_listen_find(s, t.port) != NULL)
-			t.port++;
-	}
-	l = session_listen_find(s, t.port);
 	if (cancel)
-		return stop_listening(s, l);
-	if (l != NULL || s->nlistens == LISTENS_MAX ||
-	    (t.port != 0 && !agent_expose(s->agent, t.port)))
+		return stop_listening(s, t.port);
+	if (at->kind == ADDRESS_TCP && at->port == 0)
+		t.port = session_listen_choose(s);
+	if (!session_listen_add(s, at, t.port))
 		return false;
-	s->listens = xreallocarray(s->listens, s->nlistens + 1,
-	    sizeof(*s->listens));
-	l = &s->listens[s->nlistens++];
-	l->at = *at;
-	l->port = t.port;
+	if (t.port != 0 && !agent_expose(s->agent, t.port)) {
+		session_listen_remove(s, t.port);
+		return false;
+	}
 	if (at->kind == ADDRESS_TCP)
-		l->at.port = *port = t.port;
+		*port = t.port;
 	return true;
 }

@@ -239,8 +239,6 @@ way_cancel(void *handle)
 	stream_end(handle);
 }
 
-const struct http_way stream_way = { way_connect, way_cancel, NULL };
-
 void
 stream_to_docker(struct agent *a, int fd, struct channel *ch)
 {
@@ -259,6 +257,19 @@ stream_docker_endpoint(struct agent *a, struct endpoint *mine)
 	st->mine = mine;
 	join(st, muzzle_endpoint_new(a->muzzle));
 }
+
+static void
+visit(struct agent *a, uint16_t port, int fd)
+{
+	if (port == 0)
+		stream_to_docker(a, fd, NULL);
+	else
+		stream_to_agent(a, port, fd, NULL);
+}
+
+const struct agent_way stream_way = {
+	visit, { way_connect, way_cancel, NULL }
+};
 
 /* --- egress ------------------------------------------------------- */
 
