@@ -4,19 +4,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "orthrus/base/command_line.h"
 #include "orthrus/conf/config.h"
 #include "orthrus/ssh/identity.h"
 
 #include "orthrus.h"
 #include "commands.h"
 #include "enroll.h"
-
-static void
-report(void *arg, const char *line)
-{
-	(void)arg;
-	fprintf(stderr, "%s\n", line);
-}
 
 static void
 usage(void)
@@ -49,11 +43,12 @@ static void
 print_notes(const struct config *c)
 {
 	if (c->auth_key == NULL && c->auth_key_file != NULL)
-		report(NULL, "note: the file of AUTH_KEY_FILE is gone, which "
-		    "is fine as long as the identity serves");
+		fprintf(stderr, "note: the file of AUTH_KEY_FILE is gone, "
+		    "which is fine as long as the identity serves\n");
 	if (!c->socks5 && c->socks5_default)
-		report(NULL, "note: no SOCKS5 server, for a forward listens "
-		    "on its default address; --socks5 chooses another");
+		fprintf(stderr, "note: no SOCKS5 server, for a forward "
+		    "listens on its default address; --socks5 chooses "
+		    "another\n");
 }
 
 int
@@ -66,7 +61,8 @@ cmd_check(int argc, char **argv)
 		usage();
 		return 0;
 	}
-	c = config_check(argc, argv, check_identity, report, NULL, &code);
+	c = config_check(argc, argv, check_identity, config_report, NULL,
+	    &code);
 	if (c == NULL)
 		return code;
 	config_print(c, stdout);

@@ -6,8 +6,6 @@
 #ifndef ORTHRUS_AGENT_COMMANDS_H
 #define ORTHRUS_AGENT_COMMANDS_H
 
-#include "orthrus/conf/head.h"	/* wants_help() */
-
 int cmd_connect(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_enroll(int argc, char **argv);

@@ -12,6 +12,7 @@
 
 #include <event2/event.h>
 
+#include "orthrus/base/command_line.h"
 #include "orthrus/base/loop.h"
 #include "orthrus/base/notify.h"
 #include "orthrus/base/mem.h"
@@ -28,14 +29,6 @@
 
 #define DRAIN_TICK_MS 50
 #define DRAIN_TICKS 40		/* 2 s */
-
-/* Before the log is set up: plain lines, "FILE:LINE: ..." first. */
-static void
-report_plain(void *arg, const char *line)
-{
-	(void)arg;
-	fprintf(stderr, "%s\n", line);
-}
 
 /* --- what the link says ----------------------------------------------- */
 
@@ -306,7 +299,7 @@ cmd_connect(int argc, char **argv)
 		usage();
 		return 0;
 	}
-	a.config = config_load(argc, argv, report_plain, NULL, &a.code);
+	a.config = config_load(argc, argv, config_report, NULL, &a.code);
 	if (a.config == NULL)
 		return a.code;
 	log_setup(a.config->log_level, a.config->log_format);

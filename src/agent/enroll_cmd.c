@@ -10,6 +10,7 @@
 
 #include <event2/event.h>
 
+#include "orthrus/base/command_line.h"
 #include "orthrus/base/service.h"
 #include "orthrus/base/text.h"
 #include "orthrus/ssh/identity.h"
@@ -28,13 +29,6 @@ struct run {
 	char name[NAME_MAX_LEN];	/* "" until enrolled */
 	int code;
 };
-
-static void
-report(void *arg, const char *line)
-{
-	(void)arg;
-	fprintf(stderr, "%s\n", line);
-}
 
 static void
 usage(FILE *f)
@@ -187,7 +181,7 @@ cmd_enroll(int argc, char **argv)
 		usage(stdout);
 		return 0;
 	}
-	r.config = config_load(argc, argv, report, NULL, &r.code);
+	r.config = config_load(argc, argv, config_report, NULL, &r.code);
 	if (r.config == NULL)
 		return r.code;
 	log_setup(r.config->log_level, r.config->log_format);

@@ -2,12 +2,11 @@
 /* "orthrus keygen": a new identity. */
 #include <sys/stat.h>
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sysexits.h>
 #include <unistd.h>
 
+#include "orthrus/base/command_line.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/base/text.h"
 #include "orthrus/conf/config.h"
@@ -16,8 +15,9 @@
 #include "commands.h"
 
 static void
-usage(FILE *f)
+usage(void *arg, FILE *f)
 {
+	(void)arg;
 	fprintf(f, "usage: orthrus keygen [-o FILE] [-C COMMENT]\n\n"
 	    "Makes an Ed25519 key in OpenSSH format, mode 0600, and prints its "
 	    "public half\nfor the server's authorized_keys.  Never "
@@ -71,70 +71,44 @@ generate(const char *path, const char *comment)
 	return 0;
 }
 
-/* What is wrong although every option is known: true after saying it. */
-static bool
-is_misused(int argc, char **argv, const char *path)
-{
-	char shown[256];
+struct keygen_options {
+	const char *path, *comment;	/* NULL: the default */
+};
 
-	if (optind < argc) {
-		text_escape(shown, sizeof(shown), argv[optind], TEXT_PLAIN);
-		fprintf(stderr, "orthrus keygen: unexpected argument \"%s\"; "
-		    "-o names the file\n", shown);
-		return true;
-	}
-	if (path == NULL || *path != '\0')
-		return false;
-	fprintf(stderr, "orthrus keygen: -o: an empty value; write the path "
-	    "of the private key\n");
-	return true;
+static int
+check_options(void *arg, char **arguments, struct error *e)
+{
+	const struct keygen_options *o = arg;
+
+	(void)arguments;
+	if (o->path == NULL || *o->path != '\0')
+		return 0;
+	return error_set(e, EX_USAGE, "-o: an empty value; write the path of "
+	    "the private key");
 }
 
 int
 cmd_keygen(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "output", required_argument, NULL, 'o' },
-		{ "comment", required_argument, NULL, 'C' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 }
+	struct keygen_options o = { NULL, NULL };
+	const struct command_option options[] = {
+		{ "output", 'o', .text = &o.path },
+		{ "comment", 'C', .text = &o.comment },
 	};
-	static char program[] = "orthrus keygen";
-	char *path = NULL, *comment = NULL;
-	int c, code = 0;
+	const struct command_line line = {
+		.command = "orthrus keygen",
+		.options = options, .n = sizeof(options) / sizeof(options[0]),
+		.hint = "-o names the file",
+		.usage = usage, .check = check_options, .arg = &o
+	};
+	char *path, *comment;
+	int code;
 
-	argv[0] = program;	/* for what getopt_long() complains about */
-	optind = 1;
-	while (code == 0 && (c = getopt_long(argc, argv, "o:C:h", options,
-	    NULL)) != -1) {
-		switch (c) {
-		case 'o':
-			free(path);
-			path = xstrdup(optarg);
-			break;
-		case 'C':
-			free(comment);
-			comment = xstrdup(optarg);
-			break;
-		case 'h':
-			usage(stdout);
-			goto out;
-		default:
-			code = EX_USAGE;
-		}
-	}
-	if (code == 0 && is_misused(argc, argv, path))
-		code = EX_USAGE;
-	if (code != 0) {
-		usage(stderr);
-		goto out;
-	}
-	if (path == NULL)
-		path = default_path();
-	if (comment == NULL)
-		comment = default_comment();
+	if (!command_line_read(&line, argc, argv, &code))
+		return code;
+	path = o.path != NULL ? xstrdup(o.path) : default_path();
+	comment = o.comment != NULL ? xstrdup(o.comment) : default_comment();
 	code = generate(path, comment);
-out:
 	free(path);
 	free(comment);
 	return code;

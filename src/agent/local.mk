@@ -8,7 +8,6 @@ liborthrus_a_SOURCES += \
 	src/agent/connect.c \
 	src/agent/control.c \
 	src/agent/control.h \
-	src/agent/control.h \
 	src/agent/enroll.c \
 	src/agent/enroll.h \
 	src/agent/enroll_cmd.c \

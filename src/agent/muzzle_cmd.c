@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 
 #include <errno.h>
-#include <getopt.h>
 #include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,12 +14,12 @@
 
 #include <event2/event.h>
 
+#include "orthrus/base/command_line.h"
 #include "orthrus/base/loop.h"
 #include "orthrus/base/notify.h"
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/base/service.h"
-#include "orthrus/base/text.h"
 #include "orthrus/muzzle/muzzle.h"
 #include "orthrus/muzzle/names.h"
 #include "orthrus/relay/relay.h"
@@ -34,7 +33,7 @@
 #define DRAIN_SECONDS 2
 #define NO_GROUP ((gid_t)-1)
 
-struct options {
+struct muzzle_options {
 	struct address listen, engine;
 	struct policy policy;		/* with these lists */
 	char *hosts, *reveal, *registries;
@@ -42,7 +41,7 @@ struct options {
 	gid_t group;			/* the same, or NO_GROUP */
 	bool shared;			/* either was given */
 	const char *explain;
-	bool help;
+	bool verbose;
 };
 
 /* A client of the listener; nothing is needed but to end it. */
@@ -63,8 +62,9 @@ struct proxy {
 };
 
 static void
-usage(FILE *f)
+usage(void *arg, FILE *f)
 {
+	(void)arg;
 	fprintf(f, "usage: orthrus muzzle --listen ADDRESS [options]\n"
 	    "       orthrus muzzle --explain 'METHOD TARGET' [options]\n\n"
 	    "A filter in front of the Docker socket that only lets harmless "
@@ -99,25 +99,51 @@ usage(FILE *f)
 /* --- options ------------------------------------------------------ */
 
 static int
-complain(const char *option, const struct error *e)
+take_listen(void *arg, char *value, struct error *e)
 {
-	fprintf(stderr, "orthrus muzzle: --%s: %s\n", option, e->text);
-	return -1;
+	struct muzzle_options *o = arg;
+
+	return address_parse(value, false, &o->listen, e);
 }
 
 static int
-parse_allow(char *list, unsigned *actions, struct error *e)
+take_engine(void *arg, char *value, struct error *e)
 {
+	struct muzzle_options *o = arg;
+
+	if (address_parse(value, false, &o->engine, e) == -1)
+		return -1;
+	if (o->engine.kind == ADDRESS_UNIX)
+		return 0;
+	return error_set(e, EX_USAGE, "\"%.100s\" is not the path of a "
+	    "socket", value);
+}
+
+static int
+take_actions(void *arg, char *list, struct error *e)
+{
+	struct muzzle_options *o = arg;
 	char *word;
 
 	while ((word = strsep(&list, ",")) != NULL)
-		if (policy_action(word, actions, e) == -1)
+		if (policy_action(word, &o->policy.actions, e) == -1)
 			return -1;
 	return 0;
 }
 
 static int
-parse_list(char *words, int (*add)(char **, const char *, struct error *),
+take_redact(void *arg, char *value, struct error *e)
+{
+	struct muzzle_options *o = arg;
+
+	o->policy.redact = strcmp(value, "env") == 0;
+	if (o->policy.redact || strcmp(value, "none") == 0)
+		return 0;
+	return error_set(e, EX_USAGE, "expected env or none");
+}
+
+static int
+add_names(char *words, int (*add)(char **, const char *, struct error *),
     char **list, struct error *e)
 {
 	char *word;
@@ -129,8 +155,33 @@ parse_list(char *words, int (*add)(char **, const char *, struct error *),
 }
 
 static int
-parse_mode(const char *text, struct options *o, struct error *e)
+take_hosts(void *arg, char *words, struct error *e)
 {
+	struct muzzle_options *o = arg;
+
+	return add_names(words, names_add_host, &o->hosts, e);
+}
+
+static int
+take_reveal(void *arg, char *words, struct error *e)
+{
+	struct muzzle_options *o = arg;
+
+	return add_names(words, names_add_variable, &o->reveal, e);
+}
+
+static int
+take_registries(void *arg, char *words, struct error *e)
+{
+	struct muzzle_options *o = arg;
+
+	return add_names(words, names_add_registry, &o->registries, e);
+}
+
+static int
+take_mode(void *arg, char *text, struct error *e)
+{
+	struct muzzle_options *o = arg;
 	size_t n = strlen(text);
 
 	if (n < 3 || n > 4 || strspn(text, "01234567") != n ||
@@ -142,10 +193,11 @@ parse_mode(const char *text, struct options *o, struct error *e)
 	return 0;
 }
 
-/* A group that may use it needs a mode that lets it. */
+/* A group can use the socket only by its mode, which then is 0660. */
 static int
-parse_group(const char *text, struct options *o, struct error *e)
+take_group(void *arg, char *text, struct error *e)
 {
+	struct muzzle_options *o = arg;
 	const struct group *gr = getgrnam(text);
 	size_t n = strlen(text);
 
@@ -163,125 +215,58 @@ parse_group(const char *text, struct options *o, struct error *e)
 }
 
 static int
-parse_option(int c, struct options *o)
+check_options(void *arg, char **arguments, struct error *e)
 {
-	struct error e;
+	const struct muzzle_options *o = arg;
 
-	switch (c) {
-	case 'l':
-		if (address_parse(optarg, false, &o->listen, &e) == -1)
-			return complain("listen", &e);
-		return 0;
-	case 'd':
-		if (address_parse(optarg, false, &o->engine, &e) == -1)
-			return complain("docker", &e);
-		if (o->engine.kind == ADDRESS_UNIX)
-			return 0;
-		fprintf(stderr, "orthrus muzzle: --docker: \"%.100s\" is not "
-		    "the path of a socket\n", optarg);
-		return -1;
-	case 'a':
-		return parse_allow(optarg, &o->policy.actions, &e) == 0 ? 0 :
-		    complain("docker-allow", &e);
-	case 'r':
-		o->policy.redact = strcmp(optarg, "env") == 0;
-		if (o->policy.redact || strcmp(optarg, "none") == 0)
-			return 0;
-		fprintf(stderr, "orthrus muzzle: --docker-redact: expected "
-		    "env or none\n");
-		return -1;
-	case 'H':
-		return parse_list(optarg, names_add_host, &o->hosts,
-		    &e) == 0 ? 0 : complain("docker-host", &e);
-	case 'R':
-		return parse_list(optarg, names_add_variable, &o->reveal,
-		    &e) == 0 ? 0 : complain("docker-reveal", &e);
-	case 'I':
-		return parse_list(optarg, names_add_registry, &o->registries,
-		    &e) == 0 ? 0 : complain("docker-registry", &e);
-	case 'm':
-		return parse_mode(optarg, o, &e) == 0 ? 0 :
-		    complain("socket-mode", &e);
-	case 'g':
-		return parse_group(optarg, o, &e) == 0 ? 0 :
-		    complain("socket-group", &e);
-	case 'e':
-		o->explain = optarg;
-		return 0;
-	case 'v':
-		log_setup(LEVEL_DEBUG, LOG_TEXT);
-		return 0;
-	case 'h':
-		o->help = true;
-		return 0;
-	default:
-		return -1;
-	}
+	(void)arguments;
+	if (o->listen.kind != ADDRESS_NONE && !address_is_local(&o->listen) &&
+	    o->hosts == NULL)
+		return error_set(e, EX_USAGE, "--listen: beyond loopback only "
+		    "with --docker-host NAME, what its clients call it: "
+		    "everyone who reaches it may read what the filter lets "
+		    "through");
+	if (o->shared && o->listen.kind != ADDRESS_UNIX)
+		return error_set(e, EX_USAGE, "--socket-mode and "
+		    "--socket-group are for a Unix socket that --listen "
+		    "names");
+	if (o->explain == NULL && o->listen.kind == ADDRESS_NONE)
+		return error_set(e, EX_USAGE, "--listen says where to listen, "
+		    "--explain judges one request");
+	return 0;
 }
 
-/* 0, or -1 after a line about what is wrong. */
-static int
-parse_options(int argc, char **argv, struct options *o)
+/* True when the command is to run; else *code is how it ends. */
+static bool
+read_options(int argc, char **argv, struct muzzle_options *o, int *code)
 {
-	static const struct option options[] = {
-		{ "listen", required_argument, NULL, 'l' },
-		{ "docker", required_argument, NULL, 'd' },
-		{ "docker-allow", required_argument, NULL, 'a' },
-		{ "docker-redact", required_argument, NULL, 'r' },
-		{ "docker-host", required_argument, NULL, 'H' },
-		{ "docker-reveal", required_argument, NULL, 'R' },
-		{ "docker-registry", required_argument, NULL, 'I' },
-		{ "socket-mode", required_argument, NULL, 'm' },
-		{ "socket-group", required_argument, NULL, 'g' },
-		{ "explain", required_argument, NULL, 'e' },
-		{ "verbose", no_argument, NULL, 'v' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 }
+	const struct command_option options[] = {
+		{ "listen", .take = take_listen },
+		{ "docker", .take = take_engine },
+		{ "docker-allow", .take = take_actions },
+		{ "docker-redact", .take = take_redact },
+		{ "docker-host", .take = take_hosts },
+		{ "docker-reveal", .take = take_reveal },
+		{ "docker-registry", .take = take_registries },
+		{ "socket-mode", .take = take_mode },
+		{ "socket-group", .take = take_group },
+		{ "explain", .text = &o->explain },
+		{ "verbose", 'v', .flag = &o->verbose },
 	};
-	static char program[] = "orthrus muzzle";
-	char shown[256];
-	int c;
+	const struct command_line line = {
+		.command = "orthrus muzzle",
+		.options = options, .n = sizeof(options) / sizeof(options[0]),
+		.hint = "a request stands behind --explain, in quotes",
+		.usage = usage, .check = check_options, .arg = o
+	};
 
-	argv[0] = program;	/* for what getopt_long() complains about */
-	optind = 1;
-	while (!o->help && (c = getopt_long(argc, argv, "vh", options,
-	    NULL)) != -1)
-		if (parse_option(c, o) == -1)
-			return -1;
-	if (o->help)
-		return 0;
-	if (optind < argc) {
-		text_escape(shown, sizeof(shown), argv[optind], TEXT_PLAIN);
-		fprintf(stderr, "orthrus muzzle: unexpected argument \"%s\"; "
-		    "a request stands behind --explain, in quotes\n", shown);
-		return -1;
-	}
-	if (o->listen.kind != ADDRESS_NONE && !address_is_local(&o->listen) &&
-	    o->hosts == NULL) {
-		fprintf(stderr, "orthrus muzzle: --listen: beyond loopback "
-		    "only with --docker-host NAME, what its clients call it: "
-		    "everyone who reaches it may read what the filter lets "
-		    "through\n");
-		return -1;
-	}
-	if (o->shared && o->listen.kind != ADDRESS_UNIX) {
-		fprintf(stderr, "orthrus muzzle: --socket-mode and "
-		    "--socket-group are for a Unix socket that --listen "
-		    "names\n");
-		return -1;
-	}
-	if (o->explain == NULL && o->listen.kind == ADDRESS_NONE) {
-		fprintf(stderr, "orthrus muzzle: --listen says where to "
-		    "listen, --explain judges one request\n");
-		return -1;
-	}
-	return 0;
+	return command_line_read(&line, argc, argv, code);
 }
 
 /* --- one request explained ---------------------------------------- */
 
 static int
-explain(const struct options *o)
+explain(const struct muzzle_options *o)
 {
 	static const char *const kinds[] = {
 		[ANSWER_WHOLE] = "passed on as it is",
@@ -389,7 +374,7 @@ proxy_free(struct proxy *p)
 
 /* While it is being shared it is its owner's alone. */
 static int
-share(const struct options *o, struct error *e)
+share(const struct muzzle_options *o, struct error *e)
 {
 	const char *path = o->listen.path;
 
@@ -414,7 +399,7 @@ look_for_engine(const struct address *at)
 }
 
 static int
-serve(const struct options *o)
+serve(const struct muzzle_options *o)
 {
 	static const struct service_events events = { on_stop, NULL };
 	struct proxy p = { .base = event_base_new() };
@@ -448,7 +433,7 @@ serve(const struct options *o)
 int
 cmd_muzzle(int argc, char **argv)
 {
-	struct options o = {
+	struct muzzle_options o = {
 		.engine = { .kind = ADDRESS_UNIX,
 		    .path = "/var/run/docker.sock" },
 		.policy = { .actions = 0, .redact = true },
@@ -456,12 +441,9 @@ cmd_muzzle(int argc, char **argv)
 	};
 	int code = 0;
 
-	if (parse_options(argc, argv, &o) == -1) {
-		usage(stderr);
-		code = EX_USAGE;
-	} else if (o.help) {
-		usage(stdout);
-	} else {
+	if (read_options(argc, argv, &o, &code)) {
+		if (o.verbose)
+			log_setup(LEVEL_DEBUG, LOG_TEXT);
 		o.policy.hosts = o.hosts;
 		o.policy.reveal = o.reveal;
 		o.policy.registries = o.registries;

@@ -13,13 +13,6 @@
 #include "control.h"
 #include "gateway.h"
 
-static void
-report_log(void *arg, const char *line)
-{
-	(void)arg;
-	log_error("%s", line);
-}
-
 static int
 reload_control(struct orthrus *a, const struct config *c, struct error *e)
 {
@@ -50,7 +43,7 @@ orthrus_reload(struct orthrus *a)
 		log_error("not reloaded: the enrolment comes first");
 		return;
 	}
-	if ((c = config_load(a->argc, a->argv, report_log, NULL,
+	if ((c = config_load(a->argc, a->argv, config_report_log, NULL,
 	    &code)) == NULL) {
 		log_error("not reloaded: the configuration has errors");
 		return;

@@ -2,30 +2,30 @@
 /* "orthrus status": what the running process does, once or until it is up. */
 #include "status.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "orthrus/base/address.h"
+#include "orthrus/base/command_line.h"
 #include "orthrus/base/loop.h"
-#include "orthrus/base/text.h"
 
 #include "commands.h"
 
 #define POLL_MS 100
 #define ANSWER_MS 5000
 
-struct options {
+struct status_options {
 	struct status_target target;
-	bool json, help;
+	bool json;
 	uint64_t wait_ms;	/* 0: do not wait */
 };
 
 static void
-usage(FILE *f)
+usage(void *arg, FILE *f)
 {
+	(void)arg;
 	fprintf(f, "usage: orthrus status [options]\n\n"
 	    "Shows what the running \"orthrus connect\" does.  Exits 0, 69 "
 	    "when none runs, 75\nwhen it was waited for in vain, or 77 when "
@@ -39,64 +39,37 @@ usage(FILE *f)
 	    "  -h, --help             this text\n");
 }
 
-/* 0, or -1 after a line about what is wrong. */
 static int
-parse_options(int argc, char **argv, struct options *o)
+take_wait(void *arg, char *value, struct error *e)
 {
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ "wait", required_argument, NULL, 'w' },
-		{ "control", required_argument, NULL, 'C' },
-		{ "name", required_argument, NULL, 'n' },
-		{ "config", required_argument, NULL, 'c' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 }
-	};
-	static char program[] = "orthrus status";
-	char shown[256];
-	struct error e;
-	int c;
+	struct status_options *o = arg;
 
-	argv[0] = program;	/* for what getopt_long() complains about */
-	optind = 1;
-	while ((c = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
-		switch (c) {
-		case 'j':
-			o->json = true;
-			break;
-		case 'w':
-			if (duration_parse(optarg, &o->wait_ms, &e) == 0)
-				break;
-			fprintf(stderr, "orthrus status: --wait: %s\n",
-			    e.text);
-			return -1;
-		case 'C':
-			o->target.control = optarg;
-			break;
-		case 'n':
-			o->target.name = optarg;
-			break;
-		case 'c':
-			o->target.config = optarg;
-			break;
-		case 'h':
-			o->help = true;
-			return 0;
-		default:
-			return -1;
-		}
-	}
-	if (optind == argc)
-		return 0;
-	text_escape(shown, sizeof(shown), argv[optind], TEXT_PLAIN);
-	fprintf(stderr, "orthrus status: unexpected argument \"%s\"; it takes "
-	    "options only\n", shown);
-	return -1;
+	return duration_parse(value, &o->wait_ms, e);
+}
+
+/* True when the command is to run; else *code is how it ends. */
+static bool
+read_options(int argc, char **argv, struct status_options *o, int *code)
+{
+	const struct command_option options[] = {
+		{ "json", .flag = &o->json },
+		{ "wait", .take = take_wait },
+		{ "control", .text = &o->target.control },
+		{ "name", .text = &o->target.name },
+		{ "config", 'c', .text = &o->target.config },
+	};
+	const struct command_line line = {
+		.command = "orthrus status",
+		.options = options, .n = sizeof(options) / sizeof(options[0]),
+		.hint = "it takes options only", .usage = usage, .arg = o
+	};
+
+	return command_line_read(&line, argc, argv, code);
 }
 
 /* The last answer, or NULL with *e; *ready says whether it was worth it. */
 static json_t *
-wait_until_ready(const struct options *o, bool *ready, struct error *e)
+wait_until_ready(const struct status_options *o, bool *ready, struct error *e)
 {
 	const struct timespec pause = { 0, POLL_MS * 1000000L };
 	uint64_t now = clock_ms(), end = now + o->wait_ms, left;
@@ -134,19 +107,14 @@ show(const json_t *status, bool json)
 int
 cmd_status(int argc, char **argv)
 {
-	struct options o = { 0 };
+	struct status_options o = { 0 };
 	struct error e = { 0 };
 	bool ready = true;
 	json_t *status;
+	int code;
 
-	if (parse_options(argc, argv, &o) == -1) {
-		usage(stderr);
-		return EX_USAGE;
-	}
-	if (o.help) {
-		usage(stdout);
-		return 0;
-	}
+	if (!read_options(argc, argv, &o, &code))
+		return code;
 	status = o.wait_ms > 0 ? wait_until_ready(&o, &ready, &e) :
 	    status_ask(&o.target, ANSWER_MS, &e);
 	if (status == NULL) {

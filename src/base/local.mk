@@ -4,6 +4,7 @@ liborthrus_a_SOURCES += \
 	src/base/address.c \
 	src/base/bucket.c \
 	src/base/command.c \
+	src/base/command_line.c \
 	src/base/error.c \
 	src/base/file.c \
 	src/base/log.c \

@@ -2,10 +2,10 @@
 /* Command lines: options, one name, the configuration, and who is called. */
 #include "config.h"
 
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "orthrus/base/command_line.h"
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/base/text.h"
@@ -17,8 +17,17 @@
 #define ARGS_MAX 64		/* common options, more is no use */
 #define TELL_MS 5000		/* for the gateway that runs */
 
+/* What is read off a command line, before anything is looked at. */
+struct line {
+	struct call call;
+	const struct command *command;
+	char *allow;			/* all lists that were given */
+	char *args[ARGS_MAX];		/* for gateway_config_load() */
+	int nargs;
+};
+
 /* Options that some commands take, in the order of the bits. */
-static const struct {
+static const struct own_option {
 	unsigned bit;
 	const char *name, *arg, *help;
 } own[] = {
@@ -32,7 +41,6 @@ static const struct {
 };
 
 #define NOWN (sizeof(own) / sizeof(own[0]))
-#define OWN_BASE 256		/* what getopt_long() returns for own[0] */
 
 static void
 usage_line(const struct command *command, FILE *f)
@@ -42,40 +50,34 @@ usage_line(const struct command *command, FILE *f)
 }
 
 static void
-usage(const struct command *command)
+usage(void *arg, FILE *f)
 {
+	const struct command *command = ((const struct line *)arg)->command;
 	char text[64];
 	bool any = false;
 	size_t i;
 
-	usage_line(command, stdout);
-	printf("\n%s\n\n", command->text);
+	if (f == stderr)	/* command_run() tells the first line of it */
+		return;
+	usage_line(command, f);
+	fprintf(f, "\n%s\n\n", command->text);
 	for (i = 0; i < NOWN; i++) {
 		if (!(command->takes & own[i].bit))
 			continue;
 		if (!any)
-			printf("options:\n");
+			fprintf(f, "options:\n");
 		any = true;
 		snprintf(text, sizeof(text), "    --%s%s%s", own[i].name,
 		    own[i].arg == NULL ? "" : " ",
 		    own[i].arg == NULL ? "" : own[i].arg);
-		printf("  %-26s  %s\n", text, own[i].help);
+		fprintf(f, "  %-26s  %s\n", text, own[i].help);
 	}
 	if (any)
-		putchar('\n');
-	gateway_config_usage(stdout);
+		fputc('\n', f);
+	gateway_config_usage(f);
 }
 
 /* --- options ------------------------------------------------------ */
-
-/* What is read off a command line, before anything is looked at. */
-struct line {
-	struct call call;
-	bool help;
-	char *allow;			/* all lists that were given */
-	char *args[ARGS_MAX];		/* for gateway_config_load() */
-	int nargs;
-};
 
 static void
 keep_arg(struct line *l, char *arg)
@@ -86,120 +88,97 @@ keep_arg(struct line *l, char *arg)
 		free(arg);
 }
 
-static void
-take_allow(struct line *l, const char *list)
-{
-	char *both = l->allow == NULL ? xstrdup(list) :
-	    xasprintf("%s,%s", l->allow, list);
-
-	free(l->allow);
-	l->call.allow = l->allow = both;
-}
-
-static void
-take_own(struct line *l, unsigned bit)
-{
-	switch (bit) {
-	case TAKES_JSON:
-		l->call.json = true;
-		break;
-	case TAKES_ALLOW:
-		take_allow(l, optarg);
-		break;
-	case TAKES_KEY:
-		l->call.key = optarg;
-		break;
-	case TAKES_FOR:
-		l->call.platform = optarg;
-		break;
-	case TAKES_SERVER:
-		l->call.server = optarg;
-		break;
-	}
-}
-
-/* 0, or -1 after getopt_long() has said what is wrong. */
 static int
-read_options(const struct command *command, struct line *l, int argc,
-    char **argv)
+take_config(void *arg, char *value, struct error *e)
 {
-	struct option options[NOWN + 4] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "log-level", required_argument, NULL, 'l' },
-		{ "help", no_argument, NULL, 'h' },
-	};
-	size_t i, n = 3;
-	int c;
-
-	for (i = 0; i < NOWN; i++) {
-		if (!(command->takes & own[i].bit))
-			continue;
-		options[n].name = own[i].name;
-		options[n].has_arg = own[i].arg == NULL ? no_argument :
-		    required_argument;
-		options[n++].val = OWN_BASE + (int)i;
-	}
-	optind = 0;
-	while ((c = getopt_long(argc, argv, "c:vh", options, NULL)) != -1) {
-		if (c == '?')
-			return -1;
-		if (c == 'c')
-			keep_arg(l, xasprintf("--config=%s", optarg));
-		else if (c == 'l')
-			keep_arg(l, xasprintf("--log-level=%s", optarg));
-		else if (c == 'v')
-			keep_arg(l, xstrdup("-v"));
-		else if (c == 'h')
-			l->help = true;
-		else
-			take_own(l, own[c - OWN_BASE].bit);
-	}
+	(void)e;
+	keep_arg(arg, xasprintf("--config=%s", value));
 	return 0;
 }
 
-/*
- * The name and what follows it, where there are any: 0, or -1 after saying
- * what is wrong.
- */
 static int
-read_arguments(const struct command *command, struct line *l, int argc,
-    char **argv)
+take_log_level(void *arg, char *value, struct error *e)
 {
-	bool wants = command->takes & TAKES_NAME;
-	int most = wants + ((command->takes & TAKES_PORT) != 0);
-	char shown[SHOWN_MAX] = "";
+	(void)e;
+	keep_arg(arg, xasprintf("--log-level=%s", value));
+	return 0;
+}
 
-	if (argc > most) {
-		text_escape(shown, sizeof(shown), argv[most], TEXT_PLAIN);
-		fprintf(stderr, "charon %s: unexpected argument \"%s\"\n",
-		    command->name, shown);
-		return -1;
-	}
-	if (!wants)
+static int
+take_verbose(void *arg, char *value, struct error *e)
+{
+	(void)value;
+	(void)e;
+	keep_arg(arg, xstrdup("-v"));
+	return 0;
+}
+
+static int
+take_allow(void *arg, char *list, struct error *e)
+{
+	struct line *l = arg;
+	char *both = l->allow == NULL ? xstrdup(list) :
+	    xasprintf("%s,%s", l->allow, list);
+
+	(void)e;
+	free(l->allow);
+	l->call.allow = l->allow = both;
+	return 0;
+}
+
+/* The name and what follows it, where there are any. */
+static int
+take_arguments(void *arg, char **arguments, struct error *e)
+{
+	struct line *l = arg;
+	char shown[SHOWN_MAX];
+
+	if (!(l->command->takes & TAKES_NAME))
 		return 0;
-	if (argc == 0) {
-		fprintf(stderr, "charon %s: whom? NAME is missing\n",
-		    command->name);
-		return -1;
-	}
-	text_escape(shown, sizeof(shown), argv[0], TEXT_PLAIN);
-	l->call.name = argv[0];
-	l->call.port = argc > 1 ? argv[1] : NULL;
-	if (name_valid(argv[0]))
+	if (arguments[0] == NULL)
+		return error_set(e, EX_USAGE, "whom? NAME is missing");
+	l->call.name = arguments[0];
+	l->call.port = arguments[1];
+	if (name_valid(l->call.name))
 		return 0;
-	fprintf(stderr, "charon %s: \"%s\": a name has 1 to 63 of a-z, 0-9 "
-	    "and -, and no - at either end\n", command->name, shown);
-	return -1;
+	text_escape(shown, sizeof(shown), l->call.name, TEXT_PLAIN);
+	return error_set(e, EX_USAGE, "\"%s\": a name has 1 to 63 of a-z, "
+	    "0-9 and -, and no - at either end", shown);
+}
+
+/* True when the command is to run; else *code is how it ends. */
+static bool
+read_line(struct line *l, int argc, char **argv, int *code)
+{
+	const struct command_option owns[] = {	/* in the order of own[] */
+		{ "json", .flag = &l->call.json },
+		{ "allow", .take = take_allow },
+		{ "key", .text = &l->call.key },
+		{ "for", .text = &l->call.platform },
+		{ "server", .text = &l->call.server },
+	};
+	struct command_option options[NOWN + 3] = {
+		{ "config", 'c', .take = take_config },
+		{ "log-level", .take = take_log_level },
+		{ NULL, 'v', .take = take_verbose, .bare = true },
+	};
+	unsigned takes = l->command->takes;
+	struct command_line line = {
+		.command = l->args[0], .options = options, .n = 3,
+		.most = ((takes & TAKES_NAME) != 0) +
+		    ((takes & TAKES_PORT) != 0),
+		.usage = usage, .check = take_arguments, .arg = l
+	};
+	size_t i;
+
+	_Static_assert(sizeof(owns) / sizeof(owns[0]) == NOWN, "one each");
+	for (i = 0; i < NOWN; i++)
+		if (takes & own[i].bit)
+			options[line.n++] = owns[i];
+	return command_line_read(&line, argc, argv, code);
 }
 
 /* --- running ------------------------------------------------------ */
-
-static void
-report(void *arg, const char *text)
-{
-	(void)arg;
-	fprintf(stderr, "%s\n", text);
-}
 
 /*
  * The next line of a script may use what was added, and must not reach what
@@ -218,12 +197,13 @@ call_tell(const struct call *c)
 }
 
 static int
-call_it(const struct command *command, struct line *l)
+run_line(struct line *l)
 {
+	const struct command *command = l->command;
 	int code = 0;
 
-	l->call.config = gateway_config_load(l->nargs, l->args, report, NULL,
-	    &code);
+	l->call.config = gateway_config_load(l->nargs, l->args, config_report,
+	    NULL, &code);
 	if (l->call.config == NULL)
 		return code;
 	log_setup(l->call.config->log_level, l->call.config->log_format);
@@ -237,27 +217,20 @@ call_it(const struct command *command, struct line *l)
 int
 command_run(const struct command *command, int argc, char **argv)
 {
-	struct line l = { .call = { .command = command->name } };
-	int code = EX_USAGE;
+	struct line l = { .call = { .command = command->name },
+	    .command = command };
+	int code;
 
-	/* For what getopt_long() complains about. */
-	argv[0] = xasprintf("charon %s", command->name);
-	keep_arg(&l, xstrdup(argv[0]));
-	if (read_options(command, &l, argc, argv) == 0) {
-		if (l.help) {
-			usage(command);
-			code = call_end(&l.call);
-		} else if (read_arguments(command, &l, argc - optind,
-		    argv + optind) == 0)
-			code = call_it(command, &l);
-	}
+	keep_arg(&l, xasprintf("charon %s", command->name));
+	if (read_line(&l, argc, argv, &code))
+		code = run_line(&l);
+	else if (code == 0)
+		code = call_end(&l.call);
 	if (code == EX_USAGE)
 		usage_line(command, stderr);
 	while (l.nargs > 0)
 		free(l.args[--l.nargs]);
 	free(l.allow);
-	free(argv[0]);
-	argv[0] = NULL;
 	return code;
 }
 

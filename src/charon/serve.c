@@ -8,6 +8,7 @@
 #include <event2/event.h>
 
 #include "orthrus/api/api.h"
+#include "orthrus/base/command_line.h"
 #include "orthrus/base/log.h"
 #include "orthrus/base/notify.h"
 #include "orthrus/base/service.h"
@@ -35,13 +36,6 @@ on_stop(void *arg, int sig)
 	gateway_drain(sv->gateway);
 }
 
-static void
-report_log(void *arg, const char *line)
-{
-	(void)arg;
-	log_error("%s", line);
-}
-
 /* All of it is taken over, or nothing is. */
 static void
 on_reload(void *arg)
@@ -52,8 +46,8 @@ on_reload(void *arg)
 	int code;
 
 	notify_reloading();
-	fresh = gateway_config_load(sv->argc, sv->argv, report_log, NULL,
-	    &code);
+	fresh = gateway_config_load(sv->argc, sv->argv, config_report_log,
+	    NULL, &code);
 	if (fresh == NULL)
 		log_error("not reloaded: the configuration has errors");
 	else if ((key = gateway_reload(sv->gateway, fresh)) != NULL) {
@@ -94,13 +88,6 @@ finish(struct serving *sv)
 		event_base_free(sv->base);
 }
 
-static void
-report(void *arg, const char *line)
-{
-	(void)arg;
-	fprintf(stderr, "%s\n", line);
-}
-
 int
 cmd_serve(int argc, char **argv)
 {
@@ -115,7 +102,7 @@ cmd_serve(int argc, char **argv)
 		gateway_config_usage(stdout);
 		return 0;
 	}
-	config = gateway_config_load(argc, argv, report, NULL, &code);
+	config = gateway_config_load(argc, argv, config_report, NULL, &code);
 	if (config == NULL)
 		return code;
 	if (start(&sv, config, &e) == -1) {

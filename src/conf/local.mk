@@ -10,7 +10,6 @@ liborthrus_a_SOURCES += \
 	src/conf/gateway_config.c \
 	src/conf/gateway_keywords.c \
 	src/conf/gateway_set.c \
-	src/conf/help.c \
 	src/conf/ini.c \
 	src/conf/ini.h \
 	src/conf/keyword_find.c \
@@ -23,6 +22,7 @@ liborthrus_a_SOURCES += \
 	src/conf/offers.c \
 	src/conf/options.c \
 	src/conf/print.c \
+	src/conf/report.c \
 	src/conf/secret.c \
 	src/conf/set.c \
 	src/conf/setting.c

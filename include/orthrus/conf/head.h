@@ -16,7 +16,12 @@ struct config_head {
 	size_t nsettings;
 };
 
-/* True when --help or -h is among the options (before "--"). */
-bool wants_help(int argc, char **argv);
+/*
+ * Two ways to report what is wrong with a configuration: plain lines on
+ * standard error for a command, as long as the log is not set up, and the log
+ * for a reload.
+ */
+void config_report(void *arg, const char *line);
+void config_report_log(void *arg, const char *line);
 
 #endif

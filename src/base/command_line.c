@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: ISC */
+/* See command_line.h. */
+#include "config.h"
+
+#include "orthrus/base/command_line.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "orthrus/base/mem.h"
+#include "orthrus/base/text.h"
+
+#define LONG_BASE 256		/* what getopt_long() returns for row 0 */
+
+enum reading { READ_ALL, READ_HELP, READ_WRONG };
+
+static bool
+has_value(const struct command_option *o)
+{
+	return o->flag == NULL && !o->bare;
+}
+
+/* What getopt_long() wants to know of them; freed by the caller. */
+static struct option *
+long_options(const struct command_line *l)
+{
+	struct option *v = xcalloc(l->n + 2, sizeof(*v));
+	size_t i, n = 0;
+
+	for (i = 0; i < l->n; i++) {
+		if (l->options[i].name == NULL)
+			continue;
+		v[n].name = l->options[i].name;
+		v[n].has_arg = has_value(&l->options[i]) ?
+		    required_argument : no_argument;
+		v[n++].val = LONG_BASE + (int)i;
+	}
+	v[n] = (struct option){ "help", no_argument, NULL, 'h' };
+	return v;
+}
+
+/* The same of letters. */
+static char *
+short_options(const struct command_line *l)
+{
+	char *s = xcalloc(2 * l->n + 2, 1), *end = s;
+	size_t i;
+
+	for (i = 0; i < l->n; i++) {
+		if (l->options[i].letter == 0)
+			continue;
+		*end++ = (char)l->options[i].letter;
+		if (has_value(&l->options[i]))
+			*end++ = ':';
+	}
+	*end = 'h';
+	return s;
+}
+
+static const struct command_option *
+option_by_code(const struct command_line *l, int code)
+{
+	size_t i;
+
+	if (code >= LONG_BASE)
+		return &l->options[code - LONG_BASE];
+	for (i = 0; l->options[i].letter != code; i++)
+		;
+	return &l->options[i];
+}
+
+static enum reading
+take_option(const struct command_line *l, const struct command_option *o)
+{
+	struct error e;
+
+	if (o->flag != NULL)
+		*o->flag = true;
+	else if (o->text != NULL)
+		*o->text = optarg;
+	else if (o->take(l->arg, optarg, &e) == -1) {
+		fprintf(stderr, "%s: --%s: %s\n", l->command, o->name, e.text);
+		return READ_WRONG;
+	}
+	return READ_ALL;
+}
+
+static enum reading
+read_options(const struct command_line *l, int argc, char **argv)
+{
+	struct option *longs = long_options(l);
+	char *shorts = short_options(l);
+	enum reading r = READ_ALL;
+	int code;
+
+	optind = 0;	/* start anew */
+	while (r == READ_ALL && (code = getopt_long(argc, argv, shorts, longs,
+	    NULL)) != -1) {
+		if (code == '?')
+			r = READ_WRONG;
+		else if (code == 'h')
+			r = READ_HELP;
+		else
+			r = take_option(l, option_by_code(l, code));
+	}
+	free(shorts);
+	free(longs);
+	return r;
+}
+
+static enum reading
+check_rest(const struct command_line *l, char **arguments, int n)
+{
+	char shown[256];
+	struct error e;
+
+	if (n > (int)l->most) {
+		text_escape(shown, sizeof(shown), arguments[l->most],
+		    TEXT_PLAIN);
+		fprintf(stderr, "%s: unexpected argument \"%s\"%s%s\n",
+		    l->command, shown, l->hint == NULL ? "" : "; ",
+		    l->hint == NULL ? "" : l->hint);
+		return READ_WRONG;
+	}
+	if (l->check == NULL || l->check(l->arg, arguments, &e) == 0)
+		return READ_ALL;
+	fprintf(stderr, "%s: %s\n", l->command, e.text);
+	return READ_WRONG;
+}
+
+bool
+command_line_read(const struct command_line *l, int argc, char **argv,
+    int *code)
+{
+	char *command = xstrdup(l->command), *own = argv[0];
+	enum reading r;
+
+	argv[0] = command;	/* for what getopt_long() complains about */
+	r = read_options(l, argc, argv);
+	argv[0] = own;
+	free(command);
+	if (r == READ_ALL)
+		r = check_rest(l, argv + optind, argc - optind);
+	if (r == READ_ALL)
+		return true;
+	l->usage(l->arg, r == READ_HELP ? stdout : stderr);
+	*code = r == READ_HELP ? 0 : EX_USAGE;
+	return false;
+}
+
+bool
+wants_help(int argc, char **argv)
+{
+	int i;
+
+	for (i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], "--help") == 0 ||
+		    strcmp(argv[i], "-h") == 0)
+			return true;
+	return false;
+}
