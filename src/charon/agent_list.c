@@ -2,25 +2,11 @@
 /* "charon agent list": everybody's status, as a table or as JSON. */
 #include "config.h"
 
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-
-#include <jansson.h>
-
 #include "orthrus/registry/describe.h"
 
-#include "cli.h"
+#include "listing.h"
 
 #define PORTS_SHOWN 6
-
-struct list {
-	const struct call *call;
-	bool served;
-	int64_t now;
-	struct table table;
-	json_t *json;			/* NULL: the table */
-};
 
 /* The first few ports, and how many more there are. */
 static void
@@ -38,10 +24,17 @@ add_ports(struct table *t, const struct peer *p)
 	table_add(t, text);
 }
 
+static enum agent_status
+status_of(const struct listing *l, const struct peer *p)
+{
+	return agent_status(p, l->served, l->call->config->timeout, l->now);
+}
+
 /* Load and memory of one that is not online say nothing any more. */
 static void
-add_row(struct list *l, const struct peer *p, enum agent_status status)
+agent_row(struct listing *l, const struct peer *p)
 {
+	enum agent_status status = status_of(l, p);
 	char text[2 * TIME_TEXT_MAX], used[TIME_TEXT_MAX], all[TIME_TEXT_MAX];
 	bool hello = p->hello.kind == LEASH_HELLO;
 	bool fresh = status == AGENT_ONLINE && p->memory_total > 0;
@@ -67,35 +60,10 @@ add_row(struct list *l, const struct peer *p, enum agent_status status)
 		table_add(t, "-");
 }
 
-static void
-on_peer(void *arg, const struct peer *p)
+static json_t *
+agent_object(const struct listing *l, const struct peer *p)
 {
-	struct list *l = arg;
-	const struct gateway_config *config = l->call->config;
-	enum agent_status status;
-
-	if (p->kind != PEER_AGENT)
-		return;
-	status = agent_status(p, l->served, config->timeout, l->now);
-	if (l->json == NULL)
-		add_row(l, p, status);
-	else
-		json_array_append_new(l->json, agent_json(p, status,
-		    config->runtime));
-}
-
-static int
-print(struct list *l)
-{
-	if (l->json != NULL) {
-		json_dumpf(l->json, stdout, JSON_INDENT(2));
-		putchar('\n');
-	} else if (l->table.n > l->table.columns)
-		table_print(&l->table, stdout);
-	else
-		fprintf(stderr, "There are no agents; \"charon agent add "
-		    "NAME\" registers one.\n");
-	return call_end(l->call);
+	return agent_json(p, status_of(l, p), l->call->config->runtime);
 }
 
 int
@@ -103,26 +71,13 @@ agent_list(const struct call *c)
 {
 	static const char *const head[] = { "NAME", "STATUS", "LAST SEEN",
 	    "VERSION", "LOAD", "MEMORY", "DOCKER", "PORTS" };
-	struct list l = { .call = c, .now = time(NULL),
-	    .table = { .columns = sizeof(head) / sizeof(head[0]) } };
-	struct error e;
-	struct state *s = state_open(c->config, false, &e);
-	size_t i;
-	int code;
+	static const struct listing_kind agents = {
+		.peers = PEER_AGENT,
+		.head = head, .columns = sizeof(head) / sizeof(head[0]),
+		.row = agent_row, .json = agent_object,
+		.none = "There are no agents; \"charon agent add NAME\" "
+		    "registers one."
+	};
 
-	if (s == NULL)
-		return call_fail(c, &e);
-	l.served = state_is_served(s);
-	if (c->json)
-		l.json = json_array();
-	for (i = 0; i < l.table.columns; i++)
-		table_add(&l.table, head[i]);
-	if (registry_each(s->registry, on_peer, &l, &e) == -1)
-		code = call_fail(c, &e);
-	else
-		code = print(&l);
-	json_decref(l.json);
-	table_free(&l.table);
-	state_close(s);
-	return code;
+	return listing_run(c, &agents);
 }

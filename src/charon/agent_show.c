@@ -111,32 +111,38 @@ print_peer(const struct peer *p, enum agent_status status,
 }
 
 static int
-show(const struct call *c, struct state *s, struct error *e)
+find_agent(const struct call *c, struct state *s, struct peer *p,
+    struct error *e)
 {
-	struct peer p;
-	int64_t now = time(NULL);
-	enum agent_status status;
-	json_t *json;
-	int found = registry_find(s->registry, c->name, &p, e);
+	int found = registry_find(s->registry, c->name, p, e);
 
-	if (found == 1 && p.kind != PEER_AGENT)
+	if (found == 1 && p->kind != PEER_AGENT)
 		return error_set(e, EX_NOUSER, "%s is the name of a client; "
 		    "\"charon client list\" shows it", c->name);
 	if (found == 0)
 		return error_set(e, EX_NOUSER, "there is no agent called "
 		    "\"%s\"; \"charon agent list\" shows those that there are",
 		    c->name);
-	if (found == -1)
-		return -1;
-	status = agent_status(&p, state_is_served(s), c->config->timeout, now);
-	if (c->json) {
-		json = agent_json(&p, status, c->config->runtime);
-		json_dumpf(json, stdout, JSON_INDENT(2));
-		putchar('\n');
-		json_decref(json);
-	} else
-		print_peer(&p, status, c->config, now);
-	return 0;
+	return found == 1 ? 0 : -1;
+}
+
+static int
+print_agent(const struct call *c, const struct state *s, const struct peer *p)
+{
+	int64_t now = time(NULL);
+	enum agent_status status = agent_status(p, state_is_served(s),
+	    c->config->timeout, now);
+	json_t *json;
+	int code;
+
+	if (!c->json) {
+		print_peer(p, status, c->config, now);
+		return call_end(c);
+	}
+	json = agent_json(p, status, c->config->runtime);
+	code = call_print_json(c, json);
+	json_decref(json);
+	return code;
 }
 
 int
@@ -144,11 +150,13 @@ agent_show(const struct call *c)
 {
 	struct error e;
 	struct state *s = state_open(c->config, false, &e);
+	struct peer p;
 	int code;
 
 	if (s == NULL)
 		return call_fail(c, &e);
-	code = show(c, s, &e) == -1 ? call_fail(c, &e) : call_end(c);
+	code = find_agent(c, s, &p, &e) == -1 ? call_fail(c, &e) :
+	    print_agent(c, s, &p);
 	state_close(s);
 	return code;
 }

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <jansson.h>
+
 #include "orthrus/base/command_line.h"
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
@@ -278,6 +280,14 @@ call_fail(const struct call *c, const struct error *e)
 {
 	fprintf(stderr, "charon %s: %s\n", c->command, e->text);
 	return e->code;
+}
+
+int
+call_print_json(const struct call *c, const struct json_t *json)
+{
+	json_dumpf(json, stdout, JSON_INDENT(2));
+	putchar('\n');
+	return call_end(c);
 }
 
 int

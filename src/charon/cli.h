@@ -10,6 +10,8 @@
 #include "orthrus/conf/gateway.h"
 #include "orthrus/gateway/state.h"
 
+struct json_t;
+
 /* What a command takes beside the options of every command. */
 #define TAKES_NAME	0x1		/* and needs it */
 #define TAKES_JSON	0x2
@@ -49,6 +51,8 @@ int group_run(const char *group, const struct command *table, size_t n,
 int call_fail(const struct call *c, const struct error *e);
 /* Waits until the gateway that runs, if any, has read the registry: true. */
 bool call_tell(const struct call *c);
+/* Prints the document for programs, then call_end(). */
+int call_print_json(const struct call *c, const struct json_t *json);
 /* What was printed on stdout has arrived: 0, or EX_IOERR after saying so. */
 int call_end(const struct call *c);
 

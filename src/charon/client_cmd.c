@@ -5,15 +5,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-#include <jansson.h>
 
 #include "orthrus/base/file.h"
 #include "orthrus/registry/describe.h"
 
-#include "cli.h"
 #include "commands.h"
+#include "listing.h"
 
 #define KEY_FILE_MAX (16 * 1024)
 
@@ -114,23 +111,11 @@ client_allow(const struct call *c)
 	return code;
 }
 
-struct list {
-	struct table table;
-	json_t *json;			/* NULL: the table */
-};
-
 static void
-on_peer(void *arg, const struct peer *p)
+client_row(struct listing *l, const struct peer *p)
 {
 	char text[TIME_TEXT_MAX];
-	struct list *l = arg;
 
-	if (p->kind != PEER_CLIENT)
-		return;
-	if (l->json != NULL) {
-		json_array_append_new(l->json, client_json(p));
-		return;
-	}
 	table_add(&l->table, p->name);
 	table_add(&l->table, p->has_key ? "key" : p->enrolled ?
 	    "certificate" : "AUTH_KEY");
@@ -138,40 +123,27 @@ on_peer(void *arg, const struct peer *p)
 	table_add(&l->table, p->allow);
 }
 
+static json_t *
+client_object(const struct listing *l, const struct peer *p)
+{
+	(void)l;
+	return client_json(p);
+}
+
 static int
 client_list(const struct call *c)
 {
 	static const char *const head[] = { "NAME", "LOGIN", "REGISTERED",
 	    "ALLOW" };
-	struct list l = { .table = { .columns = 4 } };
-	struct error e;
-	struct state *s = state_open(c->config, false, &e);
-	size_t i;
-	int code;
+	static const struct listing_kind clients = {
+		.peers = PEER_CLIENT,
+		.head = head, .columns = sizeof(head) / sizeof(head[0]),
+		.row = client_row, .json = client_object,
+		.none = "There are no clients; \"charon client add NAME "
+		    "--allow LIST\" registers one."
+	};
 
-	if (s == NULL)
-		return call_fail(c, &e);
-	if (c->json)
-		l.json = json_array();
-	for (i = 0; i < l.table.columns; i++)
-		table_add(&l.table, head[i]);
-	if (registry_each(s->registry, on_peer, &l, &e) == -1)
-		code = call_fail(c, &e);
-	else {
-		if (l.json != NULL) {
-			json_dumpf(l.json, stdout, JSON_INDENT(2));
-			putchar('\n');
-		} else if (l.table.n > l.table.columns)
-			table_print(&l.table, stdout);
-		else
-			fprintf(stderr, "There are no clients; \"charon client "
-			    "add NAME --allow LIST\" registers one.\n");
-		code = call_end(c);
-	}
-	json_decref(l.json);
-	table_free(&l.table);
-	state_close(s);
-	return code;
+	return listing_run(c, &clients);
 }
 
 static int

@@ -9,6 +9,8 @@ liborthrus_a_SOURCES += \
 	src/charon/cli.h \
 	src/charon/client_cmd.c \
 	src/charon/commands.h \
+	src/charon/listing.c \
+	src/charon/listing.h \
 	src/charon/serve.c \
 	src/charon/snippet.c \
 	src/charon/snippet.h \

@@ -74,6 +74,18 @@ const struct keyword *keyword_of_section(const struct program *p,
 const struct keyword *keyword_first(const struct program *p,
     const struct keyword *kw);
 
+/* Puts value, which it takes over, in the place of *p. */
+void value_replace(char **p, char *value);
+/* Shows the setting as this address from now on, in its canonical form. */
+void setting_show_address(struct setting *s, const struct address *a);
+/*
+ * Adds a forward of this spec to *v, and names it as its section does, or
+ * after letter and number; canonical is how the setting is shown.
+ */
+void forward_add(struct forward_conf **v, size_t *n, char letter,
+    struct setting *s, const struct forward_spec *spec,
+    const char *canonical);
+
 /* Setters (set.c); those of any program put the value at the offset. */
 int set_text(void *, struct setting *, struct error *);
 int set_path(void *, struct setting *, struct error *);
@@ -174,6 +186,9 @@ bool loader_unclear(const struct loader *l);
 bool loader_given(const struct loader *l, const char *section,
     const char *key);
 bool *loader_given_to(const struct loader *l, const struct keyword *kw);
+
+/* orthrus: the configuration that l->c is the head of. */
+struct config *loader_config(const struct loader *l);
 
 void load_options(struct loader *l, int argc, char **argv);
 void load_file(struct loader *l);

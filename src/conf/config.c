@@ -44,7 +44,7 @@ look_closer(struct loader *l, int (*look)(const struct config *,
 
 	if (s == NULL || (s->origin == FROM_DEFAULT && loader_unclear(l)))
 		return;
-	if (look((const struct config *)l->c, &e) == -1)
+	if (look(loader_config(l), &e) == -1)
 		loader_blame(l, s, &e);
 }
 

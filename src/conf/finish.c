@@ -8,8 +8,8 @@
 
 #define SOCKS5_PASSWORD_MAX 255		/* RFC 1929 */
 
-static struct config *
-config_of(const struct loader *l)
+struct config *
+loader_config(const struct loader *l)
 {
 	return (struct config *)l->c;	/* whose head it is */
 }
@@ -127,7 +127,7 @@ static void
 check_socks5_port(struct loader *l)
 {
 	struct setting *s = setting_find(l->c, "socks5", "listen");
-	struct config *c = config_of(l);
+	struct config *c = loader_config(l);
 	struct error e;
 	size_t i;
 
@@ -168,7 +168,7 @@ check_socks5_login(struct loader *l)
 		    "NAME\" in [socks5] as well");
 		loader_blame(l, pass, &e);
 	} else if (!have_user && listen != NULL &&
-	    !address_is_local(&config_of(l)->socks5_listen)) {
+	    !address_is_local(&loader_config(l)->socks5_listen)) {
 		error_set(&e, EX_CONFIG, "\"%s\" is beyond loopback: write "
 		    "\"username = NAME\" and \"password_file = FILE\" in "
 		    "[socks5], or listen on 127.0.0.1", listen->value);
@@ -181,7 +181,7 @@ check_backoff(struct loader *l)
 {
 	const struct setting *min = setting_find(l->c, "reconnect", "min");
 	const struct setting *max = setting_find(l->c, "reconnect", "max");
-	const struct config *c = config_of(l);
+	const struct config *c = loader_config(l);
 	struct error e;
 
 	if (min == NULL || max == NULL || c->backoff_min <= c->backoff_max)
@@ -221,7 +221,7 @@ check_secret(struct loader *l, const struct setting *s, size_t max)
 void
 load_finish(struct loader *l)
 {
-	struct config *c = config_of(l);
+	struct config *c = loader_config(l);
 
 	check_server(l);
 	fill_users(c);

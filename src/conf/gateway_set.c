@@ -11,13 +11,6 @@
 /* Room for "/agents/N/docker.sock" in the path of a socket. */
 #define DIRECTORY_MAX (UNIX_PATH_MAX_LEN - 1 - 21)
 
-static void
-replace(char **p, char *value)
-{
-	free(*p);
-	*p = value;
-}
-
 /* Absolute, for the gateway and the commands run from different places. */
 int
 set_directory(void *c, struct setting *s, struct error *e)
@@ -27,7 +20,7 @@ set_directory(void *c, struct setting *s, struct error *e)
 
 	if (strncmp(s->value, "~/", 2) == 0) {
 		home = home_directory();
-		replace(&s->value, path_below(home, s->value + 2));
+		value_replace(&s->value, path_below(home, s->value + 2));
 	}
 	if (s->value[0] != '/')
 		return error_set(e, EX_CONFIG, "\"%s\": the path of a "
@@ -39,7 +32,7 @@ set_directory(void *c, struct setting *s, struct error *e)
 		return error_set(e, EX_CONFIG, "\"%s\": the path of the "
 		    "directory for sockets may have at most %d bytes, this "
 		    "one has %zu", s->value, DIRECTORY_MAX, len);
-	replace(directory, xstrdup(s->value));
+	value_replace(directory, xstrdup(s->value));
 	return 0;
 }
 
@@ -59,7 +52,6 @@ int
 set_ssh_listen(void *config, struct setting *s, struct error *e)
 {
 	struct gateway_config *c = config;
-	char text[ADDRESS_TEXT_MAX];
 	struct address a;
 
 	if (address_parse(s->value, false, &a, e) == -1)
@@ -68,7 +60,7 @@ set_ssh_listen(void *config, struct setting *s, struct error *e)
 		return error_set(e, EX_CONFIG, "\"%s\": SSH needs HOST:PORT, "
 		    "as in 0.0.0.0:2222", s->value);
 	c->ssh_listen = a;
-	replace(&s->value, xstrdup(address_format(&a, text)));
+	setting_show_address(s, &a);
 	return 0;
 }
 
@@ -77,7 +69,6 @@ set_http_listen(void *config, struct setting *s, struct error *e)
 {
 	struct gateway_config *c = config;
 	struct address a = { .kind = ADDRESS_NONE };
-	char text[ADDRESS_TEXT_MAX];
 
 	if (strcmp(s->value, "off") != 0) {
 		if (address_parse(s->value, false, &a, e) == -1)
@@ -87,7 +78,7 @@ set_http_listen(void *config, struct setting *s, struct error *e)
 			    "loopback, where HTTP would show tokens and "
 			    "agents to the network: expected a Unix socket, "
 			    "127.0.0.1:PORT, [::1]:PORT or off", s->value);
-		replace(&s->value, xstrdup(address_format(&a, text)));
+		setting_show_address(s, &a);
 	}
 	c->http_listen = a;
 	return 0;
@@ -135,6 +126,6 @@ set_egress(void *config, struct setting *s, struct error *e)
 	c->egress = xreallocarray(c->egress, c->negress + 1,
 	    sizeof(*c->egress));
 	c->egress[c->negress++] = rule;
-	replace(&s->value, xstrdup(egress_rule_format(&rule, text)));
+	value_replace(&s->value, xstrdup(egress_rule_format(&rule, text)));
 	return 0;
 }

@@ -13,19 +13,6 @@
 #include "orthrus/proto/auth_key.h"
 #include "orthrus/proto/leash.h"
 
-static struct config *
-config_of(const struct loader *l)
-{
-	return (struct config *)l->c;	/* whose head it is */
-}
-
-static void
-set_value(struct setting *s, const char *text)
-{
-	secret_free(s->value);
-	s->value = xstrdup(text);
-}
-
 /* --- values ------------------------------------------------------- */
 
 /* A port of another host's is offered as well; a socket has no number. */
@@ -48,30 +35,19 @@ parse_target(const char *text, struct address *to, struct error *e)
 	return 0;
 }
 
-/* One that no section names is called E1, E2 ... */
 int
 set_expose(void *config, struct setting *s, struct error *e)
 {
 	struct config *c = config;
 	char text[ADDRESS_TEXT_MAX];
-	struct forward_conf f;
-	size_t i, number = 1;
+	/* A server that is no gateway listens on a port of its loopback. */
+	struct forward_spec spec = { .listen = { .kind = ADDRESS_TCP,
+	    .host = "localhost" } };
 
-	memset(&f, 0, sizeof(f));
-	if (parse_target(s->value, &f.spec.to, e) == -1)
+	if (parse_target(s->value, &spec.to, e) == -1)
 		return -1;
-	f.spec.listen.kind = ADDRESS_TCP;	/* where there is no gateway: */
-	strcpy(f.spec.listen.host, "localhost");	/* a port of its */
-	if (s->label == NULL) {
-		for (i = 0; i < c->nexposed; i++)
-			number += c->exposed[i].name[0] == 'E';
-		s->label = xasprintf("E%zu", number);
-	}
-	strncpy(f.name, s->label, sizeof(f.name) - 1);
-	strncpy(f.words, s->value, sizeof(f.words) - 1);
-	set_value(s, address_format(&f.spec.to, text));
-	c->exposed = xreallocarray(c->exposed, c->nexposed + 1, sizeof(f));
-	c->exposed[c->nexposed++] = f;
+	forward_add(&c->exposed, &c->nexposed, 'E', s, &spec,
+	    address_format(&spec.to, text));
 	return 0;
 }
 
@@ -104,7 +80,8 @@ set_auth_key(void *config, struct setting *s, struct error *e)
 {
 	int r = take_auth_key(config, s->value, e);
 
-	set_value(s, "***");
+	secret_free(s->value);
+	s->value = xstrdup("***");
 	return r;
 }
 
@@ -171,7 +148,7 @@ check_exposed(struct loader *l)
 {
 	const struct keyword *kw = keyword_by_key(&program_orthrus, "expose",
 	    "to");
-	const struct config *c = config_of(l);
+	const struct config *c = loader_config(l);
 	char where[ORIGIN_TEXT_MAX];
 	struct error e;
 	size_t i, j;
@@ -201,7 +178,7 @@ load_auth_key_file(struct loader *l)
 {
 	const struct setting *s = find_plain(l, "auth_key_file", NULL);
 	const struct setting *key = find_plain(l, "auth_key", NULL);
-	struct config *c = config_of(l);
+	struct config *c = loader_config(l);
 	struct error e;
 	char *text;
 
@@ -233,7 +210,7 @@ load_offers(struct loader *l)
 {
 	const struct keyword *kw = keyword_by_key(&program_orthrus, "docker",
 	    "socket");
-	struct config *c = config_of(l);
+	struct config *c = loader_config(l);
 
 	c->docker = setting_find(l->c, "docker", "socket") != NULL ||
 	    find_plain(l, "mode", "socket") != NULL;

@@ -20,11 +20,19 @@ field(void *c, const struct setting *s)
 	return (char *)c + s->kw->offset;
 }
 
-static void
-replace(char **p, char *value)
+void
+value_replace(char **p, char *value)
 {
 	free(*p);
 	*p = value;
+}
+
+void
+setting_show_address(struct setting *s, const struct address *a)
+{
+	char text[ADDRESS_TEXT_MAX];
+
+	value_replace(&s->value, xstrdup(address_format(a, text)));
 }
 
 static void
@@ -40,7 +48,7 @@ set_text(void *c, struct setting *s, struct error *e)
 	if (strlen(s->value) > USERNAME_MAX)
 		return error_set(e, EX_CONFIG, "has %zu bytes; at most %d "
 		    "are possible", strlen(s->value), USERNAME_MAX);
-	replace(field(c, s), xstrdup(s->value));
+	value_replace(field(c, s), xstrdup(s->value));
 	return 0;
 }
 
@@ -55,7 +63,7 @@ expand_path(struct setting *s, struct error *e)
 		    "the path of a file", s->value);
 	if (strncmp(s->value, "~/", 2) == 0) {
 		home = home_directory();
-		replace(&s->value, xasprintf("%s%s", home, s->value + 1));
+		value_replace(&s->value, xasprintf("%s%s", home, s->value + 1));
 		free(home);
 	}
 	return 0;
@@ -66,7 +74,7 @@ set_path(void *c, struct setting *s, struct error *e)
 {
 	if (expand_path(s, e) == -1)
 		return -1;
-	replace(field(c, s), xstrdup(s->value));
+	value_replace(field(c, s), xstrdup(s->value));
 	return 0;
 }
 
@@ -81,7 +89,7 @@ set_yes(void *c, struct setting *s, struct error *e)
 	for (i = 0; i < 8; i++) {
 		if (strcmp(s->value, words[i]) == 0) {
 			*yes = i >= 4;
-			replace(&s->value, xstrdup(*yes ? "yes" : "no"));
+			value_replace(&s->value, xstrdup(*yes ? "yes" : "no"));
 			return 0;
 		}
 	}
@@ -123,7 +131,7 @@ set_server(void *config, struct setting *s, struct error *e)
 	c->servers = xreallocarray(c->servers, c->nservers + 1,
 	    sizeof(*c->servers));
 	c->servers[c->nservers++] = server;
-	replace(&s->value, xstrdup(server_format(&server, text)));
+	value_replace(&s->value, xstrdup(server_format(&server, text)));
 	return 0;
 }
 
@@ -185,7 +193,6 @@ int
 set_socks5(void *config, struct setting *s, struct error *e)
 {
 	struct config *c = config;
-	char text[ADDRESS_TEXT_MAX];
 	struct address listen = { .kind = ADDRESS_NONE };
 
 	c->socks5 = strcmp(s->value, "off") != 0;
@@ -193,24 +200,22 @@ set_socks5(void *config, struct setting *s, struct error *e)
 	if (c->socks5) {
 		if (address_parse(s->value, false, &listen, e) == -1)
 			return -1;
-		replace(&s->value, xstrdup(address_format(&listen, text)));
+		setting_show_address(s, &listen);
 	}
 	c->socks5_listen = listen;
 	return 0;
 }
 
-/* A forward that no section names is called L1, L2 ... or R1, R2 ... */
-static int
-set_forward(struct forward_conf **v, size_t *n, char letter,
-    struct setting *s, struct error *e)
+/* A forward that no section names is called L1, L2 ..., R1 ... or E1 ... */
+void
+forward_add(struct forward_conf **v, size_t *n, char letter,
+    struct setting *s, const struct forward_spec *spec, const char *canonical)
 {
-	char text[SPEC_TEXT_MAX];
 	struct forward_conf f;
 	size_t i, number = 1;
 
 	memset(&f, 0, sizeof(f));
-	if (forward_spec_parse(s->value, letter == 'R', &f.spec, e) == -1)
-		return -1;
+	f.spec = *spec;
 	if (s->label == NULL) {
 		for (i = 0; i < *n; i++)
 			number += (*v)[i].name[0] == letter;
@@ -218,9 +223,21 @@ set_forward(struct forward_conf **v, size_t *n, char letter,
 	}
 	strncpy(f.name, s->label, sizeof(f.name) - 1);
 	strncpy(f.words, s->value, sizeof(f.words) - 1);
-	replace(&s->value, xstrdup(forward_spec_format(&f.spec, text)));
+	value_replace(&s->value, xstrdup(canonical));
 	*v = xreallocarray(*v, *n + 1, sizeof(**v));
 	(*v)[(*n)++] = f;
+}
+
+static int
+set_forward(struct forward_conf **v, size_t *n, char letter,
+    struct setting *s, struct error *e)
+{
+	struct forward_spec spec;
+	char text[SPEC_TEXT_MAX];
+
+	if (forward_spec_parse(s->value, letter == 'R', &spec, e) == -1)
+		return -1;
+	forward_add(v, n, letter, s, &spec, forward_spec_format(&spec, text));
 	return 0;
 }
 
@@ -244,7 +261,6 @@ int
 set_docker_socket(void *config, struct setting *s, struct error *e)
 {
 	struct config *c = config;
-	char text[ADDRESS_TEXT_MAX];
 	struct address a;
 
 	if (address_parse(s->value, false, &a, e) == -1)
@@ -252,8 +268,8 @@ set_docker_socket(void *config, struct setting *s, struct error *e)
 	if (a.kind != ADDRESS_UNIX)
 		return error_set(e, EX_CONFIG, "\"%s\" is not the path of a "
 		    "socket, such as /var/run/docker.sock", s->value);
-	replace(&c->docker_socket, xstrdup(a.path));
-	replace(&s->value, xstrdup(address_format(&a, text)));
+	value_replace(&c->docker_socket, xstrdup(a.path));
+	setting_show_address(s, &a);
 	return 0;
 }
 
@@ -266,7 +282,6 @@ set_docker_remote(void *config, struct setting *s, struct error *e)
 {
 	struct config *c = config;
 	bool automatic = strcmp(s->value, "auto") == 0;
-	char text[ADDRESS_TEXT_MAX];
 	struct address a;
 
 	if (address_parse(automatic ? "0" : s->value, true, &a, e) == -1)
@@ -278,7 +293,7 @@ set_docker_remote(void *config, struct setting *s, struct error *e)
 	c->docker_auto = automatic;
 	c->docker_remote = a;
 	if (!automatic)
-		replace(&s->value, xstrdup(address_format(&a, text)));
+		setting_show_address(s, &a);
 	return 0;
 }
 
@@ -336,7 +351,6 @@ int
 set_control(void *config, struct setting *s, struct error *e)
 {
 	struct config *c = config;
-	char text[ADDRESS_TEXT_MAX];
 	struct address a;
 
 	if (address_parse(s->value, false, &a, e) == -1)
@@ -345,7 +359,7 @@ set_control(void *config, struct setting *s, struct error *e)
 		return error_set(e, EX_CONFIG, "\"%s\": the status socket must "
 		    "be a Unix socket or a loopback port", s->value);
 	c->control = a;
-	replace(&s->value, xstrdup(address_format(&a, text)));
+	setting_show_address(s, &a);
 	return 0;
 }
 

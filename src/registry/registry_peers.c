@@ -82,10 +82,17 @@ peer_read(struct registry *r, sqlite3_stmt *s, struct peer *p, struct error *e)
 	return 0;
 }
 
-/* The kind and id of a name: 1, 0 when there is none, or -1 with *e. */
+/* What a change needs to know of a peer. */
+struct known {
+	int64_t id;
+	enum peer_kind kind;
+	bool has_secret;
+};
+
+/* The peer called name: 1, 0 when there is none, or -1 with *e. */
 static int
-look_up(struct registry *r, const char *name, enum peer_kind *kind,
-    int64_t *id, bool *has_secret, struct error *e)
+look_up(struct registry *r, const char *name, struct known *k,
+    struct error *e)
 {
 	sqlite3_stmt *s = sql_start(&r->main, SQL_PEER_KIND, e, "t", name);
 	int result;
@@ -94,11 +101,35 @@ look_up(struct registry *r, const char *name, enum peer_kind *kind,
 		return -1;
 	if (result == 0)
 		return 0;
-	*id = sqlite3_column_int64(s, 0);
-	*kind = sqlite3_column_int(s, 1) == 0 ? PEER_AGENT : PEER_CLIENT;
-	*has_secret = sqlite3_column_type(s, 2) != SQLITE_NULL;
+	k->id = sqlite3_column_int64(s, 0);
+	k->kind = sqlite3_column_int(s, 1) == 0 ? PEER_AGENT : PEER_CLIENT;
+	k->has_secret = sqlite3_column_type(s, 2) != SQLITE_NULL;
 	sql_reset(s);
 	return 1;
+}
+
+/* The same; that there is none is an error, which speaks of this kind. */
+static int
+must_find(struct registry *r, enum peer_kind kind, const char *name,
+    struct known *k, struct error *e)
+{
+	int found = look_up(r, name, k, e);
+
+	if (found != 0)
+		return found == 1 ? 0 : -1;
+	return error_set(e, EX_NOUSER, "there is no %s called \"%s\"; \"charon "
+	    "%s list\" shows those that there are", kind_name(kind), name,
+	    kind_name(kind));
+}
+
+/* Ends a change of the list of peers, which the journal has grown by. */
+static int
+end_change(struct registry *r, int result, struct error *e)
+{
+	if (result == 0)
+		result = sql_run(&r->main, SQL_CHANGES_PRUNE, e, "i",
+		    CHANGES_KEPT);
+	return change_end(r, result, e);
 }
 
 static void
@@ -156,23 +187,14 @@ insert(struct registry *r, enum peer_kind kind, const char *name,
     const char *allow, const uint8_t *key, const uint8_t *hash, uint64_t id,
     struct error *e)
 {
-	enum peer_kind other;
-	int64_t other_id;
-	bool has_secret;
+	struct known other;
+	int found = look_up(r, name, &other, e);
 
-	switch (look_up(r, name, &other, &other_id, &has_secret, e)) {
-	case 1:
-		return is_taken(kind, other, name, e);
-	case 0:
-		break;
-	default:
-		return -1;
-	}
-	if (sql_run(&r->main, SQL_PEER_ADD, e, "iititbb", (int64_t)id,
+	if (found != 0)
+		return found == 1 ? is_taken(kind, other.kind, name, e) : -1;
+	return sql_run(&r->main, SQL_PEER_ADD, e, "iititbb", (int64_t)id,
 	    (int64_t)kind, name, (int64_t)time(NULL), allow, key,
-	    (size_t)ED25519_KEY_LEN, hash, (size_t)SECRET_HASH_LEN) == -1)
-		return -1;
-	return sql_run(&r->main, SQL_CHANGES_PRUNE, e, "i", CHANGES_KEPT);
+	    (size_t)ED25519_KEY_LEN, hash, (size_t)SECRET_HASH_LEN);
 }
 
 int
@@ -196,7 +218,7 @@ registry_add(struct registry *r, enum peer_kind kind, const char *name,
 	secret_hash(own.secret, hash);
 
 	if ((result = change_begin(r, e)) == 0)
-		result = change_end(r, insert(r, kind, name, allow, key,
+		result = end_change(r, insert(r, kind, name, allow, key,
 		    key == NULL ? hash : NULL, id, e), e);
 	if (result == 0 && key == NULL)
 		*auth = own;
@@ -205,30 +227,17 @@ registry_add(struct registry *r, enum peer_kind kind, const char *name,
 }
 
 static int
-no_such(enum peer_kind kind, const char *name, struct error *e)
-{
-	return error_set(e, EX_NOUSER, "there is no %s called \"%s\"; \"charon "
-	    "%s list\" shows those that there are", kind_name(kind), name,
-	    kind_name(kind));
-}
-
-static int
 set_allow(struct registry *r, const char *name, const char *allow,
     struct error *e)
 {
-	enum peer_kind kind;
-	bool has_secret;
-	int64_t id;
-	int found = look_up(r, name, &kind, &id, &has_secret, e);
+	struct known k;
 
-	if (found != 1)
-		return found == 0 ? no_such(PEER_CLIENT, name, e) : -1;
-	if (kind != PEER_CLIENT)
+	if (must_find(r, PEER_CLIENT, name, &k, e) == -1)
+		return -1;
+	if (k.kind != PEER_CLIENT)
 		return error_set(e, EX_NOUSER, "%s is the name of an agent, "
 		    "which reaches nothing but its own endpoints", name);
-	if (sql_run(&r->main, SQL_PEER_ALLOW, e, "it", id, allow) == -1)
-		return -1;
-	return sql_run(&r->main, SQL_CHANGES_PRUNE, e, "i", CHANGES_KEPT);
+	return sql_run(&r->main, SQL_PEER_ALLOW, e, "it", k.id, allow);
 }
 
 int
@@ -237,7 +246,7 @@ registry_set_allow(struct registry *r, const char *name, const char *allow,
 {
 	if (check_allow(name, allow, e) == -1 || change_begin(r, e) == -1)
 		return -1;
-	return change_end(r, set_allow(r, name, allow, e), e);
+	return end_change(r, set_allow(r, name, allow, e), e);
 }
 
 int
@@ -267,22 +276,17 @@ static int
 set_docker_port(struct registry *r, const char *name, uint16_t port,
     struct error *e)
 {
-	enum peer_kind kind;
-	bool has_secret;
-	int64_t id;
-	int found = look_up(r, name, &kind, &id, &has_secret, e);
+	struct known k;
 
-	if (found != 1)
-		return found == 0 ? no_such(PEER_AGENT, name, e) : -1;
-	if (kind != PEER_AGENT)
+	if (must_find(r, PEER_AGENT, name, &k, e) == -1)
+		return -1;
+	if (k.kind != PEER_AGENT)
 		return error_set(e, EX_NOUSER, "%s is the name of a client, "
 		    "which has no Docker here", name);
 	if (port != 0 && registry_docker_port_check(r, name, port, e) == -1)
 		return -1;
-	if (sql_run(&r->main, SQL_PEER_DOCKER_PORT, e, "ii", id,
-	    (int64_t)port) == -1)
-		return -1;
-	return sql_run(&r->main, SQL_CHANGES_PRUNE, e, "i", CHANGES_KEPT);
+	return sql_run(&r->main, SQL_PEER_DOCKER_PORT, e, "ii", k.id,
+	    (int64_t)port);
 }
 
 int
@@ -291,7 +295,7 @@ registry_set_docker_port(struct registry *r, const char *name, uint16_t port,
 {
 	if (change_begin(r, e) == -1)
 		return -1;
-	return change_end(r, set_docker_port(r, name, port, e), e);
+	return end_change(r, set_docker_port(r, name, port, e), e);
 }
 
 static int
@@ -300,24 +304,19 @@ rekey(struct registry *r, const char *name, struct auth_key *auth,
 {
 	struct database *d = &r->main;
 	uint8_t hash[SECRET_HASH_LEN];
-	enum peer_kind kind;
-	bool has_secret;
-	int64_t id;
-	int found;
+	struct known k;
 
-	found = look_up(r, name, &kind, &id, &has_secret, e);
-	if (found != 1)
-		return found == 0 ? no_such(PEER_AGENT, name, e) : -1;
-	if (!has_secret)
+	if (must_find(r, PEER_AGENT, name, &k, e) == -1)
+		return -1;
+	if (!k.has_secret)
 		return error_set(e, EX_DATAERR, "client %s logs in with a key "
 		    "of its own; remove it, and add it with another", name);
-	new_auth(auth, (uint64_t)id);
+	new_auth(auth, (uint64_t)k.id);
 	secret_hash(auth->secret, hash);
-	if (sql_run(d, SQL_SECRET_KEEP, e, "i", id) == -1 ||
-	    sql_run(d, SQL_CERTIFICATE_REVOKE_ALL, e, "i", id) == -1 ||
-	    sql_run(d, SQL_PEER_REKEY, e, "ib", id, hash, sizeof(hash)) == -1)
+	if (sql_run(d, SQL_SECRET_KEEP, e, "i", k.id) == -1 ||
+	    sql_run(d, SQL_CERTIFICATE_REVOKE_ALL, e, "i", k.id) == -1)
 		return -1;
-	return sql_run(d, SQL_CHANGES_PRUNE, e, "i", CHANGES_KEPT);
+	return sql_run(d, SQL_PEER_REKEY, e, "ib", k.id, hash, sizeof(hash));
 }
 
 int
@@ -328,7 +327,7 @@ registry_rekey(struct registry *r, const char *name, struct auth_key *auth,
 	int result = change_begin(r, e);
 
 	if (result == 0)
-		result = change_end(r, rekey(r, name, &own, e), e);
+		result = end_change(r, rekey(r, name, &own, e), e);
 	if (result == 0)
 		*auth = own;
 	sodium_memzero(&own, sizeof(own));
@@ -339,21 +338,15 @@ static int
 forget(struct registry *r, enum peer_kind kind, const char *name,
     struct error *e)
 {
-	enum peer_kind other;
-	bool has_secret;
-	int64_t id;
-	int found;
+	struct known k;
 
-	found = look_up(r, name, &other, &id, &has_secret, e);
-	if (found != 1)
-		return found == 0 ? no_such(kind, name, e) : -1;
-	if (other != kind)
-		return error_set(e, EX_NOUSER, "%s is the name of %s %s; use "
-		    "\"charon %s remove %s\"", name, other == PEER_AGENT ?
-		    "an" : "a", kind_name(other), kind_name(other), name);
-	if (sql_run(&r->main, SQL_PEER_REMOVE, e, "i", id) == -1)
+	if (must_find(r, kind, name, &k, e) == -1)
 		return -1;
-	return sql_run(&r->main, SQL_CHANGES_PRUNE, e, "i", CHANGES_KEPT);
+	if (k.kind != kind)
+		return error_set(e, EX_NOUSER, "%s is the name of %s %s; use "
+		    "\"charon %s remove %s\"", name, k.kind == PEER_AGENT ?
+		    "an" : "a", kind_name(k.kind), kind_name(k.kind), name);
+	return sql_run(&r->main, SQL_PEER_REMOVE, e, "i", k.id);
 }
 
 int
@@ -362,7 +355,7 @@ registry_remove(struct registry *r, enum peer_kind kind, const char *name,
 {
 	if (change_begin(r, e) == -1)
 		return -1;
-	return change_end(r, forget(r, kind, name, e), e);
+	return end_change(r, forget(r, kind, name, e), e);
 }
 
 /* --- questions -------------------------------------------------------- */
