@@ -4,12 +4,12 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <jansson.h>
 
 #include "orthrus/base/mem.h"
+#include "orthrus/base/text.h"
 #include "orthrus/ssh/identity.h"
 
 #include "orthrus.h"
@@ -36,13 +36,9 @@ state_text(const struct orthrus *a, const struct link_info *info)
 static json_t *
 time_json(int64_t when)
 {
-	time_t t = (time_t)when;
-	struct tm tm;
-	char text[32];
+	char text[TIME_TEXT_MAX];
 
-	gmtime_r(&t, &tm);
-	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	return json_string(text);
+	return json_string(time_text(when, text));
 }
 
 static json_t *

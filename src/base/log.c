@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +18,7 @@
 #define RAW_MAX 4096
 #define LINE_MAX_LEN 4096	/* below PIPE_BUF's 4096 with the newline, so
 				   that lines of threads do not mix */
-#define TIME_TEXT_MAX 32
+#define NOW_TEXT_MAX 32
 
 static const struct {
 	const char *name;
@@ -56,14 +57,8 @@ log_setup(enum log_level level, enum log_format new_format)
 	journal = stderr_is_journal();
 }
 
-bool
-log_enabled(enum log_level level)
-{
-	return level <= max_level;
-}
-
 static void
-time_text(char text[TIME_TEXT_MAX])
+now_text(char text[NOW_TEXT_MAX])
 {
 	struct timespec now;
 	struct tm tm;
@@ -71,8 +66,8 @@ time_text(char text[TIME_TEXT_MAX])
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	gmtime_r(&now.tv_sec, &tm);
-	n = strftime(text, TIME_TEXT_MAX, "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(text + n, TIME_TEXT_MAX - n, ".%03dZ",
+	n = strftime(text, NOW_TEXT_MAX, "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(text + n, NOW_TEXT_MAX - n, ".%03dZ",
 	    (int)(now.tv_nsec / 1000000));
 }
 
@@ -80,10 +75,10 @@ time_text(char text[TIME_TEXT_MAX])
 static size_t
 put_head(char *line, size_t size, enum log_level level)
 {
-	char now[TIME_TEXT_MAX];
+	char now[NOW_TEXT_MAX];
 	int n;
 
-	time_text(now);
+	now_text(now);
 	if (format == LOG_JSON)
 		n = snprintf(line, size,
 		    "{\"time\":\"%s\",\"level\":\"%s\",\"message\":\"", now,
@@ -122,7 +117,7 @@ log_line(enum log_level level, const char *fmt, va_list ap)
 	int saved = errno;
 	size_t n;
 
-	if (!log_enabled(level))
+	if (level > max_level)
 		return;
 	if (journal == -1)
 		journal = stderr_is_journal();

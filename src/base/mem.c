@@ -70,6 +70,14 @@ xasprintf(const char *fmt, ...)
 }
 
 void
+secret_free(char *secret)
+{
+	if (secret != NULL)
+		sodium_memzero(secret, strlen(secret));
+	free(secret);
+}
+
+void
 buffer_init(struct buffer *b, size_t max)
 {
 	*b = (struct buffer){ .max = max };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Escaping of control characters and invalid UTF-8, for logs and errors. */
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "orthrus/base/text.h"
 
@@ -158,4 +158,16 @@ text_hex(unsigned char c)
 	if (c >= 'A' && c <= 'F')
 		return c - 'A' + 10;
 	return -1;
+}
+
+const char *
+time_text(int64_t seconds, char text[TIME_TEXT_MAX])
+{
+	time_t t = (time_t)seconds;
+	struct tm tm;
+
+	if (gmtime_r(&t, &tm) == NULL ||
+	    strftime(text, TIME_TEXT_MAX, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		strcpy(text, "?");
+	return text;
 }

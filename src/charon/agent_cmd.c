@@ -110,8 +110,8 @@ agent_add(const struct call *c)
 }
 
 /* What was revoked holds here at once; sshd(8) needs the list for it. */
-int
-call_write_revoked(const struct call *c, struct state *s)
+static int
+write_revoked(const struct call *c, struct state *s)
 {
 	struct error e;
 
@@ -136,7 +136,7 @@ agent_rekey(const struct call *c)
 	else {
 		registry_find(s->registry, c->name, &p, NULL);
 		shown = call_show_auth_key(c, s, p.kind, &auth);
-		code = call_write_revoked(c, s);
+		code = write_revoked(c, s);
 		if (shown != 0)
 			code = shown;
 	}
@@ -154,7 +154,7 @@ call_remove(const struct call *c, enum peer_kind kind)
 	if (s == NULL || registry_remove(s->registry, kind, c->name, &e) == -1)
 		code = call_fail(c, &e);
 	else
-		code = call_write_revoked(c, s);
+		code = write_revoked(c, s);
 	state_close(s);
 	return code;
 }

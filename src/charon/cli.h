@@ -65,7 +65,6 @@ void call_check_agent(const struct call *c, struct state *s,
     const char *name);
 int call_show_auth_key(const struct call *c, const struct state *s,
     enum peer_kind kind, struct auth_key *auth);
-int call_write_revoked(const struct call *c, struct state *s);
 int call_remove(const struct call *c, enum peer_kind kind);
 
 /* agent_list.c, agent_port.c and agent_show.c */

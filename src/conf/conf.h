@@ -49,9 +49,6 @@ struct keyword {
 	const char *help;
 };
 
-extern const struct keyword keywords[];		/* of orthrus */
-extern const size_t nkeywords;
-
 /* What the table of a program makes, and the loader must know of it. */
 struct program {
 	const struct keyword *rows;	/* the first one names the file */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "conf.h"
+#include "orthrus/base/mem.h"
 
 static void
 free_list(char **v, size_t n)

@@ -9,7 +9,7 @@
 
 #define AT(field) .offset = offsetof(struct config, field)
 
-const struct keyword keywords[] = {
+static const struct keyword rows[] = {
 	{ NULL, "config", "config", 'c', "ORTHRUS_CONFIG", "FILE",
 	    .set = set_path, AT(head.file), .initial = initial_file,
 	    .help = "ini file, orthrus.ini(5)" },
@@ -110,11 +110,9 @@ const struct keyword keywords[] = {
 	    .help = "text or json (text)" },
 };
 
-const size_t nkeywords = sizeof(keywords) / sizeof(keywords[0]);
-
 const struct program program_orthrus = {
-	.rows = keywords,
-	.n = sizeof(keywords) / sizeof(keywords[0]),
+	.rows = rows,
+	.n = sizeof(rows) / sizeof(rows[0]),
 	.size = sizeof(struct config),
 	.clear = clear_config,
 	.section = "server",

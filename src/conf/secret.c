@@ -68,11 +68,3 @@ secret_load(const char *path, struct error *e)
 	free(text);
 	return secret;
 }
-
-void
-secret_free(char *secret)
-{
-	if (secret != NULL)
-		explicit_bzero(secret, strlen(secret));
-	free(secret);
-}

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <jansson.h>
 
@@ -43,18 +42,6 @@ agent_socket(const char *runtime, const char *name, uint16_t port)
 	return port == 0 ?
 	    xasprintf("%s/agents/%s/docker.sock", runtime, name) :
 	    xasprintf("%s/agents/%s/%u.sock", runtime, name, port);
-}
-
-const char *
-time_text(int64_t seconds, char text[TIME_TEXT_MAX])
-{
-	time_t t = (time_t)seconds;
-	struct tm tm;
-
-	if (gmtime_r(&t, &tm) == NULL ||
-	    strftime(text, TIME_TEXT_MAX, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
-		strcpy(text, "?");
-	return text;
 }
 
 const char *

@@ -49,7 +49,7 @@ copy_text(sqlite3_stmt *s, int i, char *out, size_t size)
 	return true;
 }
 
-int
+static int
 peer_read(struct registry *r, sqlite3_stmt *s, struct peer *p, struct error *e)
 {
 	const void *frame;

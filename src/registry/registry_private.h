@@ -92,10 +92,6 @@ int sql_end(struct database *d, int r, struct error *e);
 int change_begin(struct registry *r, struct error *e);
 int change_end(struct registry *r, int result, struct error *e);
 
-/* registry_peers.c: the row of SQL_PEER_..., 0 or -1 with *e. */
-int peer_read(struct registry *r, sqlite3_stmt *s, struct peer *p,
-    struct error *e);
-
 /* Only the hash of a secret is kept. */
 #define SECRET_HASH_LEN 32
 void secret_hash(const uint8_t secret[32], uint8_t hash[SECRET_HASH_LEN]);

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include <event2/event.h>
-#include <sodium.h>
 
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
@@ -50,21 +49,13 @@ tunnel_label(const struct tunnel *t)
 /* --- life ------------------------------------------------------------- */
 
 static void
-free_secret(char *s)
-{
-	if (s != NULL)
-		sodium_memzero(s, strlen(s));
-	free(s);
-}
-
-static void
 tunnel_free(struct tunnel *t)
 {
 	listener_free(t->listener);
 	if (t->retry != NULL)
 		event_free(t->retry);
-	free_secret(t->username);
-	free_secret(t->password);
+	secret_free(t->username);
+	secret_free(t->password);
 	muzzle_free(t->muzzle);
 	free(t);
 }

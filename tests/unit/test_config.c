@@ -16,6 +16,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "orthrus/base/mem.h"
+
 #include "../../src/conf/conf.h"
 #include "../../src/conf/ini.h"
 #include "../../src/conf/line.h"
@@ -615,8 +617,8 @@ test_table(void **state)
 	size_t i, j;
 
 	(void)state;
-	for (i = 0; i < nkeywords; i++) {
-		const struct keyword *a = &keywords[i];
+	for (i = 0; i < program_orthrus.n; i++) {
+		const struct keyword *a = &program_orthrus.rows[i];
 
 		assert_non_null(a->set);
 		assert_true((a->option == NULL && a->letter == 0) ==
@@ -625,7 +627,7 @@ test_table(void **state)
 			assert_true((a->fixed != NULL) == (a->arg == NULL ||
 			    (a->flags & KW_OPTIONAL)));
 		for (j = 0; j < i; j++) {
-			const struct keyword *b = &keywords[j];
+			const struct keyword *b = &program_orthrus.rows[j];
 
 			assert_true(a->letter == 0 || a->letter != b->letter);
 			assert_true(a->option == NULL || b->option == NULL ||
@@ -643,9 +645,9 @@ setup(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < nkeywords; i++) {
-		if (keywords[i].env != NULL)
-			unsetenv(keywords[i].env);
+	for (i = 0; i < program_orthrus.n; i++) {
+		if (program_orthrus.rows[i].env != NULL)
+			unsetenv(program_orthrus.rows[i].env);
 	}
 	unsetenv("STATE_DIRECTORY");
 	unsetenv("RUNTIME_DIRECTORY");

@@ -28,7 +28,7 @@ struct command_line {
 	const struct command_option *options;	/* beside -h and --help */
 	size_t n;
 	unsigned most;		/* arguments that are no options */
-	const char *hint;	/* behind the complaint about one more, or NULL */
+	const char *hint;	/* ends the complaint about one more; NULL */
 	/* Prints the help, or after a complaint what helps then, to f. */
 	void (*usage)(void *arg, FILE *f);
 	/*

@@ -7,15 +7,11 @@
 #ifndef ORTHRUS_BASE_LOG_H
 #define ORTHRUS_BASE_LOG_H
 
-#include <stdbool.h>
-
 enum log_level { LEVEL_ERROR, LEVEL_WARN, LEVEL_INFO, LEVEL_DEBUG };
 enum log_format { LOG_TEXT, LOG_JSON };
 
 /* Sets level and format for the process; the default is info and text. */
 void log_setup(enum log_level level, enum log_format format);
-
-bool log_enabled(enum log_level level);
 
 /*
  * One line each; control characters are escaped, invalid UTF-8 in JSON is

@@ -16,6 +16,9 @@ void *xreallocarray(void *p, size_t n, size_t size);
 char *xstrdup(const char *s);
 char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* Wipes a password or the like, and frees it; NULL is fine. */
+void secret_free(char *secret);
+
 /*
  * A queue of bytes with a hard limit.  What is consumed or freed is not
  * left behind in memory.

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum text_style {
 	TEXT_PLAIN,	/* control characters and invalid UTF-8 as \n, \x1b */
@@ -34,5 +35,9 @@ bool text_clean(const char *s, size_t len);
  * To be asked before sodium_base642bin(), which takes others for digits.
  */
 bool text_ascii(const char *s, size_t len);
+
+/* UNIX seconds as "2026-11-21T15:51:31Z", or "?" where no calendar goes. */
+#define TIME_TEXT_MAX 32
+const char *time_text(int64_t seconds, char text[TIME_TEXT_MAX]);
 
 #endif

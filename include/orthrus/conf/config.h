@@ -118,7 +118,6 @@ void config_blame(const struct config *c, const char *section, const char *key,
  * that the caller wipes with secret_free().  NULL with *e (EX_CONFIG).
  */
 char *secret_load(const char *path, struct error *e);
-void secret_free(char *secret);
 
 /*
  * The directories of the contract's section 2.1: systemd's STATE_DIRECTORY

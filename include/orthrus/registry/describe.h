@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "orthrus/base/text.h"
 #include "orthrus/registry/registry.h"
 
 struct json_t;
@@ -36,9 +37,6 @@ struct json_t *agent_json(const struct peer *p, enum agent_status status,
     const char *runtime);
 struct json_t *client_json(const struct peer *p);
 
-/* "2026-11-21T15:51:31Z". */
-#define TIME_TEXT_MAX 32
-const char *time_text(int64_t seconds, char text[TIME_TEXT_MAX]);
 /* How long ago that was: "3s", "5m", "2h", "9d". */
 const char *age_text(int64_t seconds, int64_t now, char text[TIME_TEXT_MAX]);
 /* "512M", "1.9G": bytes, short. */
