@@ -47,7 +47,6 @@ noinst_HEADERS += \
 	include/orthrus/ssh/link.h \
 	include/orthrus/ssh/mux.h \
 	include/orthrus/ssh/outbound.h \
-	include/orthrus/ssh/selftest.h \
 	include/orthrus/ssh/successor.h \
 	include/orthrus/muzzle/muzzle.h \
 	include/orthrus/muzzle/names.h \

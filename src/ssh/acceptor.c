@@ -22,7 +22,7 @@
 #define LOGIN_MS 2000		/* for all of them */
 
 static int
-set_options(struct acceptor *a, ssh_key key)
+set_bind_options(struct acceptor *a, ssh_key key)
 {
 	bool off = false;
 
@@ -36,7 +36,7 @@ set_options(struct acceptor *a, ssh_key key)
 
 /* Its public blob, which some ways to log in name. */
 static int
-note_blob(struct acceptor *a, ssh_key key)
+note_host_blob(struct acceptor *a, ssh_key key)
 {
 	char *text = NULL;
 	size_t n = 0;
@@ -63,12 +63,12 @@ load_host_key(struct acceptor *a, struct error *e)
 	}
 	identity_free(id);
 	if (ssh_pki_import_privkey_file(a->config.host_key, NULL, NULL, NULL,
-	    &key) != SSH_OK || note_blob(a, key) == -1) {
+	    &key) != SSH_OK || note_host_blob(a, key) == -1) {
 		ssh_key_free(key);
 		return error_set(e, EX_CONFIG, "cannot read the host key %s",
 		    a->config.host_key);
 	}
-	if (set_options(a, key) != 0)
+	if (set_bind_options(a, key) != 0)
 		return error_set(e, EX_SOFTWARE, "libssh refuses our options: "
 		    "%s", ssh_get_error(a->bind));
 	return 0;
@@ -118,7 +118,7 @@ acceptor_free(struct acceptor *a)
  * whoever logs in is let finish.
  */
 static struct inbound *
-least(const struct acceptor *a)
+least_far(const struct acceptor *a)
 {
 	struct inbound *in, *found = NULL;
 	uint64_t now = clock_ms();
@@ -136,7 +136,7 @@ least(const struct acceptor *a)
 }
 
 static bool
-is_full(const struct acceptor *a)
+acceptor_is_full(const struct acceptor *a)
 {
 	return a->counters.unauthenticated >= a->config.unauthenticated_max;
 }
@@ -146,9 +146,9 @@ acceptor_is_busy(const struct acceptor *a)
 {
 	const struct inbound *in;
 
-	if (!is_full(a))
+	if (!acceptor_is_full(a))
 		return false;
-	in = least(a);
+	in = least_far(a);
 	return inbound_progress(in) > 0 &&
 	    clock_ms() - in->accepted_at <= YOUNG_MS;
 }
@@ -158,9 +158,9 @@ acceptor_take(void *arg, int fd)
 {
 	struct acceptor *a = arg;
 
-	if (is_full(a)) {
+	if (acceptor_is_full(a)) {
 		a->counters.dropped++;
-		inbound_drop(least(a), "others need its place");
+		inbound_drop(least_far(a), "others need its place");
 	}
 	a->counters.accepted++;
 	inbound_new(a, fd);

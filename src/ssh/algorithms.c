@@ -8,9 +8,9 @@
 #include <stddef.h>
 
 #include "orthrus/proto/certificate.h"
-#include "orthrus/ssh/selftest.h"
 
 #include "algorithms.h"
+#include "selftest.h"
 
 /*
  * Those that a quantum computer does not break come first.  libssh has them
@@ -41,7 +41,7 @@ static const struct {
 #define NALGORITHMS (sizeof(algorithms) / sizeof(algorithms[0]))
 
 static const char *
-names_of(size_t i)
+algorithm_names(size_t i)
 {
 	return algorithms[i].names != NULL ? algorithms[i].names :
 	    cipher_preference();
@@ -54,7 +54,7 @@ algorithms_offer(ssh_session session)
 
 	for (i = 0; i < NALGORITHMS; i++)
 		if (ssh_options_set(session, algorithms[i].client,
-		    names_of(i)) != SSH_OK)
+		    algorithm_names(i)) != SSH_OK)
 			return -1;
 	return 0;
 }
@@ -66,7 +66,7 @@ algorithms_serve(ssh_bind bind)
 
 	for (i = 0; i < NALGORITHMS; i++)
 		if (ssh_bind_options_set(bind, algorithms[i].server,
-		    names_of(i)) != SSH_OK)
+		    algorithm_names(i)) != SSH_OK)
 			return -1;
 	return 0;
 }

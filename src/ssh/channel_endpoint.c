@@ -30,7 +30,7 @@ send_adjust(struct channel *ch, uint32_t bytes)
 
 /* Bulk that makes small streams wait. */
 static bool
-slowed(const struct channel *ch)
+slows_small_streams(const struct channel *ch)
 {
 	return ch->mux->pace.queueing && channel_is_paced(ch);
 }
@@ -50,7 +50,7 @@ channel_credit(struct channel *ch, size_t n)
 		mux_mark(m);
 	mux_measure(m);
 	view = (struct window_view){ clock_us(), m->round_trip.least,
-	    ch->in.len > 0, slowed(ch) };
+	    ch->in.len > 0, slows_small_streams(ch) };
 	bytes = window_grant(&ch->window, &m->grown, &view);
 	if (bytes > 0)
 		send_adjust(ch, bytes);

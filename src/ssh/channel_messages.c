@@ -13,7 +13,7 @@
 #include "mux_private.h"
 
 static void
-on_confirmation(struct channel *ch, struct wire *w)
+on_open_confirmation(struct channel *ch, struct wire *w)
 {
 	ch->peer = wire_u32(w);
 	ch->send_window = wire_u32(w);
@@ -26,7 +26,7 @@ on_confirmation(struct channel *ch, struct wire *w)
 	ch->mux->total++;
 	if (ch->send_packet >= PACKET_MIN && ch->opened != NULL) {
 		if (ch->subsystem != NULL) {
-			channel_ask_subsystem(ch);
+			channel_start_subsystem(ch);
 			return;
 		}
 		channel_opened_or_failed(ch, OPEN_OK, "");
@@ -42,7 +42,7 @@ on_confirmation(struct channel *ch, struct wire *w)
 }
 
 static void
-on_failure(struct channel *ch, struct wire *w)
+on_open_failure(struct channel *ch, struct wire *w)
 {
 	char raw[160] = "", text[200];
 	uint32_t reason = wire_u32(w);
@@ -61,7 +61,7 @@ on_failure(struct channel *ch, struct wire *w)
 }
 
 static void
-on_data(struct channel *ch, struct wire *w)
+on_channel_data(struct channel *ch, struct wire *w)
 {
 	size_t len;
 	const uint8_t *p = wire_string(w, &len);
@@ -80,7 +80,7 @@ on_data(struct channel *ch, struct wire *w)
 
 /* Its window is used up as if it were data, and granted again at once. */
 static void
-on_extended(struct channel *ch, struct wire *w)
+on_extended_data(struct channel *ch, struct wire *w)
 {
 	size_t len;
 
@@ -94,7 +94,7 @@ on_extended(struct channel *ch, struct wire *w)
 }
 
 static void
-on_adjust(struct channel *ch, struct wire *w)
+on_window_adjust(struct channel *ch, struct wire *w)
 {
 	uint32_t bytes = wire_u32(w);
 
@@ -108,13 +108,13 @@ on_adjust(struct channel *ch, struct wire *w)
 }
 
 static void
-on_close(struct channel *ch)
+on_channel_close(struct channel *ch)
 {
 	ch->got_close = true;
 	if (!ch->mux->ours)
 		ch->got_eof = true;
 	if (ch->subsystem != NULL && ch->opened != NULL) {
-		channel_ask_failed(ch);
+		channel_subsystem_failed(ch);
 		return;
 	}
 	if (channel_is_unused(ch))
@@ -133,15 +133,16 @@ void
 channel_message(struct channel *ch, uint8_t type, struct wire *w)
 {
 	if (type == MSG_CHANNEL_OPEN_CONFIRMATION) {
-		on_confirmation(ch, w);
+		on_open_confirmation(ch, w);
 		return;
 	}
 	if (type == MSG_CHANNEL_OPEN_FAILURE) {
-		on_failure(ch, w);
+		on_open_failure(ch, w);
 		return;
 	}
 	if (ch->state != CHANNEL_OPEN || ch->got_close) {
-		mux_violation(ch->mux, "message for a channel that is not open");
+		mux_violation(ch->mux, "message for a channel that is not "
+		    "open");
 		return;
 	}
 	/* An end comes behind the data before it. */
@@ -149,15 +150,15 @@ channel_message(struct channel *ch, uint8_t type, struct wire *w)
 		channel_deliver();
 	switch (type) {
 	case MSG_CHANNEL_WINDOW_ADJUST:
-		on_adjust(ch, w);
+		on_window_adjust(ch, w);
 		break;
 	case MSG_CHANNEL_DATA:
-		on_data(ch, w);
+		on_channel_data(ch, w);
 		break;
 	case MSG_CHANNEL_EXTENDED_DATA:
 		/* What somebody's standard error says is of no use here. */
 		if (ch->subsystem != NULL) {
-			on_extended(ch, w);
+			on_extended_data(ch, w);
 			break;
 		}
 		mux_violation(ch->mux, "extended data on a forwarded stream");
@@ -168,12 +169,12 @@ channel_message(struct channel *ch, uint8_t type, struct wire *w)
 			channel_queue_reader(ch);
 		break;
 	case MSG_CHANNEL_CLOSE:
-		on_close(ch);
+		on_channel_close(ch);
 		break;
 	case MSG_CHANNEL_REQUEST:
-		channel_on_message_request(ch, w);
+		channel_on_peer_request(ch, w);
 		break;
 	default:
-		channel_on_answer(ch, type == MSG_CHANNEL_SUCCESS);
+		channel_on_request_answer(ch, type == MSG_CHANNEL_SUCCESS);
 	}
 }

@@ -48,14 +48,14 @@ struct connection {
 	const struct connection_role *role;
 	void *arg;
 	unsigned dead_ms;
-	int fd;				/* ours, watched; -1: no link */
+	int fd;				/* ours, watched; -1: no carrier */
 	/*
 	 * libssh closes its descriptor whenever it meets an error, while the
 	 * loop still watches: it gets a copy, so that ours stays ours.
 	 */
 	int copy;
 	struct event_base *base;
-	struct event *readable, *writable;	/* NULL: no link */
+	struct event *readable, *writable;	/* NULL: no carrier */
 	struct event *flush;		/* sends what a turn has gathered */
 	struct event *end;		/* tells the owner, outside of libssh */
 	uint64_t received, heard_at;
@@ -113,7 +113,7 @@ connection_violation(struct connection *c, const char *what)
 }
 
 static void
-on_end(evutil_socket_t fd, short what, void *arg)
+on_connection_end(evutil_socket_t fd, short what, void *arg)
 {
 	struct connection *c = arg;
 
@@ -126,7 +126,7 @@ on_end(evutil_socket_t fd, short what, void *arg)
 
 /* Behind the other events of this turn: one send for all of them. */
 static void
-flush_soon(struct connection *c)
+flush_output_soon(struct connection *c)
 {
 	if (c->state == RUNNING && c->fd != -1 &&
 	    !event_pending(c->writable, EV_WRITE, NULL))
@@ -145,7 +145,7 @@ connection_send(struct connection *c, const struct iovec *iov, int n)
 	if (rc == -1)
 		connection_violation(c, why);
 	if (rc == 0)
-		flush_soon(c);
+		flush_output_soon(c);
 	return rc == -1 ? -1 : 0;
 }
 
@@ -172,7 +172,7 @@ acknowledge(const struct connection *c)
 }
 
 static void
-lost(struct connection *c)
+peer_lost(struct connection *c)
 {
 	int error = errno;
 
@@ -190,7 +190,7 @@ note_arrival(struct connection *c)
 
 /* One recv(2): 1 when it brought all there was room for, 0 or -1 with errno. */
 static int
-read_some(struct connection *c, size_t *got)
+read_once(struct connection *c, size_t *got)
 {
 	size_t room;
 	uint8_t *p = packet_space(c->tap, &room);
@@ -217,13 +217,13 @@ read_some(struct connection *c, size_t *got)
 
 /* What has arrived, as long as others can wait for their turn. */
 static int
-read_link(struct connection *c)
+read_carrier(struct connection *c)
 {
 	size_t total = 0, got;
 	int rc = packet_take_over(c->tap);
 
 	while (rc == 1 && total < TURN_BYTES) {
-		rc = read_some(c, &got);
+		rc = read_once(c, &got);
 		total += got;
 	}
 	return rc;
@@ -235,10 +235,10 @@ connection_catch_up(struct connection *c)
 	int rc = 0;
 
 	if (c->fd != -1 && !output_flooded(&c->out))
-		rc = read_link(c);
+		rc = read_carrier(c);
 	c->ops->deliver();
 	if (rc == -1)
-		lost(c);
+		peer_lost(c);
 	else
 		c->ops->turn(c->mux);
 	note_arrival(c);
@@ -248,12 +248,12 @@ connection_catch_up(struct connection *c)
 
 /* Sends; what the kernel does not take waits for the descriptor. */
 static void
-flush(struct connection *c)
+flush_output(struct connection *c)
 {
 	int rc = output_flush(&c->out);
 
 	if (rc == -1)
-		lost(c);
+		peer_lost(c);
 	else
 		c->ops->turn(c->mux);
 	if (c->state != RUNNING)
@@ -270,19 +270,19 @@ flush(struct connection *c)
 }
 
 static void
-on_flush(evutil_socket_t fd, short what, void *arg)
+on_flush_output(evutil_socket_t fd, short what, void *arg)
 {
 	struct connection *c = arg;
 
 	(void)fd;
 	(void)what;
 	if (c->state == RUNNING && c->fd != -1)
-		flush(c);
+		flush_output(c);
 }
 
 /* Keys or the login are there: the descriptor's traffic comes to us. */
 static void
-run(struct connection *c)
+start_running(struct connection *c)
 {
 	c->state = RUNNING;
 	c->heard_at = clock_ms();
@@ -293,7 +293,7 @@ run(struct connection *c)
 }
 
 static void
-shake_hands(struct connection *c)
+handshake_step(struct connection *c)
 {
 	enum connection_step step;
 
@@ -305,7 +305,7 @@ shake_hands(struct connection *c)
 	if (c->state == OVER)
 		return;
 	if (step == STEP_RUN) {
-		run(c);
+		start_running(c);
 		return;
 	}
 	event_add(c->readable, NULL);
@@ -316,16 +316,16 @@ shake_hands(struct connection *c)
 }
 
 static void
-on_ready(evutil_socket_t fd, short what, void *arg)
+on_connection_ready(evutil_socket_t fd, short what, void *arg)
 {
 	struct connection *c = arg;
 
 	(void)fd;
 	(void)what;
 	if (c->state == SHAKING_HANDS)
-		shake_hands(c);
+		handshake_step(c);
 	else if (c->state == RUNNING && connection_catch_up(c))
-		flush(c);
+		flush_output(c);
 }
 
 int
@@ -342,13 +342,13 @@ connection_connect(struct connection *c)
 void
 connection_begin(struct connection *c)
 {
-	shake_hands(c);
+	handshake_step(c);
 }
 
 /* --- what arrives ----------------------------------------------------- */
 
 static void
-on_packet(void *arg, uint8_t type, const uint8_t *p, size_t len)
+on_tap_packet(void *arg, uint8_t type, const uint8_t *p, size_t len)
 {
 	struct connection *c = arg;
 
@@ -397,22 +397,23 @@ connection_refuse_login(struct connection *c, const char *methods)
 
 /* --- life ------------------------------------------------------------- */
 
-/* fd is the link; libssh gets its copy.  0, or -1 with errno. */
+/* fd is the carrier; libssh gets its copy.  0, or -1 with errno. */
 static int
-attach(struct connection *c, int fd)
+connection_attach(struct connection *c, int fd)
 {
 	int lowat = NOTSENT_LOWAT, on = 1;
 
-	c->fd = c->out.link = fd;
+	c->fd = c->out.carrier = fd;
 	if ((c->copy = fcntl(fd, F_DUPFD_CLOEXEC, 0)) == -1)
 		return -1;
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &c->dead_ms,
 	    sizeof(c->dead_ms));
 	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &lowat, sizeof(lowat));
-	c->readable = event_new(c->base, fd, EV_READ | EV_PERSIST, on_ready, c);
-	c->writable = event_new(c->base, fd, EV_WRITE | EV_PERSIST, on_ready,
-	    c);
+	c->readable = event_new(c->base, fd, EV_READ | EV_PERSIST,
+	    on_connection_ready, c);
+	c->writable = event_new(c->base, fd, EV_WRITE | EV_PERSIST,
+	    on_connection_ready, c);
 	return 0;
 }
 
@@ -420,7 +421,7 @@ int
 connection_dialled(struct connection *c, int fd)
 {
 	c->client = true;
-	if (attach(c, fd) == -1)
+	if (connection_attach(c, fd) == -1)
 		return -1;
 	errno = ENOMEM;
 	return ssh_options_set(c->ssh, SSH_OPTIONS_FD, &c->copy) == SSH_OK ?
@@ -432,7 +433,7 @@ connection_accepted(struct connection *c, ssh_bind bind, int fd)
 {
 	int rc;
 
-	if (attach(c, fd) == -1)
+	if (connection_attach(c, fd) == -1)
 		return -1;
 	errno = ENOMEM;
 	rc = ssh_bind_accept_fd(bind, c->ssh, c->copy);
@@ -457,17 +458,17 @@ connection_new(struct event_base *base, unsigned dead_ms,
 	c->role = role;
 	c->arg = arg;
 	c->dead_ms = dead_ms;
-	c->fd = c->out.link = c->copy = -1;
+	c->fd = c->out.carrier = c->copy = -1;
 	c->heard_at = clock_ms();
-	c->flush = evtimer_new(base, on_flush, c);
-	c->end = evtimer_new(base, on_end, c);
-	c->tap = c->out.tap = packet_tap_new(ssh, on_packet, c);
+	c->flush = evtimer_new(base, on_flush_output, c);
+	c->end = evtimer_new(base, on_connection_end, c);
+	c->tap = c->out.tap = packet_tap_new(ssh, on_tap_packet, c);
 	return c;
 }
 
 /* libssh leaves open what came through SSH_OPTIONS_FD. */
 static int
-left_open(const struct connection *c)
+fd_left_open(const struct connection *c)
 {
 	return c->client && c->begun ? ssh_get_fd(c->ssh) : c->copy;
 }
@@ -480,7 +481,7 @@ connection_free(struct connection *c)
 	if (c == NULL)
 		return;
 	c->state = OVER;
-	left = left_open(c);
+	left = fd_left_open(c);
 	packet_disconnect(c->tap, DISCONNECT_BY_APPLICATION, c->goodbye);
 	output_flush(&c->out);
 	c->ops->free(c->mux);

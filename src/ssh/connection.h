@@ -49,19 +49,20 @@ struct connection_role {
 };
 
 /*
- * A connection without a link, that is, a descriptor that it runs on.  After
- * dead_ms in which the peer's kernel acknowledges nothing, ours gives it up.
+ * A connection without a carrier.  The carrier is the descriptor that it runs
+ * on; there may be none, as while it is dialled.  When the peer's kernel has
+ * acknowledged nothing for dead_ms, ours gives the carrier up.
  */
 struct connection *connection_new(struct event_base *base, unsigned dead_ms,
     const struct connection_role *role, void *arg);
 /*
  * Says goodbye as far as that is possible at once, ends the mux as mux_free()
- * says, and closes the link.  Not from inside a callback of its mux.
+ * says, and closes the carrier.  Not from inside a callback of its mux.
  */
 void connection_free(struct connection *c);
 
 /*
- * The link is there, and fd is the connection's from here on: as a client,
+ * The carrier is there, and fd is the connection's from here on: as a client,
  * who calls ssh_connect() in its steps, or as a server with the keys of bind.
  * 0, or -1 with errno; fd is closed by connection_free() all the same.
  */
@@ -79,7 +80,7 @@ void connection_begin(struct connection *c);
 /* Owned by the connection. */
 struct ssh_session_struct *connection_ssh(const struct connection *c);
 struct mux *connection_mux(const struct connection *c);
-int connection_fd(const struct connection *c);	/* -1: no link now */
+int connection_fd(const struct connection *c);	/* -1: no carrier now */
 
 /*
  * Ends it: over() follows from the loop.  The first reason counts.  goodbye,

@@ -14,7 +14,7 @@
 #include "mux_private.h"
 
 static void
-on_packet(struct mux *m, uint8_t type, const uint8_t *p, size_t len)
+dispatch_packet(struct mux *m, uint8_t type, const uint8_t *p, size_t len)
 {
 	struct wire w;
 	uint32_t id;
@@ -58,7 +58,7 @@ mux_turn(struct mux *m)
 }
 
 static void
-on_turn(evutil_socket_t fd, short what, void *arg)
+on_mux_turn(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
@@ -69,12 +69,12 @@ struct mux *
 mux_new(struct event_base *base, struct connection *c)
 {
 	static const struct mux_ops ops = {
-		on_packet, channel_deliver, mux_turn, mux_free
+		dispatch_packet, channel_deliver, mux_turn, mux_free
 	};
 	struct mux *m = xcalloc(1, sizeof(*m));
 
 	m->connection = c;
-	m->turn = evtimer_new(base, on_turn, m);
+	m->turn = evtimer_new(base, on_mux_turn, m);
 	TAILQ_INIT(&m->readers);
 	TAILQ_INIT(&m->writers);
 	TAILQ_INIT(&m->dead);

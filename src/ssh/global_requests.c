@@ -15,10 +15,10 @@ enum listen_request {
 };
 
 static void
-ask(struct mux *m, const struct iovec *iov, uint16_t port, bool port_in_answer,
-    mux_answered *answered, void *arg)
+send_request(struct mux *m, const struct iovec *iov, uint16_t port,
+    bool port_in_answer, mux_answered *answered, void *arg)
 {
-	struct request *r = xcalloc(1, sizeof(*r));
+	struct global_request *r = xcalloc(1, sizeof(*r));
 
 	r->answered = answered;
 	r->arg = arg;
@@ -38,7 +38,7 @@ void
 mux_on_debug(struct mux *m, struct wire *w)
 {
 	static const char words[] = "overridden by server GatewayPorts";
-	struct request *r = TAILQ_FIRST(&m->requests);
+	struct global_request *r = TAILQ_FIRST(&m->requests);
 	const uint8_t *text;
 	size_t len;
 
@@ -51,7 +51,7 @@ mux_on_debug(struct mux *m, struct wire *w)
 
 /* A ping's answer, or a mark's. */
 static void
-measured(struct mux *m, const struct request *r)
+note_round_trip(struct mux *m, const struct global_request *r)
 {
 	uint64_t now = clock_us(), took = now - r->sent_at;
 
@@ -71,7 +71,7 @@ measured(struct mux *m, const struct request *r)
 void
 mux_on_answer(struct mux *m, bool ok, struct wire *w)
 {
-	struct request *r = TAILQ_FIRST(&m->requests);
+	struct global_request *r = TAILQ_FIRST(&m->requests);
 	uint32_t port;
 
 	if (r == NULL) {
@@ -80,7 +80,7 @@ mux_on_answer(struct mux *m, bool ok, struct wire *w)
 	}
 	TAILQ_REMOVE(&m->requests, r, next);
 	if (r->sent_at != 0)
-		measured(m, r);
+		note_round_trip(m, r);
 	if (ok && r->port_in_answer) {
 		port = wire_u32(w);
 		if (w->bad || port == 0 || port > 65535)
@@ -95,7 +95,7 @@ mux_on_answer(struct mux *m, bool ok, struct wire *w)
 }
 
 static void
-ask_listener(struct mux *m, const struct address *at, bool cancel,
+request_listener(struct mux *m, const struct address *at, bool cancel,
     mux_answered *answered, void *arg)
 {
 	static const char *const name[2][2] = {
@@ -119,23 +119,23 @@ ask_listener(struct mux *m, const struct address *at, bool cancel,
 		p = wire_put_u32(p, at->port);
 	iov.iov_base = b;
 	iov.iov_len = (size_t)(p - b);
-	ask(m, &iov, at->port, !is_unix && !cancel && at->port == 0,
+	send_request(m, &iov, at->port, !is_unix && !cancel && at->port == 0,
 	    answered, arg);
-	TAILQ_LAST(&m->requests, request_list)->listens = !cancel;
+	TAILQ_LAST(&m->requests, global_request_list)->listens = !cancel;
 }
 
 void
 mux_listen(struct mux *m, const struct address *at, mux_answered *answered,
     void *arg)
 {
-	ask_listener(m, at, false, answered, arg);
+	request_listener(m, at, false, answered, arg);
 }
 
 void
 mux_unlisten(struct mux *m, const struct address *at, mux_answered *answered,
     void *arg)
 {
-	ask_listener(m, at, true, answered, arg);
+	request_listener(m, at, true, answered, arg);
 }
 
 void
@@ -143,7 +143,7 @@ mux_ping(struct mux *m, mux_answered *answered, void *arg)
 {
 	static const char request[] = "keepalive@openssh.com";
 	uint8_t b[64], *p = b;
-	struct request *r;
+	struct global_request *r;
 	struct iovec iov;
 
 	*p++ = MSG_GLOBAL_REQUEST;
@@ -151,8 +151,8 @@ mux_ping(struct mux *m, mux_answered *answered, void *arg)
 	*p++ = 1;
 	iov.iov_base = b;
 	iov.iov_len = (size_t)(p - b);
-	ask(m, &iov, 0, false, answered, arg);
-	r = TAILQ_LAST(&m->requests, request_list);
+	send_request(m, &iov, 0, false, answered, arg);
+	r = TAILQ_LAST(&m->requests, global_request_list);
 	r->sent_at = clock_us();
 	round_trip_asked(&m->round_trip, r->sent_at);
 	r->moved = m->in + m->out;
@@ -168,10 +168,10 @@ mux_measure(struct mux *m)
 void
 mux_mark(struct mux *m)
 {
-	struct request *r;
+	struct global_request *r;
 
 	mux_ping(m, NULL, NULL);
-	r = TAILQ_LAST(&m->requests, request_list);
+	r = TAILQ_LAST(&m->requests, global_request_list);
 	r->mark = true;
 	r->bytes = pace_mark(&m->pace);
 }
@@ -179,7 +179,7 @@ mux_mark(struct mux *m)
 void
 mux_forget(struct mux *m, void *arg)
 {
-	struct request *r;
+	struct global_request *r;
 
 	TAILQ_FOREACH(r, &m->requests, next)
 		if (r->arg == arg)
@@ -189,7 +189,7 @@ mux_forget(struct mux *m, void *arg)
 void
 mux_end_requests(struct mux *m)
 {
-	struct request *r;
+	struct global_request *r;
 
 	while ((r = TAILQ_FIRST(&m->requests)) != NULL) {
 		TAILQ_REMOVE(&m->requests, r, next);
@@ -204,7 +204,7 @@ mux_end_requests(struct mux *m)
  * chosen is the port, where the client left it to us.
  */
 static bool
-listen_request(struct mux *m, enum listen_request kind, struct wire *w,
+serve_listen_request(struct mux *m, enum listen_request kind, struct wire *w,
     uint16_t *chosen)
 {
 	bool cancel = kind == LISTEN_TCP_CANCEL || kind == LISTEN_UNIX_CANCEL;
@@ -258,7 +258,7 @@ mux_on_request(struct mux *m, struct wire *w)
 		connection_asked(m->connection);
 	for (i = 0; m->service.listen != NULL && i < NLISTEN; i++)
 		if (strlen(names[i]) == len && memcmp(names[i], name, len) == 0)
-			ok = listen_request(m, (enum listen_request)i, w,
+			ok = serve_listen_request(m, (enum listen_request)i, w,
 			    &chosen);
 	if (!wanted)
 		return;

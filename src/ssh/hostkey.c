@@ -19,6 +19,8 @@
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
 
+#include "known_hosts.h"
+
 #define SSH_PORT 22
 #define KNOWN_HOSTS_MAX (16 * 1024 * 1024)
 #define DIGEST_CHARS 43		/* base64 of 32 bytes, unpadded */
@@ -38,7 +40,7 @@ fingerprint_valid(const char *s)
 
 /* The key that the server proved, as fingerprint and base64 blob. */
 static int
-server_key(ssh_session session, char fp[FINGERPRINT_MAX], char **blob,
+read_server_key(ssh_session session, char fp[FINGERPRINT_MAX], char **blob,
     struct error *e)
 {
 	ssh_key key = NULL;
@@ -96,8 +98,8 @@ check_pins(const struct hostkey_policy *policy, const char *shown,
  * counts at another port, but another key there says nothing.
  */
 static enum known_host
-check_file(const char *path, const char *host, uint16_t port, const char *blob,
-    unsigned *line, bool *unreadable)
+check_known_hosts_file(const char *path, const char *host, uint16_t port,
+    const char *blob, unsigned *line, bool *unreadable)
 {
 	enum known_host found;
 	size_t len;
@@ -143,7 +145,7 @@ append_key(int fd, const char *path, const char *shown, const char *blob)
 }
 
 static int
-remember(const char *path, const char *shown, const char *blob,
+remember_host_key(const char *path, const char *shown, const char *blob,
     struct error *e)
 {
 	int fd, r;
@@ -169,7 +171,7 @@ remember(const char *path, const char *shown, const char *blob,
 }
 
 static int
-unknown_key(const struct hostkey_policy *policy, const char *shown,
+decide_unknown_key(const struct hostkey_policy *policy, const char *shown,
     const char *fp, const char *blob, bool unreadable, struct error *e)
 {
 	if (!policy->accept_new)
@@ -183,7 +185,7 @@ unknown_key(const struct hostkey_policy *policy, const char *shown,
 		return error_set(e, EX_NOPERM, "the host key of %s, %s, is not "
 		    "accepted as new because a known_hosts file could not be "
 		    "read", shown, fp);
-	if (remember(policy->known_hosts[0], shown, blob, e) == -1)
+	if (remember_host_key(policy->known_hosts[0], shown, blob, e) == -1)
 		return -1;
 	log_warn("trusting the host key of %s from now on: %s", shown, fp);
 	return 0;
@@ -202,8 +204,8 @@ check_known_hosts(const struct hostkey_policy *policy, const char *host,
 
 	/* All files: what one revokes, another one cannot allow. */
 	for (i = 0; i < policy->nknown_hosts; i++) {
-		found = check_file(policy->known_hosts[i], host, port, blob,
-		    &line, &unreadable);
+		found = check_known_hosts_file(policy->known_hosts[i], host,
+		    port, blob, &line, &unreadable);
 		if (found == KNOWN_HOST_REVOKED)
 			return error_set(e, EX_NOPERM, "the host key of %s, "
 			    "%s, is revoked in %s:%u", shown, fp,
@@ -222,12 +224,12 @@ check_known_hosts(const struct hostkey_policy *policy, const char *host,
 		    "changed: it is now %s, but %s:%u holds another one. "
 		    "Somebody may be in between; if not, remove that line",
 		    shown, fp, changed, changed_line);
-	return unknown_key(policy, shown, fp, blob, unreadable, e);
+	return decide_unknown_key(policy, shown, fp, blob, unreadable, e);
 }
 
 /* What an AUTH_KEY has vouched for is known at every later login. */
 static int
-remember_pinned(const struct hostkey_policy *policy, const char *host,
+remember_pinned_key(const struct hostkey_policy *policy, const char *host,
     uint16_t port, const char *shown, const char *blob, struct error *e)
 {
 	bool unreadable = false;
@@ -235,11 +237,11 @@ remember_pinned(const struct hostkey_policy *policy, const char *host,
 	size_t i;
 
 	for (i = 0; i < policy->nknown_hosts; i++)
-		if (check_file(policy->known_hosts[i], host, port, blob, &line,
-		    &unreadable) == KNOWN_HOST_MATCH)
+		if (check_known_hosts_file(policy->known_hosts[i], host, port,
+		    blob, &line, &unreadable) == KNOWN_HOST_MATCH)
 			return 0;
 	return policy->nknown_hosts == 0 ? 0 :
-	    remember(policy->known_hosts[0], shown, blob, e);
+	    remember_host_key(policy->known_hosts[0], shown, blob, e);
 }
 
 int
@@ -255,14 +257,14 @@ hostkey_check(struct ssh_session_struct *session, const char *host,
 	else
 		snprintf(shown, sizeof(shown), "[%s]:%u", host,
 		    (unsigned)port);
-	if (server_key(session, fp, &blob, e) == -1)
+	if (read_server_key(session, fp, &blob, e) == -1)
 		return -1;
 	if (policy->npins > 0)
 		r = check_pins(policy, shown, fp, e);
 	else
 		r = check_known_hosts(policy, host, port, shown, fp, blob, e);
 	if (r == 0 && policy->enrolling)
-		r = remember_pinned(policy, host, port, shown, blob, e);
+		r = remember_pinned_key(policy, host, port, shown, blob, e);
 	ssh_string_free_char(blob);
 	return r;
 }

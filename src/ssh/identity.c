@@ -152,7 +152,7 @@ cert_is_for(const char *cert, ssh_key key)
  * authority's certificate need not be of that kind to serve.
  */
 static void
-look_into(const char *base64, struct identity *id)
+read_certificate_facts(const char *base64, struct identity *id)
 {
 	uint8_t *blob = xcalloc(1, CERT_MAX);
 	size_t n = 0;
@@ -164,7 +164,7 @@ look_into(const char *base64, struct identity *id)
 }
 
 static int
-add_cert_text(const char *path, char *text, struct identity *id,
+attach_cert_text(const char *path, char *text, struct identity *id,
     struct error *e)
 {
 	char *save = NULL, *type, *blob;
@@ -185,7 +185,7 @@ add_cert_text(const char *path, char *text, struct identity *id,
 		r = error_set(e, EX_CONFIG, "certificate %s: cannot be used",
 		    path);
 	else
-		look_into(blob, id);
+		read_certificate_facts(blob, id);
 	ssh_key_free(cert);
 	return r;
 }
@@ -198,7 +198,7 @@ add_certificate(const char *identity, struct identity *id, struct error *e)
 	int r = 0;
 
 	if (text != NULL)
-		r = add_cert_text(path, text, id, e);
+		r = attach_cert_text(path, text, id, e);
 	else if (errno != ENOENT)
 		r = error_set(e, EX_CONFIG, "cannot read certificate %s: %s",
 		    path, strerror(errno));
@@ -306,7 +306,7 @@ identity_key(const struct identity *id)
 
 /* Writes a file that was not there before, and leaves none when it fails. */
 static int
-write_new(const char *path, mode_t mode, const char *text, struct error *e)
+write_new_file(const char *path, mode_t mode, const char *text, struct error *e)
 {
 	int fd, err;
 
@@ -331,15 +331,15 @@ write_new(const char *path, mode_t mode, const char *text, struct error *e)
 }
 
 static int
-write_pair(const char *path, const char *private, const char *public,
+write_key_pair(const char *path, const char *private, const char *public,
     struct error *e)
 {
 	char *pub = xasprintf("%s.pub", path);
 	char *line = xasprintf("%s\n", public);
 	int r;
 
-	r = write_new(path, 0600, private, e);
-	if (r == 0 && (r = write_new(pub, 0644, line, e)) == -1)
+	r = write_new_file(path, 0600, private, e);
+	if (r == 0 && (r = write_new_file(pub, 0644, line, e)) == -1)
 		unlink(path);
 	free(line);
 	free(pub);
@@ -368,7 +368,7 @@ identity_generate(const char *path, const char *comment, struct error *e)
 	else {
 		public = xasprintf("ssh-ed25519 %s%s%s", blob,
 		    *comment != '\0' ? " " : "", comment);
-		r = write_pair(path, private, public, e);
+		r = write_key_pair(path, private, public, e);
 	}
 	if (private != NULL)
 		sodium_memzero(private, strlen(private));

@@ -53,7 +53,7 @@ inbound_logged_in(struct inbound *in)
 
 /* Before anything else is told of it. */
 static void
-announce(struct inbound *in)
+announce_login(struct inbound *in)
 {
 	if (in->announced || !in->logged_in)
 		return;
@@ -63,7 +63,7 @@ announce(struct inbound *in)
 }
 
 static void
-on_timer(evutil_socket_t fd, short what, void *arg)
+on_inbound_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct inbound *in = arg;
 	struct acceptor *a = in->acceptor;
@@ -74,7 +74,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	if (connection_is_over(in->connection))
 		return;
 	if (in->logged_in)
-		announce(in);
+		announce_login(in);
 	else if (spent < a->config.grace_ms) {
 		timer_set(in->timer, a->config.grace_ms - spent);
 		login_answer(in);	/* which may set it anew */
@@ -87,13 +87,13 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 
 /* The owner hears of each login, and of its end. */
 static void
-on_over(void *arg)
+on_inbound_over(void *arg)
 {
 	struct inbound *in = arg;
 	struct acceptor *a = in->acceptor;
 	const struct error *why = connection_why(in->connection);
 
-	announce(in);
+	announce_login(in);
 	if (!in->announced) {
 		inbound_drop(in, why->text);
 		return;
@@ -104,13 +104,13 @@ on_over(void *arg)
 
 /* Its first channel may come before the loop has announced it. */
 static void
-on_asked(void *arg)
+on_inbound_asked(void *arg)
 {
-	announce(arg);
+	announce_login(arg);
 }
 
 static void
-on_lost(void *arg, const char *text, int error)
+on_inbound_lost(void *arg, const char *text, int error)
 {
 	struct inbound *in = arg;
 
@@ -130,7 +130,7 @@ is_orthrus(const struct inbound *in)
 
 /* Keys first: what follows are whole packets, the login before the rest. */
 static enum connection_step
-on_step(void *arg)
+inbound_step(void *arg)
 {
 	struct inbound *in = arg;
 	ssh_session ssh = connection_ssh(in->connection);
@@ -169,7 +169,7 @@ void
 inbound_new(struct acceptor *a, int fd)
 {
 	static const struct connection_role role = {
-		on_step, on_asked, on_lost, on_over
+		inbound_step, on_inbound_asked, on_inbound_lost, on_inbound_over
 	};
 	struct inbound *in = xcalloc(1, sizeof(*in));
 
@@ -177,7 +177,7 @@ inbound_new(struct acceptor *a, int fd)
 	in->accepted_at = clock_ms();
 	TAILQ_INSERT_TAIL(&a->waiting, in, next);
 	a->counters.unauthenticated++;
-	in->timer = evtimer_new(a->base, on_timer, in);
+	in->timer = evtimer_new(a->base, on_inbound_timer, in);
 	in->connection = connection_new(a->base, a->config.dead_ms, &role, in);
 	mux_new(a->base, in->connection);
 	if (connection_accepted(in->connection, a->bind, fd) == -1) {

@@ -18,7 +18,7 @@ static struct {
 
 /* The owner gets what he has left there to keep. */
 static void
-put_aside(void)
+put_unread_aside(void)
 {
 	struct input *in = space.owner;
 
@@ -31,9 +31,9 @@ put_aside(void)
 }
 
 static void
-take_over(struct input *in)
+own_space(struct input *in)
 {
-	put_aside();
+	put_unread_aside();
 	space.owner = in;
 	space.off = 0;
 	space.len = in->kept_len;
@@ -48,7 +48,7 @@ uint8_t *
 input_space(struct input *in, size_t *n)
 {
 	if (space.owner != in)
-		take_over(in);
+		own_space(in);
 	if (space.len > INPUT_KEPT_MAX)
 		return NULL;
 	memmove(space.data, space.data + space.off, space.len);
@@ -69,7 +69,7 @@ const uint8_t *
 input_bytes(struct input *in, size_t *n)
 {
 	if (space.owner != in)
-		take_over(in);
+		own_space(in);
 	*n = space.len;
 	return space.data + space.off;
 }

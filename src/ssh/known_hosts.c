@@ -3,7 +3,7 @@
  * The pure half of host key checking: finds a host's key in the text of an
  * OpenSSH known_hosts file, sshd(8).
  */
-#include "orthrus/ssh/hostkey.h"
+#include "known_hosts.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -25,7 +25,7 @@ struct span {
 };
 
 static bool
-is_blank(char c)
+is_field_space(char c)
 {
 	return c == ' ' || c == '\t' || c == '\r';
 }
@@ -38,17 +38,17 @@ span_is(struct span s, const char *text)
 
 /* Cuts the next word off *rest; empty at its end. */
 static struct span
-next_word(struct span *rest)
+next_field(struct span *rest)
 {
 	struct span word;
 
-	while (rest->n > 0 && is_blank(*rest->p)) {
+	while (rest->n > 0 && is_field_space(*rest->p)) {
 		rest->p++;
 		rest->n--;
 	}
 	word.p = rest->p;
 	word.n = 0;
-	while (rest->n > 0 && !is_blank(*rest->p)) {
+	while (rest->n > 0 && !is_field_space(*rest->p)) {
 		rest->p++;
 		rest->n--;
 		word.n++;
@@ -169,7 +169,7 @@ blob_has_type(const uint8_t *blob, size_t n, struct span type)
 }
 
 static enum known_host
-check_line(struct span line, const char *name, const uint8_t *want,
+check_known_hosts_line(struct span line, const char *name, const uint8_t *want,
     size_t wantlen)
 {
 	uint8_t blob[BLOB_MAX];
@@ -177,19 +177,19 @@ check_line(struct span line, const char *name, const uint8_t *want,
 	bool revoked = false, same;
 	size_t n;
 
-	word = next_word(&line);
+	word = next_field(&line);
 	if (word.n == 0 || word.p[0] == '#')
 		return KNOWN_HOST_NONE;
 	if (word.p[0] == '@') {
 		if (!span_is(word, "@revoked"))
 			return KNOWN_HOST_NONE;
 		revoked = true;
-		word = next_word(&line);
+		word = next_field(&line);
 	}
 	if (!hosts_match(word, name))
 		return KNOWN_HOST_NONE;
-	type = next_word(&line);
-	n = base64_decode(next_word(&line), blob, sizeof(blob));
+	type = next_field(&line);
+	n = base64_decode(next_field(&line), blob, sizeof(blob));
 	if (!blob_has_type(blob, n, type))
 		return KNOWN_HOST_NONE;
 	same = n == wantlen && memcmp(blob, want, n) == 0;
@@ -227,8 +227,8 @@ known_hosts_lookup(const char *text, size_t len, const char *host,
 	wantlen = base64_decode(wanted, want, sizeof(want));
 	while (rest.n > 0) {
 		number++;
-		found = check_line(next_part(&rest, '\n'), name, want,
-		    wantlen);
+		found = check_known_hosts_line(next_part(&rest, '\n'), name,
+		    want, wantlen);
 		/* A revocation beats a match, which beats another key. */
 		if (found == KNOWN_HOST_REVOKED) {
 			*line = number;

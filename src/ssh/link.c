@@ -36,7 +36,7 @@ struct link {
 	uint64_t up_at;			/* ms */
 };
 
-static void try(struct link *l);
+static void try_server(struct link *l);
 
 uint64_t
 backoff_delay(unsigned n, uint64_t min, uint64_t max, uint32_t random)
@@ -52,7 +52,7 @@ backoff_delay(unsigned n, uint64_t min, uint64_t max, uint32_t random)
 }
 
 static void
-set_state(struct link *l, enum link_state state)
+set_link_state(struct link *l, enum link_state state)
 {
 	/* While it tries again and again, it counts as one outage. */
 	if ((l->state == LINK_CONNECTED) != (state == LINK_CONNECTED))
@@ -61,14 +61,14 @@ set_state(struct link *l, enum link_state state)
 }
 
 static void
-wait_ms(struct link *l, uint64_t ms)
+wait_before_retry(struct link *l, uint64_t ms)
 {
-	set_state(l, LINK_BACKOFF);
+	set_link_state(l, LINK_BACKOFF);
 	timer_set(l->timer, ms);
 }
 
 static const struct server *
-current(const struct link *l)
+current_server(const struct link *l)
 {
 	return &l->config.servers[l->next];
 }
@@ -78,17 +78,17 @@ server_text(const struct link *l)
 {
 	static char text[SERVER_TEXT_MAX];
 
-	return server_format(current(l), text);
+	return server_format(current_server(l), text);
 }
 
 static void
-on_up(void *arg)
+on_session_up(void *arg)
 {
 	struct link *l = arg;
 	struct outbound_info info;
 
 	outbound_info(l->session, &info);
-	set_state(l, LINK_CONNECTED);
+	set_link_state(l, LINK_CONNECTED);
 	l->was_up = true;
 	l->failed = 0;
 	l->refusal.code = 0;
@@ -101,7 +101,7 @@ on_up(void *arg)
 
 /* True when there is no point in another round. */
 static bool
-hopeless(const struct link *l)
+is_hopeless(const struct link *l)
 {
 	return !l->config.reconnect || (l->refusal.code != 0 &&
 	    (!l->was_up || l->config.refusal_is_final));
@@ -112,7 +112,7 @@ round_failed(struct link *l, const struct error *why)
 {
 	uint64_t delay;
 
-	if (hopeless(l)) {
+	if (is_hopeless(l)) {
 		l->events.gave_up(l->arg, l->refusal.code != 0 ? &l->refusal :
 		    why);
 		return;
@@ -124,7 +124,7 @@ round_failed(struct link *l, const struct error *why)
 	l->failed = 0;
 	l->refusal.code = 0;
 	log_info("trying again in %.1f s", (double)delay / 1000);
-	wait_ms(l, delay);
+	wait_before_retry(l, delay);
 }
 
 /* A session that was up: another server next, where there is one. */
@@ -133,9 +133,9 @@ leave_session(struct link *l, const struct error *why)
 {
 	if (clock_ms() - l->up_at >= STABLE_MS)
 		l->rounds = 0;
-	if (!hopeless(l))
+	if (!is_hopeless(l))
 		log_warn("%s", why->text);
-	set_state(l, LINK_BACKOFF);
+	set_link_state(l, LINK_BACKOFF);
 	l->events.down(l->arg);
 	outbound_free(l->session);
 	l->session = NULL;
@@ -161,18 +161,18 @@ attempt_failed(struct link *l, const struct error *why)
 	if (why->code != EX_UNAVAILABLE && !told_before)
 		l->refusal = *why;
 	/* Else it is told as the end, which is the first refusal. */
-	if (!last || !hopeless(l) || told_before)
+	if (!last || !is_hopeless(l) || told_before)
 		log_warn("%s", why->text);
 	l->next = (l->next + 1) % l->config.nservers;
 	l->events.trouble(l->arg, why);
 	if (!last)
-		try(l);
+		try_server(l);
 	else
 		round_failed(l, why);
 }
 
 static void
-on_ended(void *arg, const struct error *why)
+on_session_ended(void *arg, const struct error *why)
 {
 	struct link *l = arg;
 	struct error copy = *why;	/* the session's own memory */
@@ -185,25 +185,25 @@ on_ended(void *arg, const struct error *why)
 }
 
 static void
-try(struct link *l)
+try_server(struct link *l)
 {
 	static const struct outbound_events events = {
-		on_up, on_ended
+		on_session_up, on_session_ended
 	};
 
-	set_state(l, LINK_CONNECTING);
+	set_link_state(l, LINK_CONNECTING);
 	log_debug("connecting to %s", server_text(l));
-	l->config.session.server = *current(l);
+	l->config.session.server = *current_server(l);
 	l->session = outbound_start(l->base, l->dialer, &l->config.session,
 	    &events, l);
 }
 
 static void
-on_timer(evutil_socket_t fd, short what, void *arg)
+on_backoff_over(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	try(arg);
+	try_server(arg);
 }
 
 struct link *
@@ -218,16 +218,16 @@ link_new(struct event_base *base, struct dialer *dialer,
 	l->config = *config;
 	l->events = *events;
 	l->arg = arg;
-	l->timer = evtimer_new(base, on_timer, l);
+	l->timer = evtimer_new(base, on_backoff_over, l);
 	l->state = LINK_BACKOFF;
 	l->since = time(NULL);
-	try(l);
+	try_server(l);
 	return l;
 }
 
 /* Where the session that is up is in the new list, or nservers. */
 static size_t
-still_wanted(const struct link *l, const struct link_config *config)
+server_still_wanted(const struct link *l, const struct link_config *config)
 {
 	char now[SERVER_TEXT_MAX], text[SERVER_TEXT_MAX];
 	const struct hostkey_policy *policy = &config->session.policy;
@@ -240,7 +240,7 @@ still_wanted(const struct link *l, const struct link_config *config)
 			break;
 	if (policy->npins > 0 && i == policy->npins)
 		return config->nservers;
-	server_format(current(l), now);
+	server_format(current_server(l), now);
 	for (i = 0; i < config->nservers; i++)
 		if (strcmp(server_format(&config->servers[i], text), now) == 0)
 			break;
@@ -253,11 +253,11 @@ link_update(struct link *l, const struct link_config *config)
 	size_t at = config->nservers;
 
 	if (l->state == LINK_CONNECTED &&
-	    (at = still_wanted(l, config)) == config->nservers)
+	    (at = server_still_wanted(l, config)) == config->nservers)
 		log_info("the server in use, or its key, is not configured "
 		    "any more: connecting anew");
 	if (at == config->nservers && l->state == LINK_CONNECTED) {
-		set_state(l, LINK_BACKOFF);
+		set_link_state(l, LINK_BACKOFF);
 		l->events.down(l->arg);
 	}
 	l->config = *config;
@@ -270,7 +270,7 @@ link_update(struct link *l, const struct link_config *config)
 	evtimer_del(l->timer);
 	l->next = l->failed = 0;
 	l->refusal.code = 0;
-	try(l);
+	try_server(l);
 }
 
 void
@@ -282,8 +282,8 @@ link_next(struct link *l, const struct error *why)
 		return;
 	error_prefix(&copy, "%s", server_text(l));
 	leave_session(l, &copy);
-	if (l->config.nservers > 1 && !hopeless(l))
-		try(l);
+	if (l->config.nservers > 1 && !is_hopeless(l))
+		try_server(l);
 	else
 		round_failed(l, &copy);
 }
@@ -305,7 +305,7 @@ link_info(const struct link *l, struct link_info *info)
 {
 	memset(info, 0, sizeof(*info));
 	info->state = l->state;
-	info->server = current(l);
+	info->server = current_server(l);
 	info->since = l->since;
 	info->reconnects = l->sessions > 0 ? l->sessions - 1 : 0;
 	info->session.rtt_ms = -1;

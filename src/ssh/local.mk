@@ -1,10 +1,6 @@
 # SPDX-License-Identifier: ISC
 # SSH: the only layer that includes libssh.
 liborthrus_a_SOURCES += \
-	include/orthrus/ssh/hostkey.h \
-	include/orthrus/ssh/identity.h \
-	include/orthrus/ssh/selftest.h \
-	include/orthrus/ssh/successor.h \
 	src/ssh/acceptor.c \
 	src/ssh/algorithms.c \
 	src/ssh/algorithms.h \
@@ -24,6 +20,7 @@ liborthrus_a_SOURCES += \
 	src/ssh/keygen.c \
 	src/ssh/keygen.h \
 	src/ssh/known_hosts.c \
+	src/ssh/known_hosts.h \
 	src/ssh/landing.c \
 	src/ssh/link.c \
 	src/ssh/login.c \
@@ -42,7 +39,7 @@ liborthrus_a_SOURCES += \
 	src/ssh/round_trip.c \
 	src/ssh/round_trip.h \
 	src/ssh/selftest.c \
-	src/ssh/selftest_run.h \
+	src/ssh/selftest.h \
 	src/ssh/session_channel.c \
 	src/ssh/successor.c \
 	src/ssh/turns.c \

@@ -24,19 +24,19 @@
  * it on before it tells that the keys are there.
  */
 static bool
-is_open(const struct inbound *in)
+awaits_login(const struct inbound *in)
 {
 	return !in->logged_in && !connection_is_over(in->connection);
 }
 
 static void
-turned_away(struct inbound *in, const char *why)
+tell_turned_away(struct inbound *in, const char *why)
 {
 	in->acceptor->events.turned_away(in->acceptor->arg, in, why);
 }
 
 static void
-refused(struct inbound *in)
+count_refusal(struct inbound *in)
 {
 	in->acceptor->counters.refused++;
 	if (++in->failures >= in->acceptor->config.attempts)
@@ -44,7 +44,7 @@ refused(struct inbound *in)
 }
 
 static bool
-may_password(const struct inbound *in, const char *user)
+may_use_password(const struct inbound *in, const char *user)
 {
 	return in->acceptor->password_user != NULL &&
 	    strcmp(user, in->acceptor->password_user) == 0;
@@ -63,7 +63,7 @@ is_hostbound(const char *method)
 }
 
 static bool
-is_for_us(const struct inbound *in, struct wire *w)
+names_our_host_key(const struct inbound *in, struct wire *w)
 {
 	const struct acceptor *a = in->acceptor;
 	size_t len;
@@ -75,7 +75,7 @@ is_for_us(const struct inbound *in, struct wire *w)
 
 /* Nothing unread: what follows a request is neither signed nor anyone's. */
 static bool
-ends(const struct wire *w)
+request_ends(const struct wire *w)
 {
 	return !w->bad && w->left == 0;
 }
@@ -90,7 +90,7 @@ is_password_request(struct wire *w)
 	wire_string(w, &len);
 	if (change)
 		wire_string(w, &len);
-	return ends(w);
+	return request_ends(w);
 }
 
 /* RFC 4252 section 7: TRUE announces a signature. */
@@ -106,12 +106,12 @@ is_key_request(const struct inbound *in, struct wire *w, bool hostbound)
 	wire_text(w, type, sizeof(type));
 	blob = wire_string(w, &len);
 	wire_init(&key, blob, len);
-	if (hostbound && !is_for_us(in, w))
+	if (hostbound && !names_our_host_key(in, w))
 		return false;
 	if (is_signed)
 		wire_string(w, &len);
 	/* The key's own word for its type decides who parses it. */
-	return ends(w) && wire_is(&key, type) && !key.bad &&
+	return request_ends(w) && wire_is(&key, type) && !key.bad &&
 	    (strcmp(type, KEY_TYPE_NAME) == 0 ||
 	    strcmp(type, CERT_TYPE_NAME) == 0);
 }
@@ -121,7 +121,7 @@ is_key_request(const struct inbound *in, struct wire *w, bool hostbound)
  * its keyboard-interactive, not its parsers of other keys.
  */
 static bool
-may_pass(struct inbound *in, const uint8_t *p, size_t len)
+request_may_pass(struct inbound *in, const uint8_t *p, size_t len)
 {
 	char method[64], *user = in->user;
 	struct wire w;
@@ -131,14 +131,14 @@ may_pass(struct inbound *in, const uint8_t *p, size_t len)
 	wire_text(&w, user, sizeof(in->user));
 	if (!wire_is(&w, "ssh-connection") || w.bad)
 		return false;
-	password = may_password(in, user);
+	password = may_use_password(in, user);
 	wire_text(&w, method, sizeof(method));
 	ssh_set_auth_methods(connection_ssh(in->connection), password ?
 	    SSH_AUTH_METHOD_PASSWORD : SSH_AUTH_METHOD_PUBLICKEY);
 	if (w.bad || user[0] == '\0')
 		return false;
 	if (strcmp(method, "none") == 0)
-		return ends(&w);
+		return request_ends(&w);
 	if (strcmp(method, "password") == 0)
 		return password && is_password_request(&w);
 	hostbound = is_hostbound(method);
@@ -148,24 +148,24 @@ may_pass(struct inbound *in, const uint8_t *p, size_t len)
 }
 
 static bool
-on_request(void *arg, const uint8_t *p, size_t len)
+on_login_request(void *arg, const uint8_t *p, size_t len)
 {
 	struct inbound *in = arg;
 
-	if (!is_open(in))
+	if (!awaits_login(in))
 		return false;
 	if (++in->requests > REQUESTS_MAX) {
 		inbound_end(in, TOO_MANY);
 		return false;
 	}
-	if (may_pass(in, p, len)) {
+	if (request_may_pass(in, p, len)) {
 		in->unanswered = true;
 		inbound_soon(in);
 		return true;
 	}
-	turned_away(in, "its way to log in is not served");
+	tell_turned_away(in, "its way to log in is not served");
 	connection_refuse_login(in->connection, "publickey");
-	refused(in);
+	count_refusal(in);
 	return false;
 }
 
@@ -175,20 +175,20 @@ login_answer(struct inbound *in)
 	if (!in->unanswered)
 		return;
 	in->unanswered = false;
-	turned_away(in, "its key or signature is damaged");
+	tell_turned_away(in, "its key or signature is damaged");
 	connection_refuse_login(in->connection, "publickey");
-	refused(in);
+	count_refusal(in);
 }
 
 static int
-succeed(struct inbound *in)
+login_succeeded(struct inbound *in)
 {
 	inbound_logged_in(in);
 	return SSH_AUTH_SUCCESS;
 }
 
 static int
-on_password(ssh_session session, const char *user, const char *password,
+on_login_password(ssh_session session, const char *user, const char *password,
     void *arg)
 {
 	struct inbound *in = arg;
@@ -196,16 +196,16 @@ on_password(ssh_session session, const char *user, const char *password,
 
 	(void)session;
 	in->unanswered = false;
-	if (is_open(in) && may_password(in, user) &&
+	if (awaits_login(in) && may_use_password(in, user) &&
 	    a->events.password(a->arg, in, password))
-		return succeed(in);
-	refused(in);
+		return login_succeeded(in);
+	count_refusal(in);
 	return SSH_AUTH_DENIED;
 }
 
 /* A question for what is served, as libssh answers it. */
 static int
-on_none(ssh_session session, const char *user, void *arg)
+on_login_none(ssh_session session, const char *user, void *arg)
 {
 	struct inbound *in = arg;
 
@@ -216,7 +216,8 @@ on_none(ssh_session session, const char *user, void *arg)
 }
 
 static bool
-ask_owner(struct inbound *in, const char *user, ssh_key key, bool proven)
+owner_accepts_key(struct inbound *in, const char *user, ssh_key key,
+    bool proven)
 {
 	const struct acceptor *a = in->acceptor;
 	uint8_t blob[BLOB_TEXT_MAX];
@@ -234,7 +235,7 @@ ask_owner(struct inbound *in, const char *user, ssh_key key, bool proven)
 
 /* Only a signature logs in; what was only asked is asked again then. */
 static int
-on_key(ssh_session session, const char *user, struct ssh_key_struct *key,
+on_login_key(ssh_session session, const char *user, struct ssh_key_struct *key,
     char state, void *arg)
 {
 	struct inbound *in = arg;
@@ -242,11 +243,11 @@ on_key(ssh_session session, const char *user, struct ssh_key_struct *key,
 
 	(void)session;
 	in->unanswered = false;
-	if (is_open(in) &&
+	if (awaits_login(in) &&
 	    (proven || state == SSH_PUBLICKEY_STATE_NONE) &&
-	    ask_owner(in, user, key, proven))
-		return proven ? succeed(in) : SSH_AUTH_SUCCESS;
-	refused(in);
+	    owner_accepts_key(in, user, key, proven))
+		return proven ? login_succeeded(in) : SSH_AUTH_SUCCESS;
+	count_refusal(in);
 	return SSH_AUTH_DENIED;
 }
 
@@ -254,10 +255,11 @@ void
 login_init(struct inbound *in)
 {
 	in->callbacks.userdata = in;
-	in->callbacks.auth_none_function = on_none;
-	in->callbacks.auth_password_function = on_password;
-	in->callbacks.auth_pubkey_function = on_key;
+	in->callbacks.auth_none_function = on_login_none;
+	in->callbacks.auth_password_function = on_login_password;
+	in->callbacks.auth_pubkey_function = on_login_key;
 	ssh_callbacks_init(&in->callbacks);
-	ssh_set_server_callbacks(connection_ssh(in->connection), &in->callbacks);
-	connection_filter_logins(in->connection, on_request);
+	ssh_set_server_callbacks(connection_ssh(in->connection),
+	    &in->callbacks);
+	connection_filter_logins(in->connection, on_login_request);
 }

@@ -77,8 +77,8 @@ struct channel {
 
 TAILQ_HEAD(channel_list, channel);
 
-struct request {		/* a global request that waits for its answer */
-	TAILQ_ENTRY(request) next;
+struct global_request {		/* a global request that waits for its answer */
+	TAILQ_ENTRY(global_request) next;
 	mux_answered *answered;
 	void *arg;
 	uint64_t sent_at;	/* us; of a ping, else 0 */
@@ -91,7 +91,7 @@ struct request {		/* a global request that waits for its answer */
 	size_t bytes;
 };
 
-TAILQ_HEAD(request_list, request);
+TAILQ_HEAD(global_request_list, global_request);
 
 struct mux {
 	struct connection *connection;	/* its owner */
@@ -110,7 +110,7 @@ struct mux {
 	struct pace pace;
 	unsigned turn_number;
 	struct round_trip round_trip;
-	struct request_list requests;
+	struct global_request_list requests;
 	size_t nopen, nsessions;
 	uint64_t total, in, out;
 };
@@ -189,12 +189,12 @@ void channel_session_ended(struct channel *ch);
 
 /* session_channel.c */
 /* The session channel is there: its subsystem is asked for. */
-void channel_ask_subsystem(struct channel *ch);
+void channel_start_subsystem(struct channel *ch);
 /* It was refused, or the channel closed instead. */
-void channel_ask_failed(struct channel *ch);
+void channel_subsystem_failed(struct channel *ch);
 /* CHANNEL_REQUEST, and the answer to ours. */
-void channel_on_message_request(struct channel *ch, struct wire *w);
-void channel_on_answer(struct channel *ch, bool ok);
+void channel_on_peer_request(struct channel *ch, struct wire *w);
+void channel_on_request_answer(struct channel *ch, bool ok);
 /* What runs there, if anything, is over: its exit status, once. */
 void channel_run_ended(struct channel *ch, uint32_t status);
 

@@ -12,7 +12,7 @@
 
 /* The head that every CHANNEL_OPEN has; returns where the rest goes. */
 static uint8_t *
-open_head(uint8_t *p, const struct channel *ch, const char *type)
+put_open_head(uint8_t *p, const struct channel *ch, const char *type)
 {
 	*p++ = MSG_CHANNEL_OPEN;
 	p = wire_put_string(p, type, strlen(type));
@@ -22,7 +22,7 @@ open_head(uint8_t *p, const struct channel *ch, const char *type)
 }
 
 static struct channel *
-new_opening(struct mux *m, channel_opened *opened, void *arg)
+create_opening(struct mux *m, channel_opened *opened, void *arg)
 {
 	struct channel *ch;
 
@@ -52,9 +52,9 @@ open_stream(struct mux *m, const struct address *at, bool forwarded,
 	struct channel *ch;
 	struct iovec iov;
 
-	if ((ch = new_opening(m, opened, arg)) == NULL)
+	if ((ch = create_opening(m, opened, arg)) == NULL)
 		return NULL;
-	p = open_head(b, ch, types[forwarded][is_unix]);
+	p = put_open_head(b, ch, types[forwarded][is_unix]);
 	p = wire_put_string(p, where, strlen(where));
 	if (is_unix) {
 		p = wire_put_string(p, "", 0);
@@ -89,14 +89,14 @@ struct channel *
 mux_open_subsystem(struct mux *m, const char *name, channel_opened *opened,
     void *arg)
 {
-	struct channel *ch = new_opening(m, opened, arg);
+	struct channel *ch = create_opening(m, opened, arg);
 	uint8_t b[64], *p;
 	struct iovec iov;
 
 	if (ch == NULL)
 		return NULL;
 	ch->subsystem = name;
-	p = open_head(b, ch, "session");
+	p = put_open_head(b, ch, "session");
 	iov.iov_base = b;
 	iov.iov_len = (size_t)(p - b);
 	mux_send(m, &iov, 1);
@@ -104,7 +104,7 @@ mux_open_subsystem(struct mux *m, const char *name, channel_opened *opened,
 }
 
 static void
-send_refusal(struct mux *m, uint32_t peer, enum open_failure reason,
+send_open_failure(struct mux *m, uint32_t peer, enum open_failure reason,
     const char *text)
 {
 	uint8_t b[256], *p = b;
@@ -123,7 +123,7 @@ send_refusal(struct mux *m, uint32_t peer, enum open_failure reason,
 
 /* "host, port" or "path", with who connected behind it, which nobody needs. */
 static bool
-read_stream(struct wire *w, bool is_unix, struct address *at)
+read_stream_address(struct wire *w, bool is_unix, struct address *at)
 {
 	uint32_t port;
 	size_t len;
@@ -161,7 +161,7 @@ static const struct open_kind {
 };
 
 static const struct open_kind *
-find_kind(const struct mux *m, const uint8_t *type, size_t len)
+find_open_kind(const struct mux *m, const uint8_t *type, size_t len)
 {
 	bool is_there;
 	size_t i;
@@ -193,23 +193,24 @@ mux_on_open(struct mux *m, struct wire *w)
 	}
 	if (!m->served)
 		connection_asked(m->connection);
-	if ((kind = find_kind(m, type, len)) == NULL) {
-		send_refusal(m, peer, OPEN_UNKNOWN_TYPE,
+	if ((kind = find_open_kind(m, type, len)) == NULL) {
+		send_open_failure(m, peer, OPEN_UNKNOWN_TYPE,
 		    "this channel type is not served");
 		return;
 	}
-	if (kind->is_stream && !read_stream(w, kind->is_unix, &at)) {
-		send_refusal(m, peer, OPEN_PROHIBITED, "malformed request");
+	if (kind->is_stream && !read_stream_address(w, kind->is_unix, &at)) {
+		send_open_failure(m, peer, OPEN_PROHIBITED, "malformed "
+		    "request");
 		return;
 	}
 	if (packet < PACKET_MIN) {
-		send_refusal(m, peer, OPEN_PROHIBITED,
+		send_open_failure(m, peer, OPEN_PROHIBITED,
 		    "maximum packet size too small");
 		return;
 	}
 	if (m->nopen >= MUX_CHANNELS_MAX ||
 	    (!kind->is_stream && m->nsessions >= SESSIONS_MAX)) {
-		send_refusal(m, peer, OPEN_RESOURCE_SHORTAGE,
+		send_open_failure(m, peer, OPEN_RESOURCE_SHORTAGE,
 		    "too many channels");
 		return;
 	}
@@ -247,7 +248,7 @@ channel_accept(struct channel *ch)
 void
 channel_refuse(struct channel *ch, enum open_failure reason, const char *text)
 {
-	send_refusal(ch->mux, ch->peer, reason, text);
+	send_open_failure(ch->mux, ch->peer, reason, text);
 	ch->state = CHANNEL_REFUSED;
 	ch->gone = NULL;
 	ch->owned = false;

@@ -22,7 +22,6 @@
 #include "orthrus/base/mem.h"
 #include "orthrus/base/text.h"
 #include "orthrus/proto/leash.h"
-#include "orthrus/ssh/selftest.h"
 #include "orthrus/ssh/outbound.h"
 #include "orthrus/transport/dial.h"
 
@@ -45,7 +44,7 @@ struct outbound {
 	int64_t rtt_ms;
 };
 
-#define fail(s, code, ...) \
+#define outbound_fail(s, code, ...) \
 	connection_fail((s)->connection, code, NULL, __VA_ARGS__)
 
 static ssh_session
@@ -58,28 +57,29 @@ ssh_of(const struct outbound *s)
 
 /* libssh's own words, and what they mean where they do not say it. */
 static void
-fail_libssh(struct outbound *s, const char *what)
+outbound_fail_libssh(struct outbound *s, const char *what)
 {
 	const char *text = ssh_get_error(ssh_of(s));
 
 	if (strstr(text, "server host key algo") != NULL) {
-		fail(s, EX_UNAVAILABLE, "%s: the server has no Ed25519 host key "
-		    "(ssh-keygen -A makes one there; sshd_config: HostKey)",
-		    what);
+		outbound_fail(s, EX_UNAVAILABLE, "%s: the server has no "
+		    "Ed25519 host key (ssh-keygen -A makes one there; "
+		    "sshd_config: HostKey)", what);
 		return;
 	}
 	if (s->step == HANDSHAKE &&
 	    connection_peer_version(s->connection)[0] == '\0') {
-		fail(s, EX_UNAVAILABLE, "%s: no SSH server answers there (%s)",
-		    what, text[0] != '\0' ? text : "connection closed");
+		outbound_fail(s, EX_UNAVAILABLE, "%s: no SSH server answers "
+		    "there (%s)", what, text[0] != '\0' ? text : "connection "
+		    "closed");
 		return;
 	}
-	fail(s, EX_UNAVAILABLE, "%s: %s", what,
+	outbound_fail(s, EX_UNAVAILABLE, "%s: %s", what,
 	    text[0] != '\0' ? text : "connection closed");
 }
 
 static enum connection_step
-shake_hands(struct outbound *s)
+exchange_keys(struct outbound *s)
 {
 	struct error e;
 	int rc = connection_connect(s->connection);
@@ -87,13 +87,13 @@ shake_hands(struct outbound *s)
 	if (rc == SSH_AGAIN)
 		return STEP_WAIT;
 	if (rc != SSH_OK) {
-		fail_libssh(s, "SSH handshake failed");
+		outbound_fail_libssh(s, "SSH handshake failed");
 		return STEP_FAILED;
 	}
 	/* Nothing about us is told before this is settled. */
 	if (hostkey_check(ssh_of(s), s->config.server.host,
 	    s->config.server.port, &s->config.policy, s->host_key, &e) == -1) {
-		fail(s, e.code, "%s", e.text);
+		outbound_fail(s, e.code, "%s", e.text);
 		return STEP_FAILED;
 	}
 	s->step = LOGIN;
@@ -105,53 +105,53 @@ static enum connection_step
 login_lost(struct outbound *s)
 {
 	if (strstr(ssh_get_error(ssh_of(s)), "uthentication failures") != NULL)
-		fail(s, EX_NOPERM, "the server refused user \"%s\": too many "
-		    "authentication failures", s->config.server.user);
+		outbound_fail(s, EX_NOPERM, "the server refused user \"%s\": "
+		    "too many authentication failures", s->config.server.user);
 	else
-		fail_libssh(s, "login failed");
+		outbound_fail_libssh(s, "login failed");
 	return STEP_FAILED;
 }
 
 static bool
-calls_itself(const struct outbound *s, const char *name)
+server_calls_itself(const struct outbound *s, const char *name)
 {
 	return strncmp(connection_peer_version(s->connection), name,
 	    strlen(name)) == 0;
 }
 
 static bool
-is_gateway(const struct outbound *s)
+server_is_gateway(const struct outbound *s)
 {
-	return calls_itself(s, LEASH_BANNER);
+	return server_calls_itself(s, LEASH_BANNER);
 }
 
 static void
-refused(struct outbound *s, bool partial)
+login_refused(struct outbound *s, bool partial)
 {
 	const char *user = s->config.server.user;
 	char why[256];
 
 	if (s->config.policy.enrolling) {
-		fail(s, EX_NOPERM, "the gateway refused the AUTH_KEY: it is "
-		    "used up, or another one took its place; \"charon agent "
-		    "rekey NAME\" there makes a new one");
+		outbound_fail(s, EX_NOPERM, "the gateway refused the AUTH_KEY: "
+		    "it is used up, or another one took its place; \"charon "
+		    "agent rekey NAME\" there makes a new one");
 		return;
 	}
 	if (s->step == PASSWORD)
 		strcpy(why, "password");
-	else if (is_gateway(s) &&
+	else if (server_is_gateway(s) &&
 	    identity_certificate(s->config.identity) == NULL)
 		strcpy(why, "key: no client of that name has it (charon client "
 		    "add --key); to log in as an agent, enrol with AUTH_KEY");
 	else {
 		strcpy(why, "key: ");
 		identity_why_refused(s->config.identity, user,
-		    is_gateway(s), (uint64_t)time(NULL), why + 5,
+		    server_is_gateway(s), (uint64_t)time(NULL), why + 5,
 		    sizeof(why) - 5);
 	}
-	fail(s, EX_NOPERM, "the server refused user \"%s\" with this %s%s",
-	    user, why, partial ? " (it wants a second factor, which an agent "
-	    "cannot give)" : "");
+	outbound_fail(s, EX_NOPERM, "the server refused user \"%s\" with this "
+	    "%s%s", user, why, partial ? " (it wants a second factor, which an "
+	    "agent cannot give)" : "");
 }
 
 /* STEP_RUN: what follows is the next step, or all of them are done. */
@@ -172,7 +172,7 @@ after_auth(struct outbound *s, int rc)
 			s->step = PASSWORD;
 			return STEP_RUN;
 		}
-		refused(s, rc == SSH_AUTH_PARTIAL);
+		login_refused(s, rc == SSH_AUTH_PARTIAL);
 		return STEP_FAILED;
 	}
 }
@@ -200,7 +200,7 @@ log_in_with_password(struct outbound *s)
 }
 
 static bool
-is_running(const struct outbound *s)
+is_logged_in(const struct outbound *s)
 {
 	return s->step == UP && !connection_is_over(s->connection);
 }
@@ -208,7 +208,7 @@ is_running(const struct outbound *s)
 /* --- being up --------------------------------------------------------- */
 
 static void
-on_pong(void *arg, enum mux_answer answer, uint16_t port)
+on_probe_answer(void *arg, enum mux_answer answer, uint16_t port)
 {
 	struct outbound *s = arg;
 
@@ -227,7 +227,7 @@ on_pong(void *arg, enum mux_answer answer, uint16_t port)
  * process that did not run.
  */
 static bool
-is_dead(const struct outbound *s)
+server_is_dead(const struct outbound *s)
 {
 	uint64_t now = clock_ms();
 
@@ -237,18 +237,19 @@ is_dead(const struct outbound *s)
 }
 
 static void
-probe(struct outbound *s)
+probe_server(struct outbound *s)
 {
 	uint64_t now, silent;
 
-	if (is_dead(s)) {
+	if (server_is_dead(s)) {
 		/* It may have arrived just now. */
 		if (!connection_catch_up(s->connection))
 			return;
-		if (is_dead(s)) {
-			fail(s, EX_UNAVAILABLE, "no sign of life from the "
-			    "server for %llu s", (unsigned long long)
-			    (clock_ms() - connection_heard_at(s->connection)) / 1000);
+		if (server_is_dead(s)) {
+			outbound_fail(s, EX_UNAVAILABLE, "no sign of life from "
+			    "the server for %llu s", (unsigned long long)
+			    (clock_ms() - connection_heard_at(s->connection)) /
+			    1000);
 			return;
 		}
 	}
@@ -256,7 +257,7 @@ probe(struct outbound *s)
 	silent = now - connection_heard_at(s->connection);
 	if (silent >= s->config.probe_ms && s->probed_at == 0) {
 		s->probed_at = now;
-		mux_ping(connection_mux(s->connection), on_pong, s);
+		mux_ping(connection_mux(s->connection), on_probe_answer, s);
 	}
 	if (s->probed_at == 0)
 		timer_set(s->timer, s->config.probe_ms - silent);
@@ -267,14 +268,14 @@ probe(struct outbound *s)
 }
 
 static void
-is_up(struct outbound *s)
+outbound_came_up(struct outbound *s)
 {
 	struct mux *mux = connection_mux(s->connection);
 
-	if (is_gateway(s))
+	if (server_is_gateway(s))
 		mux_peer_is_ours(mux);
 	s->probed_at = clock_ms();
-	mux_ping(mux, on_pong, s);	/* for the round-trip time */
+	mux_ping(mux, on_probe_answer, s);	/* for the round-trip time */
 	timer_set(s->timer, s->config.probe_ms);
 	s->events.up(s->arg);
 }
@@ -282,10 +283,10 @@ is_up(struct outbound *s)
 /* --- driving ---------------------------------------------------------- */
 
 static enum connection_step
-on_step(void *arg)
+outbound_step(void *arg)
 {
 	static enum connection_step (*const steps[])(struct outbound *) = {
-		[HANDSHAKE] = shake_hands,
+		[HANDSHAKE] = exchange_keys,
 		[LOGIN] = log_in_with_key,
 		[PASSWORD] = log_in_with_password
 	};
@@ -295,19 +296,19 @@ on_step(void *arg)
 	while (s->step != UP && step == STEP_RUN)
 		step = steps[s->step](s);
 	if (step == STEP_RUN)
-		is_up(s);
+		outbound_came_up(s);
 	return step;
 }
 
 static void
-on_lost(void *arg, const char *text, int error)
+on_outbound_lost(void *arg, const char *text, int error)
 {
-	fail((struct outbound *)arg, EX_UNAVAILABLE, "session lost: %s",
-	    text[0] != '\0' ? text : strerror(error));
+	outbound_fail((struct outbound *)arg, EX_UNAVAILABLE, "session lost: "
+	    "%s", text[0] != '\0' ? text : strerror(error));
 }
 
 static void
-on_over(void *arg)
+on_outbound_over(void *arg)
 {
 	struct outbound *s = arg;
 
@@ -315,7 +316,7 @@ on_over(void *arg)
 }
 
 static void
-on_timer(evutil_socket_t fd, short what, void *arg)
+on_outbound_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct outbound *s = arg;
 
@@ -324,17 +325,17 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	if (connection_is_over(s->connection))
 		return;
 	if (s->step == UP)
-		probe(s);
+		probe_server(s);
 	else
-		fail(s, EX_UNAVAILABLE, "no answer: the server took the "
-		    "connection but did not finish the SSH login within "
+		outbound_fail(s, EX_UNAVAILABLE, "no answer: the server took "
+		    "the connection but did not finish the SSH login within "
 		    "%llu s", (unsigned long long)s->config.login_ms / 1000);
 }
 
 /* --- beginning -------------------------------------------------------- */
 
 static int
-set_options(struct outbound *s)
+set_session_options(struct outbound *s)
 {
 	const struct server *to = &s->config.server;
 	ssh_session ssh = ssh_of(s);
@@ -350,22 +351,23 @@ set_options(struct outbound *s)
 }
 
 static void
-on_dialled(void *arg, int fd, int error)
+on_server_dialled(void *arg, int fd, int error)
 {
 	struct outbound *s = arg;
 
 	s->dial = NULL;
 	if (fd == -1) {
-		fail(s, EX_UNAVAILABLE, "cannot connect: %s",
+		outbound_fail(s, EX_UNAVAILABLE, "cannot connect: %s",
 		    dial_strerror(error));
 		return;
 	}
 	if (connection_dialled(s->connection, fd) == -1) {
-		fail(s, EX_UNAVAILABLE, "cannot connect: %s", strerror(errno));
+		outbound_fail(s, EX_UNAVAILABLE, "cannot connect: %s",
+		    strerror(errno));
 		return;
 	}
-	if (set_options(s) != 0) {
-		fail(s, EX_SOFTWARE, "libssh refuses our options: %s",
+	if (set_session_options(s) != 0) {
+		outbound_fail(s, EX_SOFTWARE, "libssh refuses our options: %s",
 		    ssh_get_error(ssh_of(s)));
 		return;
 	}
@@ -396,7 +398,7 @@ outbound_start(struct event_base *base, struct dialer *dialer,
     void *arg)
 {
 	static const struct connection_role role = {
-		on_step, NULL, on_lost, on_over
+		outbound_step, NULL, on_outbound_lost, on_outbound_over
 	};
 	struct outbound *s = xcalloc(1, sizeof(*s));
 	struct address to;
@@ -405,7 +407,7 @@ outbound_start(struct event_base *base, struct dialer *dialer,
 	s->events = *events;
 	s->arg = arg;
 	s->rtt_ms = -1;
-	s->timer = evtimer_new(base, on_timer, s);
+	s->timer = evtimer_new(base, on_outbound_timer, s);
 	s->connection = connection_new(base, (unsigned)config->dead_ms, &role,
 	    s);
 	mux_new(base, s->connection);
@@ -413,7 +415,8 @@ outbound_start(struct event_base *base, struct dialer *dialer,
 	to.kind = ADDRESS_TCP;
 	memcpy(to.host, config->server.host, sizeof(to.host));
 	to.port = config->server.port;
-	s->dial = dial_start(dialer, &to, config->connect_ms, on_dialled, s);
+	s->dial = dial_start(dialer, &to, config->connect_ms, on_server_dialled,
+	    s);
 	return s;
 }
 
@@ -432,7 +435,7 @@ outbound_free(struct outbound *s)
 struct mux *
 outbound_mux(struct outbound *s)
 {
-	return is_running(s) ? connection_mux(s->connection) : NULL;
+	return is_logged_in(s) ? connection_mux(s->connection) : NULL;
 }
 
 /* Nobody is at a socket that is none of IP's: text is empty then. */
@@ -456,14 +459,14 @@ outbound_info(const struct outbound *s, struct outbound_info *info)
 	const char *cipher;
 
 	memset(info, 0, sizeof(*info));
-	cipher = is_running(s) ? ssh_get_cipher_out(ssh_of(s)) : NULL;
-	info->kex = is_running(s) ? connection_kex(s->connection) : "";
+	cipher = is_logged_in(s) ? ssh_get_cipher_out(ssh_of(s)) : NULL;
+	info->kex = is_logged_in(s) ? connection_kex(s->connection) : "";
 	info->cipher = cipher != NULL ? cipher : "";
 	memcpy(info->host_key, s->host_key, sizeof(info->host_key));
 	info->rtt_ms = s->rtt_ms;
-	if (!is_running(s))
+	if (!is_logged_in(s))
 		return;
-	info->gateway = is_gateway(s);
-	info->openssh = calls_itself(s, "SSH-2.0-OpenSSH_");
+	info->gateway = server_is_gateway(s);
+	info->openssh = server_calls_itself(s, "SSH-2.0-OpenSSH_");
 	peer_address(connection_fd(s->connection), info->address);
 }

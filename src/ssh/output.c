@@ -15,7 +15,7 @@
 #define BACKLOG_HIGH (128 * 1024)
 /* More than this unsent (answers nobody reads): input waits, too. */
 #define BACKLOG_FLOOD (2 * 1024 * 1024)
-/* The link took that much without a pause: it takes a quantum, as a rule. */
+/* The carrier took that much without a pause: it takes a quantum, as a rule. */
 #define UNHINDERED (4 * 1024 * 1024)
 #define ROOM_LEAST (32 * 1024)	/* a whole packet; it is full soon enough */
 #define QUEUED_COST 128		/* of a packet that libssh queues, about */
@@ -55,8 +55,8 @@ output_flush(struct output *o)
 	ssize_t n;
 
 	while ((p = packet_unsent(o->tap, &left)) != NULL && left > 0 &&
-	    o->link != -1) {
-		n = send(o->link, p, left, MSG_NOSIGNAL);
+	    o->carrier != -1) {
+		n = send(o->carrier, p, left, MSG_NOSIGNAL);
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == -1) {

@@ -15,10 +15,10 @@ struct packet_tap;
 
 struct output {
 	struct packet_tap *tap;
-	int link;			/* descriptor, or -1: none now */
+	int carrier;			/* descriptor, or -1: none now */
 	bool rekeying;			/* libssh queues what we send: */
 	size_t kept_bytes;		/* so many bytes since it began */
-	size_t unhindered;		/* sent since the link was last full */
+	size_t unhindered;		/* sent since the carrier was last full */
 };
 
 /*
@@ -29,17 +29,18 @@ struct output {
 int output_send(struct output *o, const struct iovec *iov, int n,
     const char **why);
 /*
- * Sends what is there: 0 when all is gone, 1 when the link takes no more now
+ * Sends what is there: 0 when all is gone, 1 when the carrier takes no more now
  * or there is none, or -1 with errno.
  */
 int output_flush(struct output *o);
 /* New keys are there: what libssh kept is on its way. */
 void output_has_keys(struct output *o);
 /*
- * How much a stream may send now; 0 while all must wait.  It is what a stream
- * takes from its socket at once: more where the link has taken all lately, and
- * else what there is room for, so that sockets keep next to nothing.  Sends
- * what a turn has gathered before it says that there is no room.
+ * How much a stream may send now; 0 while all must wait.  A stream takes so
+ * much from its socket at once: a quantum where the carrier has taken all
+ * lately, and else what there is room for, so that sockets keep next to
+ * nothing.  Sends what a turn has gathered before it says that there is no
+ * room.
  */
 size_t output_room(struct output *o);
 /* True while so much is unsent that nothing more should be read. */

@@ -125,7 +125,7 @@ static uint8_t *spare;
 static size_t spare_size;
 
 static void
-queue(struct packet_tap *tap, const void *data, size_t len)
+queue_output(struct packet_tap *tap, const void *data, size_t len)
 {
 	if (tap->out == NULL) {
 		tap->out = spare;
@@ -152,7 +152,7 @@ queue(struct packet_tap *tap, const void *data, size_t len)
  * sides have it (RFC 4253 section 8).
  */
 static int
-greet(struct ssh_socket_struct *socket)
+send_greeting(struct ssh_socket_struct *socket)
 {
 	char line[128];
 	const char *kept = ssh_get_clientbanner(greeter->session);
@@ -179,16 +179,17 @@ __wrap_ssh_socket_write(struct ssh_socket_struct *socket, const void *data,
 	if (current == NULL)
 		ssh_socket_set_write_wontblock(socket);
 	if (greeter != NULL && len > 4 && memcmp(data, "SSH-", 4) == 0)
-		return greet(socket);
+		return send_greeting(socket);
 	if (current == NULL || !current->ours)
 		return __real_ssh_socket_write(socket, data, len);
 	current->wrote = true;
-	queue(current, data, len);
+	queue_output(current, data, len);
 	return SSH_OK;
 }
 
 static int
-on_message(ssh_session session, uint8_t type, ssh_buffer packet, void *arg)
+on_connection_packet(ssh_session session, uint8_t type, ssh_buffer packet,
+    void *arg)
 {
 	struct packet_tap *tap = arg;
 
@@ -200,7 +201,7 @@ on_message(ssh_session session, uint8_t type, ssh_buffer packet, void *arg)
 }
 
 static int
-on_kex(ssh_session session, uint8_t type, ssh_buffer packet, void *arg)
+on_kex_packet(ssh_session session, uint8_t type, ssh_buffer packet, void *arg)
 {
 	struct packet_tap *tap = arg;
 
@@ -212,7 +213,7 @@ on_kex(ssh_session session, uint8_t type, ssh_buffer packet, void *arg)
 }
 
 static int
-on_login(ssh_session session, uint8_t type, ssh_buffer packet, void *arg)
+on_login_packet(ssh_session session, uint8_t type, ssh_buffer packet, void *arg)
 {
 	struct packet_tap *tap = arg;
 
@@ -224,7 +225,8 @@ on_login(ssh_session session, uint8_t type, ssh_buffer packet, void *arg)
 
 /* An answer to a question of a method that is not served: a bad login. */
 static int
-on_login_answer(ssh_session session, uint8_t type, ssh_buffer packet, void *arg)
+on_login_answer_packet(ssh_session session, uint8_t type, ssh_buffer packet,
+    void *arg)
 {
 	struct packet_tap *tap = arg;
 
@@ -236,8 +238,8 @@ on_login_answer(ssh_session session, uint8_t type, ssh_buffer packet, void *arg)
 }
 
 static void
-listen_to(struct packet_tap *tap, ssh_packet_callbacks messages, uint8_t first,
-    uint8_t n, ssh_packet_callback *table)
+set_packet_handlers(struct packet_tap *tap, ssh_packet_callbacks messages,
+    uint8_t first, uint8_t n, ssh_packet_callback *table)
 {
 	messages->start = first;
 	messages->n_callbacks = n;
@@ -252,16 +254,17 @@ packet_tap_logins(struct packet_tap *tap, bool (*filter)(void *arg,
 {
 	/* GSSAPI's reach to 66, RFC 4462. */
 	static ssh_packet_callback answers[] = {
-		on_login_answer, on_login_answer, on_login_answer,
-		on_login_answer, on_login_answer, on_login_answer,
-		on_login_answer
-	};
+		on_login_answer_packet, on_login_answer_packet,
+		    on_login_answer_packet, on_login_answer_packet,
+		    on_login_answer_packet, on_login_answer_packet,
+		    on_login_answer_packet };
 
 	tap->logins = filter;
 	tap->logins_arg = arg;
-	tap->auth_table[0] = on_login;
-	listen_to(tap, &tap->auth, MSG_USERAUTH_REQUEST, 1, tap->auth_table);
-	listen_to(tap, &tap->answers, MSG_USERAUTH_METHOD,
+	tap->auth_table[0] = on_login_packet;
+	set_packet_handlers(tap, &tap->auth, MSG_USERAUTH_REQUEST, 1,
+	    tap->auth_table);
+	set_packet_handlers(tap, &tap->answers, MSG_USERAUTH_METHOD,
 	    sizeof(answers) / sizeof(answers[0]), answers);
 }
 
@@ -275,11 +278,12 @@ packet_tap_new(ssh_session session, packet_handler *handler, void *arg)
 	tap->handler = handler;
 	tap->arg = arg;
 	for (i = 0; i < sizeof(tap->table) / sizeof(tap->table[0]); i++)
-		tap->table[i] = on_message;
-	tap->kex_table[0] = tap->kex_table[1] = on_kex;
-	listen_to(tap, &tap->messages, FIRST, LAST - FIRST + 1, tap->table);
-	listen_to(tap, &tap->debug, MSG_DEBUG, 1, tap->table);
-	listen_to(tap, &tap->kex, MSG_KEXINIT, 2, tap->kex_table);
+		tap->table[i] = on_connection_packet;
+	tap->kex_table[0] = tap->kex_table[1] = on_kex_packet;
+	set_packet_handlers(tap, &tap->messages, FIRST, LAST - FIRST + 1,
+	    tap->table);
+	set_packet_handlers(tap, &tap->debug, MSG_DEBUG, 1, tap->table);
+	set_packet_handlers(tap, &tap->kex, MSG_KEXINIT, 2, tap->kex_table);
 	return tap;
 }
 
@@ -364,7 +368,7 @@ packet_take_over(struct packet_tap *tap)
  * Returns -1 when the session is over.
  */
 static int
-feed(struct packet_tap *tap)
+feed_libssh(struct packet_tap *tap)
 {
 	const uint8_t *p;
 	size_t n;
@@ -399,7 +403,7 @@ packet_arrived(struct packet_tap *tap, size_t n)
 	errno = 0;
 	input_added(&tap->in, n);
 	tap->received += n;
-	rc = feed(tap);
+	rc = feed_libssh(tap);
 	current = before;
 	return rc;
 }

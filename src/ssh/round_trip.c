@@ -5,7 +5,7 @@
 #include "round_trip.h"
 
 static uint64_t
-lesser(uint64_t a, uint64_t b)
+shorter_known(uint64_t a, uint64_t b)
 {
 	return a == 0 || (b != 0 && b < a) ? b : a;
 }
@@ -34,8 +34,8 @@ round_trip_answered(struct round_trip *r, uint64_t took, uint64_t payload,
 		r->lately = 0;
 		r->since = now;
 	}
-	r->lately = lesser(r->lately, took);
-	r->least = lesser(r->before, r->lately);
+	r->lately = shorter_known(r->lately, took);
+	r->least = shorter_known(r->before, r->lately);
 }
 
 bool

@@ -5,8 +5,7 @@
  * thread.  libssh's version number does not tell (CVE-2026-59847 was fixed in
  * distributions' packages under the old number).
  */
-#include "orthrus/base/loop.h"
-#include "orthrus/ssh/selftest.h"
+#include "selftest.h"
 
 #include <sys/socket.h>
 
@@ -19,8 +18,9 @@
 #include <libssh/server.h>
 
 #include "orthrus/base/log.h"
+#include "orthrus/base/loop.h"
+
 #include "keygen.h"
-#include "selftest_run.h"
 
 #if defined(__aarch64__) && defined(__linux__)
 #include <sys/auxv.h>
@@ -49,7 +49,7 @@ struct selftest {
  * far smaller than a socket's buffer, so a short send is a failure.
  */
 static ssize_t
-carry(struct selftest *t, int from, int to)
+carry_bytes(struct selftest *t, int from, int to)
 {
 	uint8_t buf[CHUNK];
 	ssize_t n;
@@ -68,15 +68,15 @@ carry(struct selftest *t, int from, int to)
 
 /* One turn for everybody: bytes moved, or -1. */
 static ssize_t
-turn(struct selftest *t)
+selftest_turn(struct selftest *t)
 {
 	ssize_t down, up;
 
 	/* A dead session is seen by its state, not by these calls. */
 	ssh_event_dopoll(t->client_event, 0);
 	ssh_event_dopoll(t->server_event, 0);
-	down = carry(t, t->to_server, t->to_client);
-	up = carry(t, t->to_client, t->to_server);
+	down = carry_bytes(t, t->to_server, t->to_client);
+	up = carry_bytes(t, t->to_client, t->to_server);
 	if (down < 0 || up < 0 || clock_ms() > t->deadline)
 		return -1;
 	return down + up;
@@ -84,13 +84,13 @@ turn(struct selftest *t)
 
 /* Turns until no more bytes move: 0, or -1. */
 static int
-settle(struct selftest *t)
+turn_until_quiet(struct selftest *t)
 {
 	int quiet = 0;
 	ssize_t n;
 
 	while (quiet < QUIET_TURNS) {
-		n = turn(t);
+		n = selftest_turn(t);
 		if (n < 0)
 			return -1;
 		quiet = n == 0 ? quiet + 1 : 0;
@@ -156,7 +156,7 @@ set_up_server(struct selftest *t, const char *cipher)
 }
 
 static int
-set_up(struct selftest *t, const char *cipher)
+set_up_pair(struct selftest *t, const char *cipher)
 {
 	int a[2], b[2], type = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
 
@@ -177,7 +177,7 @@ set_up(struct selftest *t, const char *cipher)
 
 /* Runs the key exchange on both sides: 0, or -1. */
 static int
-handshake(struct selftest *t)
+exchange_test_keys(struct selftest *t)
 {
 	int c, s;
 
@@ -190,25 +190,25 @@ handshake(struct selftest *t)
 	    ssh_event_add_session(t->server_event, t->server) != SSH_OK)
 		return -1;
 	while (c == SSH_AGAIN || s == SSH_AGAIN) {
-		if (turn(t) < 0)
+		if (selftest_turn(t) < 0)
 			return -1;
 		if (c == SSH_AGAIN)
 			c = ssh_connect(t->client);
 		if (s == SSH_AGAIN)
 			s = ssh_handle_key_exchange(t->server);
 	}
-	return c == SSH_OK && s == SSH_OK ? settle(t) : -1;
+	return c == SSH_OK && s == SSH_OK ? turn_until_quiet(t) : -1;
 }
 
 /* Sends one packet to the client; *taken says whether it was accepted. */
 static int
-send_packet(struct selftest *t, bool forge, bool *taken)
+send_test_packet(struct selftest *t, bool forge, bool *taken)
 {
 	uint64_t before = t->received.in_packets;
 
 	t->forge = forge;
 	if (ssh_send_ignore(t->server, "selftest") != SSH_OK ||
-	    settle(t) == -1 || t->forge)
+	    turn_until_quiet(t) == -1 || t->forge)
 		return -1;
 	*taken = t->received.in_packets == before + 1 &&
 	    ssh_is_connected(t->client) &&
@@ -225,7 +225,7 @@ close_fd(int fd)
 
 /* The relay's ends go last, so that no session writes to a closed socket. */
 static void
-tear_down(struct selftest *t)
+tear_down_pair(struct selftest *t)
 {
 	ssh_event_free(t->client_event);
 	ssh_event_free(t->server_event);
@@ -247,11 +247,11 @@ selftest_run(const char *cipher, bool forge)
 	bool first = false, second = false;
 
 	t.deadline = clock_ms() + TIME_LIMIT_MS;
-	if (set_up(&t, cipher) == 0 && handshake(&t) == 0 &&
-	    send_packet(&t, false, &first) == 0 && first &&
-	    send_packet(&t, forge, &second) == 0)
+	if (set_up_pair(&t, cipher) == 0 && exchange_test_keys(&t) == 0 &&
+	    send_test_packet(&t, false, &first) == 0 && first &&
+	    send_test_packet(&t, forge, &second) == 0)
 		result = second ? SELFTEST_PASSED : SELFTEST_REJECTED;
-	tear_down(&t);
+	tear_down_pair(&t);
 	return result;
 }
 

@@ -17,7 +17,7 @@
 #define DISMISS_MS 100
 
 void
-channel_ask_subsystem(struct channel *ch)
+channel_start_subsystem(struct channel *ch)
 {
 	static const char type[] = "subsystem";
 	uint8_t b[128], *p = b;
@@ -34,7 +34,7 @@ channel_ask_subsystem(struct channel *ch)
 }
 
 void
-channel_on_answer(struct channel *ch, bool ok)
+channel_on_request_answer(struct channel *ch, bool ok)
 {
 	if (ch->subsystem == NULL || ch->answered) {
 		mux_violation(ch->mux, "answer to a request that was not made");
@@ -42,13 +42,13 @@ channel_on_answer(struct channel *ch, bool ok)
 	}
 	ch->answered = true;
 	if (!ok)
-		channel_ask_failed(ch);
+		channel_subsystem_failed(ch);
 	else if (ch->opened != NULL)	/* not given up meanwhile */
 		channel_opened_or_failed(ch, OPEN_OK, "");
 }
 
 void
-channel_ask_failed(struct channel *ch)
+channel_subsystem_failed(struct channel *ch)
 {
 	channel_opened *opened = ch->opened;
 
@@ -133,7 +133,7 @@ channel_dismiss(struct channel *ch, const char *text)
 }
 
 static void
-grant(struct channel *ch)
+grant_request(struct channel *ch)
 {
 	if (ch->answer_wanted)
 		mux_send_to_peer(ch, MSG_CHANNEL_SUCCESS);
@@ -143,7 +143,7 @@ grant(struct channel *ch)
 void
 channel_run(struct channel *ch, uint32_t status)
 {
-	grant(ch);
+	grant_request(ch);
 	ch->is_session = false;
 	ch->mux->nsessions--;
 	ch->runs = true;
@@ -163,7 +163,7 @@ channel_run_ended(struct channel *ch, uint32_t status)
 void
 channel_exit(struct channel *ch, uint32_t status, const char *text)
 {
-	grant(ch);
+	grant_request(ch);
 	channel_say(ch, text);
 	send_exit_status(ch, status);
 	mux_send_to_peer(ch, MSG_CHANNEL_EOF);
@@ -178,7 +178,7 @@ channel_exit(struct channel *ch, uint32_t status, const char *text)
  * second request succeeds on a session channel (section 6.5).
  */
 void
-channel_on_message_request(struct channel *ch, struct wire *w)
+channel_on_peer_request(struct channel *ch, struct wire *w)
 {
 	char type[TYPE_MAX] = "";
 	bool ok = false;

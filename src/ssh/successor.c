@@ -67,7 +67,7 @@ next_path(const char *path, const char *suffix)
 
 /* One that is missing has come there before the process was killed. */
 static int
-move(const char *path, const char *suffix, struct error *e)
+move_into_place(const char *path, const char *suffix, struct error *e)
 {
 	char *from = next_path(path, suffix);
 	char *to = xasprintf("%s%s", path, suffix);
@@ -103,7 +103,7 @@ successor_settle(const char *path, struct error *e)
 	if (!there)
 		return 0;
 	for (i = 0; i < NSUFFIXES; i++)
-		if (move(path, suffixes[i], e) == -1)
+		if (move_into_place(path, suffixes[i], e) == -1)
 			return -1;
 	return sync_parent(path, e);
 }
@@ -111,7 +111,7 @@ successor_settle(const char *path, struct error *e)
 /* --- the key ------------------------------------------------------ */
 
 static bool
-read_key(const char *file, uint8_t key[ED25519_KEY_LEN])
+read_private_key(const char *file, uint8_t key[ED25519_KEY_LEN])
 {
 	uint8_t secret[64];
 	size_t len;
@@ -130,7 +130,7 @@ read_key(const char *file, uint8_t key[ED25519_KEY_LEN])
 }
 
 static void
-forget(const char *path)
+remove_next_files(const char *path)
 {
 	char *file;
 	size_t i;
@@ -169,11 +169,11 @@ successor_make(const char *path, const char *mark, const char *comment,
 		return -1;
 	file = next_path(path, "");
 	if (mark != NULL && read_mark(path, ".new.enrolled", before) &&
-	    strcmp(before, mark) == 0 && read_key(file, key)) {
+	    strcmp(before, mark) == 0 && read_private_key(file, key)) {
 		free(file);
 		return 0;
 	}
-	forget(path);
+	remove_next_files(path);
 	if ((mark == NULL || write_mark(path, mark, e) == 0) &&
 	    (line = identity_generate(file, comment, e)) != NULL)
 		r = key_line_read(line, key, e);
@@ -187,8 +187,8 @@ successor_make(const char *path, const char *mark, const char *comment,
 /* --- the certificate ---------------------------------------------- */
 
 static int
-check(const uint8_t *blob, size_t len, const uint8_t key[ED25519_KEY_LEN],
-    struct error *e)
+check_certificate(const uint8_t *blob, size_t len,
+    const uint8_t key[ED25519_KEY_LEN], struct error *e)
 {
 	struct certificate *c = xcalloc(1, sizeof(*c));
 	int r = certificate_read(blob, len, c, e);
@@ -208,7 +208,7 @@ check(const uint8_t *blob, size_t len, const uint8_t key[ED25519_KEY_LEN],
 }
 
 static int
-write_line(const char *path, const char *suffix, const char *type,
+write_key_line(const char *path, const char *suffix, const char *type,
     const uint8_t *blob, size_t len, struct error *e)
 {
 	char *file = next_path(path, suffix);
@@ -224,7 +224,7 @@ write_line(const char *path, const char *suffix, const char *type,
 
 /* Put there by a call before, which failed at the very end. */
 static bool
-in_place(const char *path, const uint8_t *certificate, size_t len)
+is_installed(const char *path, const uint8_t *certificate, size_t len)
 {
 	uint8_t key[ED25519_KEY_LEN];
 	char *cert = xasprintf("%s-cert.pub", path);
@@ -232,7 +232,8 @@ in_place(const char *path, const uint8_t *certificate, size_t len)
 	char *wanted = key_line_write(CERT_TYPE_NAME, certificate, len);
 	bool same = found != NULL && strcspn(found, "\n") == strlen(wanted) &&
 	    strncmp(found, wanted, strlen(wanted)) == 0 &&
-	    read_key(path, key) && check(certificate, len, key, NULL) == 0;
+	    read_private_key(path, key) && check_certificate(certificate, len,
+	    key, NULL) == 0;
 
 	free(wanted);
 	free(found);
@@ -247,7 +248,7 @@ read_next_key(const char *path, uint8_t key[ED25519_KEY_LEN],
 	char *file = next_path(path, "");
 	int r = 0;
 
-	if (!read_key(file, key))
+	if (!read_private_key(file, key))
 		r = error_set(e, EX_NOINPUT, "%s is gone, or not the key that "
 		    "was made there", file);
 	free(file);
@@ -262,16 +263,16 @@ successor_install(const char *path, const uint8_t *certificate, size_t len,
 
 	if (successor_settle(path, e) == -1)
 		return -1;
-	if (in_place(path, certificate, len))
+	if (is_installed(path, certificate, len))
 		return sync_parent(path, e);
 	if (read_next_key(path, key, e) == -1 ||
-	    check(certificate, len, key, e) == -1)
+	    check_certificate(certificate, len, key, e) == -1)
 		return -1;
 	key_blob_write(key, blob);
 	/* The public half may be missing, if the making was cut off. */
-	if (write_line(path, ".pub", KEY_TYPE_NAME, blob, sizeof(blob), e) ==
-	    -1 || write_line(path, "-cert.pub", CERT_TYPE_NAME, certificate,
-	    len, e) == -1)
+	if (write_key_line(path, ".pub", KEY_TYPE_NAME, blob, sizeof(blob),
+	    e) == -1 || write_key_line(path, "-cert.pub", CERT_TYPE_NAME,
+	    certificate, len, e) == -1)
 		return -1;
 	return successor_settle(path, e);
 }

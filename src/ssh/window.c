@@ -47,13 +47,13 @@ window_consumed(struct window *w, size_t n)
 }
 
 static uint64_t
-least(uint64_t a, uint64_t b)
+lesser_of(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
 }
 
 static void
-resize(struct window *w, size_t *grown, uint32_t size)
+window_resize(struct window *w, size_t *grown, uint32_t size)
 {
 	*grown -= w->size - w->first;
 	w->size = size;
@@ -63,7 +63,7 @@ resize(struct window *w, size_t *grown, uint32_t size)
 }
 
 static uint32_t
-limit(const struct window_view *view)
+largest_size(const struct window_view *view)
 {
 	return view->round_trip < WINDOW_LONG_TRIP ? WINDOW_SHORT :
 	    WINDOW_LARGEST;
@@ -75,7 +75,7 @@ limit(const struct window_view *view)
  * Returns twice what it may yet grow by, or below 0 twice what is too much.
  */
 static int64_t
-share_left(const struct window *w, size_t grown)
+budget_share(const struct window *w, size_t grown)
 {
 	return (int64_t)WINDOW_BUDGET - (int64_t)grown -
 	    (int64_t)(w->size - w->first);
@@ -83,12 +83,12 @@ share_left(const struct window *w, size_t grown)
 
 /* How much smaller it should be. */
 static uint32_t
-too_much(const struct window *w, size_t grown, const struct window_view *view)
+excess_of(const struct window *w, size_t grown, const struct window_view *view)
 {
-	int64_t share = share_left(w, grown);
+	int64_t share = budget_share(w, grown);
 
-	if (w->size > limit(view))
-		return w->size - limit(view);
+	if (w->size > largest_size(view))
+		return w->size - largest_size(view);
 	if (view->slowed && w->size > WINDOW_SLOWED)
 		return (w->size - WINDOW_SLOWED) / 2;
 	return share < 0 ? (uint32_t)(-share / 2) : 0;
@@ -96,16 +96,16 @@ too_much(const struct window *w, size_t grown, const struct window_view *view)
 
 /* It shrinks by being granted less than was used: so much of bytes. */
 static uint32_t
-shrink(struct window *w, size_t *grown, const struct window_view *view,
+window_shrink(struct window *w, size_t *grown, const struct window_view *view,
     uint32_t bytes)
 {
 	uint32_t less;
 
 	if (w->excess == 0)
-		w->excess = too_much(w, *grown, view);
+		w->excess = excess_of(w, *grown, view);
 	less = w->excess < bytes ? w->excess : bytes;
 	w->excess -= less;
-	resize(w, grown, w->size - less);
+	window_resize(w, grown, w->size - less);
 	return less;
 }
 
@@ -114,7 +114,7 @@ shrink(struct window *w, size_t *grown, const struct window_view *view,
  * a sender who is held back by nothing but the window doubles it.
  */
 static uint64_t
-wanted(const struct window *w, const struct window_view *view)
+wanted_size(const struct window *w, const struct window_view *view)
 {
 	uint64_t took = view->now - w->measured_at;
 	uint64_t trip = view->round_trip > WINDOW_LEAST_TRIP ?
@@ -127,28 +127,29 @@ wanted(const struct window *w, const struct window_view *view)
 
 /* Returns what is added: as much again at most. */
 static uint32_t
-grow(struct window *w, size_t *grown, const struct window_view *view)
+window_grow(struct window *w, size_t *grown, const struct window_view *view)
 {
-	uint64_t size = wanted(w, view);
-	int64_t share = share_left(w, *grown);
+	uint64_t size = wanted_size(w, view);
+	int64_t share = budget_share(w, *grown);
 
 	if (!w->kept_up || view->slowed || share < 0)
 		return 0;
-	size = least(size, 2 * (uint64_t)w->size);
-	size = least(size, limit(view));
-	size = least(size, w->size + (uint64_t)share / 2);
+	size = lesser_of(size, 2 * (uint64_t)w->size);
+	size = lesser_of(size, largest_size(view));
+	size = lesser_of(size, w->size + (uint64_t)share / 2);
 	if (size <= w->size)
 		return 0;
 	size -= w->size;
-	resize(w, grown, w->size + (uint32_t)size);
+	window_resize(w, grown, w->size + (uint32_t)size);
 	return (uint32_t)size;
 }
 
 /* Half of it was used: the time that took decides. */
 static uint32_t
-look_again(struct window *w, size_t *grown, const struct window_view *view)
+window_reconsider(struct window *w, size_t *grown,
+    const struct window_view *view)
 {
-	uint32_t more = grow(w, grown, view);
+	uint32_t more = window_grow(w, grown, view);
 
 	w->measured_at = view->now;
 	w->used = 0;
@@ -163,14 +164,14 @@ window_grant(struct window *w, size_t *grown, const struct window_view *view)
 	uint32_t bytes = w->credit, less;
 
 	w->credit = 0;
-	less = shrink(w, grown, view, bytes);
+	less = window_shrink(w, grown, view, bytes);
 	if (w->measured_at != 0)
 		w->used += bytes;
 	else
 		w->measured_at = view->now;
 	bytes -= less;
 	if (less == 0 && w->used >= w->size / 2)
-		bytes += look_again(w, grown, view);
+		bytes += window_reconsider(w, grown, view);
 	w->left += bytes;
 	return bytes;
 }

@@ -21,6 +21,7 @@
 
 #include <event2/event.h>
 
+#include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
 #include "resolve.h"
 
@@ -28,7 +29,7 @@
 #define BACKLOG_RETRY_MS 50	/* a Unix socket whose queue is full */
 #define ATTEMPTS_MAX 16		/* a name may have hundreds of addresses */
 
-struct attempt {
+struct dial_attempt {
 	struct dial *dial;
 	struct sockaddr_storage to;
 	socklen_t len;
@@ -41,7 +42,7 @@ struct dial {
 	struct dialer *dialer;
 	struct address to;
 	struct lookup *lookup;		/* NULL when none is under way */
-	struct attempt attempts[ATTEMPTS_MAX];
+	struct dial_attempt attempts[ATTEMPTS_MAX];
 	unsigned nattempts, next, pending;
 	struct event *step;		/* time for the next attempt */
 	struct event *deadline;
@@ -59,18 +60,9 @@ struct dialer {
 	void *ok_arg;
 };
 
-static struct timeval
-milliseconds(uint64_t ms)
-{
-	struct timeval tv = { .tv_sec = (time_t)(ms / 1000),
-	    .tv_usec = (suseconds_t)(ms % 1000) * 1000 };
-
-	return tv;
-}
-
 /* Errors that tell more come first; our own shortages above all. */
 static unsigned
-telling(int error)
+error_rank(int error)
 {
 	static const int order[] = { EMFILE, ENFILE, ENOBUFS, ENOMEM, EAGAIN,
 	    ECONNREFUSED, EACCES, EPERM, ECONNRESET, ENOENT, ETIMEDOUT,
@@ -90,13 +82,13 @@ note_error(struct dial *d, int error)
 	/* That one means "name not found" to our callers. */
 	if (error == EADDRNOTAVAIL)
 		error = ENETUNREACH;
-	if (telling(error) > telling(d->error))
+	if (error_rank(error) > error_rank(d->error))
 		d->error = error;
 }
 
 /* Lets go of an attempt's descriptor: closed unless the caller took it. */
 static int
-attempt_end(struct attempt *a)
+attempt_end(struct dial_attempt *a)
 {
 	int fd = a->fd;
 
@@ -130,7 +122,7 @@ dial_free(struct dial *d)
 
 /* The end of every dial that is not cancelled. */
 static void
-finish(struct dial *d, int fd, int error)
+dial_finish(struct dial *d, int fd, int error)
 {
 	dial_done *done = d->done;
 	void *arg = d->arg;
@@ -140,17 +132,9 @@ finish(struct dial *d, int fd, int error)
 }
 
 static void
-schedule(struct dial *d, uint64_t ms)
-{
-	struct timeval tv = milliseconds(ms);
-
-	event_add(d->step, &tv);
-}
-
-static void
 on_connected(evutil_socket_t fd, short what, void *arg)
 {
-	struct attempt *a = arg;
+	struct dial_attempt *a = arg;
 	struct dial *d = a->dial;
 	socklen_t len = sizeof(int);
 	int error = 0;
@@ -159,17 +143,17 @@ on_connected(evutil_socket_t fd, short what, void *arg)
 	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1)
 		error = errno;
 	if (error == 0) {
-		finish(d, attempt_end(a), 0);
+		dial_finish(d, attempt_end(a), 0);
 		return;
 	}
 	note_error(d, error);
 	close(attempt_end(a));
-	schedule(d, 0);
+	timer_set(d->step, 0);
 }
 
 /* 0 when connected or under way, else an errno value. */
 static int
-attempt_start(struct attempt *a, bool *connected)
+attempt_start(struct dial_attempt *a, bool *connected)
 {
 	struct dial *d = a->dial;
 	int family = a->to.ss_family, one = 1, r;
@@ -196,10 +180,10 @@ attempt_start(struct attempt *a, bool *connected)
 
 /* Starts attempts until one is under way or none is left. */
 static void
-on_step(evutil_socket_t unused, short what, void *arg)
+on_next_attempt(evutil_socket_t unused, short what, void *arg)
 {
 	struct dial *d = arg;
-	struct attempt *a;
+	struct dial_attempt *a;
 	bool connected = false;
 	int error, fd;
 
@@ -209,43 +193,43 @@ on_step(evutil_socket_t unused, short what, void *arg)
 		a = &d->attempts[d->next];
 		error = attempt_start(a, &connected);
 		if (connected) {
-			finish(d, attempt_end(a), 0);
+			dial_finish(d, attempt_end(a), 0);
 			return;
 		}
 		if (error == 0) {
 			if (++d->next < d->nattempts)
-				schedule(d, HEAD_START_MS);
+				timer_set(d->step, HEAD_START_MS);
 			return;
 		}
 		fd = attempt_end(a);
 		if (fd != -1)
 			close(fd);
 		if (error == EAGAIN && a->to.ss_family == AF_UNIX) {
-			schedule(d, BACKLOG_RETRY_MS);
+			timer_set(d->step, BACKLOG_RETRY_MS);
 			return;
 		}
 		note_error(d, error);
 		d->next++;
 	}
 	if (d->pending == 0)
-		finish(d, -1, d->error);
+		dial_finish(d, -1, d->error);
 }
 
 static void
-on_deadline(evutil_socket_t unused, short what, void *arg)
+on_dial_deadline(evutil_socket_t unused, short what, void *arg)
 {
 	struct dial *d = arg;
 
 	(void)unused;
 	(void)what;
 	note_error(d, ETIMEDOUT);
-	finish(d, -1, d->error);
+	dial_finish(d, -1, d->error);
 }
 
 static void
 add_attempt(struct dial *d, const struct sockaddr *to, socklen_t len)
 {
-	struct attempt *a;
+	struct dial_attempt *a;
 
 	if (d->nattempts == ATTEMPTS_MAX || len > sizeof(a->to))
 		return;
@@ -263,7 +247,7 @@ add_attempt(struct dial *d, const struct sockaddr *to, socklen_t len)
 
 /* The next address of the family (or not of it) from ai on. */
 static struct addrinfo *
-of_family(struct addrinfo *ai, int family, bool same)
+next_of_family(struct addrinfo *ai, int family, bool same)
 {
 	while (ai != NULL && (ai->ai_family == family) != same)
 		ai = ai->ai_next;
@@ -272,19 +256,19 @@ of_family(struct addrinfo *ai, int family, bool same)
 
 /* In the resolver's order, but the families take turns. */
 static void
-interleave(struct dial *d, struct addrinfo *list)
+add_interleaved(struct dial *d, struct addrinfo *list)
 {
 	struct addrinfo *next[2];
 	const int family = list->ai_family;
 	unsigned turn = 0;
 
 	next[0] = list;
-	next[1] = of_family(list, family, false);
+	next[1] = next_of_family(list, family, false);
 	while (next[0] != NULL || next[1] != NULL) {
 		if (next[turn] != NULL) {
 			add_attempt(d, next[turn]->ai_addr,
 			    next[turn]->ai_addrlen);
-			next[turn] = of_family(next[turn]->ai_next, family,
+			next[turn] = next_of_family(next[turn]->ai_next, family,
 			    turn == 0);
 		}
 		turn = 1 - turn;
@@ -298,40 +282,40 @@ on_resolved(void *arg, struct addrinfo *list, int error)
 
 	d->lookup = NULL;
 	if (list == NULL) {
-		finish(d, -1, error);
+		dial_finish(d, -1, error);
 		return;
 	}
-	interleave(d, list);
+	add_interleaved(d, list);
 	freeaddrinfo(list);
-	schedule(d, 0);
+	timer_set(d->step, 0);
 }
 
 static void
-start_unix(struct dial *d, const char *path)
+dial_unix(struct dial *d, const char *path)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 
 	snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", path);
 	add_attempt(d, (struct sockaddr *)&sun, sizeof(sun));
-	schedule(d, 0);
+	timer_set(d->step, 0);
 }
 
 static void
-start_tcp(struct dial *d, const char *host, uint16_t port)
+dial_tcp(struct dial *d, const char *host, uint16_t port)
 {
 	struct addrinfo *literal = resolve_literal(host, port);
 
 	if (literal != NULL) {
-		interleave(d, literal);
+		add_interleaved(d, literal);
 		freeaddrinfo(literal);
-		schedule(d, 0);
+		timer_set(d->step, 0);
 		return;
 	}
 	d->lookup = resolver_ask(d->dialer->resolver, host, port, on_resolved,
 	    d);
 	if (d->lookup == NULL) {
 		d->error = errno;
-		schedule(d, 0);
+		timer_set(d->step, 0);
 	}
 }
 
@@ -340,22 +324,21 @@ dial_start(struct dialer *dialer, const struct address *to,
     uint64_t timeout_ms, dial_done *done, void *arg)
 {
 	struct dial *d = xcalloc(1, sizeof(*d));
-	struct timeval tv = milliseconds(timeout_ms);
 
 	d->dialer = dialer;
 	d->to = *to;
 	d->done = done;
 	d->arg = arg;
 	LIST_INSERT_HEAD(&dialer->dials, d, link);
-	d->step = evtimer_new(dialer->base, on_step, d);
-	d->deadline = evtimer_new(dialer->base, on_deadline, d);
+	d->step = evtimer_new(dialer->base, on_next_attempt, d);
+	d->deadline = evtimer_new(dialer->base, on_dial_deadline, d);
 	if (d->step == NULL || d->deadline == NULL)
 		abort();	/* out of memory, as in xcalloc() */
-	event_add(d->deadline, &tv);
+	timer_set(d->deadline, timeout_ms);
 	if (to->kind == ADDRESS_UNIX)
-		start_unix(d, to->path);
+		dial_unix(d, to->path);
 	else
-		start_tcp(d, to->host, to->port);
+		dial_tcp(d, to->host, to->port);
 	return d;
 }
 

@@ -43,7 +43,7 @@ struct listener {
 };
 
 static void
-on_accept(struct evconnlistener *socket, evutil_socket_t fd,
+on_listener_accept(struct evconnlistener *socket, evutil_socket_t fd,
     struct sockaddr *from, int len, void *arg)
 {
 	struct listener *l = arg;
@@ -60,7 +60,7 @@ on_accept(struct evconnlistener *socket, evutil_socket_t fd,
 
 /* Level-triggered readiness would spin while no descriptor can be had. */
 static void
-on_accept_error(struct evconnlistener *socket, void *arg)
+on_listener_error(struct evconnlistener *socket, void *arg)
 {
 	struct listener *l = arg;
 	int error = errno;
@@ -74,7 +74,7 @@ on_accept_error(struct evconnlistener *socket, void *arg)
 }
 
 static void
-enable(struct listener *l, bool enabled)
+enable_sockets(struct listener *l, bool enabled)
 {
 	size_t i;
 
@@ -88,7 +88,7 @@ enable(struct listener *l, bool enabled)
 void
 listener_pause(struct listener *l, unsigned ms)
 {
-	enable(l, false);
+	enable_sockets(l, false);
 	timer_set(l->retry, ms);
 }
 
@@ -98,7 +98,7 @@ listener_hold(struct listener *l, bool held)
 	if (l->held == held)
 		return;
 	l->held = held;
-	enable(l, !held && !evtimer_pending(l->retry, NULL));
+	enable_sockets(l, !held && !evtimer_pending(l->retry, NULL));
 }
 
 void
@@ -124,28 +124,28 @@ listener_port(const struct listener *l)
 }
 
 static void
-on_retry(evutil_socket_t fd, short what, void *arg)
+on_listener_retry(evutil_socket_t fd, short what, void *arg)
 {
 	struct listener *l = arg;
 
 	(void)fd;
 	(void)what;
 	if (!l->held)
-		enable(l, true);
+		enable_sockets(l, true);
 }
 
 static int
-add(struct listener *l, int fd)
+add_socket(struct listener *l, int fd)
 {
 	struct evconnlistener *socket;
 
-	socket = evconnlistener_new(l->base, on_accept, l,
+	socket = evconnlistener_new(l->base, on_listener_accept, l,
 	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, BACKLOG, fd);
 	if (socket == NULL) {
 		close(fd);
 		return -1;
 	}
-	evconnlistener_set_error_cb(socket, on_accept_error);
+	evconnlistener_set_error_cb(socket, on_listener_error);
 	l->socket[l->n++] = socket;
 	return 0;
 }
@@ -153,7 +153,7 @@ add(struct listener *l, int fd)
 /* --- TCP -------------------------------------------------------------- */
 
 static int
-listen_one(struct listener *l, const struct addrinfo *ai)
+listen_at(struct listener *l, const struct addrinfo *ai)
 {
 	int on = 1, error;
 	int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK |
@@ -171,11 +171,11 @@ listen_one(struct listener *l, const struct addrinfo *ai)
 		errno = error;
 		return -1;
 	}
-	return add(l, fd);
+	return add_socket(l, fd);
 }
 
 static int
-listen_tcp(struct listener *l, const struct address *at, struct error *e)
+listener_open_tcp(struct listener *l, const struct address *at, struct error *e)
 {
 	static const char *const loopback[] = { "127.0.0.1", "::1" };
 	static const char *const any[] = { "0.0.0.0", "::" };
@@ -200,7 +200,7 @@ listen_tcp(struct listener *l, const struct address *at, struct error *e)
 			    gai_strerror(rc));
 		for (ai = list; ai != NULL && l->n < SOCKETS_MAX;
 		    ai = ai->ai_next) {
-			if (listen_one(l, ai) == 0)
+			if (listen_at(l, ai) == 0)
 				continue;
 			/* A host without IPv6 still has the other one. */
 			if (errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL)
@@ -218,7 +218,7 @@ listen_tcp(struct listener *l, const struct address *at, struct error *e)
 
 /* True when path is a socket that refuses connections: its owner is dead. */
 static bool
-stale(const struct sockaddr_un *sun)
+is_stale_socket(const struct sockaddr_un *sun)
 {
 	struct stat st;
 	bool refused;
@@ -236,7 +236,8 @@ stale(const struct sockaddr_un *sun)
 }
 
 static int
-listen_unix(struct listener *l, const struct address *at, struct error *e)
+listener_open_unix(struct listener *l, const struct address *at,
+    struct error *e)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	struct stat st;
@@ -244,7 +245,7 @@ listen_unix(struct listener *l, const struct address *at, struct error *e)
 	int fd, rc;
 
 	memcpy(sun.sun_path, at->path, sizeof(sun.sun_path));
-	if (stale(&sun))
+	if (is_stale_socket(&sun))
 		unlink(at->path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd == -1)
@@ -263,7 +264,7 @@ listen_unix(struct listener *l, const struct address *at, struct error *e)
 	memcpy(l->path, at->path, sizeof(l->path));
 	l->dev = st.st_dev;
 	l->ino = st.st_ino;
-	return add(l, fd);
+	return add_socket(l, fd);
 }
 
 /* --- life ------------------------------------------------------------- */
@@ -280,9 +281,9 @@ listener_new(struct event_base *base, const struct address *at,
 	l->label = "";
 	l->accept = accept_fn;
 	l->arg = arg;
-	l->retry = evtimer_new(base, on_retry, l);
-	rc = at->kind == ADDRESS_UNIX ? listen_unix(l, at, e) :
-	    listen_tcp(l, at, e);
+	l->retry = evtimer_new(base, on_listener_retry, l);
+	rc = at->kind == ADDRESS_UNIX ? listener_open_unix(l, at, e) :
+	    listener_open_tcp(l, at, e);
 	if (rc == 0)
 		return l;
 	error_prefix(e, "cannot listen on %s", address_format(at, text));

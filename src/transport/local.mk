@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: ISC
 # Transport: each kind yields a connected descriptor.
 liborthrus_a_SOURCES += \
-	include/orthrus/transport/dial.h \
 	src/transport/dial.c \
 	src/transport/listener.c \
 	src/transport/resolve.c \

@@ -29,11 +29,11 @@
 
 enum lookup_state { LOOKUP_QUEUED, LOOKUP_RUNNING, LOOKUP_DONE };
 
-struct pool;
+struct lookup_pool;
 
 struct lookup {
 	TAILQ_ENTRY(lookup) link;	/* in queued or finished */
-	struct pool *pool;
+	struct lookup_pool *pool;
 	enum lookup_state state;
 	bool cancelled;			/* while running: the thread frees it */
 	char host[HOST_MAX];
@@ -46,7 +46,7 @@ struct lookup {
 
 TAILQ_HEAD(lookups, lookup);
 
-struct pool {
+struct lookup_pool {
 	pthread_mutex_t lock;		/* over all that follows */
 	pthread_cond_t more;
 	struct lookups queued, finished;
@@ -56,13 +56,13 @@ struct pool {
 };
 
 struct resolver {
-	struct pool *pool;
+	struct lookup_pool *pool;
 	struct event *event;
 	int wake;			/* the loop's end */
 };
 
 static struct addrinfo *
-look_up(const char *host, uint16_t port, int flags, int *error)
+call_getaddrinfo(const char *host, uint16_t port, int flags, int *error)
 {
 	struct addrinfo hints = { .ai_family = AF_UNSPEC,
 	    .ai_socktype = SOCK_STREAM, .ai_protocol = IPPROTO_TCP,
@@ -84,7 +84,7 @@ resolve_literal(const char *host, uint16_t port)
 {
 	int error;
 
-	return look_up(host, port, AI_NUMERICHOST, &error);
+	return call_getaddrinfo(host, port, AI_NUMERICHOST, &error);
 }
 
 static void
@@ -96,7 +96,7 @@ lookup_free(struct lookup *l)
 }
 
 static void
-pool_free(struct pool *p)
+lookup_pool_free(struct lookup_pool *p)
 {
 	pthread_cond_destroy(&p->more);
 	pthread_mutex_destroy(&p->lock);
@@ -105,7 +105,7 @@ pool_free(struct pool *p)
 
 /* Hands a finished lookup to the loop.  Locked. */
 static void
-hand_over(struct pool *p, struct lookup *l)
+finish_lookup(struct lookup_pool *p, struct lookup *l)
 {
 	ssize_t n;
 
@@ -121,9 +121,9 @@ hand_over(struct pool *p, struct lookup *l)
 }
 
 static void *
-work(void *arg)
+resolver_thread(void *arg)
 {
-	struct pool *p = arg;
+	struct lookup_pool *p = arg;
 	struct lookup *l;
 	bool last;
 
@@ -140,20 +140,20 @@ work(void *arg)
 		p->nqueued--;
 		l->state = LOOKUP_RUNNING;
 		pthread_mutex_unlock(&p->lock);
-		l->list = look_up(l->host, l->port, 0, &l->error);
+		l->list = call_getaddrinfo(l->host, l->port, 0, &l->error);
 		pthread_mutex_lock(&p->lock);
-		hand_over(p, l);
+		finish_lookup(p, l);
 	}
 	last = --p->nthreads == 0;
 	pthread_mutex_unlock(&p->lock);
 	if (last)
-		pool_free(p);
+		lookup_pool_free(p);
 	return NULL;
 }
 
 /* Starts a thread that takes no signals: 0, or an errno value.  Locked. */
 static int
-start_thread(struct pool *p)
+start_resolver_thread(struct lookup_pool *p)
 {
 	pthread_attr_t attr;
 	sigset_t all, old;
@@ -166,7 +166,7 @@ start_thread(struct pool *p)
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	r = pthread_create(&thread, &attr, work, p);
+	r = pthread_create(&thread, &attr, resolver_thread, p);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	pthread_attr_destroy(&attr);
 	if (r == 0)
@@ -176,7 +176,7 @@ start_thread(struct pool *p)
 
 /* Makes sure that somebody will take what is queued.  Locked. */
 static int
-staff(struct pool *p)
+ensure_thread(struct lookup_pool *p)
 {
 	int r;
 
@@ -186,7 +186,7 @@ staff(struct pool *p)
 		return EAGAIN;
 	if (p->nidle > p->nqueued || p->nthreads == THREADS_MAX)
 		return 0;
-	r = start_thread(p);
+	r = start_resolver_thread(p);
 	return p->nthreads > 0 ? 0 : r;
 }
 
@@ -194,7 +194,7 @@ struct lookup *
 resolver_ask(struct resolver *r, const char *host, uint16_t port,
     resolve_done *done, void *arg)
 {
-	struct pool *p = r->pool;
+	struct lookup_pool *p = r->pool;
 	struct lookup *l = xcalloc(1, sizeof(*l));
 	int err;
 
@@ -204,7 +204,7 @@ resolver_ask(struct resolver *r, const char *host, uint16_t port,
 	l->arg = arg;
 	snprintf(l->host, sizeof(l->host), "%s", host);
 	pthread_mutex_lock(&p->lock);
-	err = staff(p);
+	err = ensure_thread(p);
 	if (err == 0) {
 		TAILQ_INSERT_TAIL(&p->queued, l, link);
 		p->nqueued++;
@@ -222,7 +222,7 @@ resolver_ask(struct resolver *r, const char *host, uint16_t port,
 void
 lookup_cancel(struct lookup *l)
 {
-	struct pool *p = l->pool;
+	struct lookup_pool *p = l->pool;
 
 	pthread_mutex_lock(&p->lock);
 	switch (l->state) {
@@ -243,7 +243,7 @@ lookup_cancel(struct lookup *l)
 }
 
 static struct lookup *
-next_finished(struct pool *p, bool *more)
+next_finished(struct lookup_pool *p, bool *more)
 {
 	struct lookup *l;
 
@@ -258,7 +258,7 @@ next_finished(struct pool *p, bool *more)
 
 /* One answer a turn, because its callback may free the resolver. */
 static void
-on_wake(evutil_socket_t fd, short what, void *arg)
+on_resolver_wake(evutil_socket_t fd, short what, void *arg)
 {
 	struct resolver *r = arg;
 	struct lookup *l;
@@ -282,7 +282,7 @@ struct resolver *
 resolver_new(struct event_base *base)
 {
 	struct resolver *r = xcalloc(1, sizeof(*r));
-	struct pool *p = xcalloc(1, sizeof(*p));
+	struct lookup_pool *p = xcalloc(1, sizeof(*p));
 	int fds[2];
 
 	r->pool = p;
@@ -294,7 +294,8 @@ resolver_new(struct event_base *base)
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
 	    fds) == -1)
 		return r;
-	r->event = event_new(base, fds[0], EV_READ | EV_PERSIST, on_wake, r);
+	r->event = event_new(base, fds[0], EV_READ | EV_PERSIST,
+	    on_resolver_wake, r);
 	if (r->event == NULL || event_add(r->event, NULL) == -1) {
 		close(fds[0]);
 		close(fds[1]);
@@ -308,7 +309,7 @@ resolver_new(struct event_base *base)
 void
 resolver_free(struct resolver *r)
 {
-	struct pool *p = r->pool;
+	struct lookup_pool *p = r->pool;
 	bool alone;
 
 	if (r->event != NULL)
@@ -324,6 +325,6 @@ resolver_free(struct resolver *r)
 	pthread_cond_broadcast(&p->more);
 	pthread_mutex_unlock(&p->lock);
 	if (alone)
-		pool_free(p);
+		lookup_pool_free(p);
 	free(r);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Names to addresses as the system does it, off the loop's thread. */
-#ifndef TRANSPORT_RESOLVE_H
-#define TRANSPORT_RESOLVE_H
+#ifndef ORTHRUS_TRANSPORT_RESOLVE_H
+#define ORTHRUS_TRANSPORT_RESOLVE_H
 
 #include <netdb.h>
 #include <stdint.h>

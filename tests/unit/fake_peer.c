@@ -94,7 +94,7 @@ packet_unsent(const struct packet_tap *tap, size_t *n)
 {
 	(void)tap;
 	*n = pending;
-	return (const uint8_t *)"";	/* there is no link to send it on */
+	return (const uint8_t *)"";	/* there is no carrier to send it on */
 }
 
 void
@@ -131,7 +131,7 @@ fake_mux(struct event_base *loop)
 {
 	memset(&the_connection, 0, sizeof(the_connection));
 	the_connection.out.tap = &the_tap;
-	the_connection.out.link = -1;
+	the_connection.out.carrier = -1;
 	return mux_new(loop, &the_connection);
 }
 

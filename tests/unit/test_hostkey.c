@@ -12,6 +12,8 @@
 #include "orthrus/base/mem.h"
 #include "orthrus/ssh/hostkey.h"
 
+#include "../../src/ssh/known_hosts.h"
+
 /* Made by ssh-keygen; the hashed names below too (ssh-keygen -H). */
 #define KEY1 \
     "AAAAC3NzaC1lZDI1NTE5AAAAIOY7/61fO+CLsyGUL/SB/K6/leoRxjzkJ9lo" \

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * How much streams may send, with packets in memory and a socket as the link.
+ * How much streams may send, with packets in memory and a socket as the
+ * carrier.
  */
 #include <sys/socket.h>
 
@@ -72,7 +73,7 @@ packet_backlog(const struct packet_tap *t)
 	return unsent;
 }
 
-/* --- the link --------------------------------------------------------- */
+/* --- the carrier ------------------------------------------------------ */
 
 static int
 setup(void **state)
@@ -82,7 +83,7 @@ setup(void **state)
 	(void)state;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0,
 	    fds), 0);
-	out = (struct output){ .tap = &tap, .link = fds[0] };
+	out = (struct output){ .tap = &tap, .carrier = fds[0] };
 	far_end = fds[1];
 	unsent = 0;
 	keeps = false;
@@ -93,7 +94,7 @@ static int
 teardown(void **state)
 {
 	(void)state;
-	close(out.link);
+	close(out.carrier);
 	close(far_end);
 	return 0;
 }
@@ -127,7 +128,7 @@ flow(size_t n)
 	}
 }
 
-/* Until the link takes no more; something is left. */
+/* Until the carrier takes no more; something is left. */
 static void
 fill(void)
 {
@@ -142,10 +143,10 @@ fill(void)
 static void
 test_room_up_to_the_mark(void **state)
 {
-	int link = out.link;
+	int carrier = out.carrier;
 
 	(void)state;
-	out.link = -1;			/* nothing leaves */
+	out.carrier = -1;			/* nothing leaves */
 	assert_int_equal(output_room(&out), HIGH);
 	put(HIGH / 4);
 	assert_int_equal(output_room(&out), HIGH * 3 / 4);
@@ -155,14 +156,14 @@ test_room_up_to_the_mark(void **state)
 	assert_int_equal(output_room(&out), 0);
 	put(PACKET);
 	assert_int_equal(output_room(&out), 0);
-	out.link = link;		/* it is asked before that is said */
+	out.carrier = carrier;		/* it is asked before that is said */
 	assert_int_equal(output_room(&out), HIGH);
 	assert_int_equal(unsent, 0);
 }
 
-/* A link that takes all that comes gets large pieces, until it is full. */
+/* A carrier that takes all that comes gets large pieces, until it is full. */
 static void
-test_room_for_a_quick_link(void **state)
+test_room_for_a_quick_carrier(void **state)
 {
 	(void)state;
 	flow(3 * 1024 * 1024);
@@ -196,7 +197,7 @@ test_no_room_without_keys(void **state)
 }
 
 static void
-test_broken_link(void **state)
+test_broken_carrier(void **state)
 {
 	(void)state;
 	close(far_end);
@@ -213,9 +214,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_room_up_to_the_mark),
-		TEST(test_room_for_a_quick_link),
+		TEST(test_room_for_a_quick_carrier),
 		TEST(test_no_room_without_keys),
-		TEST(test_broken_link),
+		TEST(test_broken_carrier),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

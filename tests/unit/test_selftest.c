@@ -9,8 +9,7 @@
 
 #include <cmocka.h>
 
-#include "../../src/ssh/selftest_run.h"
-#include "orthrus/ssh/selftest.h"
+#include "../../src/ssh/selftest.h"
 
 static const char *const ciphers[] = {
 	"aes256-gcm@openssh.com",

@@ -42,13 +42,4 @@ int hostkey_check(struct ssh_session_struct *session, const char *host,
 /* True for "SHA256:" and 43 base64 characters. */
 bool fingerprint_valid(const char *s);
 
-/*
- * The pure part: looks for key (the base64 blob of an "ssh-ed25519" key) of
- * host in the text of one known_hosts file of len bytes.
- */
-enum known_host { KNOWN_HOST_NONE, KNOWN_HOST_MATCH, KNOWN_HOST_CHANGED,
-    KNOWN_HOST_REVOKED };
-enum known_host known_hosts_lookup(const char *text, size_t len,
-    const char *host, uint16_t port, const char *key, unsigned *line);
-
 #endif

@@ -29,4 +29,18 @@ bool selftest_rejects_forgery(const char *cipher);
  */
 const char *cipher_preference(void);
 
+/* --- the test that shows that it can fail ---------------------------- */
+
+enum selftest_result {
+	SELFTEST_REJECTED,	/* the second packet ended the session */
+	SELFTEST_PASSED,	/* the second packet was taken for good */
+	SELFTEST_NOT_RUN	/* no cipher, no descriptors, out of time ... */
+};
+
+/*
+ * Sends two packets over cipher, the second one with a forged tag when forge
+ * says so, and tells what became of it.
+ */
+enum selftest_result selftest_run(const char *cipher, bool forge);
+
 #endif
