@@ -41,13 +41,14 @@ span_consists(struct span s, const char *more)
 }
 
 bool
-span_in_list(struct span s, const char *list)
+span_in_list(struct span s, const char *list,
+    int (*same)(const char *, const char *, size_t))
 {
 	size_t n;
 
 	for (; list != NULL; list = list[n] == ',' ? list + n + 1 : NULL) {
 		n = strcspn(list, ",");
-		if (n == s.len && strncasecmp(list, s.p, n) == 0)
+		if (n == s.len && n > 0 && same(list, s.p, n) == 0)
 			return true;
 	}
 	return false;

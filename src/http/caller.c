@@ -146,7 +146,7 @@ is_foreign(const struct caller *c, const char *hosts, bool *listed)
 		return false;
 	if (!caller_host_name(&name.p, &name.len))
 		return true;
-	*listed = span_in_list(name, hosts);
+	*listed = span_in_list(name, hosts, strncasecmp);
 	return is_name(name) && is_of_dns(name) && !*listed;
 }
 

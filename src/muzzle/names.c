@@ -88,12 +88,5 @@ names_add_registry(char **list, const char *word, struct error *e)
 bool
 names_have(const char *list, const char *word, size_t len)
 {
-	size_t n;
-
-	for (; list != NULL; list = list[n] == ',' ? list + n + 1 : NULL) {
-		n = strcspn(list, ",");
-		if (n == len && n > 0 && memcmp(list, word, n) == 0)
-			return true;
-	}
-	return false;
+	return span_in_list((struct span){ word, len }, list, strncmp);
 }

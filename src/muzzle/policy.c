@@ -411,7 +411,7 @@ check_registry(const struct policy *p, const struct target *t,
 {
 	struct span registry = registry_of(t);
 
-	if (span_in_list(registry, p->registries))
+	if (span_in_list(registry, p->registries, strncasecmp))
 		return 0;
 	verdict_about(v, registry.p, registry.len);
 	return verdict_refuse(v, 403, "a registry that is not open on %s; "

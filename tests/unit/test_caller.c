@@ -9,7 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
+#include "orthrus/base/span.h"
 #include "orthrus/http/caller.h"
 #include "orthrus/muzzle/names.h"
 
@@ -270,6 +272,23 @@ test_hosts(void **state)
 	free(list);
 }
 
+/* A header's Host and an image's registry come in any case. */
+static void
+test_list_in_any_case(void **state)
+{
+	static const char list[] = "docker,ghcr.io";
+	static const struct span upper = { "GHCR.ioX", 7 }, none = { "", 0 },
+	    nul = { "docke\0", 6 };
+
+	(void)state;
+	assert_true(span_in_list(upper, list, strncasecmp));
+	assert_false(span_in_list(upper, list, strncmp));
+	assert_false(span_in_list(upper, NULL, strncasecmp));
+	assert_false(span_in_list(none, "", strncasecmp));
+	assert_false(span_in_list(none, ",", strncmp));
+	assert_false(span_in_list(nul, list, strncasecmp));
+}
+
 static void
 test_variables(void **state)
 {
@@ -323,6 +342,7 @@ main(void)
 		cmocka_unit_test(test_listed),
 		cmocka_unit_test(test_page),
 		cmocka_unit_test(test_hosts),
+		cmocka_unit_test(test_list_in_any_case),
 		cmocka_unit_test(test_variables),
 		cmocka_unit_test(test_registries),
 	};

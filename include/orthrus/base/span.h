@@ -17,8 +17,12 @@ bool span_begins(struct span s, const char *word);
 /* Has it nothing but ASCII letters, digits, and what stands in more? */
 bool span_consists(struct span s, const char *more);
 
-/* Is it a word of the list, one string with commas, or NULL?  The same. */
-bool span_in_list(struct span s, const char *list);
+/*
+ * Is it a word of the list, one string with commas, or NULL?  An empty one
+ * never is.  same: strncmp, or strncasecmp where case does not matter.
+ */
+bool span_in_list(struct span s, const char *list,
+    int (*same)(const char *, const char *, size_t));
 
 /* ASCII letters and digits, whatever the locale. */
 bool is_alnum(unsigned char c);

@@ -30,10 +30,7 @@ int names_add_host(char **list, const char *word, struct error *e);
 int names_add_variable(char **list, const char *word, struct error *e);
 int names_add_registry(char **list, const char *word, struct error *e);
 
-/*
- * Is this one of the names, to the letter?  Where case does not matter,
- * span_in_list() tells.
- */
+/* Is this one of the names, to the letter? */
 bool names_have(const char *list, const char *word, size_t len);
 
 #endif
