@@ -9,7 +9,7 @@
 
 #include "orthrus/base/mem.h"
 
-#include "private.h"
+#include "api_private.h"
 
 static json_t *
 session_json(const struct agent_view *v)

@@ -20,7 +20,7 @@
 #include "orthrus/relay/socket.h"
 #include "orthrus/transport/listener.h"
 
-#include "private.h"
+#include "api_private.h"
 
 #define CONNS_MAX 256
 /* Of them may have long answers: the others get theirs still. */

@@ -10,7 +10,7 @@
 
 #include "orthrus/base/mem.h"
 
-#include "private.h"
+#include "api_private.h"
 
 #define PIECE (32 * 1024)	/* bytes, and then others get their turn */
 #define PIECE_MAX (1024 * 1024)	/* with the last agent's, which is long */

@@ -3,9 +3,9 @@
 liborthrus_a_SOURCES += \
 	src/api/agents.c \
 	src/api/api.c \
+	src/api/api_private.h \
 	src/api/list.c \
 	src/api/metrics.c \
-	src/api/private.h \
 	src/api/prometheus.c \
 	src/api/prometheus.h \
 	src/api/token.c

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "private.h"
+#include "api_private.h"
 #include "prometheus.h"
 
 #define REQUESTS "charon_agent_requests_total"

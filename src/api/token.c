@@ -16,7 +16,7 @@
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
 
-#include "private.h"
+#include "api_private.h"
 
 #define SCHEME "Bearer "
 #define FILE_MAX 256		/* a token, and an editor's line end */

@@ -13,7 +13,7 @@
 #include "orthrus/base/mem.h"
 
 #include "answer.h"
-#include "private.h"
+#include "muzzle_private.h"
 #include "target.h"
 
 #define ANSWER_SECONDS 120	/* the engine's silence, where it must end */

@@ -15,7 +15,7 @@
 #include "orthrus/base/text.h"
 #include "orthrus/http/get.h"
 
-#include "private.h"
+#include "muzzle_private.h"
 
 #define FACTS_ANSWER_SECONDS 5
 #define FACTS_SECONDS 60	/* between two times */

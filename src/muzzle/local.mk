@@ -8,11 +8,12 @@ liborthrus_a_SOURCES += \
 	src/muzzle/facts.c \
 	src/muzzle/filter.c \
 	src/muzzle/muzzle.c \
+	src/muzzle/muzzle_private.h \
 	src/muzzle/names.c \
+	src/muzzle/outcomes.c \
 	src/muzzle/parameters.c \
 	src/muzzle/parameters.h \
 	src/muzzle/policy.c \
-	src/muzzle/private.h \
 	src/muzzle/probe.c \
 	src/muzzle/redact.c \
 	src/muzzle/swarm.c \

@@ -1,101 +1,14 @@
 /* SPDX-License-Identifier: ISC */
-/* All clients of one engine: what is counted, logged and shown. */
+/* All clients of one engine: who serves them, and what is shown of them. */
 #include "config.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
 
-#include "private.h"
-
-/* Which of told_at a status belongs to: one line a second for each. */
-static size_t
-reason_class(int status)
-{
-	switch (status) {
-	case 400:
-		return 0;
-	case 403:
-		return 1;
-	case 404:
-	case 405:
-		return 2;
-	case 429:
-		return 3;
-	case 502:
-		return 4;
-	default:
-		return 5;
-	}
-}
-
-/* True when it may be said now; *untold is how many were not. */
-static bool
-may_tell(struct muzzle *m, int status, unsigned *untold)
-{
-	size_t i = reason_class(status);
-	int64_t now = time(NULL);
-
-	*untold = m->untold[i];
-	if (m->told_at[i] == now) {
-		m->untold[i]++;
-		return false;
-	}
-	m->told_at[i] = now;
-	m->untold[i] = 0;
-	return true;
-}
-
-void
-muzzle_refused(struct muzzle *m, int status, const char *what, const char *why)
-{
-	unsigned untold;
-
-	m->denied++;
-	if (!may_tell(m, status, &untold))
-		return;
-	log_info("%s: refused (%d) %s: %s", m->label, status, what, why);
-	if (untold > 0)
-		log_info("%s: %u more like it were refused before",
-		    m->label, untold);
-}
-
-void
-muzzle_engine_failed(struct muzzle *m, const char *why)
-{
-	char text[ADDRESS_TEXT_MAX];
-	unsigned untold;
-
-	m->ping = false;
-	m->error = why;
-	if (!may_tell(m, 502, &untold))
-		return;
-	if (m->remote)
-		log_info("%s: %s", m->label, why);
-	else
-		log_warn("%s: the engine at %s: %s", m->label,
-		    address_format(&m->engine, text), why);
-}
-
-void
-muzzle_reply_failure(struct http_conn *c, const char *what, const char *why)
-{
-	char text[256];
-
-	snprintf(text, sizeof(text), "%s: %s", what, why);
-	http_reply_error(c, 502, "", MUZZLE_PREFIX, text);
-}
-
-void
-muzzle_engine_answered(struct muzzle *m)
-{
-	m->ping = true;
-	m->error = "";
-}
+#include "muzzle_private.h"
 
 void
 muzzle_info(const struct muzzle *m, struct muzzle_info *info)

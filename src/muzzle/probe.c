@@ -8,7 +8,7 @@
 #include "orthrus/base/mem.h"
 #include "orthrus/http/get.h"
 
-#include "private.h"
+#include "muzzle_private.h"
 
 #define PROBE_SECONDS 10
 #define PROBE_ANSWER_SECONDS 5

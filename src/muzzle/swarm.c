@@ -16,7 +16,7 @@
 #include "orthrus/base/mem.h"
 #include "orthrus/http/get.h"
 
-#include "private.h"
+#include "muzzle_private.h"
 
 #define INFO_MAX (1024 * 1024)		/* bytes of an /info */
 #define INFO_SECONDS 30

@@ -9,7 +9,7 @@
 #include "orthrus/relay/socket.h"
 #include "orthrus/transport/dial.h"
 
-#include "private.h"
+#include "muzzle_private.h"
 
 #define CONNECT_MS 5000
 

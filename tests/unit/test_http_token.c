@@ -16,7 +16,7 @@
 
 #include <sodium.h>
 
-#include "../../src/api/private.h"
+#include "../../src/api/api_private.h"
 
 static char dir[] = "/tmp/orthrus-u-XXXXXX";
 static char path[sizeof(dir) + 16];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What the files of the Muzzle share: all clients, one request, questions. */
-#ifndef ORTHRUS_MUZZLE_PRIVATE_H
-#define ORTHRUS_MUZZLE_PRIVATE_H
+#ifndef ORTHRUS_MUZZLE_MUZZLE_PRIVATE_H
+#define ORTHRUS_MUZZLE_MUZZLE_PRIVATE_H
 
 #include <sys/queue.h>
 
@@ -44,7 +44,7 @@ struct muzzle {
 };
 
 /*
- * muzzle.c: a refusal or an engine's failure, counted and logged.  what is the
+ * outcomes.c: a refusal or an engine's failure, counted and logged.  what is the
  * class of the route, never the client's own bytes.
  */
 void muzzle_refused(struct muzzle *m, int status, const char *what,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What the files of charon's HTTP API share: the routes, lists, the token. */
-#ifndef ORTHRUS_API_PRIVATE_H
-#define ORTHRUS_API_PRIVATE_H
+#ifndef ORTHRUS_API_API_PRIVATE_H
+#define ORTHRUS_API_API_PRIVATE_H
 
 #include "orthrus/api/api.h"
 #include "orthrus/base/mem.h"
