@@ -30,7 +30,7 @@ agent_hello(const struct agent *a, struct leash_message *hello)
 }
 
 static bool
-lists(const struct leash_message *hello, uint16_t port)
+hello_lists(const struct leash_message *hello, uint16_t port)
 {
 	size_t i;
 
@@ -64,7 +64,7 @@ agent_facts(const struct agent *a, struct leash_message *facts)
 	for (i = 0; i < a->nports; i++) {
 		port = agent_endpoint_port(a->ports[i]);
 		n = facts->hello.nports;
-		if (lists(facts, port) || n == LEASH_PORTS_MAX)
+		if (hello_lists(facts, port) || n == LEASH_PORTS_MAX)
 			continue;
 		facts->hello.ports[n].port = port;
 		facts->hello.ports[n].name[0] = '\0';
@@ -130,7 +130,7 @@ forget_ports(struct agent *a)
 	agent_hello(a, hello);
 	for (i = a->nports; i > 0; i--) {
 		port = agent_endpoint_port(a->ports[i - 1]);
-		if ((hello->kind != LEASH_HELLO || !lists(hello, port)) &&
+		if ((hello->kind != LEASH_HELLO || !hello_lists(hello, port)) &&
 		    session_listen_find(a->session, port) == NULL)
 			remove_port(a, port);
 	}
@@ -165,14 +165,14 @@ agent_unexpose(struct agent *a, uint16_t port)
 	struct leash_message *hello = xcalloc(1, sizeof(*hello));
 
 	agent_hello(a, hello);
-	if (hello->kind != LEASH_HELLO || !lists(hello, port))
+	if (hello->kind != LEASH_HELLO || !hello_lists(hello, port))
 		remove_port(a, port);
 	free(hello);
 }
 
 /* What is opened there is not closed here, unless the agent shares none. */
 static void
-set_policy(struct agent *a, const struct leash_message *hello)
+set_muzzle_policy(struct agent *a, const struct leash_message *hello)
 {
 	struct policy p = { .actions = 0, .redact = true };
 
@@ -195,7 +195,7 @@ agent_set_hello(struct agent *a, const struct leash_message *hello)
 	forget_ports(a);
 	for (i = 0; i < hello->hello.nports; i++)
 		agent_expose(a, hello->hello.ports[i].port);
-	set_policy(a, hello);
+	set_muzzle_policy(a, hello);
 }
 
 void
@@ -225,15 +225,15 @@ agent_set_docker_port(struct agent *a, uint16_t port)
 /* --- life ------------------------------------------------------------- */
 
 static char *
-directory(const struct agent *a)
+agent_directory(const struct agent *a)
 {
 	return xasprintf("%s/agents/%s", a->gateway->runtime, a->name);
 }
 
 static void
-make_directory(const struct agent *a)
+make_agent_directory(const struct agent *a)
 {
-	char *path = directory(a);
+	char *path = agent_directory(a);
 
 	/* The same mode whatever umask(2) says. */
 	if ((mkdir(path, 0750) == -1 && errno != EEXIST) ||
@@ -265,14 +265,14 @@ agent_new(struct gateway *g, const struct peer *p, const struct agent_way *way)
 	engine.arg = a;
 	snprintf(label, sizeof(label), "agent %s: docker", a->name);
 	a->muzzle = muzzle_new_over(g->base, &engine, label, &policy);
-	make_directory(a);
+	make_agent_directory(a);
 	a->docker = agent_endpoint_new(a, 0);
 	agent_set_docker_port(a, p->docker_port);
 	if (p->hello.kind == LEASH_HELLO) {
 		/* Without a version it is only what agent_facts() made. */
 		if (p->hello.hello.version[0] != '\0') {
 			keep_hello(a, &p->hello);
-			set_policy(a, &p->hello);
+			set_muzzle_policy(a, &p->hello);
 		}
 		for (i = 0; i < p->hello.hello.nports; i++)
 			agent_expose(a, p->hello.hello.ports[i].port);
@@ -284,7 +284,7 @@ agent_new(struct gateway *g, const struct peer *p, const struct agent_way *way)
 void
 agent_free(struct agent *a)
 {
-	char *path = directory(a);
+	char *path = agent_directory(a);
 
 	while (a->nports > 0)
 		agent_endpoint_free(a->ports[--a->nports]);

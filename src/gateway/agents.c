@@ -26,7 +26,7 @@ struct agents {
 
 /* FNV-1a: the names are the administrator's, nobody else chooses them. */
 static size_t
-hash(const char *name)
+hash_name(const char *name)
 {
 	uint64_t h = 14695981039346656037U;
 
@@ -36,15 +36,15 @@ hash(const char *name)
 }
 
 static struct agent **
-slot(const struct agents *set, const char *name)
+agent_slot(const struct agents *set, const char *name)
 {
-	return &set->slots[hash(name) & (set->nslots - 1)];
+	return &set->slots[hash_name(name) & (set->nslots - 1)];
 }
 
 struct agent *
 agents_find(const struct agents *set, const char *name)
 {
-	struct agent *a = *slot(set, name);
+	struct agent *a = *agent_slot(set, name);
 
 	while (a != NULL && strcmp(a->name, name) != 0)
 		a = a->same_slot;
@@ -52,16 +52,16 @@ agents_find(const struct agents *set, const char *name)
 }
 
 static void
-insert(struct agents *set, struct agent *a)
+insert_agent(struct agents *set, struct agent *a)
 {
-	struct agent **s = slot(set, a->name);
+	struct agent **s = agent_slot(set, a->name);
 
 	a->same_slot = *s;
 	*s = a;
 }
 
 static void
-grow(struct agents *set)
+grow_table(struct agents *set)
 {
 	struct agent **old = set->slots, *a, *next;
 	size_t i, n = set->nslots;
@@ -71,7 +71,7 @@ grow(struct agents *set)
 	for (i = 0; i < n; i++)
 		for (a = old[i]; a != NULL; a = next) {
 			next = a->same_slot;
-			insert(set, a);
+			insert_agent(set, a);
 		}
 	free(old);
 }
@@ -97,19 +97,19 @@ agents_count(const struct agents *set)
 /* --- coming and going --------------------------------------------- */
 
 static struct agent *
-add(struct agents *set, const struct peer *p)
+add_agent(struct agents *set, const struct peer *p)
 {
 	struct agent *a = agent_new(set->gateway, p, set->way);
 
 	if (set->n >= set->nslots)
-		grow(set);
-	insert(set, a);
+		grow_table(set);
+	insert_agent(set, a);
 	set->n++;
 	return a;
 }
 
 static void
-remove_id(struct agents *set, uint64_t id)
+remove_agent(struct agents *set, uint64_t id)
 {
 	struct agent **at, *a;
 	size_t i;
@@ -128,13 +128,13 @@ remove_id(struct agents *set, uint64_t id)
 }
 
 static void
-on_change(void *arg, const struct peer *p, bool removed, bool revoked)
+on_peer_change(void *arg, const struct peer *p, bool removed, bool revoked)
 {
 	struct agents *set = arg;
 	struct agent *a;
 
 	if (removed) {
-		remove_id(set, p->id);
+		remove_agent(set, p->id);
 		return;
 	}
 	if (revoked)
@@ -147,11 +147,11 @@ on_change(void *arg, const struct peer *p, bool removed, bool revoked)
 	a = agents_find(set, p->name);
 	/* Removed and added again between two looks. */
 	if (a != NULL && a->id != p->id) {
-		remove_id(set, a->id);
+		remove_agent(set, a->id);
 		a = NULL;
 	}
 	if (a == NULL)
-		a = add(set, p);
+		a = add_agent(set, p);
 	a->mentioned = set->updates;
 	a->enrolled = p->enrolled;
 	agent_set_docker_port(a, p->docker_port);
@@ -159,7 +159,7 @@ on_change(void *arg, const struct peer *p, bool removed, bool revoked)
 
 /* The journal did not reach back: who was not mentioned is gone. */
 static void
-sweep(struct agents *set)
+sweep_agents(struct agents *set)
 {
 	struct agent *a;
 	size_t i;
@@ -169,7 +169,7 @@ sweep(struct agents *set)
 			if (a->mentioned == set->updates)
 				a = a->same_slot;
 			else {
-				remove_id(set, a->id);
+				remove_agent(set, a->id);
 				a = set->slots[i];
 			}
 }
@@ -180,10 +180,10 @@ agents_update(struct agents *set, struct error *e)
 	int rc;
 
 	set->updates++;
-	rc = registry_changes(set->gateway->registry, &set->seq, on_change,
+	rc = registry_changes(set->gateway->registry, &set->seq, on_peer_change,
 	    set, e);
 	if (rc == 1) {
-		sweep(set);
+		sweep_agents(set);
 		sessions_prune(set->gateway);
 	}
 	return rc == -1 ? -1 : 0;
@@ -196,7 +196,7 @@ agents_new(struct gateway *g, const struct agent_way *way)
 
 	set->gateway = g;
 	set->way = way;
-	grow(set);
+	grow_table(set);
 	return set;
 }
 
@@ -226,7 +226,7 @@ struct saving {
 };
 
 static void
-save(void *arg, struct agent *a)
+save_agent(void *arg, struct agent *a)
 {
 	struct saving *s = arg;
 	static struct peer p;
@@ -246,14 +246,14 @@ save(void *arg, struct agent *a)
 }
 
 static void
-saved(void *arg, struct agent *a)
+mark_saved(void *arg, struct agent *a)
 {
 	(void)arg;
 	a->unsaved = a->hello_unsaved = false;
 }
 
 static void
-is_unsaved(void *arg, struct agent *a)
+note_unsaved(void *arg, struct agent *a)
 {
 	if (a->unsaved)
 		*(bool *)arg = true;
@@ -265,15 +265,15 @@ agents_save(struct agents *set, struct error *e)
 	struct saving s = { set->gateway->registry, e, 0 };
 	bool any = false;
 
-	agents_each(set, is_unsaved, &any);
+	agents_each(set, note_unsaved, &any);
 	if (!any)
 		return 0;
 	if (registry_seen_begin(s.registry, e) == -1)
 		return -1;
-	agents_each(set, save, &s);
+	agents_each(set, save_agent, &s);
 	if (s.rc == 0)
 		s.rc = registry_seen_commit(s.registry, e);
 	if (s.rc == 0)
-		agents_each(set, saved, NULL);
+		agents_each(set, mark_saved, NULL);
 	return s.rc;
 }

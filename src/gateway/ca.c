@@ -23,7 +23,7 @@
 
 /* What a parser has said of a file is an error of the set-up here. */
 static int
-as_config(struct error *e)
+as_config_error(struct error *e)
 {
 	if (e != NULL)
 		e->code = EX_CONFIG;
@@ -75,7 +75,7 @@ check_public(const char *pub, const uint8_t key[ED25519_KEY_LEN],
 	free(text);
 	if (r == -1) {
 		error_prefix(e, "%s", pub);
-		as_config(e);
+		as_config_error(e);
 	} else if (memcmp(theirs, key, sizeof(theirs)) != 0)
 		r = error_set(e, EX_CONFIG, "%s is not the public half of the "
 		    "CA's key beside it; remove it, and it is written anew",
@@ -106,7 +106,7 @@ add_previous(struct ca *ca, const char *path, int number, char *line,
 		return 0;
 	if (key_line_read(line, key, e) == -1) {
 		error_prefix(e, "%s:%d", path, number);
-		return as_config(e);
+		return as_config_error(e);
 	}
 	if (is_accepted(ca, key))
 		return 0;
@@ -144,7 +144,7 @@ read_previous(struct ca *ca, const char *path, struct error *e)
 }
 
 static int
-load(struct ca *ca, const char *directory, struct error *e)
+load_authority(struct ca *ca, const char *directory, struct error *e)
 {
 	char *path = xasprintf("%s/ca_ed25519", directory);
 	char *pub = xasprintf("%s.pub", path);
@@ -185,7 +185,7 @@ ca_load(const char *directory, struct error *e)
 			r = error_set(e, EX_CONFIG, "cannot use the directory "
 			    "%s: %s", directory, strerror(errno));
 		else
-			r = load(ca, directory, e);
+			r = load_authority(ca, directory, e);
 	}
 	if (lock != -1)
 		close(lock);

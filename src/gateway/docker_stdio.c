@@ -26,7 +26,7 @@
     "permissions (charon client allow)"
 
 static const char *
-line(char text[LINE_MAX], const char *name, const char *why)
+refusal_line(char text[LINE_MAX], const char *name, const char *why)
 {
 	snprintf(text, LINE_MAX, "charon: %s%s%s%s\n",
 	    name != NULL ? "Docker of agent " : "", name != NULL ? name : "",
@@ -36,7 +36,7 @@ line(char text[LINE_MAX], const char *name, const char *why)
 
 /* Puts the agent that is meant into *w: true, or w->text says why none is. */
 static bool
-choose(const struct session *s, enum dial_stdio found, struct wish *w)
+choose_agent(const struct session *s, enum dial_stdio found, struct wish *w)
 {
 	w->why = REFUSED_UNKNOWN;
 	w->text = BAD_NAME;
@@ -66,19 +66,20 @@ choose(const struct session *s, enum dial_stdio found, struct wish *w)
  * as at docker.sock.
  */
 static void
-serve_offline(struct session *s, struct channel *ch, const struct wish *w)
+serve_docker_offline(struct session *s, struct channel *ch,
+    const struct wish *w)
 {
 	struct agent *a = agents_find(s->gateway->agents, w->name);
 	char text[LINE_MAX];
 
 	route_refused(s, w->why, w->text);
 	channel_run(ch, REFUSED_STATUS);
-	channel_say(ch, line(text, NULL, w->text));
+	channel_say(ch, refusal_line(text, NULL, w->text));
 	stream_docker_endpoint(a, channel_endpoint(ch));
 }
 
 static void
-serve(struct session *s, struct channel *ch, struct wish *w)
+serve_docker(struct session *s, struct channel *ch, struct wish *w)
 {
 	struct agent *a = route_find(s, w);
 	char text[LINE_MAX];
@@ -87,10 +88,11 @@ serve(struct session *s, struct channel *ch, struct wish *w)
 		channel_run(ch, 0);
 		stream_docker_endpoint(a, channel_endpoint(ch));
 	} else if (w->why == REFUSED_OFFLINE)
-		serve_offline(s, ch, w);
+		serve_docker_offline(s, ch, w);
 	else {
 		route_refused(s, w->why, w->text);
-		channel_exit(ch, REFUSED_STATUS, line(text, w->name, w->text));
+		channel_exit(ch, REFUSED_STATUS,
+		    refusal_line(text, w->name, w->text));
 	}
 }
 
@@ -111,12 +113,14 @@ docker_stdio_open(struct session *s, struct channel *ch, const uint8_t *p,
 	    w.name)) == DIAL_STDIO_OTHER)
 		return false;
 	if (!route_open(s, &reason, &w.text))
-		channel_exit(ch, REFUSED_STATUS, line(text, NULL, w.text));
-	else if (choose(s, found, &w))
-		serve(s, ch, &w);
+		channel_exit(ch, REFUSED_STATUS,
+		    refusal_line(text, NULL, w.text));
+	else if (choose_agent(s, found, &w))
+		serve_docker(s, ch, &w);
 	else {
 		route_refused(s, w.why, w.text);
-		channel_exit(ch, REFUSED_STATUS, line(text, NULL, w.text));
+		channel_exit(ch, REFUSED_STATUS,
+		    refusal_line(text, NULL, w.text));
 	}
 	return true;
 }

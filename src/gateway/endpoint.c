@@ -34,7 +34,7 @@ struct agent_endpoint {
 };
 
 static void
-on_accept(void *arg, int fd)
+on_endpoint_accept(void *arg, int fd)
 {
 	struct agent_endpoint *ep = arg;
 	struct agent *a = ep->agent;
@@ -64,7 +64,8 @@ agent_endpoint_new(struct agent *a, uint16_t port)
 		return ep;
 	}
 	strcpy(at.path, ep->path);
-	ep->listener = listener_new(a->gateway->base, &at, on_accept, ep, &e);
+	ep->listener = listener_new(a->gateway->base, &at, on_endpoint_accept,
+	    ep, &e);
 	if (ep->listener == NULL)
 		log_error("agent %s: %s", a->name, e.text);
 	else
@@ -85,13 +86,13 @@ agent_endpoint_free(struct agent_endpoint *ep)
 
 /* port 0: any. */
 static int
-listen_tcp(struct agent_endpoint *ep, uint16_t port, struct error *e)
+listen_docker_tcp(struct agent_endpoint *ep, uint16_t port, struct error *e)
 {
 	struct address at = { .kind = ADDRESS_TCP, .host = "127.0.0.1",
 	    .port = port };
 
-	ep->tcp = listener_new(ep->agent->gateway->base, &at, on_accept, ep,
-	    e);
+	ep->tcp = listener_new(ep->agent->gateway->base, &at,
+	    on_endpoint_accept, ep, e);
 	if (ep->tcp == NULL)
 		return -1;
 	log_info("agent %s: Docker at tcp://127.0.0.1:%u", ep->agent->name,
@@ -100,21 +101,21 @@ listen_tcp(struct agent_endpoint *ep, uint16_t port, struct error *e)
 }
 
 static void
-stop_tcp(struct agent_endpoint *ep)
+stop_docker_tcp(struct agent_endpoint *ep)
 {
 	listener_free(ep->tcp);
 	ep->tcp = NULL;
 }
 
 static void
-on_again(evutil_socket_t fd, short what, void *arg)
+on_endpoint_again(evutil_socket_t fd, short what, void *arg)
 {
 	struct agent_endpoint *ep = arg;
 	struct error e;
 
 	(void)fd;
 	(void)what;
-	if (listen_tcp(ep, ep->agent->docker_port, &e) == -1)
+	if (listen_docker_tcp(ep, ep->agent->docker_port, &e) == -1)
 		timer_set(ep->again, AGAIN_MS);
 }
 
@@ -123,14 +124,15 @@ agent_endpoint_fix(struct agent_endpoint *ep, uint16_t port)
 {
 	struct error e;
 
-	stop_tcp(ep);
+	stop_docker_tcp(ep);
 	if (ep->again != NULL)
 		event_free(ep->again);
 	ep->again = NULL;
-	if (port == 0 || listen_tcp(ep, port, &e) == 0)
+	if (port == 0 || listen_docker_tcp(ep, port, &e) == 0)
 		return;
 	log_error("agent %s: %s; trying again", ep->agent->name, e.text);
-	ep->again = evtimer_new(ep->agent->gateway->base, on_again, ep);
+	ep->again = evtimer_new(ep->agent->gateway->base, on_endpoint_again,
+	    ep);
 	timer_set(ep->again, AGAIN_MS);
 }
 
@@ -142,8 +144,8 @@ agent_endpoint_online(struct agent_endpoint *ep, bool online)
 
 	if (!a->gateway->docker_tcp || ep->port != 0 || a->docker_port != 0)
 		return;
-	stop_tcp(ep);
-	if (online && listen_tcp(ep, 0, &e) == -1)
+	stop_docker_tcp(ep);
+	if (online && listen_docker_tcp(ep, 0, &e) == -1)
 		log_error("agent %s: %s", a->name, e.text);
 }
 

@@ -16,13 +16,13 @@
 
 #include "gateway.h"
 
-struct enrolment {
+struct gateway_enrolment {
 	struct session *session;
 	struct frames *frames;
 };
 
 static void
-answer(struct enrolment *en, struct leash_message *m)
+send_enrolled(struct gateway_enrolment *en, struct leash_message *m)
 {
 	static uint8_t frame[4 + LEASH_FRAME_MAX];
 
@@ -32,8 +32,8 @@ answer(struct enrolment *en, struct leash_message *m)
 
 /* name says as what the AUTH_KEY is registered, when that is why; or NULL. */
 static void
-refuse(struct enrolment *en, struct leash_message *m, const char *name,
-    const char *why)
+refuse_enrolment(struct gateway_enrolment *en, struct leash_message *m,
+    const char *name, const char *why)
 {
 	m->kind = LEASH_ENROLLED;
 	memset(&m->certificate, 0, sizeof(m->certificate));
@@ -41,7 +41,7 @@ refuse(struct enrolment *en, struct leash_message *m, const char *name,
 		strcpy(m->certificate.name, name);
 	text_escape(m->certificate.error, sizeof(m->certificate.error), why,
 	    TEXT_PLAIN);
-	answer(en, m);
+	send_enrolled(en, m);
 }
 
 /*
@@ -49,7 +49,7 @@ refuse(struct enrolment *en, struct leash_message *m, const char *name,
  * not use it up.  *p is whose it is, and p->name "" when nobody's.
  */
 static bool
-name_fits(struct enrolment *en, const char *wanted, struct peer *p,
+name_fits(struct gateway_enrolment *en, const char *wanted, struct peer *p,
     struct error *e)
 {
 	struct session *s = en->session;
@@ -69,7 +69,7 @@ name_fits(struct enrolment *en, const char *wanted, struct peer *p,
 }
 
 static void
-enrol(struct enrolment *en, struct leash_message *m)
+enrol_key(struct gateway_enrolment *en, struct leash_message *m)
 {
 	struct session *s = en->session;
 	struct gateway *g = s->gateway;
@@ -89,7 +89,7 @@ enrol(struct enrolment *en, struct leash_message *m)
 		if (refused(g, REFUSED_ENROLL, &untold))
 			log_warn("refused an enrolment from %s: %s",
 			    inbound_peer(s->in), e.text);
-		refuse(en, m, fits ? NULL : p.name, e.text);
+		refuse_enrolment(en, m, fits ? NULL : p.name, e.text);
 		return;
 	}
 	memset(m, 0, sizeof(*m));
@@ -97,7 +97,7 @@ enrol(struct enrolment *en, struct leash_message *m)
 	strcpy(m->certificate.name, c.principals[0]);
 	m->certificate.len = certificate_write(&c, g->ca->secret, blob);
 	memcpy(m->certificate.certificate, blob, m->certificate.len);
-	answer(en, m);
+	send_enrolled(en, m);
 	g->enrolments++;
 	g->revoked_dirty = true;
 	log_info("%s enrolled from %s, certificate serial %llu",
@@ -106,30 +106,30 @@ enrol(struct enrolment *en, struct leash_message *m)
 }
 
 static void
-on_frame(void *arg, const uint8_t *p, size_t n)
+on_enroll_frame(void *arg, const uint8_t *p, size_t n)
 {
-	struct enrolment *en = arg;
+	struct gateway_enrolment *en = arg;
 	struct leash_message *m = xcalloc(1, sizeof(*m));
 	const char *why = "an EnrollRequest was expected";
 
 	if (leash_decode(p, n, m, &why) == -1 || m->kind != LEASH_ENROLL)
-		refuse(en, m, NULL, why);
+		refuse_enrolment(en, m, NULL, why);
 	else
-		enrol(en, m);
+		enrol_key(en, m);
 	free(m);
 }
 
 static void
-on_ended(void *arg, const char *why)
+on_enroll_ended(void *arg, const char *why)
 {
-	struct enrolment *en = arg;
+	struct gateway_enrolment *en = arg;
 
 	(void)why;
 	session_end(en->session, "enrolment is over");
 }
 
 static void
-let_go(struct session *s)
+let_enrolment_go(struct session *s)
 {
 	frames_free(s->enrolment->frames);
 	free(s->enrolment);
@@ -138,10 +138,12 @@ let_go(struct session *s)
 }
 
 bool
-enroll_open(struct session *s, struct channel *ch)
+gateway_enroll_open(struct session *s, struct channel *ch)
 {
-	static const struct frames_events events = { on_frame, on_ended };
-	struct enrolment *en;
+	static const struct frames_events events = {
+		on_enroll_frame, on_enroll_ended
+	};
+	struct gateway_enrolment *en;
 
 	if (s->enrolment != NULL)
 		return false;
@@ -151,6 +153,6 @@ enroll_open(struct session *s, struct channel *ch)
 	    en);
 	relay_start(frames_endpoint(en->frames), channel_endpoint(ch),
 	    NULL, NULL);
-	s->let_go = let_go;
+	s->let_go = let_enrolment_go;
 	return true;
 }

@@ -28,13 +28,13 @@
 #define DISABLED "agents are disabled at this gateway"
 
 struct agent_endpoint;
-struct enrolment;
+struct gateway_enrolment;
 struct endpoint;
 struct event;
 struct gateway;
 struct gateway_config;
 struct http_server;
-struct leash;
+struct gateway_leash;
 struct listener;
 struct session;
 struct state;
@@ -161,10 +161,10 @@ struct session {
 	struct agent *agent;		/* NULL: displaced, or no agent */
 	char *allow;			/* client: see proto/allow.h */
 	struct auth_key auth;		/* enrolling; wiped */
-	struct leash *leash;		/* NULL until it is opened */
+	struct gateway_leash *leash;	/* NULL until it is opened */
 	struct bucket messages;		/* that its leash may still bring */
 	unsigned unknown;		/* those of kinds unknown here */
-	struct enrolment *enrolment;	/* NULL until it is opened */
+	struct gateway_enrolment *enrolment;	/* NULL until it is opened */
 	/* Frees leash or enrolment when the session is over; NULL: neither. */
 	void (*let_go)(struct session *s);
 	struct session_listen *listens;
@@ -227,12 +227,12 @@ void login_turned_away(void *gateway, struct inbound *in, const char *why);
 /* --- leash.c, enroll.c: their subsystems -------------------------- */
 
 /* Takes the session channel over; false: there is one already. */
-bool leash_open(struct session *s, struct channel *ch);
+bool gateway_leash_open(struct session *s, struct channel *ch);
 /* Tells the agent of intervals that have changed. */
-void leash_update(struct leash *l);
+void gateway_leash_update(struct gateway_leash *l);
 /* Tells the agent to go elsewhere. */
-void leash_drain(struct leash *l, const char *reason);
-bool enroll_open(struct session *s, struct channel *ch);
+void gateway_leash_drain(struct gateway_leash *l, const char *reason);
+bool gateway_enroll_open(struct session *s, struct channel *ch);
 
 /* --- route.c: from a client's wish to an agent's channel ---------- */
 

@@ -21,7 +21,7 @@
 #define UNKNOWN_MAX 16		/* messages of unknown kinds */
 #define RENEW_SLACK 60		/* seconds that an agent's clock may be ahead */
 
-struct leash {
+struct gateway_leash {
 	struct session *session;
 	struct frames *frames;
 	bool told;			/* its first Hello has come */
@@ -29,7 +29,7 @@ struct leash {
 };
 
 static void
-say(struct leash *l, const struct leash_message *m)
+send_message(struct gateway_leash *l, const struct leash_message *m)
 {
 	static uint8_t frame[4 + LEASH_FRAME_MAX];
 	size_t n = leash_encode(m, frame);
@@ -39,34 +39,34 @@ say(struct leash *l, const struct leash_message *m)
 }
 
 static void
-say_text(struct leash *l, enum leash_kind kind, const char *text)
+send_text(struct gateway_leash *l, enum leash_kind kind, const char *text)
 {
 	struct leash_message *m = xcalloc(1, sizeof(*m));
 
 	m->kind = kind;
 	text_escape(m->error.reason, sizeof(m->error.reason), text,
 	    TEXT_PLAIN);
-	say(l, m);
+	send_message(l, m);
 	free(m);
 }
 
 /* What the agent does is beyond what a leash is for. */
 static void
-break_off(struct leash *l, const char *why)
+cut_leash(struct gateway_leash *l, const char *why)
 {
 	struct session *s = l->session;
 	unsigned untold;
 
 	if (refused(s->gateway, REFUSED_LEASH, &untold))
 		log_warn("%s: its leash is cut: %s", s->name, why);
-	say_text(l, LEASH_ERROR, why);
+	send_text(l, LEASH_ERROR, why);
 	session_end(s, why);
 }
 
 /* --- what it says ------------------------------------------------- */
 
 static void
-welcome(struct leash *l)
+send_welcome(struct gateway_leash *l)
 {
 	const struct gateway *g = l->session->gateway;
 	struct leash_message *m = xcalloc(1, sizeof(*m));
@@ -76,28 +76,28 @@ welcome(struct leash *l)
 	m->welcome.timeout_ms = g->timeout_ms;
 	m->welcome.renew_before = g->renew_before;
 	strcpy(m->welcome.version, PACKAGE_VERSION);
-	say(l, m);
+	send_message(l, m);
 	free(m);
 }
 
 static void
-on_hello(struct leash *l, const struct leash_message *m)
+on_leash_hello(struct gateway_leash *l, const struct leash_message *m)
 {
 	struct session *s = l->session;
 
 	if (strcmp(m->hello.name, s->name) != 0) {
-		break_off(l, "Hello under another name");
+		cut_leash(l, "Hello under another name");
 		return;
 	}
 	if (s->agent != NULL)		/* clients have nothing to offer */
 		agent_set_hello(s->agent, m);
 	if (!l->told)
-		welcome(l);
+		send_welcome(l);
 	l->told = true;
 }
 
 static void
-on_heartbeat(struct leash *l, const struct leash_message *m)
+on_leash_heartbeat(struct gateway_leash *l, const struct leash_message *m)
 {
 	struct gateway *g = l->session->gateway;
 	struct agent *a = l->session->agent;
@@ -121,7 +121,7 @@ on_heartbeat(struct leash *l, const struct leash_message *m)
  * the one of the login: whoever could not store the next one asks again.
  */
 static bool
-too_early(const struct session *s)
+renews_too_early(const struct session *s)
 {
 	uint64_t now = (uint64_t)time(NULL);
 
@@ -130,7 +130,7 @@ too_early(const struct session *s)
 }
 
 static void
-on_renew(struct leash *l, const struct leash_message *m)
+on_leash_renew(struct gateway_leash *l, const struct leash_message *m)
 {
 	struct session *s = l->session;
 	struct gateway *g = s->gateway;
@@ -139,7 +139,7 @@ on_renew(struct leash *l, const struct leash_message *m)
 	struct error e;
 
 	answer->kind = LEASH_RENEWED;
-	if (s->serial == 0 || too_early(s))
+	if (s->serial == 0 || renews_too_early(s))
 		error_set(&e, EX_DATAERR, "not yet due (is this clock "
 		    "ahead?)");
 	else if (registry_renew(g->registry, s->id, s->newest,
@@ -156,54 +156,54 @@ on_renew(struct leash *l, const struct leash_message *m)
 	if (answer->certificate.len == 0)
 		text_escape(answer->certificate.error,
 		    sizeof(answer->certificate.error), e.text, TEXT_PLAIN);
-	say(l, answer);
+	send_message(l, answer);
 	free(answer);
 }
 
 static void
-on_other(struct leash *l, const struct leash_message *m)
+on_leash_other(struct gateway_leash *l, const struct leash_message *m)
 {
 	if (m->kind != LEASH_UNKNOWN)
-		break_off(l, "a message that is not for gateways");
+		cut_leash(l, "a message that is not for gateways");
 	else if (++l->session->unknown > UNKNOWN_MAX)
-		break_off(l, "too many unknown messages");
+		cut_leash(l, "too many unknown messages");
 	else
-		say_text(l, LEASH_ERROR, "unknown message");
+		send_text(l, LEASH_ERROR, "unknown message");
 }
 
 /* --- life --------------------------------------------------------- */
 
 static void
-on_frame(void *arg, const uint8_t *p, size_t n)
+on_leash_frame(void *arg, const uint8_t *p, size_t n)
 {
-	struct leash *l = arg;
+	struct gateway_leash *l = arg;
 	struct leash_message *m;
 	const char *why;
 
 	/* The session's, so that another leash brings no more. */
 	if (!bucket_take(&l->session->messages, clock_ms(), LEASH_BURST,
 	    LEASH_RATE)) {
-		break_off(l, "too many messages");
+		cut_leash(l, "too many messages");
 		return;
 	}
 	m = xcalloc(1, sizeof(*m));
 	if (leash_decode(p, n, m, &why) == -1)
-		break_off(l, why);
+		cut_leash(l, why);
 	else if (m->kind == LEASH_HELLO)
-		on_hello(l, m);
+		on_leash_hello(l, m);
 	else if (!l->told)
-		break_off(l, "no Hello came first");
+		cut_leash(l, "no Hello came first");
 	else if (m->kind == LEASH_HEARTBEAT)
-		on_heartbeat(l, m);
+		on_leash_heartbeat(l, m);
 	else if (m->kind == LEASH_RENEW)
-		on_renew(l, m);
+		on_leash_renew(l, m);
 	else
-		on_other(l, m);
+		on_leash_other(l, m);
 	free(m);
 }
 
 static void
-let_go(struct session *s)
+let_leash_go(struct session *s)
 {
 	frames_free(s->leash->frames);
 	free(s->leash);
@@ -212,21 +212,23 @@ let_go(struct session *s)
 }
 
 static void
-on_ended(void *arg, const char *why)
+on_leash_ended(void *arg, const char *why)
 {
-	struct leash *l = arg;
+	struct gateway_leash *l = arg;
 
 	if (why != NULL)
-		break_off(l, why);
+		cut_leash(l, why);
 	else
-		let_go(l->session);
+		let_leash_go(l->session);
 }
 
 bool
-leash_open(struct session *s, struct channel *ch)
+gateway_leash_open(struct session *s, struct channel *ch)
 {
-	static const struct frames_events events = { on_frame, on_ended };
-	struct leash *l;
+	static const struct frames_events events = {
+		on_leash_frame, on_leash_ended
+	};
+	struct gateway_leash *l;
 	unsigned untold;
 
 	if (s->leash != NULL) {
@@ -240,12 +242,12 @@ leash_open(struct session *s, struct channel *ch)
 	relay_start(frames_endpoint(l->frames), channel_endpoint(ch),
 	    NULL, NULL);
 	s->leash = l;
-	s->let_go = let_go;
+	s->let_go = let_leash_go;
 	return true;
 }
 
 void
-leash_update(struct leash *l)
+gateway_leash_update(struct gateway_leash *l)
 {
 	const struct gateway *g = l->session->gateway;
 	struct leash_message *m = xcalloc(1, sizeof(*m));
@@ -254,12 +256,12 @@ leash_update(struct leash *l)
 	m->update.heartbeat_ms = g->heartbeat_ms;
 	m->update.renew_before = g->renew_before;
 	if (l->told)		/* else Welcome will say it */
-		say(l, m);
+		send_message(l, m);
 	free(m);
 }
 
 void
-leash_drain(struct leash *l, const char *reason)
+gateway_leash_drain(struct gateway_leash *l, const char *reason)
 {
-	say_text(l, LEASH_DRAIN, reason);
+	send_text(l, LEASH_DRAIN, reason);
 }

@@ -21,7 +21,8 @@
 #include "gateway.h"
 
 static bool
-deny(struct gateway *g, struct inbound *in, const char *user, const char *why)
+deny_login(struct gateway *g, struct inbound *in, const char *user,
+    const char *why)
 {
 	char shown[INBOUND_USER_MAX * 4];
 	unsigned untold;
@@ -38,7 +39,7 @@ deny(struct gateway *g, struct inbound *in, const char *user, const char *why)
 
 /* Does *p say that this key may come, for certificate c or plain? */
 static int
-judge(struct gateway *g, const char *user, const uint8_t *blob, size_t len,
+judge_key(struct gateway *g, const char *user, const uint8_t *blob, size_t len,
     struct certificate *c, struct peer *p, struct error *e)
 {
 	uint8_t key[ED25519_KEY_LEN];
@@ -72,7 +73,7 @@ judge(struct gateway *g, const char *user, const uint8_t *blob, size_t len,
  * somebody is let in because of it.
  */
 static void
-look(struct gateway *g)
+look_at_registry(struct gateway *g)
 {
 	struct error e;
 
@@ -93,23 +94,25 @@ login_key(void *arg, struct inbound *in, const char *user,
 	struct error e;
 
 	if (g->stopping)
-		return deny(g, in, user, "this gateway is stopping");
+		return deny_login(g, in, user, "this gateway is stopping");
 	if (!dial_stdio_user(user, name, wanted))
-		return deny(g, in, user, "not the name of an agent or client");
-	look(g);
-	if (judge(g, name, blob, len, &c, &p, &e) == -1)
-		return deny(g, in, user, e.text);
+		return deny_login(g, in, user,
+		    "not the name of an agent or client");
+	look_at_registry(g);
+	if (judge_key(g, name, blob, len, &c, &p, &e) == -1)
+		return deny_login(g, in, user, e.text);
 	/* Its session would displace the agent's own. */
 	if (p.kind == PEER_AGENT && wanted[0] != '\0')
-		return deny(g, in, user, "an agent logs in as itself only");
+		return deny_login(g, in, user,
+		    "an agent logs in as itself only");
 	if (p.kind == PEER_AGENT && !g->enabled)
-		return deny(g, in, user, "agents are disabled here ([agents] "
-		    "enabled)");
+		return deny_login(g, in, user,
+		    "agents are disabled here ([agents] enabled)");
 	if (!proven)
 		return true;
 	kind = p.kind == PEER_AGENT ? SESSION_AGENT : SESSION_CLIENT;
 	if (sessions_of(g, kind, p.id) >= SESSIONS_PER_PEER)
-		return deny(g, in, user, "too many sessions at once");
+		return deny_login(g, in, user, "too many sessions at once");
 	s = session_new(g, in, kind);
 	memcpy(s->name, p.name, sizeof(s->name));
 	memcpy(s->wanted, wanted, sizeof(s->wanted));
@@ -130,8 +133,9 @@ login_password(void *arg, struct inbound *in, const char *password)
 	bool ok;
 
 	if (g->stopping)
-		return deny(g, in, ENROLL_USER, "this gateway is stopping");
-	look(g);
+		return deny_login(g, in, ENROLL_USER,
+		    "this gateway is stopping");
+	look_at_registry(g);
 	ok = auth_key_parse(password, &auth, &e) == 0 &&
 	    registry_auth_key_valid(g->registry, &auth, &e);
 	if (ok && sessions_of(g, SESSION_ENROLL, auth.id) >=
@@ -144,7 +148,7 @@ login_password(void *arg, struct inbound *in, const char *password)
 		s->id = auth.id;
 	}
 	auth_key_wipe(&auth);
-	return ok || deny(g, in, ENROLL_USER, e.text);
+	return ok || deny_login(g, in, ENROLL_USER, e.text);
 }
 
 void

@@ -24,7 +24,7 @@ route_refused(struct session *s, enum refusal why, const char *text)
 }
 
 static void
-refuse(struct session *s, struct channel *ch, enum refusal why,
+refuse_channel(struct session *s, struct channel *ch, enum refusal why,
     const char *text)
 {
 	route_refused(s, why, text);
@@ -36,7 +36,7 @@ refuse(struct session *s, struct channel *ch, enum refusal why,
 
 /* "docker.sock", "9100.sock" */
 static bool
-read_file(const char *file, uint16_t *port)
+read_socket_file(const char *file, uint16_t *port)
 {
 	const char *dot = strchr(file, '.');
 
@@ -51,7 +51,7 @@ read_file(const char *file, uint16_t *port)
  * socket has here.
  */
 static bool
-read_path(const struct gateway *g, const char *path, struct wish *t)
+read_socket_path(const struct gateway *g, const char *path, struct wish *t)
 {
 	size_t n = strlen(g->runtime);
 	const char *slash;
@@ -64,7 +64,7 @@ read_path(const struct gateway *g, const char *path, struct wish *t)
 		return false;
 	memset(t->name, 0, sizeof(t->name));
 	memcpy(t->name, path, (size_t)(slash - path));
-	return name_valid(t->name) && read_file(slash + 1, &t->port);
+	return name_valid(t->name) && read_socket_file(slash + 1, &t->port);
 }
 
 static bool
@@ -74,7 +74,7 @@ read_target(const struct gateway *g, const struct address *at,
 	const struct agent *a;
 
 	if (at->kind == ADDRESS_UNIX)
-		return read_path(g, at->path, t);
+		return read_socket_path(g, at->path, t);
 	if (!leash_host(at->host, t->name))
 		return false;
 	t->port = at->port;
@@ -108,13 +108,13 @@ route_egress(struct session *s, struct channel *ch, const struct address *to)
 	const struct gateway *g = s->gateway;
 
 	if (s->kind != SESSION_CLIENT || !allow_egress(s->allow))
-		refuse(s, ch, REFUSED_PERMISSION, "not allowed: it is no "
-		    "agent's address (NAME.orthrus), and egress is not "
+		refuse_channel(s, ch, REFUSED_PERMISSION, "not allowed: it is "
+		    "no agent's address (NAME.orthrus), and egress is not "
 		    "among this client's permissions");
 	else if (to->kind != ADDRESS_TCP || !egress_allows(g->egress,
 	    g->negress, to->host, to->port))
-		refuse(s, ch, REFUSED_EGRESS, "not allowed: the gateway's "
-		    "[egress] allow does not name it");
+		refuse_channel(s, ch, REFUSED_EGRESS, "not allowed: the "
+		    "gateway's [egress] allow does not name it");
 	else
 		stream_dial(s->gateway, to, ch);
 }
@@ -182,11 +182,11 @@ route_direct(struct session *s, struct channel *ch, const struct address *to)
 	else if (!read_target(s->gateway, to, &w))
 		route_egress(s, ch, to);
 	else if ((a = route_find(s, &w)) == NULL)
-		refuse(s, ch, w.why, w.text);
+		refuse_channel(s, ch, w.why, w.text);
 	else if (w.port == 0)
 		stream_to_docker(a, -1, ch);
 	else if ((ep = agent_port(a, w.port)) == NULL)
-		refuse(s, ch, REFUSED_UNKNOWN,
+		refuse_channel(s, ch, REFUSED_UNKNOWN,
 		    "the agent does not offer this port");
 	else {
 		agent_endpoint_count(ep);
@@ -213,7 +213,7 @@ is_own_host(const struct session *s, const char *host)
 }
 
 static bool
-not_its_own(struct session *s)
+refuse_listen(struct session *s)
 {
 	unsigned untold;
 
@@ -240,10 +240,11 @@ route_listen(struct session *s, const struct address *at, bool cancel,
 	struct wish t = { .port = at->port };
 
 	if (s->over || s->agent == NULL)
-		return not_its_own(s);
-	if (at->kind == ADDRESS_UNIX ? !read_path(s->gateway, at->path, &t) ||
+		return refuse_listen(s);
+	if (at->kind == ADDRESS_UNIX ?
+	    !read_socket_path(s->gateway, at->path, &t) ||
 	    strcmp(t.name, s->name) != 0 : !is_own_host(s, at->host))
-		return not_its_own(s);
+		return refuse_listen(s);
 	if (cancel)
 		return stop_listening(s, t.port);
 	if (at->kind == ADDRESS_TCP && at->port == 0)

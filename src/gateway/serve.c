@@ -44,7 +44,7 @@ registry_trouble(struct gateway *g, const struct error *e)
 }
 
 static void
-save(struct gateway *g)
+save_registry(struct gateway *g)
 {
 	struct error e;
 
@@ -64,7 +64,7 @@ save(struct gateway *g)
 }
 
 static void
-on_tick(evutil_socket_t fd, short what, void *arg)
+on_gateway_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct gateway *g = arg;
 	struct error e;
@@ -76,7 +76,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	if (agents_update(g->agents, &e) == -1)
 		registry_trouble(g, &e);
 	else if (g->ticks % SAVE_TICKS == 0 || g->save_soon)
-		save(g);
+		save_registry(g);
 	if (g->stopping && ((TAILQ_EMPTY(&g->sessions) &&
 	    g->counters.open == 0) || ++g->drain_ticks >= DRAIN_TICKS))
 		event_base_loopbreak(g->base);
@@ -98,14 +98,15 @@ gateway_drain(struct gateway *g)
 	g->listener = NULL;
 	TAILQ_FOREACH(s, &g->sessions, next)
 		if (s->leash != NULL)
-			leash_drain(s->leash, "this gateway is stopping");
+			gateway_leash_drain(s->leash,
+			    "this gateway is stopping");
 }
 
 /* --- the configuration -------------------------------------------- */
 
 /* What can change while sessions go on. */
 static void
-apply(struct gateway *g, struct gateway_config *c)
+apply_config(struct gateway *g, struct gateway_config *c)
 {
 	gateway_config_free(g->config);
 	g->config = c;
@@ -146,10 +147,10 @@ gateway_reload(struct gateway *g, struct gateway_config *c)
 
 	if (key != NULL)
 		return key;
-	apply(g, c);
+	apply_config(g, c);
 	TAILQ_FOREACH(s, &g->sessions, next) {
 		if (s->leash != NULL)
-			leash_update(s->leash);
+			gateway_leash_update(s->leash);
 		if (s->agent != NULL && !g->enabled)
 			session_end(s, "agents are disabled at this gateway");
 	}
@@ -159,7 +160,7 @@ gateway_reload(struct gateway *g, struct gateway_config *c)
 /* --- life --------------------------------------------------------- */
 
 static void
-on_accept(void *arg, int fd)
+on_ssh_accept(void *arg, int fd)
 {
 	struct gateway *g = arg;
 
@@ -169,7 +170,8 @@ on_accept(void *arg, int fd)
 }
 
 static bool
-egress_ok(void *arg, const struct address *to, const struct sockaddr *resolved)
+egress_allowed(void *arg, const struct address *to,
+    const struct sockaddr *resolved)
 {
 	const struct gateway *g = arg;
 
@@ -216,7 +218,8 @@ listen_all(struct gateway *g, struct error *e)
 	if (g->acceptor == NULL || registry_all_offline(g->registry, e) == -1)
 		return -1;
 	g->agents = agents_new(g, &stream_way);
-	g->listener = listener_new(g->base, &c->ssh_listen, on_accept, g, e);
+	g->listener = listener_new(g->base, &c->ssh_listen, on_ssh_accept, g,
+	    e);
 	return g->listener == NULL ? -1 : 0;
 }
 
@@ -235,7 +238,7 @@ gateway_admit(struct gateway *g, struct error *e)
 }
 
 static int
-start(struct gateway *g, struct error *e)
+start_parts(struct gateway *g, struct error *e)
 {
 	static const struct timeval sweep = { 0, SWEEP_MS * 1000 };
 	const struct gateway_config *c = g->config;
@@ -246,10 +249,10 @@ start(struct gateway *g, struct error *e)
 		return -1;
 	g->registry = g->state->registry;
 	registry_hurry(g->registry, BUSY_MS);
-	g->tick = event_new(g->base, -1, EV_PERSIST, on_tick, g);
+	g->tick = event_new(g->base, -1, EV_PERSIST, on_gateway_tick, g);
 	event_add(g->tick, &sweep);
 	g->dialer = dialer_new(g->base);
-	dialer_set_filter(g->dialer, egress_ok, g);
+	dialer_set_filter(g->dialer, egress_allowed, g);
 	g->refuser = http_server_new(g->base, &refuser, g);
 	return listen_all(g, e);
 }
@@ -265,8 +268,8 @@ gateway_start(struct event_base *base, struct gateway_config *c,
 	LIST_INIT(&g->streams);
 	g->base = base;
 	g->docker_tcp = c->docker_tcp;
-	apply(g, c);
-	if (start(g, e) == 0)
+	apply_config(g, c);
+	if (start_parts(g, e) == 0)
 		return g;
 	gateway_free(g);
 	return NULL;

@@ -57,7 +57,7 @@ sessions_of(const struct gateway *g, enum session_kind kind, uint64_t id)
 }
 
 static void
-on_pong(void *arg, enum mux_answer answer, uint16_t port)
+on_session_pong(void *arg, enum mux_answer answer, uint16_t port)
 {
 	struct session *s = arg;
 
@@ -70,14 +70,14 @@ void
 session_ping(struct session *s)
 {
 	s->pinged_at = clock_ms();
-	mux_ping(inbound_mux(s->in), on_pong, s);
+	mux_ping(inbound_mux(s->in), on_session_pong, s);
 }
 
 /* --- the end ------------------------------------------------------ */
 
 /* What others see of it is gone at once. */
 static void
-detach(struct session *s)
+detach_session(struct session *s)
 {
 	struct agent *a = s->agent;
 
@@ -95,14 +95,14 @@ session_end(struct session *s, const char *why)
 {
 	if (s->over)
 		return;
-	detach(s);
+	detach_session(s);
 	inbound_end(s->in, why);
 }
 
 void
 session_free(struct session *s)
 {
-	detach(s);
+	detach_session(s);
 	mux_forget(inbound_mux(s->in), s);
 	TAILQ_REMOVE(&s->gateway->sessions, s, next);
 	s->gateway->nsessions[s->kind]--;
@@ -149,7 +149,7 @@ sessions_update(struct gateway *g, const struct peer *p)
 }
 
 static void
-look_after(struct session *s, uint64_t now)
+look_after_session(struct session *s, uint64_t now)
 {
 	const struct gateway *g = s->gateway;
 	uint64_t silent = now - inbound_heard_at(s->in);
@@ -173,5 +173,5 @@ sessions_sweep(struct gateway *g)
 	uint64_t now = clock_ms();
 
 	TAILQ_FOREACH(s, &g->sessions, next)
-		look_after(s, now);
+		look_after_session(s, now);
 }

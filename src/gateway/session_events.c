@@ -20,13 +20,14 @@
 /* --- what they ask for -------------------------------------------- */
 
 static void
-on_direct(void *arg, struct channel *ch, const struct address *to)
+on_session_direct(void *arg, struct channel *ch, const struct address *to)
 {
 	route_direct(arg, ch, to);
 }
 
 static bool
-on_listen(void *arg, const struct address *at, bool cancel, uint16_t *port)
+on_session_listen(void *arg, const struct address *at, bool cancel,
+    uint16_t *port)
 {
 	return route_listen(arg, at, cancel, port);
 }
@@ -71,8 +72,8 @@ refuse_request(struct session *s, struct channel *ch, const char *type)
 }
 
 static bool
-on_request(void *arg, struct channel *ch, const char *type, const uint8_t *p,
-    size_t len)
+on_session_request(void *arg, struct channel *ch, const char *type,
+    const uint8_t *p, size_t len)
 {
 	struct session *s = arg;
 
@@ -81,10 +82,10 @@ on_request(void *arg, struct channel *ch, const char *type, const uint8_t *p,
 	if (strcmp(type, "subsystem") == 0) {
 		if (s->kind != SESSION_ENROLL &&
 		    subsystem_is(p, len, LEASH_SUBSYSTEM))
-			return leash_open(s, ch);
+			return gateway_leash_open(s, ch);
 		if (s->kind == SESSION_ENROLL &&
 		    subsystem_is(p, len, ENROLL_SUBSYSTEM))
-			return enroll_open(s, ch);
+			return gateway_enroll_open(s, ch);
 	}
 	if (strcmp(type, "exec") == 0 && s->kind != SESSION_ENROLL &&
 	    docker_stdio_open(s, ch, p, len))
@@ -94,14 +95,14 @@ on_request(void *arg, struct channel *ch, const char *type, const uint8_t *p,
 }
 
 static void
-on_session(void *arg, struct channel *ch)
+on_session_channel(void *arg, struct channel *ch)
 {
 	channel_accept(ch);
-	channel_on_request(ch, on_request, arg);
+	channel_on_request(ch, on_session_request, arg);
 }
 
-static const struct mux_service service = {
-	NULL, on_direct, on_session, on_listen
+static const struct mux_service session_service = {
+	NULL, on_session_direct, on_session_channel, on_session_listen
 };
 
 /* --- coming and going --------------------------------------------- */
@@ -154,12 +155,12 @@ client_is_up(struct session *s)
 }
 
 static void
-on_up(void *arg, struct inbound *in)
+on_session_up(void *arg, struct inbound *in)
 {
 	struct session *s = inbound_data(in);
 
 	(void)arg;
-	mux_serve(inbound_mux(in), &service, s);
+	mux_serve(inbound_mux(in), &session_service, s);
 	if (s->over)		/* revoked meanwhile */
 		return;
 	s->since = clock_ms();
@@ -171,7 +172,7 @@ on_up(void *arg, struct inbound *in)
 }
 
 static void
-on_ended(void *arg, struct inbound *in, const struct error *why)
+on_session_ended(void *arg, struct inbound *in, const struct error *why)
 {
 	struct session *s = inbound_data(in);
 
@@ -185,5 +186,6 @@ on_ended(void *arg, struct inbound *in, const struct error *why)
 }
 
 const struct acceptor_events session_events = {
-	login_key, login_password, login_turned_away, on_up, on_ended
+	login_key, login_password, login_turned_away, on_session_up,
+	on_session_ended
 };

@@ -105,7 +105,7 @@ make_lock_file(const struct state *s, struct error *e)
 
 /* What is missing, and the registry, which makes itself. */
 static int
-make_all(struct state *s, const char *database, struct error *e)
+make_state_files(struct state *s, const char *database, struct error *e)
 {
 	int fd;
 
@@ -126,7 +126,7 @@ make_all(struct state *s, const char *database, struct error *e)
 }
 
 static int
-open_all(struct state *s, bool create, struct error *e)
+open_state_files(struct state *s, bool create, struct error *e)
 {
 	char *below = xasprintf("%s/", s->directory);
 	char *database = xasprintf("%s/registry.db", s->directory);
@@ -138,7 +138,7 @@ open_all(struct state *s, bool create, struct error *e)
 		r = check_directory(s->directory, e);
 	if (r == 0 && create) {
 		fd = lock_directory(s->directory, LOCK_EX, e);
-		r = fd == -1 ? -1 : make_all(s, database, e);
+		r = fd == -1 ? -1 : make_state_files(s, database, e);
 		if (fd != -1)
 			close(fd);
 	} else if (r == 0) {
@@ -162,7 +162,7 @@ state_open(const struct gateway_config *c, bool create, struct error *e)
 	s->host_key = xstrdup(c->host_key);
 	s->revoked_keys = xasprintf("%s/revoked_keys", c->state);
 	s->lock_path = xasprintf("%s/charon.lock", c->state);
-	if (open_all(s, create, e) == 0)
+	if (open_state_files(s, create, e) == 0)
 		return s;
 	state_close(s);
 	return NULL;

@@ -36,7 +36,7 @@ socket_path(const char *runtime, char *path, size_t size)
 /* --- the gateway's half --------------------------------------------- */
 
 static void
-on_accept(void *arg, int fd)
+on_tell_accept(void *arg, int fd)
 {
 	struct gateway *g = arg;
 	struct error e;
@@ -59,7 +59,7 @@ tell_listen(struct gateway *g, struct error *e)
 		    g->runtime);
 		return 0;
 	}
-	g->tell = listener_new(g->base, &at, on_accept, g, e);
+	g->tell = listener_new(g->base, &at, on_tell_accept, g, e);
 	return g->tell == NULL ? -1 : 0;
 }
 
@@ -67,7 +67,7 @@ tell_listen(struct gateway *g, struct error *e)
 
 /* One attempt of at most ms; false: it should be tried again. */
 static bool
-ask(const struct sockaddr_un *to, uint64_t ms, enum told *told)
+ask_gateway(const struct sockaddr_un *to, uint64_t ms, enum told *told)
 {
 	struct timeval tv = { (time_t)(ms / 1000),
 	    (suseconds_t)(ms % 1000 * 1000 + 1) };
@@ -97,7 +97,7 @@ tell_gateway(const char *runtime, unsigned wait_ms)
 
 	if (!socket_path(runtime, to.sun_path, sizeof(to.sun_path)))
 		return TOLD_NOBODY;
-	while (now < end && !ask(&to, end - now, &told)) {
+	while (now < end && !ask_gateway(&to, end - now, &told)) {
 		usleep(AGAIN_MS * 1000);
 		now = clock_ms();
 	}

@@ -57,7 +57,7 @@ agent_name(const struct agent *a)
 }
 
 static enum agent_status
-status_of(const struct agent *a)
+status_of_agent(const struct agent *a)
 {
 	return a->session != NULL ? AGENT_ONLINE : a->last_seen != 0 ?
 	    AGENT_OFFLINE : AGENT_PENDING;
@@ -65,7 +65,7 @@ status_of(const struct agent *a)
 
 /* Of when it logged in there is only the monotonic time. */
 static int64_t
-since(const struct session *s)
+session_since(const struct session *s)
 {
 	return (int64_t)time(NULL) - (int64_t)(clock_ms() - s->since) / 1000;
 }
@@ -85,9 +85,9 @@ agent_view(const struct agent *a, struct agent_view *v)
 	p->memory_used = a->memory_used;
 	p->memory_total = a->memory_total;
 	agent_facts(a, &p->hello);
-	v->status = status_of(a);
+	v->status = status_of_agent(a);
 	v->docker_tcp = agent_endpoint_tcp(a->docker);
-	v->since = a->session != NULL ? since(a->session) : 0;
+	v->since = a->session != NULL ? session_since(a->session) : 0;
 	v->from = a->session != NULL ? inbound_peer(a->session->in) : NULL;
 }
 
@@ -115,10 +115,10 @@ agent_requests(const struct agent *a, size_t i, uint16_t *port,
 /* --- numbers ------------------------------------------------------ */
 
 static void
-count(void *arg, struct agent *a)
+count_agent(void *arg, struct agent *a)
 {
 	struct gateway_numbers *n = arg;
-	enum agent_status status = status_of(a);
+	enum agent_status status = status_of_agent(a);
 
 	n->online += status == AGENT_ONLINE;
 	n->offline += status == AGENT_OFFLINE;
@@ -148,5 +148,5 @@ gateway_numbers(const struct gateway *g, struct gateway_numbers *n)
 		.renewals = g->renewals, .enrolments = g->enrolments
 	};
 	memcpy(n->refusals, g->refusals, sizeof(n->refusals));
-	agents_each(g->agents, count, n);
+	agents_each(g->agents, count_agent, n);
 }

@@ -24,7 +24,7 @@
  * asked for 127.0.0.1 or localhost, and the one that we have dialled.
  */
 static bool
-candidate(const struct tunnel *t, unsigned n, struct address *to)
+probe_candidate(const struct tunnel *t, unsigned n, struct address *to)
 {
 	const char *host = "127.0.0.2";
 
@@ -40,14 +40,14 @@ candidate(const struct tunnel *t, unsigned n, struct address *to)
 }
 
 static void
-settle(struct tunnel *t, bool everywhere)
+settle_reach(struct tunnel *t, bool everywhere)
 {
 	reach_cancel(t);
 	remote_settled(t, everywhere);
 }
 
 static void
-on_opened(void *arg, enum open_failure reason, const char *text)
+on_probe_opened(void *arg, enum open_failure reason, const char *text)
 {
 	struct tunnel *t = arg;
 	struct endpoint *ep = channel_endpoint(t->probe);
@@ -61,14 +61,14 @@ on_opened(void *arg, enum open_failure reason, const char *text)
 	ep->ops->close(ep, true);
 	t->probe_through = true;
 	if (t->probe_met)
-		settle(t, true);
+		settle_reach(t, true);
 	else
 		timer_set(t->probe_timer, MEET_MS);
 }
 
 /* It got nowhere, or to somebody else. */
 static void
-on_timer(evutil_socket_t fd, short what, void *arg)
+on_probe_timer(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
@@ -81,15 +81,15 @@ reach_check(struct tunnel *t)
 	struct address to;
 
 	if (t->probe_timer == NULL)
-		t->probe_timer = evtimer_new(t->set->base, on_timer, t);
+		t->probe_timer = evtimer_new(t->set->base, on_probe_timer, t);
 	if (t->probe != NULL)
 		channel_cancel(t->probe);
 	t->probe = NULL;
 	t->probe_through = t->probe_met = false;
 	t->checking = true;
-	if (!candidate(t, t->probes++, &to) || (t->probe = mux_open(
-	    t->set->mux, &to, on_opened, t)) == NULL)
-		settle(t, false);
+	if (!probe_candidate(t, t->probes++, &to) || (t->probe = mux_open(
+	    t->set->mux, &to, on_probe_opened, t)) == NULL)
+		settle_reach(t, false);
 	else
 		timer_set(t->probe_timer, OPEN_MS);
 }
@@ -100,7 +100,7 @@ reach_met(struct tunnel *t, struct channel *ch)
 	channel_refuse(ch, OPEN_CONNECT_FAILED, "not ready yet");
 	t->probe_met = true;
 	if (t->probe_through)
-		settle(t, true);
+		settle_reach(t, true);
 }
 
 void

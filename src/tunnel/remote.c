@@ -25,7 +25,7 @@ is_remote(const struct tunnel *t)
 }
 
 static void
-on_retry(evutil_socket_t fd, short what, void *arg)
+on_listen_retry(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
@@ -35,7 +35,7 @@ on_retry(evutil_socket_t fd, short what, void *arg)
 int
 remote_init(struct tunnel *t)
 {
-	t->retry = evtimer_new(t->set->base, on_retry, t);
+	t->retry = evtimer_new(t->set->base, on_listen_retry, t);
 	t->at = t->config.spec.listen;
 	return 0;
 }
@@ -91,7 +91,7 @@ remote_place(const struct tunnel *t, struct address *at)
 
 /* What to look at, besides patience, when the far end says no. */
 static const char *
-hint(const struct tunnel *t)
+listen_hint(const struct tunnel *t)
 {
 	if (t->set->server.name[0] != '\0')
 		return "the gateway's log says why";
@@ -104,7 +104,7 @@ hint(const struct tunnel *t)
 }
 
 static void
-refused(struct tunnel *t)
+listen_refused(struct tunnel *t)
 {
 	char text[ADDRESS_TEXT_MAX];
 	bool first = t->state != TUNNEL_RETRYING;
@@ -112,7 +112,7 @@ refused(struct tunnel *t)
 
 	remote_place(t, &at);
 	tunnel_set_state(t, TUNNEL_RETRYING, "the server refused to listen "
-	    "on %s: %s", address_format(&at, text), hint(t));
+	    "on %s: %s", address_format(&at, text), listen_hint(t));
 	if (first)
 		log_warn("%s: %s; asking again every %d s", tunnel_label(t),
 		    t->error, RETRY_SECONDS);
@@ -121,7 +121,7 @@ refused(struct tunnel *t)
 
 /* Takes it back from the server; an answer that is still due may grant it. */
 static void
-unlisten(struct tunnel *t)
+remote_unlisten(struct tunnel *t)
 {
 	struct address at = t->at;
 
@@ -135,9 +135,9 @@ unlisten(struct tunnel *t)
 
 /* Not asked again in this session: each time it would be open for a moment. */
 static void
-withdraw(struct tunnel *t)
+remote_withdraw(struct tunnel *t)
 {
-	unlisten(t);
+	remote_unlisten(t);
 	t->everywhere = false;
 	tunnel_set_state(t, TUNNEL_DOWN, "not shared: the server listens on "
 	    "every interface instead of its loopback, so anyone could come "
@@ -156,7 +156,7 @@ remote_settled(struct tunnel *t, bool everywhere)
 
 	t->everywhere = everywhere;
 	if (everywhere && t->config.kind != TUNNEL_REMOTE) {
-		withdraw(t);
+		remote_withdraw(t);
 		return;
 	}
 	if (everywhere)
@@ -173,7 +173,7 @@ remote_settled(struct tunnel *t, bool everywhere)
 }
 
 static void
-on_answer(void *arg, enum mux_answer answer, uint16_t port)
+on_listen_answer(void *arg, enum mux_answer answer, uint16_t port)
 {
 	struct tunnel *t = arg;
 	bool plain = t->set->server.name[0] == '\0' &&
@@ -183,7 +183,7 @@ on_answer(void *arg, enum mux_answer answer, uint16_t port)
 	if (t->set->mux == NULL)	/* the session ended instead */
 		return;
 	if (answer == MUX_REFUSED) {
-		refused(t);
+		listen_refused(t);
 		return;
 	}
 	t->port = port;
@@ -203,7 +203,7 @@ remote_arm(struct tunnel *t)
 	t->asked = true;
 	if (t->state == TUNNEL_PENDING)
 		tunnel_set_state(t, TUNNEL_PENDING, "%s", "");
-	mux_listen(t->set->mux, &t->at, on_answer, t);
+	mux_listen(t->set->mux, &t->at, on_listen_answer, t);
 }
 
 void
@@ -225,7 +225,7 @@ remote_remove(struct tunnel *t)
 	if (t->set->mux == NULL)
 		return;
 	mux_forget(t->set->mux, t);
-	unlisten(t);
+	remote_unlisten(t);
 }
 
 /*

@@ -144,7 +144,7 @@ same_text(const char *a, const char *b)
 }
 
 static bool
-same(const struct tunnel *t, const struct tunnel_config *c)
+same_tunnel(const struct tunnel *t, const struct tunnel_config *c)
 {
 	/* A listener that could not be had is tried again. */
 	if (!is_remote(t) && t->state == TUNNEL_DOWN)
@@ -160,12 +160,12 @@ same(const struct tunnel *t, const struct tunnel_config *c)
 
 /* Takes the tunnel that serves c already out of the list, if there is one. */
 static struct tunnel *
-take(struct tunnel_list *list, const struct tunnel_config *c)
+take_tunnel(struct tunnel_list *list, const struct tunnel_config *c)
 {
 	struct tunnel *t;
 
 	TAILQ_FOREACH(t, list, next)
-		if (same(t, c)) {
+		if (same_tunnel(t, c)) {
 			TAILQ_REMOVE(list, t, next);
 			return t;
 		}
@@ -221,7 +221,7 @@ tunnels_apply(struct tunnels *set, const struct tunnel_config *config,
 
 	TAILQ_CONCAT(&old, &set->list, next);
 	for (i = 0; i < n; i++)
-		if ((kept[i] = take(&old, &config[i])) != NULL)
+		if ((kept[i] = take_tunnel(&old, &config[i])) != NULL)
 			TAILQ_INSERT_TAIL(&set->list, kept[i], next);
 	close_listeners(&old);
 	for (i = 0; i < n && rc == 0; i++) {
