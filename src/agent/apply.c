@@ -110,7 +110,7 @@ orthrus_set_identity(struct orthrus *a, struct identity *id)
 }
 
 static struct tunnel_config *
-add(struct tunnel_config *list, size_t *n, enum tunnel_kind kind,
+add_tunnel_config(struct tunnel_config *list, size_t *n, enum tunnel_kind kind,
     const struct forward_conf *from)
 {
 	struct tunnel_config *t;
@@ -143,18 +143,19 @@ orthrus_apply_tunnels(struct orthrus *a, const struct config *c,
 		if (c->socks5_password_file != NULL && (password =
 		    secret_load(c->socks5_password_file, e)) == NULL)
 			return -1;
-		list = add(list, &n, TUNNEL_SOCKS5, NULL);
+		list = add_tunnel_config(list, &n, TUNNEL_SOCKS5, NULL);
 		list[n - 1].spec.listen = c->socks5_listen;
 		list[n - 1].optional = c->socks5_default;
 		list[n - 1].username = c->socks5_username;
 		list[n - 1].password = password;
 	}
 	for (i = 0; i < c->nlocal; i++)
-		list = add(list, &n, TUNNEL_LOCAL, &c->local[i]);
+		list = add_tunnel_config(list, &n, TUNNEL_LOCAL, &c->local[i]);
 	for (i = 0; i < c->nremote; i++)
-		list = add(list, &n, TUNNEL_REMOTE, &c->remote[i]);
+		list = add_tunnel_config(list, &n, TUNNEL_REMOTE,
+		    &c->remote[i]);
 	if (c->docker) {
-		list = add(list, &n, TUNNEL_DOCKER, NULL);
+		list = add_tunnel_config(list, &n, TUNNEL_DOCKER, NULL);
 		list[n - 1].spec.listen = c->docker_remote;
 		list[n - 1].automatic = c->docker_auto;
 		list[n - 1].spec.to.kind = ADDRESS_UNIX;
@@ -163,7 +164,8 @@ orthrus_apply_tunnels(struct orthrus *a, const struct config *c,
 		list[n - 1].policy = c->docker_policy;
 	}
 	for (i = 0; i < c->nexposed; i++) {
-		list = add(list, &n, TUNNEL_EXPOSE, &c->exposed[i]);
+		list = add_tunnel_config(list, &n, TUNNEL_EXPOSE,
+		    &c->exposed[i]);
 		list[n - 1].automatic = true;
 	}
 	rc = tunnels_apply(a->tunnels, list, n, e);

@@ -13,7 +13,7 @@
 #include "enroll.h"
 
 static void
-usage(void)
+check_usage(void)
 {
 	printf("usage: orthrus check [options]\n\n"
 	    "Validates the configuration that \"orthrus connect\" would have "
@@ -58,7 +58,7 @@ cmd_check(int argc, char **argv)
 	int code = 0;
 
 	if (wants_help(argc, argv)) {
-		usage();
+		check_usage();
 		return 0;
 	}
 	c = config_check(argc, argv, check_identity, config_report, NULL,

@@ -41,7 +41,7 @@ stop_loop(struct orthrus *a, int code)
 
 /* systemd hears "ready" when every listener is bound, not before. */
 static void
-on_change(void *arg)
+on_tunnels_change(void *arg)
 {
 	struct orthrus *a = arg;
 	bool ready = a->mux != NULL && tunnels_ready(a->tunnels);
@@ -58,7 +58,7 @@ on_change(void *arg)
 }
 
 static void
-on_up(void *arg, struct mux *mux, bool gateway)
+on_link_up(void *arg, struct mux *mux, bool gateway)
 {
 	struct orthrus *a = arg;
 	struct tunnel_server server = { 0 };
@@ -77,7 +77,7 @@ on_up(void *arg, struct mux *mux, bool gateway)
 }
 
 static void
-on_down(void *arg)
+on_link_down(void *arg)
 {
 	struct orthrus *a = arg;
 	struct mux_counters c;
@@ -90,12 +90,12 @@ on_down(void *arg)
 	a->mux = NULL;
 	if (a->tunnels != NULL)
 		tunnels_down(a->tunnels);
-	on_change(a);
+	on_tunnels_change(a);
 }
 
 /* For "status", and for systemd's; the link has logged it. */
 static void
-on_trouble(void *arg, const struct error *why)
+on_link_trouble(void *arg, const struct error *why)
 {
 	struct orthrus *a = arg;
 	char text[ERROR_TEXT_MAX + 32];
@@ -106,7 +106,7 @@ on_trouble(void *arg, const struct error *why)
 }
 
 static void
-on_gave_up(void *arg, const struct error *why)
+on_link_gave_up(void *arg, const struct error *why)
 {
 	struct orthrus *a = arg;
 
@@ -119,7 +119,7 @@ static void
 start_link(struct orthrus *a)
 {
 	static const struct link_events events = {
-		on_up, on_down, on_trouble, on_gave_up
+		on_link_up, on_link_down, on_link_trouble, on_link_gave_up
 	};
 	struct link_config lc;
 
@@ -152,7 +152,7 @@ static int
 start_session(struct orthrus *a, bool enrol, struct error *e)
 {
 	static const struct enrolment_events events = {
-		on_enrolled, on_trouble, on_gave_up
+		on_enrolled, on_link_trouble, on_link_gave_up
 	};
 
 	if (!enrol) {
@@ -167,7 +167,7 @@ start_session(struct orthrus *a, bool enrol, struct error *e)
 /* --- signals ---------------------------------------------------------- */
 
 static void
-on_drain(evutil_socket_t fd, short what, void *arg)
+on_drain_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct orthrus *a = arg;
 	struct mux_counters c = { 0 };
@@ -186,7 +186,7 @@ on_drain(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
-on_stop(void *arg, int sig)
+on_connect_stop(void *arg, int sig)
 {
 	struct orthrus *a = arg;
 
@@ -201,11 +201,11 @@ on_stop(void *arg, int sig)
 	tunnels_stop(a->tunnels);
 	/* Nobody waits for the leash's channel to close. */
 	at_gateway_down(a->gateway);
-	on_drain(-1, 0, a);
+	on_drain_tick(-1, 0, a);
 }
 
 static void
-on_reload(void *arg)
+on_connect_reload(void *arg)
 {
 	struct orthrus *a = arg;
 
@@ -222,9 +222,10 @@ on_reload(void *arg)
 /* --- life ------------------------------------------------------------- */
 
 static int
-start(struct orthrus *a, struct error *e)
+connect_start(struct orthrus *a, struct error *e)
 {
-	static const struct service_events events = { on_stop, on_reload };
+	static const struct service_events events = { on_connect_stop,
+	    on_connect_reload };
 	bool enrol;
 
 	if ((a->base = event_base_new()) == NULL)
@@ -246,10 +247,10 @@ start(struct orthrus *a, struct error *e)
 			return -1;
 	}
 	a->service = service_new(a->base, &events, a);
-	a->drain = evtimer_new(a->base, on_drain, a);
+	a->drain = evtimer_new(a->base, on_drain_tick, a);
 	a->dialer = dialer_new(a->base);
 	a->tunnels = tunnels_new(a->base, a->dialer);
-	tunnels_on_change(a->tunnels, on_change, a);
+	tunnels_on_change(a->tunnels, on_tunnels_change, a);
 	a->gateway = at_gateway_new(a);
 	a->control = control_new(a->base, &a->config->control, orthrus_snapshot,
 	    a, e);
@@ -259,7 +260,7 @@ start(struct orthrus *a, struct error *e)
 }
 
 static void
-finish(struct orthrus *a)
+connect_finish(struct orthrus *a)
 {
 	control_free(a->control);
 	a->stopping = true;
@@ -281,7 +282,7 @@ finish(struct orthrus *a)
 }
 
 static void
-usage(void)
+connect_usage(void)
 {
 	printf("usage: orthrus connect [options]\n\n"
 	    "Keeps one SSH session to a server and carries SOCKS5 and every "
@@ -296,7 +297,7 @@ cmd_connect(int argc, char **argv)
 	struct error e;
 
 	if (wants_help(argc, argv)) {
-		usage();
+		connect_usage();
 		return 0;
 	}
 	a.config = config_load(argc, argv, config_report, NULL, &a.code);
@@ -304,11 +305,11 @@ cmd_connect(int argc, char **argv)
 		return a.code;
 	log_setup(a.config->log_level, a.config->log_format);
 	ssh_library_init();
-	if (start(&a, &e) == -1) {
+	if (connect_start(&a, &e) == -1) {
 		log_error("%s", e.text);
 		a.code = e.code;
 	} else
 		event_base_dispatch(a.base);
-	finish(&a);
+	connect_finish(&a);
 	return a.code;
 }

@@ -25,8 +25,8 @@
 
 static const struct timeval client_time = { 5, 0 };
 
-struct client {
-	LIST_ENTRY(client) link;
+struct control_client {
+	LIST_ENTRY(control_client) link;
 	struct control *control;
 	int fd;
 	struct event *writable, *deadline;
@@ -39,12 +39,12 @@ struct control {
 	struct listener *listener;
 	control_snapshot *snapshot;
 	void *arg;
-	LIST_HEAD(, client) clients;
+	LIST_HEAD(, control_client) clients;
 	unsigned nclients;
 };
 
 static void
-client_free(struct client *cl)
+control_client_free(struct control_client *cl)
 {
 	LIST_REMOVE(cl, link);
 	cl->control->nclients--;
@@ -58,17 +58,17 @@ client_free(struct client *cl)
 }
 
 static void
-on_deadline(evutil_socket_t fd, short what, void *arg)
+on_control_deadline(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	client_free(arg);
+	control_client_free(arg);
 }
 
 static void
-on_writable(evutil_socket_t fd, short what, void *arg)
+on_control_writable(evutil_socket_t fd, short what, void *arg)
 {
-	struct client *cl = arg;
+	struct control_client *cl = arg;
 	ssize_t n;
 
 	(void)what;
@@ -78,14 +78,14 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 	if (n > 0)
 		cl->off += (size_t)n;
 	if (n < 0 || cl->off == cl->len)
-		client_free(cl);
+		control_client_free(cl);
 }
 
 static void
-on_client(void *arg, int fd)
+on_control_client(void *arg, int fd)
 {
 	struct control *c = arg;
-	struct client *cl;
+	struct control_client *cl;
 	char *text;
 
 	if (c->nclients == CLIENTS_MAX) {
@@ -102,17 +102,17 @@ on_client(void *arg, int fd)
 	LIST_INSERT_HEAD(&c->clients, cl, link);
 	c->nclients++;
 	cl->writable = event_new(c->base, fd, EV_WRITE | EV_PERSIST,
-	    on_writable, cl);
-	cl->deadline = evtimer_new(c->base, on_deadline, cl);
+	    on_control_writable, cl);
+	cl->deadline = evtimer_new(c->base, on_control_deadline, cl);
 	if (cl->writable == NULL || cl->deadline == NULL ||
 	    event_add(cl->writable, NULL) == -1 ||
 	    event_add(cl->deadline, &client_time) == -1)
-		client_free(cl);
+		control_client_free(cl);
 }
 
 /* Does somebody answer on this socket file? */
 static bool
-answered(const char *path)
+socket_answers(const char *path)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	bool yes;
@@ -134,7 +134,7 @@ answered(const char *path)
  * /tmp/orthrus-UID is a name that anybody may take.
  */
 static int
-check_directory(const char *path, struct error *e)
+control_check_directory(const char *path, struct error *e)
 {
 	const char *slash = strrchr(path, '/');
 	char *dir = xstrdup(path);
@@ -155,7 +155,7 @@ check_directory(const char *path, struct error *e)
 }
 
 static int
-prepare(const struct address *at, struct error *e)
+control_prepare(const struct address *at, struct error *e)
 {
 	if (!address_is_local(at) || (at->kind == ADDRESS_TCP &&
 	    at->port == 0))
@@ -164,9 +164,9 @@ prepare(const struct address *at, struct error *e)
 	if (at->kind != ADDRESS_UNIX)
 		return 0;
 	if (file_make_parents(at->path, e) == -1 ||
-	    check_directory(at->path, e) == -1)
+	    control_check_directory(at->path, e) == -1)
 		return -1;
-	if (answered(at->path))
+	if (socket_answers(at->path))
 		return error_set(e, EX_UNAVAILABLE, "orthrus is already "
 		    "running: somebody answers on %s; give this one another "
 		    "--name or --control", at->path);
@@ -179,14 +179,14 @@ control_new(struct event_base *base, const struct address *at,
 {
 	struct control *c;
 
-	if (prepare(at, e) == -1)
+	if (control_prepare(at, e) == -1)
 		return NULL;
 	c = xcalloc(1, sizeof(*c));
 	c->base = base;
 	c->snapshot = snapshot;
 	c->arg = arg;
 	LIST_INIT(&c->clients);
-	c->listener = listener_new(base, at, on_client, c, e);
+	c->listener = listener_new(base, at, on_control_client, c, e);
 	if (c->listener == NULL) {
 		/* Nobody answers there, so it is not taken. */
 		if (at->kind == ADDRESS_UNIX && e != NULL)
@@ -203,7 +203,7 @@ control_free(struct control *c)
 	if (c == NULL)
 		return;
 	while (!LIST_EMPTY(&c->clients))
-		client_free(LIST_FIRST(&c->clients));
+		control_client_free(LIST_FIRST(&c->clients));
 	listener_free(c->listener);
 	free(c);
 }

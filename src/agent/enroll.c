@@ -26,7 +26,7 @@
 
 #define ANSWER_SECONDS 15
 
-struct enrolment {
+struct agent_enrolment {
 	struct event_base *base;
 	const struct config *config;
 	bool any_name;
@@ -46,7 +46,7 @@ struct enrolment {
 /* --- ending ------------------------------------------------------- */
 
 static void
-let_go(struct enrolment *en)
+enrolment_let_go(struct agent_enrolment *en)
 {
 	if (en->opening != NULL)
 		channel_cancel(en->opening);
@@ -57,11 +57,11 @@ let_go(struct enrolment *en)
 }
 
 static void
-failed(struct enrolment *en, int code, const char *fmt, ...)
+enrolment_failed(struct agent_enrolment *en, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
 static void
-failed(struct enrolment *en, int code, const char *fmt, ...)
+enrolment_failed(struct agent_enrolment *en, int code, const char *fmt, ...)
 {
 	char text[ERROR_TEXT_MAX];
 	struct error e;
@@ -71,22 +71,23 @@ failed(struct enrolment *en, int code, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	error_set(&e, code, "%s", text);
-	let_go(en);
+	enrolment_let_go(en);
 	en->events.failed(en->arg, &e);
 }
 
 /* This session brings nothing: the next attempt, from the loop. */
 static void
-give_up_session(struct enrolment *en, const char *why, unsigned seconds)
+enrolment_end_session(struct agent_enrolment *en, const char *why,
+    unsigned seconds)
 {
 	en->why = why;
 	timer_set(en->deadline, seconds * 1000);
 }
 
 static void
-on_deadline(evutil_socket_t fd, short what, void *arg)
+on_enrolment_deadline(evutil_socket_t fd, short what, void *arg)
 {
-	struct enrolment *en = arg;
+	struct agent_enrolment *en = arg;
 	struct error e;
 
 	(void)fd;
@@ -99,7 +100,7 @@ on_deadline(evutil_socket_t fd, short what, void *arg)
 
 /* As whom we would log in at the server that the answer is from. */
 static const char *
-configured_user(const struct enrolment *en)
+configured_user(const struct agent_enrolment *en)
 {
 	struct link_info info;
 	size_t i;
@@ -113,99 +114,99 @@ configured_user(const struct enrolment *en)
 
 /* The certificate is good for one name, here and as the user there. */
 static bool
-names_fit(struct enrolment *en, const char *name)
+enrolment_names_fit(struct agent_enrolment *en, const char *name)
 {
 	const char *user = configured_user(en);
 
 	if (en->any_name)
 		return true;
 	if (strcmp(name, en->config->name) != 0) {
-		failed(en, EX_CONFIG, "the AUTH_KEY is for the agent \"%s\", "
-		    "but this one is called \"%s\": set ORTHRUS_NAME=%s (or "
-		    "--name %s, or name = %s in [agent]), or use the AUTH_KEY "
-		    "of \"%s\"", name, en->config->name, name, name, name,
-		    en->config->name);
+		enrolment_failed(en, EX_CONFIG, "the AUTH_KEY is for the agent "
+		    "\"%s\", but this one is called \"%s\": set "
+		    "ORTHRUS_NAME=%s (or --name %s, or name = %s in [agent]), "
+		    "or use the AUTH_KEY of \"%s\"", name, en->config->name,
+		    name, name, name, en->config->name);
 		return false;
 	}
 	if (strcmp(name, user) == 0)
 		return true;
-	failed(en, EX_CONFIG, "the user is \"%s\", but at a gateway it must "
-	    "be the agent's name: leave it out, or write %s (--user, or "
-	    "before the @ of the server)", user, name);
+	enrolment_failed(en, EX_CONFIG, "the user is \"%s\", but at a gateway "
+	    "it must be the agent's name: leave it out, or write %s (--user, "
+	    "or before the @ of the server)", user, name);
 	return false;
 }
 
 static void
-on_answer(struct enrolment *en, const struct leash_message *m)
+on_enrolment_answer(struct agent_enrolment *en, const struct leash_message *m)
 {
 	char name[NAME_MAX_LEN];
 	struct error e;
 
 	memcpy(name, m->certificate.name, sizeof(name));
-	if (name[0] != '\0' && !names_fit(en, name))
+	if (name[0] != '\0' && !enrolment_names_fit(en, name))
 		;
 	else if (name[0] != '\0' &&
 	    enrolment_name_fits(en->config, name, &e) == -1)
-		failed(en, e.code, "%s", e.text);
+		enrolment_failed(en, e.code, "%s", e.text);
 	else if (m->certificate.len == 0)
-		failed(en, EX_NOPERM, "the gateway did not enrol us: %s",
-		    m->certificate.error[0] != '\0' ? m->certificate.error :
-		    "it does not say why");
+		enrolment_failed(en, EX_NOPERM, "the gateway did not enrol us: "
+		    "%s", m->certificate.error[0] != '\0' ?
+		    m->certificate.error : "it does not say why");
 	else if (successor_install(en->config->identity,
 	    m->certificate.certificate, m->certificate.len, &e) == -1)
-		failed(en, e.code == EX_PROTOCOL ? EX_PROTOCOL : EX_CANTCREAT,
-		    "%s", e.text);
+		enrolment_failed(en, e.code == EX_PROTOCOL ? EX_PROTOCOL :
+		    EX_CANTCREAT, "%s", e.text);
 	else {
-		let_go(en);
+		enrolment_let_go(en);
 		en->events.done(en->arg, name);
 	}
 }
 
 static void
-on_frame(void *arg, const uint8_t *p, size_t n)
+on_enrolment_frame(void *arg, const uint8_t *p, size_t n)
 {
 	struct leash_message *m = xcalloc(1, sizeof(*m));
-	struct enrolment *en = arg;
+	struct agent_enrolment *en = arg;
 	const char *why;
 
 	if (leash_decode(p, n, m, &why) == -1)
-		give_up_session(en, why, 0);
+		enrolment_end_session(en, why, 0);
 	else if (m->kind == LEASH_ERROR)
-		failed(en, EX_NOPERM, "the gateway did not enrol us: %s",
-		    m->error.reason);
+		enrolment_failed(en, EX_NOPERM, "the gateway did not enrol us: "
+		    "%s", m->error.reason);
 	else if (m->kind == LEASH_ENROLLED)
-		on_answer(en, m);
+		on_enrolment_answer(en, m);
 	else
-		give_up_session(en, "the gateway answers something else than "
-		    "was asked", 0);
+		enrolment_end_session(en, "the gateway answers something else "
+		    "than was asked", 0);
 	free(m);
 }
 
 static void
-on_frames_ended(void *arg, const char *why)
+on_enrolment_ended(void *arg, const char *why)
 {
-	give_up_session(arg, why != NULL ? why :
+	enrolment_end_session(arg, why != NULL ? why :
 	    "the gateway ended the enrolment without an answer", 0);
 }
 
 /* --- the question ------------------------------------------------- */
 
 static void
-on_opened(void *arg, enum open_failure reason, const char *text)
+on_enrolment_opened(void *arg, enum open_failure reason, const char *text)
 {
 	static const struct frames_events events = {
-		on_frame, on_frames_ended
+		on_enrolment_frame, on_enrolment_ended
 	};
 	static uint8_t out[4 + LEASH_FRAME_MAX];
 	struct leash_message *m;
-	struct enrolment *en = arg;
+	struct agent_enrolment *en = arg;
 	struct channel *ch = en->opening;
 
 	(void)text;
 	en->opening = NULL;
 	if (reason != OPEN_OK) {
-		give_up_session(en, "the gateway does not let us enrol now",
-		    0);
+		enrolment_end_session(en, "the gateway does not let us enrol "
+		    "now", 0);
 		return;
 	}
 	en->frames = frames_new(en->base, LEASH_FRAME_MAX, &events, en);
@@ -221,43 +222,44 @@ on_opened(void *arg, enum open_failure reason, const char *text)
 	memcpy(m->enroll.key, en->key, sizeof(m->enroll.key));
 	frames_send(en->frames, out, leash_encode(m, out));
 	free(m);
-	give_up_session(en, "the gateway does not answer the enrolment",
+	enrolment_end_session(en, "the gateway does not answer the enrolment",
 	    ANSWER_SECONDS);
 }
 
 /* --- the link ----------------------------------------------------- */
 
 static void
-on_up(void *arg, struct mux *mux, bool gateway)
+on_enrolment_up(void *arg, struct mux *mux, bool gateway)
 {
-	struct enrolment *en = arg;
+	struct agent_enrolment *en = arg;
 
 	(void)gateway;		/* its key has proved which one it is */
-	if (!names_fit(en, en->config->name))
+	if (!enrolment_names_fit(en, en->config->name))
 		return;
-	give_up_session(en, "the gateway does not answer the enrolment",
+	enrolment_end_session(en, "the gateway does not answer the enrolment",
 	    ANSWER_SECONDS);
-	en->opening = mux_open_subsystem(mux, ENROLL_SUBSYSTEM, on_opened, en);
+	en->opening = mux_open_subsystem(mux, ENROLL_SUBSYSTEM,
+	    on_enrolment_opened, en);
 }
 
 static void
-on_down(void *arg)
+on_enrolment_down(void *arg)
 {
-	let_go(arg);
+	enrolment_let_go(arg);
 }
 
 static void
-on_trouble(void *arg, const struct error *why)
+on_enrolment_trouble(void *arg, const struct error *why)
 {
-	struct enrolment *en = arg;
+	struct agent_enrolment *en = arg;
 
 	en->events.trouble(en->arg, why);
 }
 
 static void
-on_gave_up(void *arg, const struct error *why)
+on_enrolment_gave_up(void *arg, const struct error *why)
 {
-	struct enrolment *en = arg;
+	struct agent_enrolment *en = arg;
 
 	en->events.failed(en->arg, why);
 }
@@ -265,10 +267,11 @@ on_gave_up(void *arg, const struct error *why)
 /* --- life --------------------------------------------------------- */
 
 static void
-start(struct enrolment *en, struct dialer *dialer)
+enrolment_start(struct agent_enrolment *en, struct dialer *dialer)
 {
 	static const struct link_events events = {
-		on_up, on_down, on_trouble, on_gave_up
+		on_enrolment_up, on_enrolment_down, on_enrolment_trouble,
+		on_enrolment_gave_up
 	};
 	const struct config *c = en->config;
 	struct link_config lc;
@@ -292,7 +295,7 @@ start(struct enrolment *en, struct dialer *dialer)
 
 /* 0, or -1 with *e: who the gateway is, and a key that is to be certified. */
 static int
-prepare(struct enrolment *en, struct error *e)
+enrolment_prepare(struct agent_enrolment *en, struct error *e)
 {
 	const struct config *c = en->config;
 	char mark[MARK_MAX], *comment;
@@ -313,33 +316,33 @@ prepare(struct enrolment *en, struct error *e)
 	return r;
 }
 
-struct enrolment *
+struct agent_enrolment *
 enrolment_new(struct event_base *base, struct dialer *dialer,
     const struct config *c, bool any_name,
     const struct enrolment_events *events, void *arg, struct error *e)
 {
-	struct enrolment *en = xcalloc(1, sizeof(*en));
+	struct agent_enrolment *en = xcalloc(1, sizeof(*en));
 
 	en->base = base;
 	en->config = c;
 	en->any_name = any_name;
 	en->events = *events;
 	en->arg = arg;
-	if (prepare(en, e) == -1) {
+	if (enrolment_prepare(en, e) == -1) {
 		free(en);
 		return NULL;
 	}
-	en->deadline = evtimer_new(base, on_deadline, en);
-	start(en, dialer);
+	en->deadline = evtimer_new(base, on_enrolment_deadline, en);
+	enrolment_start(en, dialer);
 	return en;
 }
 
 void
-enrolment_free(struct enrolment *en)
+enrolment_free(struct agent_enrolment *en)
 {
 	if (en == NULL)
 		return;
-	let_go(en);
+	enrolment_let_go(en);
 	link_free(en->link);
 	event_free(en->deadline);
 	free(en->servers);
@@ -347,7 +350,7 @@ enrolment_free(struct enrolment *en)
 }
 
 const struct link *
-enrolment_link(const struct enrolment *en)
+enrolment_link(const struct agent_enrolment *en)
 {
 	return en->link;
 }

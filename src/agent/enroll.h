@@ -9,7 +9,7 @@
 #include "orthrus/conf/config.h"
 
 struct dialer;
-struct enrolment;
+struct agent_enrolment;
 struct event_base;
 struct link;
 
@@ -50,11 +50,11 @@ struct enrolment_events {
 };
 
 /* Starts it; c must outlive it.  NULL with *e when the key cannot be made. */
-struct enrolment *enrolment_new(struct event_base *base,
+struct agent_enrolment *enrolment_new(struct event_base *base,
     struct dialer *dialer, const struct config *c, bool any_name,
     const struct enrolment_events *events, void *arg, struct error *e);
-void enrolment_free(struct enrolment *en);	/* NULL is fine */
+void enrolment_free(struct agent_enrolment *en);	/* NULL is fine */
 
-const struct link *enrolment_link(const struct enrolment *en);
+const struct link *enrolment_link(const struct agent_enrolment *en);
 
 #endif

@@ -20,18 +20,18 @@
 #include "commands.h"
 #include "enroll.h"
 
-struct run {
+struct enroll_run {
 	struct event_base *base;
 	struct dialer *dialer;
 	struct service *service;
-	struct enrolment *enrolment;
+	struct agent_enrolment *enrolment;
 	struct config *config;
 	char name[NAME_MAX_LEN];	/* "" until enrolled */
 	int code;
 };
 
 static void
-usage(FILE *f)
+enroll_usage(FILE *f)
 {
 	fprintf(f, "usage: orthrus enroll --server SERVER --auth-key KEY "
 	    "[options]\n\n"
@@ -45,25 +45,25 @@ usage(FILE *f)
 /* --- what becomes of it ------------------------------------------- */
 
 static void
-on_done(void *arg, const char *name)
+on_enroll_done(void *arg, const char *name)
 {
-	struct run *r = arg;
+	struct enroll_run *r = arg;
 
 	snprintf(r->name, sizeof(r->name), "%s", name);
 	event_base_loopbreak(r->base);
 }
 
 static void
-on_trouble(void *arg, const struct error *why)
+on_enroll_trouble(void *arg, const struct error *why)
 {
 	(void)arg;
 	(void)why;		/* the link has logged it */
 }
 
 static void
-on_failed(void *arg, const struct error *why)
+on_enroll_failed(void *arg, const struct error *why)
 {
-	struct run *r = arg;
+	struct enroll_run *r = arg;
 
 	fprintf(stderr, "orthrus enroll: %s\n", why->text);
 	r->code = why->code;
@@ -71,16 +71,16 @@ on_failed(void *arg, const struct error *why)
 }
 
 static void
-on_stop(void *arg, int sig)
+on_enroll_stop(void *arg, int sig)
 {
-	struct run *r = arg;
+	struct enroll_run *r = arg;
 
 	r->code = 128 + sig;
 	event_base_loopbreak(r->base);
 }
 
 static void
-show(const struct config *c, const char *name)
+print_enrolled(const struct config *c, const char *name)
 {
 	const struct certificate *cert;
 	char path[1024], date[32];
@@ -108,12 +108,12 @@ show(const struct config *c, const char *name)
 /* --- the run ------------------------------------------------------ */
 
 static int
-run(struct run *r, bool any_name)
+enroll_run(struct enroll_run *r, bool any_name)
 {
 	static const struct enrolment_events events = {
-		on_done, on_trouble, on_failed
+		on_enroll_done, on_enroll_trouble, on_enroll_failed
 	};
-	static const struct service_events signals = { on_stop, NULL };
+	static const struct service_events signals = { on_enroll_stop, NULL };
 	struct error e;
 
 	r->base = event_base_new();
@@ -122,7 +122,7 @@ run(struct run *r, bool any_name)
 	r->enrolment = enrolment_new(r->base, r->dialer, r->config, any_name,
 	    &events, r, &e);
 	if (r->enrolment == NULL)
-		on_failed(r, &e);
+		on_enroll_failed(r, &e);
 	else
 		event_base_dispatch(r->base);
 	enrolment_free(r->enrolment);
@@ -130,13 +130,13 @@ run(struct run *r, bool any_name)
 	service_free(r->service);
 	event_base_free(r->base);
 	if (r->name[0] != '\0')
-		show(r->config, r->name);
+		print_enrolled(r->config, r->name);
 	return r->code;
 }
 
 /* True when there is something to do; else *code is how it ends. */
 static bool
-is_wanted(const struct config *c, int *code)
+enrolment_is_wanted(const struct config *c, int *code)
 {
 	struct error e;
 	bool needed;
@@ -175,10 +175,10 @@ is_wanted(const struct config *c, int *code)
 int
 cmd_enroll(int argc, char **argv)
 {
-	struct run r = { .code = 0 };
+	struct enroll_run r = { .code = 0 };
 
 	if (wants_help(argc, argv)) {
-		usage(stdout);
+		enroll_usage(stdout);
 		return 0;
 	}
 	r.config = config_load(argc, argv, config_report, NULL, &r.code);
@@ -187,8 +187,8 @@ cmd_enroll(int argc, char **argv)
 	log_setup(r.config->log_level, r.config->log_format);
 	r.config->reconnect = false;	/* each server once */
 	ssh_library_init();
-	if (is_wanted(r.config, &r.code))
-		r.code = run(&r, config_name_is_default(r.config));
+	if (enrolment_is_wanted(r.config, &r.code))
+		r.code = enroll_run(&r, config_name_is_default(r.config));
 	config_free(r.config);
 	return r.code;
 }

@@ -36,7 +36,7 @@ struct at_gateway {
 /* --- what the leash says ------------------------------------------ */
 
 static void
-on_hello(void *arg, struct leash_message *m)
+on_leash_hello(void *arg, struct leash_message *m)
 {
 	const struct at_gateway *g = arg;
 
@@ -44,7 +44,7 @@ on_hello(void *arg, struct leash_message *m)
 }
 
 static void
-on_missing(void *arg, const char *why)
+on_leash_missing(void *arg, const char *why)
 {
 	struct at_gateway *g = arg;
 
@@ -57,7 +57,7 @@ on_missing(void *arg, const char *why)
 }
 
 static void
-on_held(void *arg, uint64_t renew_before)
+on_leash_held(void *arg, uint64_t renew_before)
 {
 	struct at_gateway *g = arg;
 
@@ -68,7 +68,7 @@ on_held(void *arg, uint64_t renew_before)
 
 /* Within a session they only grow, so this is told a few times at most. */
 static void
-on_limits(void *arg, const struct policy_limits *limits)
+on_leash_limits(void *arg, const struct policy_limits *limits)
 {
 	struct at_gateway *g = arg;
 
@@ -82,7 +82,7 @@ on_limits(void *arg, const struct policy_limits *limits)
 }
 
 static void
-on_renewed(void *arg, const struct leash_message *m)
+on_leash_renewed(void *arg, const struct leash_message *m)
 {
 	struct at_gateway *g = arg;
 
@@ -90,13 +90,13 @@ on_renewed(void *arg, const struct leash_message *m)
 }
 
 static void
-wait_tick(struct at_gateway *g)
+wait_leave_tick(struct at_gateway *g)
 {
 	timer_set(g->leave, LEAVE_TICK_MS);
 }
 
 static void
-on_leave(evutil_socket_t fd, short what, void *arg)
+on_leave_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct at_gateway *g = arg;
 
@@ -106,12 +106,12 @@ on_leave(evutil_socket_t fd, short what, void *arg)
 	    ++g->leave_ticks > LEAVE_TICKS)
 		link_next(g->agent->link, &g->why);
 	else
-		wait_tick(g);
+		wait_leave_tick(g);
 }
 
 /* Streams that exist may end in peace, as far as the gateway's time goes. */
 static void
-on_drain(void *arg, const char *reason)
+on_leash_drain(void *arg, const char *reason)
 {
 	struct at_gateway *g = arg;
 
@@ -121,13 +121,13 @@ on_drain(void *arg, const char *reason)
 	    "elsewhere%s%s", reason[0] != '\0' ? ": " : "", reason);
 	log_info("%s", g->why.text);
 	g->leave_ticks = 0;
-	wait_tick(g);
+	wait_leave_tick(g);
 }
 
 /* --- the session -------------------------------------------------- */
 
 static void
-tell_once(struct at_gateway *g, const char *text)
+tell_absence_once(struct at_gateway *g, const char *text)
 {
 	if (g->told != text)
 		log_info("%s", text);
@@ -138,13 +138,14 @@ void
 at_gateway_up(struct at_gateway *g, struct mux *mux, bool gateway)
 {
 	static const struct agent_leash_events events = {
-		on_hello, on_missing, on_held, on_limits, on_renewed, on_drain
+		on_leash_hello, on_leash_missing, on_leash_held,
+		on_leash_limits, on_leash_renewed, on_leash_drain
 	};
 
 	memset(&g->limits, 0, sizeof(g->limits));
 	if (!gateway)
-		tell_once(g, "the server is no gateway: no leash, only SSH's "
-		    "own keepalives");
+		tell_absence_once(g, "the server is no gateway: no leash, only "
+		    "SSH's own keepalives");
 	else
 		g->leash = agent_leash_new(g->agent->base, mux, &events, g);
 }
@@ -177,7 +178,7 @@ at_gateway_new(struct orthrus *a)
 	struct at_gateway *g = xcalloc(1, sizeof(*g));
 
 	g->agent = a;
-	g->leave = evtimer_new(a->base, on_leave, g);
+	g->leave = evtimer_new(a->base, on_leave_tick, g);
 	g->renewal = renewal_new(a);
 	return g;
 }

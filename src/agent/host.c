@@ -20,7 +20,7 @@
 
 /* What cannot be told as it is is not told. */
 static void
-set_text(char to[LEASH_TEXT_MAX], const char *s)
+set_hello_text(char to[LEASH_TEXT_MAX], const char *s)
 {
 	size_t n = strlen(s);
 
@@ -29,7 +29,7 @@ set_text(char to[LEASH_TEXT_MAX], const char *s)
 }
 
 static void
-set_list(char to[LEASH_LIST_MAX], const char *list)
+set_hello_list(char to[LEASH_LIST_MAX], const char *list)
 {
 	_Static_assert(NAMES_MAX <= LEASH_LIST_MAX, "it has room");
 	if (list != NULL)
@@ -37,7 +37,7 @@ set_list(char to[LEASH_LIST_MAX], const char *list)
 }
 
 static void
-add_engine(void *arg, const struct tunnel_info *t)
+add_hello_engine(void *arg, const struct tunnel_info *t)
 {
 	struct leash_message *m = arg;
 	const struct muzzle_facts *f = t->docker.facts;
@@ -46,9 +46,9 @@ add_engine(void *arg, const struct tunnel_info *t)
 	if (t->kind != TUNNEL_DOCKER)
 		return;
 	m->hello.docker = true;
-	set_text(m->hello.docker_version, f->version);
+	set_hello_text(m->hello.docker_version, f->version);
 	for (i = 0; i < f->nnetworks && i < LEASH_NETWORKS_MAX; i++)
-		set_text(m->hello.networks[i], f->networks[i]);
+		set_hello_text(m->hello.networks[i], f->networks[i]);
 	m->hello.nnetworks = i;
 }
 
@@ -62,15 +62,15 @@ host_hello(const struct orthrus *a, struct leash_message *m)
 	struct link_info info;
 	size_t i;
 
-	set_text(m->hello.version, PACKAGE_VERSION);
+	set_hello_text(m->hello.version, PACKAGE_VERSION);
 	link_info(a->link, &info);
 	if (name_valid(info.server->user))
 		strcpy(m->hello.name, info.server->user);
 	gethostname(host, sizeof(host) - 1);
-	set_text(m->hello.hostname, host);
+	set_hello_text(m->hello.hostname, host);
 	if (uname(&un) == 0) {
-		set_text(m->hello.os, un.sysname);
-		set_text(m->hello.arch, un.machine);
+		set_hello_text(m->hello.os, un.sysname);
+		set_hello_text(m->hello.arch, un.machine);
 	}
 	for (i = 0; i < c->nexposed && i < LEASH_PORTS_MAX; i++) {
 		label = c->exposed[i].name;
@@ -79,12 +79,12 @@ host_hello(const struct orthrus *a, struct leash_message *m)
 			strcpy(m->hello.ports[i].name, label);
 	}
 	m->hello.nports = i;
-	tunnels_each(a->tunnels, add_engine, m);
+	tunnels_each(a->tunnels, add_hello_engine, m);
 	m->hello.docker_actions = c->docker_policy.actions;
 	m->hello.docker_redact = c->docker_policy.redact;
-	set_list(m->hello.docker_hosts, c->docker_policy.hosts);
-	set_list(m->hello.docker_reveal, c->docker_policy.reveal);
-	set_list(m->hello.docker_registries, c->docker_policy.registries);
+	set_hello_list(m->hello.docker_hosts, c->docker_policy.hosts);
+	set_hello_list(m->hello.docker_reveal, c->docker_policy.reveal);
+	set_hello_list(m->hello.docker_registries, c->docker_policy.registries);
 }
 
 /* In bytes, without what caches could give back; where the kernel tells. */

@@ -15,7 +15,7 @@
 #include "commands.h"
 
 static void
-usage(void *arg, FILE *f)
+keygen_usage(void *arg, FILE *f)
 {
 	(void)arg;
 	fprintf(f, "usage: orthrus keygen [-o FILE] [-C COMMENT]\n\n"
@@ -48,7 +48,7 @@ default_comment(void)
 }
 
 static int
-generate(const char *path, const char *comment)
+generate_identity(const char *path, const char *comment)
 {
 	struct error e;
 	char *line = identity_generate(path, comment, &e);
@@ -76,7 +76,7 @@ struct keygen_options {
 };
 
 static int
-check_options(void *arg, char **arguments, struct error *e)
+check_keygen_options(void *arg, char **arguments, struct error *e)
 {
 	const struct keygen_options *o = arg;
 
@@ -99,7 +99,7 @@ cmd_keygen(int argc, char **argv)
 		.command = "orthrus keygen",
 		.options = options, .n = sizeof(options) / sizeof(options[0]),
 		.hint = "-o names the file",
-		.usage = usage, .check = check_options, .arg = &o
+		.usage = keygen_usage, .check = check_keygen_options, .arg = &o
 	};
 	char *path, *comment;
 	int code;
@@ -108,7 +108,7 @@ cmd_keygen(int argc, char **argv)
 		return code;
 	path = o.path != NULL ? xstrdup(o.path) : default_path();
 	comment = o.comment != NULL ? xstrdup(o.comment) : default_comment();
-	code = generate(path, comment);
+	code = generate_identity(path, comment);
 	free(path);
 	free(comment);
 	return code;

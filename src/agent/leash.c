@@ -44,10 +44,10 @@ struct agent_leash {
 	uint64_t error_at;		/* ms; 0: none was told */
 };
 
-static void attempt(struct agent_leash *l);
+static void agent_leash_attempt(struct agent_leash *l);
 
 static void
-let_go(struct agent_leash *l, uint32_t again_ms)
+agent_leash_let_go(struct agent_leash *l, uint32_t again_ms)
 {
 	frames_free(l->frames);
 	l->frames = NULL;
@@ -60,26 +60,26 @@ let_go(struct agent_leash *l, uint32_t again_ms)
 static uint8_t scratch[4 + LEASH_FRAME_MAX];
 
 static int
-say(struct agent_leash *l, const struct leash_message *m)
+agent_leash_say(struct agent_leash *l, const struct leash_message *m)
 {
 	return frames_send(l->frames, scratch, leash_encode(m, scratch));
 }
 
 /* What is known about the host may come late, or change. */
 static void
-say_hello(struct agent_leash *l)
+agent_leash_say_hello(struct agent_leash *l)
 {
 	struct leash_message *m = xcalloc(1, sizeof(*m));
 
 	m->kind = LEASH_HELLO;
 	l->events.hello(l->arg, m);
-	if (memcmp(m, &l->hello, sizeof(*m)) != 0 && say(l, m) == 0)
+	if (memcmp(m, &l->hello, sizeof(*m)) != 0 && agent_leash_say(l, m) == 0)
 		memcpy(&l->hello, m, sizeof(*m));
 	free(m);
 }
 
 static void
-on_timer(evutil_socket_t fd, short what, void *arg)
+on_agent_leash_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct agent_leash *l = arg;
 	struct leash_message *m;
@@ -87,14 +87,14 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (l->frames == NULL) {
-		attempt(l);
+		agent_leash_attempt(l);
 		return;
 	}
-	say_hello(l);
+	agent_leash_say_hello(l);
 	m = xcalloc(1, sizeof(*m));
 	host_heartbeat(m);
 	/* A gateway that does not read them finds us offline all the same. */
-	if (say(l, m) == -1)
+	if (agent_leash_say(l, m) == -1)
 		log_debug("leash: a heartbeat could not be sent");
 	free(m);
 	timer_set(l->timer, l->heartbeat_ms);
@@ -111,7 +111,7 @@ agent_leash_renew(struct agent_leash *l, const uint8_t key[ED25519_KEY_LEN])
 	m = xcalloc(1, sizeof(*m));
 	m->kind = LEASH_RENEW;
 	memcpy(m->renew.key, key, ED25519_KEY_LEN);
-	r = say(l, m);
+	r = agent_leash_say(l, m);
 	free(m);
 	return r;
 }
@@ -119,7 +119,7 @@ agent_leash_renew(struct agent_leash *l, const uint8_t key[ED25519_KEY_LEN])
 /* --- what the gateway says ---------------------------------------- */
 
 static void
-set_heartbeat(struct agent_leash *l, uint32_t ms)
+agent_leash_set_heartbeat(struct agent_leash *l, uint32_t ms)
 {
 	if (ms == 0 || ms == l->heartbeat_ms)
 		return;
@@ -128,12 +128,12 @@ set_heartbeat(struct agent_leash *l, uint32_t ms)
 }
 
 static void
-on_welcome(struct agent_leash *l)
+on_gateway_welcome(struct agent_leash *l)
 {
 	if (l->welcomed)
 		return;
 	l->welcomed = true;
-	set_heartbeat(l, l->in.welcome.heartbeat_ms);
+	agent_leash_set_heartbeat(l, l->in.welcome.heartbeat_ms);
 	l->renew_before = l->in.welcome.renew_before;
 	log_info("on the leash of charon %s, a heartbeat every %.1f s",
 	    l->in.welcome.version, (double)l->heartbeat_ms / 1000);
@@ -141,7 +141,7 @@ on_welcome(struct agent_leash *l)
 }
 
 static void
-on_update(struct agent_leash *l)
+on_gateway_update(struct agent_leash *l)
 {
 	struct policy_limits limits = {
 		.actions_closed = l->in.update.actions_closed,
@@ -150,7 +150,7 @@ on_update(struct agent_leash *l)
 	uint64_t renew_before = l->in.update.renew_before;
 	bool news = renew_before != 0 && renew_before != l->renew_before;
 
-	set_heartbeat(l, l->in.update.heartbeat_ms);
+	agent_leash_set_heartbeat(l, l->in.update.heartbeat_ms);
 	if (news)
 		l->renew_before = renew_before;
 	l->events.limits(l->arg, &limits);
@@ -159,19 +159,19 @@ on_update(struct agent_leash *l)
 }
 
 static void
-on_renewed(struct agent_leash *l)
+on_gateway_renewed(struct agent_leash *l)
 {
 	l->events.renewed(l->arg, &l->in);
 }
 
 static void
-on_drain(struct agent_leash *l)
+on_gateway_drain(struct agent_leash *l)
 {
 	l->events.drain(l->arg, l->in.drain.reason);
 }
 
 static void
-on_error(struct agent_leash *l)
+on_gateway_error(struct agent_leash *l)
 {
 	uint64_t now = clock_ms();
 
@@ -185,27 +185,27 @@ on_error(struct agent_leash *l)
 
 /* Messages of other kinds are not for us; a newer gateway may know more. */
 static void (*const handlers[])(struct agent_leash *) = {
-	[LEASH_WELCOME] = on_welcome,
-	[LEASH_UPDATE] = on_update,
-	[LEASH_RENEWED] = on_renewed,
-	[LEASH_DRAIN] = on_drain,
-	[LEASH_ERROR] = on_error
+	[LEASH_WELCOME] = on_gateway_welcome,
+	[LEASH_UPDATE] = on_gateway_update,
+	[LEASH_RENEWED] = on_gateway_renewed,
+	[LEASH_DRAIN] = on_gateway_drain,
+	[LEASH_ERROR] = on_gateway_error
 };
 #define NHANDLERS (sizeof(handlers) / sizeof(handlers[0]))
 
 static void
-on_frame(void *arg, const uint8_t *p, size_t n)
+on_agent_leash_frame(void *arg, const uint8_t *p, size_t n)
 {
 	struct agent_leash *l = arg;
 	const char *why;
 
 	/* Each costs us something: a line in the log, a look at files. */
 	if (!bucket_take(&l->messages, clock_ms(), LEASH_BURST, LEASH_RATE)) {
-		let_go(l, FLOODED_MS);
+		agent_leash_let_go(l, FLOODED_MS);
 		l->events.missing(l->arg, "the gateway sends more than a "
 		    "leash is for");
 	} else if (leash_decode(p, n, &l->in, &why) == -1) {
-		let_go(l, AGAIN_MS);
+		agent_leash_let_go(l, AGAIN_MS);
 		l->events.missing(l->arg, why);
 	} else if ((size_t)l->in.kind < NHANDLERS &&
 	    handlers[l->in.kind] != NULL)
@@ -215,11 +215,11 @@ on_frame(void *arg, const uint8_t *p, size_t n)
 }
 
 static void
-on_ended(void *arg, const char *why)
+on_agent_leash_ended(void *arg, const char *why)
 {
 	struct agent_leash *l = arg;
 
-	let_go(l, AGAIN_MS);
+	agent_leash_let_go(l, AGAIN_MS);
 	l->events.missing(l->arg, why != NULL ? why :
 	    "the gateway has ended it");
 }
@@ -227,9 +227,10 @@ on_ended(void *arg, const char *why)
 /* --- its life ----------------------------------------------------- */
 
 static void
-on_opened(void *arg, enum open_failure reason, const char *text)
+on_agent_leash_opened(void *arg, enum open_failure reason, const char *text)
 {
-	static const struct frames_events events = { on_frame, on_ended };
+	static const struct frames_events events = { on_agent_leash_frame,
+	    on_agent_leash_ended };
 	struct channel *ch;
 	struct agent_leash *l = arg;
 
@@ -249,14 +250,15 @@ on_opened(void *arg, enum open_failure reason, const char *text)
 	l->welcomed = false;
 	memset(&l->messages, 0, sizeof(l->messages));
 	memset(&l->hello, 0, sizeof(l->hello));
-	say_hello(l);
+	agent_leash_say_hello(l);
 	timer_set(l->timer, 0);
 }
 
 static void
-attempt(struct agent_leash *l)
+agent_leash_attempt(struct agent_leash *l)
 {
-	l->opening = mux_open_subsystem(l->mux, LEASH_SUBSYSTEM, on_opened, l);
+	l->opening = mux_open_subsystem(l->mux, LEASH_SUBSYSTEM,
+	    on_agent_leash_opened, l);
 	if (l->opening == NULL)
 		timer_set(l->timer, AGAIN_MS);
 }
@@ -272,8 +274,8 @@ agent_leash_new(struct event_base *base, struct mux *m,
 	l->events = *events;
 	l->arg = arg;
 	l->heartbeat_ms = HEARTBEAT_MS;
-	l->timer = evtimer_new(base, on_timer, l);
-	attempt(l);
+	l->timer = evtimer_new(base, on_agent_leash_timer, l);
+	agent_leash_attempt(l);
 	return l;
 }
 

@@ -45,8 +45,8 @@ struct muzzle_options {
 };
 
 /* A client of the listener; nothing is needed but to end it. */
-struct client {
-	TAILQ_ENTRY(client) next;
+struct proxy_client {
+	TAILQ_ENTRY(proxy_client) next;
 	struct proxy *proxy;
 	struct relay *relay;
 };
@@ -58,11 +58,11 @@ struct proxy {
 	struct muzzle *muzzle;
 	struct service *service;
 	struct event *drain;
-	TAILQ_HEAD(, client) clients;
+	TAILQ_HEAD(, proxy_client) clients;
 };
 
 static void
-usage(void *arg, FILE *f)
+muzzle_usage(void *arg, FILE *f)
 {
 	(void)arg;
 	fprintf(f, "usage: orthrus muzzle --listen ADDRESS [options]\n"
@@ -215,7 +215,7 @@ take_group(void *arg, char *text, struct error *e)
 }
 
 static int
-check_options(void *arg, char **arguments, struct error *e)
+check_muzzle_options(void *arg, char **arguments, struct error *e)
 {
 	const struct muzzle_options *o = arg;
 
@@ -238,7 +238,7 @@ check_options(void *arg, char **arguments, struct error *e)
 
 /* True when the command is to run; else *code is how it ends. */
 static bool
-read_options(int argc, char **argv, struct muzzle_options *o, int *code)
+read_muzzle_options(int argc, char **argv, struct muzzle_options *o, int *code)
 {
 	const struct command_option options[] = {
 		{ "listen", .take = take_listen },
@@ -257,7 +257,7 @@ read_options(int argc, char **argv, struct muzzle_options *o, int *code)
 		.command = "orthrus muzzle",
 		.options = options, .n = sizeof(options) / sizeof(options[0]),
 		.hint = "a request stands behind --explain, in quotes",
-		.usage = usage, .check = check_options, .arg = o
+		.usage = muzzle_usage, .check = check_muzzle_options, .arg = o
 	};
 
 	return command_line_read(&line, argc, argv, code);
@@ -266,7 +266,7 @@ read_options(int argc, char **argv, struct muzzle_options *o, int *code)
 /* --- one request explained ---------------------------------------- */
 
 static int
-explain(const struct muzzle_options *o)
+explain_request(const struct muzzle_options *o)
 {
 	static const char *const kinds[] = {
 		[ANSWER_WHOLE] = "passed on as it is",
@@ -307,9 +307,9 @@ explain(const struct muzzle_options *o)
 /* --- the proxy ---------------------------------------------------- */
 
 static void
-on_done(void *arg, uint64_t up, uint64_t down)
+on_proxy_client_done(void *arg, uint64_t up, uint64_t down)
 {
-	struct client *c = arg;
+	struct proxy_client *c = arg;
 
 	(void)up;
 	(void)down;
@@ -318,19 +318,19 @@ on_done(void *arg, uint64_t up, uint64_t down)
 }
 
 static void
-on_accept(void *arg, int fd)
+on_proxy_accept(void *arg, int fd)
 {
 	struct proxy *p = arg;
-	struct client *c = xcalloc(1, sizeof(*c));
+	struct proxy_client *c = xcalloc(1, sizeof(*c));
 
 	c->proxy = p;
 	TAILQ_INSERT_TAIL(&p->clients, c, next);
 	c->relay = relay_start(socket_endpoint_new(p->base, fd, NULL, 0),
-	    muzzle_endpoint_new(p->muzzle), on_done, c);
+	    muzzle_endpoint_new(p->muzzle), on_proxy_client_done, c);
 }
 
 static void
-on_stop(void *arg, int sig)
+on_proxy_stop(void *arg, int sig)
 {
 	struct proxy *p = arg;
 
@@ -347,7 +347,7 @@ on_stop(void *arg, int sig)
 }
 
 static void
-on_drain(evutil_socket_t fd, short what, void *arg)
+on_proxy_drained(evutil_socket_t fd, short what, void *arg)
 {
 	struct proxy *p = arg;
 
@@ -359,7 +359,7 @@ on_drain(evutil_socket_t fd, short what, void *arg)
 static void
 proxy_free(struct proxy *p)
 {
-	struct client *c;
+	struct proxy_client *c;
 
 	while ((c = TAILQ_FIRST(&p->clients)) != NULL)
 		relay_abort(c->relay);
@@ -374,7 +374,7 @@ proxy_free(struct proxy *p)
 
 /* While it is being shared it is its owner's alone. */
 static int
-share(const struct muzzle_options *o, struct error *e)
+share_socket(const struct muzzle_options *o, struct error *e)
 {
 	const char *path = o->listen.path;
 
@@ -399,9 +399,9 @@ look_for_engine(const struct address *at)
 }
 
 static int
-serve(const struct muzzle_options *o)
+proxy_serve(const struct muzzle_options *o)
 {
-	static const struct service_events events = { on_stop, NULL };
+	static const struct service_events events = { on_proxy_stop, NULL };
 	struct proxy p = { .base = event_base_new() };
 	char listen[DOCKER_HOST_MAX], engine[ADDRESS_TEXT_MAX];
 	struct error e;
@@ -411,9 +411,9 @@ serve(const struct muzzle_options *o)
 	p.dialer = dialer_new(p.base);
 	p.muzzle = muzzle_new(p.base, p.dialer, &o->engine, &o->policy);
 	p.service = service_new(p.base, &events, &p);
-	p.drain = evtimer_new(p.base, on_drain, &p);
-	p.listener = listener_new(p.base, &o->listen, on_accept, &p, &e);
-	if (p.listener == NULL || share(o, &e) == -1) {
+	p.drain = evtimer_new(p.base, on_proxy_drained, &p);
+	p.listener = listener_new(p.base, &o->listen, on_proxy_accept, &p, &e);
+	if (p.listener == NULL || share_socket(o, &e) == -1) {
 		log_error("%s", e.text);
 		code = e.code;
 	} else {
@@ -441,13 +441,14 @@ cmd_muzzle(int argc, char **argv)
 	};
 	int code = 0;
 
-	if (read_options(argc, argv, &o, &code)) {
+	if (read_muzzle_options(argc, argv, &o, &code)) {
 		if (o.verbose)
 			log_setup(LEVEL_DEBUG, LOG_TEXT);
 		o.policy.hosts = o.hosts;
 		o.policy.reveal = o.reveal;
 		o.policy.registries = o.registries;
-		code = o.explain != NULL ? explain(&o) : serve(&o);
+		code = o.explain != NULL ? explain_request(&o) :
+		    proxy_serve(&o);
 	}
 	free(o.hosts);
 	free(o.reveal);

@@ -9,7 +9,7 @@
 
 struct at_gateway;
 struct control;
-struct enrolment;
+struct agent_enrolment;
 struct event;
 struct event_base;
 
@@ -23,7 +23,7 @@ struct orthrus {
 	struct event_base *base;
 	struct dialer *dialer;
 	struct tunnels *tunnels;
-	struct enrolment *enrolment;	/* as long as there is no link */
+	struct agent_enrolment *enrolment;	/* as long as there is no link */
 	struct link *link;
 	struct at_gateway *gateway;
 	struct control *control;

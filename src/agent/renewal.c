@@ -42,7 +42,7 @@ struct renewal {
 };
 
 static uint64_t
-lifetime(const struct certificate *c)
+certificate_life(const struct certificate *c)
 {
 	uint64_t life = c->valid_before > c->valid_after ?
 	    c->valid_before - c->valid_after : 0;
@@ -53,7 +53,7 @@ lifetime(const struct certificate *c)
 uint64_t
 renewal_due(const struct certificate *c, uint64_t before)
 {
-	uint64_t life = lifetime(c);
+	uint64_t life = certificate_life(c);
 
 	return c->valid_before - (before < life / 2 ? before : life / 2);
 }
@@ -62,7 +62,7 @@ uint64_t
 renewal_pace(const struct certificate *c, uint64_t now)
 {
 	uint64_t pace = (c->valid_before > now ? c->valid_before - now :
-	    lifetime(c)) / 10;
+	    certificate_life(c)) / 10;
 
 	return pace == 0 ? 1 : pace > AGAIN_SECONDS ? AGAIN_SECONDS : pace;
 }
@@ -104,7 +104,7 @@ now_seconds(void)
 }
 
 static void
-failed(struct renewal *r, const char *text)
+renewal_failed(struct renewal *r, const char *text)
 {
 	if (strcmp(text, r->error) == 0)
 		return;
@@ -114,7 +114,7 @@ failed(struct renewal *r, const char *text)
 }
 
 static void
-ask(struct renewal *r)
+renewal_ask(struct renewal *r)
 {
 	const struct config *c = r->agent->config;
 	char *comment = xasprintf("orthrus@%s", c->name);
@@ -122,9 +122,9 @@ ask(struct renewal *r)
 
 	r->asked = false;
 	if (successor_make(c->identity, NULL, comment, r->key, &e) == -1)
-		failed(r, e.text);
+		renewal_failed(r, e.text);
 	else if (agent_leash_renew(r->leash, r->key) == -1)
-		failed(r, "the request cannot be sent");
+		renewal_failed(r, "the request cannot be sent");
 	else {
 		r->asked = true;
 		log_debug("asked for a new certificate");
@@ -134,7 +134,7 @@ ask(struct renewal *r)
 
 /* What can be renewed: only an enrolment's; NULL when nothing can be. */
 static const struct certificate *
-present(const struct renewal *r)
+renewable_certificate(const struct renewal *r)
 {
 	char mark[MARK_MAX];
 
@@ -144,7 +144,7 @@ present(const struct renewal *r)
 
 /* It is kept when trying again may help: a full disk may have room later. */
 static bool
-install(struct renewal *r)
+renewal_install(struct renewal *r)
 {
 	const char *path = r->agent->config->identity;
 	struct identity *id;
@@ -152,7 +152,7 @@ install(struct renewal *r)
 
 	if (successor_install(path, r->certificate, r->len, &e) == -1 ||
 	    (id = identity_load(path, &e)) == NULL) {
-		failed(r, e.text);
+		renewal_failed(r, e.text);
 		if (e.code == EX_PROTOCOL || e.code == EX_NOINPUT)
 			r->len = 0;
 		return false;
@@ -167,9 +167,9 @@ install(struct renewal *r)
 }
 
 static void
-plan(struct renewal *r)
+renewal_step(struct renewal *r)
 {
-	const struct certificate *c = present(r);
+	const struct certificate *c = renewable_certificate(r);
 	uint64_t now = now_seconds(), ms = clock_ms(), due;
 
 	evtimer_del(r->timer);
@@ -188,9 +188,9 @@ plan(struct renewal *r)
 	r->again_at = ms + renewal_pace(c, now) * 1000;
 	timer_set(r->timer, r->again_at - ms);	/* unless the answer comes */
 	if (r->len == 0)
-		ask(r);
-	else if (install(r))
-		plan(r);
+		renewal_ask(r);
+	else if (renewal_install(r))
+		renewal_step(r);
 }
 
 void
@@ -198,24 +198,24 @@ renewal_plan(struct renewal *r)
 {
 	r->asked = false;
 	r->len = 0;
-	plan(r);
+	renewal_step(r);
 }
 
 static void
-on_timer(evutil_socket_t fd, short what, void *arg)
+on_renewal_timer(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	plan(arg);
+	renewal_step(arg);
 }
 
 /* Before anything that works is touched. */
 static int
-judge(const struct renewal *r, const uint8_t *blob, size_t len,
+renewal_judge(const struct renewal *r, const uint8_t *blob, size_t len,
     struct error *e)
 {
 	struct certificate *fresh = xcalloc(1, sizeof(*fresh));
-	const struct certificate *c = present(r);
+	const struct certificate *c = renewable_certificate(r);
 	struct link_info info;
 	int good;
 
@@ -246,16 +246,16 @@ renewal_answer(struct renewal *r, const struct leash_message *m)
 	}
 	r->asked = false;
 	if (m->certificate.len == 0)
-		failed(r, m->certificate.error[0] != '\0' ?
+		renewal_failed(r, m->certificate.error[0] != '\0' ?
 		    m->certificate.error : "the gateway refuses");
-	else if (judge(r, m->certificate.certificate, m->certificate.len,
-	    &e) == -1)
-		failed(r, e.text);
+	else if (renewal_judge(r, m->certificate.certificate,
+	    m->certificate.len, &e) == -1)
+		renewal_failed(r, e.text);
 	else {
 		r->len = m->certificate.len;
 		memcpy(r->certificate, m->certificate.certificate, r->len);
-		if (install(r))
-			plan(r);
+		if (renewal_install(r))
+			renewal_step(r);
 	}
 }
 
@@ -266,7 +266,7 @@ renewal_allow(struct renewal *r, struct agent_leash *l, uint64_t before)
 		r->asked = false;	/* that answer is lost */
 	r->leash = l;
 	r->before = before;
-	plan(r);
+	renewal_step(r);
 }
 
 struct renewal *
@@ -275,7 +275,7 @@ renewal_new(struct orthrus *a)
 	struct renewal *r = xcalloc(1, sizeof(*r));
 
 	r->agent = a;
-	r->timer = evtimer_new(a->base, on_timer, r);
+	r->timer = evtimer_new(a->base, on_renewal_timer, r);
 	return r;
 }
 

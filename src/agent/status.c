@@ -23,7 +23,7 @@ struct status_options {
 };
 
 static void
-usage(void *arg, FILE *f)
+status_usage(void *arg, FILE *f)
 {
 	(void)arg;
 	fprintf(f, "usage: orthrus status [options]\n\n"
@@ -49,7 +49,7 @@ take_wait(void *arg, char *value, struct error *e)
 
 /* True when the command is to run; else *code is how it ends. */
 static bool
-read_options(int argc, char **argv, struct status_options *o, int *code)
+read_status_options(int argc, char **argv, struct status_options *o, int *code)
 {
 	const struct command_option options[] = {
 		{ "json", .flag = &o->json },
@@ -61,7 +61,7 @@ read_options(int argc, char **argv, struct status_options *o, int *code)
 	const struct command_line line = {
 		.command = "orthrus status",
 		.options = options, .n = sizeof(options) / sizeof(options[0]),
-		.hint = "it takes options only", .usage = usage, .arg = o
+		.hint = "it takes options only", .usage = status_usage, .arg = o
 	};
 
 	return command_line_read(&line, argc, argv, code);
@@ -90,7 +90,7 @@ wait_until_ready(const struct status_options *o, bool *ready, struct error *e)
 }
 
 static void
-show(const json_t *status, bool json)
+print_status(const json_t *status, bool json)
 {
 	/* ASCII, so that no control character beyond it gets through. */
 	char *text = json ? json_dumps(status, JSON_INDENT(2) |
@@ -113,7 +113,7 @@ cmd_status(int argc, char **argv)
 	json_t *status;
 	int code;
 
-	if (!read_options(argc, argv, &o, &code))
+	if (!read_status_options(argc, argv, &o, &code))
 		return code;
 	status = o.wait_ms > 0 ? wait_until_ready(&o, &ready, &e) :
 	    status_ask(&o.target, ANSWER_MS, &e);
@@ -122,7 +122,7 @@ cmd_status(int argc, char **argv)
 		return o.wait_ms > 0 && e.code == EX_UNAVAILABLE ?
 		    EX_TEMPFAIL : e.code;
 	}
-	show(status, o.json);
+	print_status(status, o.json);
 	json_decref(status);
 	if (ready)
 		return 0;

@@ -113,7 +113,7 @@ struct outcome {
 };
 
 static void
-on_done(void *arg, int fd, int error)
+on_control_connected(void *arg, int fd, int error)
 {
 	struct outcome *o = arg;
 
@@ -132,7 +132,7 @@ connect_to(const struct address *at, uint64_t limit_ms)
 		return o;
 	dialer = dialer_new(base);
 	o.error = 0;
-	dial_start(dialer, at, limit_ms, on_done, &o);
+	dial_start(dialer, at, limit_ms, on_control_connected, &o);
 	while (o.fd == -1 && o.error == 0 &&
 	    event_base_loop(base, EVLOOP_ONCE) == 0)
 		;
@@ -165,7 +165,7 @@ read_answer(int fd, int64_t end, struct buffer *answer)
 }
 
 static json_t *
-ask(const struct address *at, uint64_t limit_ms, int *connect_error,
+ask_at(const struct address *at, uint64_t limit_ms, int *connect_error,
     struct error *e)
 {
 	int64_t end = (int64_t)clock_ms() + (int64_t)limit_ms;
@@ -237,10 +237,10 @@ status_ask(const struct status_target *target, uint64_t limit_ms,
 		r = named_address(target->name, &at, e);
 	else
 		r = configured_address(target->config, &at, e);
-	if (r == 0 && (status = ask(&at, limit_ms, &err, e)) != NULL)
+	if (r == 0 && (status = ask_at(&at, limit_ms, &err, e)) != NULL)
 		return status;
 	if (any_will_do(target) && err != 0 && only_socket(&other) == 0 &&
 	    (r == -1 || !address_equal(&at, &other)))
-		return ask(&other, limit_ms, &err, e);
+		return ask_at(&other, limit_ms, &err, e);
 	return NULL;
 }

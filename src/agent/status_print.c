@@ -15,7 +15,7 @@
 
 /* The member as text that can be shown; "-" when there is none. */
 static const char *
-field(const json_t *o, const char *key, char text[FIELD_MAX])
+doc_text(const json_t *o, const char *key, char text[FIELD_MAX])
 {
 	const json_t *v = json_object_get(o, key);
 
@@ -88,7 +88,7 @@ print_forwards(const json_t *forwards)
 	for (c = 0; c < COLUMNS; c++) {
 		width[c] = strlen(columns[c].title);
 		for (i = 0; i < json_array_size(forwards); i++) {
-			len = strlen(field(json_array_get(forwards, i),
+			len = strlen(doc_text(json_array_get(forwards, i),
 			    columns[c].key, text));
 			if (len > width[c])
 				width[c] = len;
@@ -100,51 +100,52 @@ print_forwards(const json_t *forwards)
 		    c == COLUMNS - 1);
 	for (i = 0; i < json_array_size(forwards); i++)
 		for (c = 0; c < COLUMNS; c++)
-			print_cell(&columns[c], field(json_array_get(forwards,
-			    i), columns[c].key, text), width[c],
-			    c == COLUMNS - 1);
+			print_cell(&columns[c],
+			    doc_text(json_array_get(forwards, i),
+			    columns[c].key, text), width[c], c == COLUMNS - 1);
 }
 
 /* --- the lines above it ----------------------------------------------- */
 
 static void
-print_session(const json_t *s)
+print_status_session(const json_t *s)
 {
 	const json_t *cert = json_object_get(s, "certificate");
 	char a[FIELD_MAX], b[FIELD_MAX], c[FIELD_MAX];
 
-	printf("%s: ", field(s, "name", a));
-	printf("%s, server %s", field(s, "state", a), field(s, "server", b));
-	printf(", since %s\n", field(s, "since", a));
+	printf("%s: ", doc_text(s, "name", a));
+	printf("%s, server %s", doc_text(s, "state", a), doc_text(s, "server",
+	    b));
+	printf(", since %s\n", doc_text(s, "since", a));
 	if (!is_text(s, "state", "connected") &&
 	    json_is_string(json_object_get(s, "error")))
-		printf("last error: %s\n", field(s, "error", a));
+		printf("last error: %s\n", doc_text(s, "error", a));
 	printf("reconnects %s, round trip %s ms, transport %s\n",
-	    field(s, "reconnects", a), field(s, "rtt_ms", b),
-	    field(s, "transport", c));
-	printf("key exchange %s, cipher %s\n", field(s, "kex", a),
-	    field(s, "cipher", b));
-	printf("host key %s\n", field(s, "host_key", a));
+	    doc_text(s, "reconnects", a), doc_text(s, "rtt_ms", b),
+	    doc_text(s, "transport", c));
+	printf("key exchange %s, cipher %s\n", doc_text(s, "kex", a),
+	    doc_text(s, "cipher", b));
+	printf("host key %s\n", doc_text(s, "host_key", a));
 	if (json_is_true(json_object_get(s, "gateway")))
 		printf("the server is a gateway, %s\n",
 		    json_is_true(json_object_get(s, "leash")) ?
 		    "we are on its leash" : "but does not hold our leash");
 	if (json_is_object(cert))
-		printf("certificate %s, until %s\n", field(cert, "serial", a),
-		    field(cert, "expires", b));
+		printf("certificate %s, until %s\n", doc_text(cert, "serial",
+		    a), doc_text(cert, "expires", b));
 }
 
 static void
-print_traffic(const json_t *s)
+print_status_traffic(const json_t *s)
 {
 	const json_t *channels = json_object_get(s, "channels");
 	const json_t *bytes = json_object_get(s, "bytes");
 	char a[FIELD_MAX], b[FIELD_MAX], c[FIELD_MAX];
 
-	printf("channels %s open, %s in total\n", field(channels, "open", a),
-	    field(channels, "total", b));
-	printf("bytes %s in, %s out, %s waiting\n", field(bytes, "in", a),
-	    field(bytes, "out", b), field(s, "backlog_bytes", c));
+	printf("channels %s open, %s in total\n", doc_text(channels, "open", a),
+	    doc_text(channels, "total", b));
+	printf("bytes %s in, %s out, %s waiting\n", doc_text(bytes, "in", a),
+	    doc_text(bytes, "out", b), doc_text(s, "backlog_bytes", c));
 }
 
 static void
@@ -156,44 +157,44 @@ print_socks5(const json_t *socks5)
 		printf("SOCKS5 off\n");
 		return;
 	}
-	printf("SOCKS5 on %s: %s", field(socks5, "listen", a),
-	    field(socks5, "state", b));
-	printf(", %s open, %s in total", field(socks5, "open", a),
-	    field(socks5, "total", b));
+	printf("SOCKS5 on %s: %s", doc_text(socks5, "listen", a),
+	    doc_text(socks5, "state", b));
+	printf(", %s open, %s in total", doc_text(socks5, "open", a),
+	    doc_text(socks5, "total", b));
 	if (json_is_string(json_object_get(socks5, "error")))
-		printf(" (%s)", field(socks5, "error", a));
+		printf(" (%s)", doc_text(socks5, "error", a));
 	printf("\n");
 }
 
 static void
-print_docker(const json_t *docker)
+print_docker_tunnel(const json_t *docker)
 {
 	char a[FIELD_MAX], b[FIELD_MAX], c[FIELD_MAX];
 
 	if (!json_is_object(docker))
 		return;
-	printf("Docker %s on %s: %s", field(docker, "socket", a),
-	    field(docker, "remote", b), field(docker, "state", c));
-	printf(", %s allowed, %s denied\n", field(docker, "allowed", a),
-	    field(docker, "denied", b));
+	printf("Docker %s on %s: %s", doc_text(docker, "socket", a),
+	    doc_text(docker, "remote", b), doc_text(docker, "state", c));
+	printf(", %s allowed, %s denied\n", doc_text(docker, "allowed", a),
+	    doc_text(docker, "denied", b));
 	if (json_is_string(json_object_get(docker, "error")))
-		printf("Docker: %s\n", field(docker, "error", a));
+		printf("Docker: %s\n", doc_text(docker, "error", a));
 	if (!json_is_true(json_object_get(docker, "ping")))
 		printf("Docker: the engine does not answer: %s\n",
-		    field(docker, "ping_error", a));
+		    doc_text(docker, "ping_error", a));
 	else if (!json_is_string(json_object_get(docker, "docker_host")))
 		printf("Docker: the engine answers\n");
 	else
 		printf("Docker: the engine answers; there with "
-		    "DOCKER_HOST=%s\n", field(docker, "docker_host", a));
+		    "DOCKER_HOST=%s\n", doc_text(docker, "docker_host", a));
 }
 
 void
 status_print(const json_t *status)
 {
-	print_session(status);
-	print_traffic(status);
+	print_status_session(status);
+	print_status_traffic(status);
 	print_socks5(json_object_get(status, "socks5"));
-	print_docker(json_object_get(status, "docker"));
+	print_docker_tunnel(json_object_get(status, "docker"));
 	print_forwards(json_object_get(status, "forwards"));
 }

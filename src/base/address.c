@@ -15,7 +15,7 @@
 
 /* An IPv6 literal, with or without a zone ("fe80::1%eth0"). */
 static bool
-is_ipv6(const char *s, size_t len)
+is_ipv6_literal(const char *s, size_t len)
 {
 	const char *zone = memchr(s, '%', len);
 	char text[INET6_ADDRSTRLEN];
@@ -46,7 +46,7 @@ host_valid(const char *s, size_t len)
 		if (strchr(" /@[],", s[i]) != NULL)
 			return false;
 	}
-	return memchr(s, ':', len) == NULL || is_ipv6(s, len);
+	return memchr(s, ':', len) == NULL || is_ipv6_literal(s, len);
 }
 
 int
@@ -95,7 +95,7 @@ parse_path(const char *s, const char *path, struct address *a, struct error *e)
 
 /* Finds host and port in s; *port is left NULL when there is none. */
 static int
-split_host(const char *s, const char **host, size_t *hostlen,
+split_address(const char *s, const char **host, size_t *hostlen,
     const char **port, struct error *e)
 {
 	const char *end;
@@ -104,7 +104,7 @@ split_host(const char *s, const char **host, size_t *hostlen,
 	if (s[0] == '[') {
 		end = strchr(s, ']');
 		if (end == NULL || (end[1] != ':' && end[1] != '\0') ||
-		    !is_ipv6(s + 1, (size_t)(end - s - 1)))
+		    !is_ipv6_literal(s + 1, (size_t)(end - s - 1)))
 			return error_set(e, EX_USAGE, "\"%s\": brackets are "
 			    "for an IPv6 address, as in [::1]:1080", s);
 		*host = s + 1;
@@ -131,7 +131,7 @@ parse_tcp(const char *s, bool zero_ok, struct address *a, struct error *e)
 	uint16_t number;
 	size_t len;
 
-	if (split_host(s, &host, &len, &port, e) == -1)
+	if (split_address(s, &host, &len, &port, e) == -1)
 		return -1;
 	if (port == NULL && s[0] != '[' && s[strspn(s, "0123456789")] == '\0') {
 		port = s;

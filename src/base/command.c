@@ -15,7 +15,7 @@
 #include "orthrus/base/text.h"
 
 static void
-usage(const struct command_table *t, FILE *f)
+program_usage(const struct command_table *t, FILE *f)
 {
 	size_t i;
 
@@ -60,11 +60,11 @@ command_main(const struct command_table *t, int argc, char **argv)
 		return EX_OSERR;
 	}
 	if (argc < 2) {
-		usage(t, stderr);
+		program_usage(t, stderr);
 		return EX_USAGE;
 	}
 	if (is_one_of(argv[1], "--help", "-h", "help")) {
-		usage(t, stdout);
+		program_usage(t, stdout);
 		return 0;
 	}
 	if (is_one_of(argv[1], "--version", "-V", "version")) {

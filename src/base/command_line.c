@@ -23,7 +23,7 @@ has_value(const struct command_option *o)
 
 /* What getopt_long() wants to know of them; freed by the caller. */
 static struct option *
-long_options(const struct command_line *l)
+command_long_options(const struct command_line *l)
 {
 	struct option *v = xcalloc(l->n + 2, sizeof(*v));
 	size_t i, n = 0;
@@ -42,7 +42,7 @@ long_options(const struct command_line *l)
 
 /* The same of letters. */
 static char *
-short_options(const struct command_line *l)
+command_short_options(const struct command_line *l)
 {
 	char *s = xcalloc(2 * l->n + 2, 1), *end = s;
 	size_t i;
@@ -71,7 +71,8 @@ option_by_code(const struct command_line *l, int code)
 }
 
 static enum reading
-take_option(const struct command_line *l, const struct command_option *o)
+take_command_option(const struct command_line *l,
+    const struct command_option *o)
 {
 	struct error e;
 
@@ -87,10 +88,10 @@ take_option(const struct command_line *l, const struct command_option *o)
 }
 
 static enum reading
-read_options(const struct command_line *l, int argc, char **argv)
+read_command_options(const struct command_line *l, int argc, char **argv)
 {
-	struct option *longs = long_options(l);
-	char *shorts = short_options(l);
+	struct option *longs = command_long_options(l);
+	char *shorts = command_short_options(l);
 	enum reading r = READ_ALL;
 	int code;
 
@@ -102,7 +103,7 @@ read_options(const struct command_line *l, int argc, char **argv)
 		else if (code == 'h')
 			r = READ_HELP;
 		else
-			r = take_option(l, option_by_code(l, code));
+			r = take_command_option(l, option_by_code(l, code));
 	}
 	free(shorts);
 	free(longs);
@@ -137,7 +138,7 @@ command_line_read(const struct command_line *l, int argc, char **argv,
 	enum reading r;
 
 	argv[0] = command;	/* for what getopt_long() complains about */
-	r = read_options(l, argc, argv);
+	r = read_command_options(l, argc, argv);
 	argv[0] = own;
 	free(command);
 	if (r == READ_ALL)

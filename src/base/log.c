@@ -73,7 +73,7 @@ now_text(char text[NOW_TEXT_MAX])
 
 /* Writes everything in front of the message. */
 static size_t
-put_head(char *line, size_t size, enum log_level level)
+put_line_head(char *line, size_t size, enum log_level level)
 {
 	char now[NOW_TEXT_MAX];
 	int n;
@@ -93,7 +93,7 @@ put_head(char *line, size_t size, enum log_level level)
 
 /* A log that cannot be written must not stop the tunnel: the rest is lost. */
 static void
-write_line(const char *line, size_t len)
+write_log_line(const char *line, size_t len)
 {
 	ssize_t n;
 
@@ -123,11 +123,11 @@ log_line(enum log_level level, const char *fmt, va_list ap)
 		journal = stderr_is_journal();
 	if (vsnprintf(raw, sizeof(raw), fmt, ap) < 0)
 		raw[0] = '\0';
-	n = put_head(line, sizeof(line), level);
+	n = put_line_head(line, sizeof(line), level);
 	n += text_escape(line + n, sizeof(line) - n - strlen(tail), raw,
 	    format == LOG_JSON ? TEXT_JSON : TEXT_PLAIN);
 	memcpy(line + n, tail, strlen(tail));
-	write_line(line, n + strlen(tail));
+	write_log_line(line, n + strlen(tail));
 	errno = saved;
 }
 

@@ -84,7 +84,7 @@ buffer_init(struct buffer *b, size_t max)
 }
 
 static void
-release(struct buffer *b)
+buffer_release(struct buffer *b)
 {
 	if (b->data != NULL)
 		sodium_memzero(b->data, b->size);
@@ -96,13 +96,13 @@ release(struct buffer *b)
 void
 buffer_clear(struct buffer *b)
 {
-	release(b);
+	buffer_release(b);
 	b->len = 0;
 }
 
 /* Moves what is queued to the front, leaving no copy behind. */
 static void
-compact(struct buffer *b)
+buffer_compact(struct buffer *b)
 {
 	size_t end = b->off + b->len;
 
@@ -113,7 +113,7 @@ compact(struct buffer *b)
 
 /* Not with realloc(3), which would leave the old bytes behind. */
 static void
-grow(struct buffer *b, size_t want)
+buffer_grow(struct buffer *b, size_t want)
 {
 	size_t size = b->size > BUFFER_MIN ? b->size : BUFFER_MIN;
 	uint8_t *data;
@@ -125,7 +125,7 @@ grow(struct buffer *b, size_t want)
 	data = xcalloc(size, 1);
 	if (b->len > 0)
 		memcpy(data, b->data + b->off, b->len);
-	release(b);
+	buffer_release(b);
 	b->data = data;
 	b->size = size;
 }
@@ -138,9 +138,9 @@ buffer_put(struct buffer *b, const void *p, size_t n)
 	if (b->len > b->max || n > b->max - b->len)
 		return -1;
 	if (b->len + n > b->size)
-		grow(b, b->len + n);
+		buffer_grow(b, b->len + n);
 	else if (b->off + b->len + n > b->size)
-		compact(b);
+		buffer_compact(b);
 	memcpy(b->data + b->off + b->len, p, n);
 	b->len += n;
 	return 0;
@@ -163,5 +163,5 @@ buffer_drop(struct buffer *b, size_t n)
 	b->off += n;
 	b->len -= n;
 	if (b->len == 0)
-		release(b);
+		buffer_release(b);
 }

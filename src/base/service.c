@@ -19,7 +19,7 @@ struct service {
 };
 
 static void
-on_stop(evutil_socket_t sig, short what, void *arg)
+on_stop_signal(evutil_socket_t sig, short what, void *arg)
 {
 	struct service *s = arg;
 
@@ -28,7 +28,7 @@ on_stop(evutil_socket_t sig, short what, void *arg)
 }
 
 static void
-on_reload(evutil_socket_t sig, short what, void *arg)
+on_sighup(evutil_socket_t sig, short what, void *arg)
 {
 	struct service *s = arg;
 
@@ -58,7 +58,7 @@ raise_descriptor_limit(void)
 }
 
 static struct event *
-start(struct event *ev, const struct timeval *tv)
+start_event(struct event *ev, const struct timeval *tv)
 {
 	event_add(ev, tv);
 	return ev;
@@ -77,13 +77,15 @@ service_new(struct event_base *base, const struct service_events *events,
 	s->arg = arg;
 	raise_descriptor_limit();
 	signal(SIGPIPE, SIG_IGN);
-	s->term = start(evsignal_new(base, SIGTERM, on_stop, s), NULL);
-	s->interrupt = start(evsignal_new(base, SIGINT, on_stop, s), NULL);
+	s->term = start_event(evsignal_new(base, SIGTERM, on_stop_signal, s),
+	    NULL);
+	s->interrupt = start_event(evsignal_new(base, SIGINT, on_stop_signal,
+	    s), NULL);
 	if (events->reload != NULL)
-		s->hangup = start(evsignal_new(base, SIGHUP, on_reload, s),
-		    NULL);
+		s->hangup = start_event(evsignal_new(base, SIGHUP, on_sighup,
+		    s), NULL);
 	if (ms > 0)
-		s->watchdog = start(event_new(base, -1, EV_PERSIST,
+		s->watchdog = start_event(event_new(base, -1, EV_PERSIST,
 		    on_watchdog, s), &tv);
 	return s;
 }

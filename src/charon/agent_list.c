@@ -10,7 +10,7 @@
 
 /* The first few ports, and how many more there are. */
 static void
-add_ports(struct table *t, const struct peer *p)
+add_port_cell(struct table *t, const struct peer *p)
 {
 	const struct leash_port *ports = p->hello.hello.ports;
 	size_t i, len = 0, n = p->hello.hello.nports;
@@ -25,7 +25,7 @@ add_ports(struct table *t, const struct peer *p)
 }
 
 static enum agent_status
-status_of(const struct listing *l, const struct peer *p)
+listed_status(const struct listing *l, const struct peer *p)
 {
 	return agent_status(p, l->served, l->call->config->timeout, l->now);
 }
@@ -34,7 +34,7 @@ status_of(const struct listing *l, const struct peer *p)
 static void
 agent_row(struct listing *l, const struct peer *p)
 {
-	enum agent_status status = status_of(l, p);
+	enum agent_status status = listed_status(l, p);
 	char text[2 * TIME_TEXT_MAX], used[TIME_TEXT_MAX], all[TIME_TEXT_MAX];
 	bool hello = p->hello.kind == LEASH_HELLO;
 	bool fresh = status == AGENT_ONLINE && p->memory_total > 0;
@@ -55,7 +55,7 @@ agent_row(struct listing *l, const struct peer *p)
 	table_add(t, !hello || !p->hello.hello.docker ? "-" :
 	    *version == '\0' ? "shared" : version);
 	if (hello)
-		add_ports(t, p);
+		add_port_cell(t, p);
 	else
 		table_add(t, "-");
 }
@@ -63,7 +63,7 @@ agent_row(struct listing *l, const struct peer *p)
 static json_t *
 agent_object(const struct listing *l, const struct peer *p)
 {
-	return agent_json(p, status_of(l, p), l->call->config->runtime);
+	return agent_json(p, listed_status(l, p), l->call->config->runtime);
 }
 
 int

@@ -16,7 +16,7 @@
 #include "cli.h"
 
 static int
-read_port(const char *text, uint16_t *port, struct error *e)
+read_port_argument(const char *text, uint16_t *port, struct error *e)
 {
 	*port = 0;
 	if (text == NULL)
@@ -31,7 +31,7 @@ read_port(const char *text, uint16_t *port, struct error *e)
 
 /* What the gateway itself listens on, whether it runs or not. */
 static int
-check_own(const struct gateway_config *c, uint16_t port, struct error *e)
+check_own_ports(const struct gateway_config *c, uint16_t port, struct error *e)
 {
 	bool ssh = c->ssh_listen.port == port;
 
@@ -43,11 +43,11 @@ check_own(const struct gateway_config *c, uint16_t port, struct error *e)
 	    "[http]");
 }
 
-enum attempt { TO_BIND, TO_CONNECT };
+enum port_trial { TO_BIND, TO_CONNECT };
 
 /* To be at 127.0.0.1:port, or at whoever is: 0, or errno. */
 static int
-attempt(enum attempt what, uint16_t port)
+try_port(enum port_trial what, uint16_t port)
 {
 	struct sockaddr_in in = { .sin_family = AF_INET,
 	    .sin_port = htons(port), .sin_addr = { htonl(INADDR_LOOPBACK) } };
@@ -67,7 +67,7 @@ attempt(enum attempt what, uint16_t port)
 }
 
 static int
-set_port(const struct call *c, struct state *s, uint16_t port,
+assign_docker_port(const struct call *c, struct state *s, uint16_t port,
     struct error *e)
 {
 	struct peer p;
@@ -78,7 +78,7 @@ set_port(const struct call *c, struct state *s, uint16_t port,
 		return -1;
 	/* Where it is this agent's already, the gateway listens there. */
 	if (port != 0 && found == 1 && p.docker_port != port &&
-	    attempt(TO_BIND, port) == EADDRINUSE)
+	    try_port(TO_BIND, port) == EADDRINUSE)
 		return error_set(e, EX_UNAVAILABLE, "another program listens "
 		    "on port %u of 127.0.0.1; choose another port",
 		    (unsigned)port);
@@ -87,9 +87,9 @@ set_port(const struct call *c, struct state *s, uint16_t port,
 
 /* The gateway may lack the right, or live in another network. */
 static int
-check_it(const struct call *c, uint16_t port)
+check_listening(const struct call *c, uint16_t port)
 {
-	if (attempt(TO_CONNECT, port) == 0) {
+	if (try_port(TO_CONNECT, port) == 0) {
 		printf("tcp://127.0.0.1:%u\n", (unsigned)port);
 		return call_end(c);
 	}
@@ -107,13 +107,13 @@ agent_set_port(const struct call *c)
 	uint16_t port;
 	int code = 0;
 
-	if (read_port(c->port, &port, &e) == -1 ||
-	    (port != 0 && check_own(c->config, port, &e) == -1) ||
+	if (read_port_argument(c->port, &port, &e) == -1 ||
+	    (port != 0 && check_own_ports(c->config, port, &e) == -1) ||
 	    (s = state_open(c->config, false, &e)) == NULL ||
-	    set_port(c, s, port, &e) == -1)
+	    assign_docker_port(c, s, port, &e) == -1)
 		code = call_fail(c, &e);
 	state_close(s);
 	if (code == 0 && call_tell(c) && port != 0)
-		code = check_it(c, port);
+		code = check_listening(c, port);
 	return code;
 }

@@ -15,7 +15,7 @@
 
 /* What an agent has told of itself may hold anything. */
 static void
-print_text(const char *label, const char *text)
+print_agent_text(const char *label, const char *text)
 {
 	char shown[512];
 
@@ -24,16 +24,16 @@ print_text(const char *label, const char *text)
 }
 
 static void
-print_docker(const struct peer *p)
+print_agent_docker(const struct peer *p)
 {
 	char shown[LEASH_TEXT_MAX * 4];
 	size_t i;
 
 	if (!p->hello.hello.docker) {
-		print_text("docker:", "not shared");
+		print_agent_text("docker:", "not shared");
 		return;
 	}
-	print_text("docker:", *p->hello.hello.docker_version == '\0' ?
+	print_agent_text("docker:", *p->hello.hello.docker_version == '\0' ?
 	    "shared, version unknown" : p->hello.hello.docker_version);
 	for (i = 0; i < p->hello.hello.nnetworks; i++) {
 		text_escape(shown, sizeof(shown), p->hello.hello.networks[i],
@@ -45,25 +45,25 @@ print_docker(const struct peer *p)
 }
 
 static void
-print_hello(const struct peer *p)
+print_agent_hello(const struct peer *p)
 {
 	char used[TIME_TEXT_MAX], all[TIME_TEXT_MAX];
 
-	print_text("version:", p->hello.hello.version);
-	print_text("host:", p->hello.hello.hostname);
-	print_text("system:", p->hello.hello.os);
-	print_text("arch:", p->hello.hello.arch);
+	print_agent_text("version:", p->hello.hello.version);
+	print_agent_text("host:", p->hello.hello.hostname);
+	print_agent_text("system:", p->hello.hello.os);
+	print_agent_text("arch:", p->hello.hello.arch);
 	if (p->memory_total > 0) {
 		printf("load:       %.2f\n", p->load);
 		printf("memory:     %s of %s\n",
 		    bytes_text(p->memory_used, used),
 		    bytes_text(p->memory_total, all));
 	}
-	print_docker(p);
+	print_agent_docker(p);
 }
 
 static void
-print_endpoints(const struct peer *p, const char *runtime)
+print_agent_endpoints(const struct peer *p, const char *runtime)
 {
 	const struct leash_port *port;
 	char *path = agent_socket(runtime, p->name, 0);
@@ -88,26 +88,26 @@ print_endpoints(const struct peer *p, const char *runtime)
 }
 
 static void
-print_peer(const struct peer *p, enum agent_status status,
+print_agent_fields(const struct peer *p, enum agent_status status,
     const struct gateway_config *config, int64_t now)
 {
 	char text[TIME_TEXT_MAX], age[TIME_TEXT_MAX];
 
-	print_text("name:", p->name);
-	print_text("status:", agent_status_text(status));
-	print_text("registered:", time_text(p->created, text));
-	print_text("enrolled:", p->enrolled ? "yes" : "no");
+	print_agent_text("name:", p->name);
+	print_agent_text("status:", agent_status_text(status));
+	print_agent_text("registered:", time_text(p->created, text));
+	print_agent_text("enrolled:", p->enrolled ? "yes" : "no");
 	if (p->last_seen == 0)
-		print_text("last seen:", "never");
+		print_agent_text("last seen:", "never");
 	else
 		printf("last seen:  %s, %s ago\n",
 		    time_text(p->last_seen, text),
 		    age_text(p->last_seen, now, age));
 	if (status == AGENT_ONLINE && p->hello.kind == LEASH_HELLO)
-		print_text("kex:", p->hello.hello.key_exchange);
+		print_agent_text("kex:", p->hello.hello.key_exchange);
 	if (p->hello.kind == LEASH_HELLO)
-		print_hello(p);
-	print_endpoints(p, config->runtime);
+		print_agent_hello(p);
+	print_agent_endpoints(p, config->runtime);
 }
 
 static int
@@ -136,7 +136,7 @@ print_agent(const struct call *c, const struct state *s, const struct peer *p)
 	int code;
 
 	if (!c->json) {
-		print_peer(p, status, c->config, now);
+		print_agent_fields(p, status, c->config, now);
 		return call_end(c);
 	}
 	json = agent_json(p, status, c->config->runtime);

@@ -52,7 +52,7 @@ usage_line(const struct command *command, FILE *f)
 }
 
 static void
-usage(void *arg, FILE *f)
+command_usage(void *arg, FILE *f)
 {
 	const struct command *command = ((const struct line *)arg)->command;
 	char text[64];
@@ -169,7 +169,7 @@ read_line(struct line *l, int argc, char **argv, int *code)
 		.command = l->args[0], .options = options, .n = 3,
 		.most = ((takes & TAKES_NAME) != 0) +
 		    ((takes & TAKES_PORT) != 0),
-		.usage = usage, .check = take_arguments, .arg = l
+		.usage = command_usage, .check = take_arguments, .arg = l
 	};
 	size_t i;
 

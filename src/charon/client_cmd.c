@@ -16,7 +16,7 @@
 
 /* One public key, as ssh-keygen(1) writes it. */
 static int
-read_key(const char *path, uint8_t key[ED25519_KEY_LEN], struct error *e)
+read_client_key(const char *path, uint8_t key[ED25519_KEY_LEN], struct error *e)
 {
 	char *text = file_read(path, KEY_FILE_MAX, NULL, NULL);
 	int r;
@@ -79,7 +79,7 @@ client_add(const struct call *c)
 
 	if (read_allow(c, list, &e) == -1)
 		return call_fail(c, &e);
-	if ((c->key != NULL && read_key(c->key, key, &e) == -1) ||
+	if ((c->key != NULL && read_client_key(c->key, key, &e) == -1) ||
 	    (s = call_open(c, &e)) == NULL ||
 	    registry_add(s->registry, PEER_CLIENT, c->name, list,
 	    c->key != NULL ? key : NULL, &auth, &e) == -1)

@@ -28,7 +28,7 @@ struct serving {
 };
 
 static void
-on_stop(void *arg, int sig)
+on_serve_stop(void *arg, int sig)
 {
 	struct serving *sv = arg;
 
@@ -38,7 +38,7 @@ on_stop(void *arg, int sig)
 
 /* All of it is taken over, or nothing is. */
 static void
-on_reload(void *arg)
+on_serve_reload(void *arg)
 {
 	struct serving *sv = arg;
 	struct gateway_config *fresh;
@@ -60,9 +60,10 @@ on_reload(void *arg)
 }
 
 static int
-start(struct serving *sv, struct gateway_config *c, struct error *e)
+serve_start(struct serving *sv, struct gateway_config *c, struct error *e)
 {
-	static const struct service_events events = { on_stop, on_reload };
+	static const struct service_events events = { on_serve_stop,
+	    on_serve_reload };
 
 	if ((sv->base = event_base_new()) == NULL) {
 		gateway_config_free(c);
@@ -78,7 +79,7 @@ start(struct serving *sv, struct gateway_config *c, struct error *e)
 }
 
 static void
-finish(struct serving *sv)
+serve_finish(struct serving *sv)
 {
 	api_stop(sv->api);
 	gateway_free(sv->gateway);
@@ -105,11 +106,11 @@ cmd_serve(int argc, char **argv)
 	config = gateway_config_load(argc, argv, config_report, NULL, &code);
 	if (config == NULL)
 		return code;
-	if (start(&sv, config, &e) == -1) {
+	if (serve_start(&sv, config, &e) == -1) {
 		log_error("%s", e.text);
 		code = e.code;
 	} else
 		event_base_dispatch(sv.base);
-	finish(&sv);
+	serve_finish(&sv);
 	return code;
 }

@@ -35,7 +35,7 @@ print_quoted(const char *s, enum quoting quoting)
 }
 
 static void
-print_text(const struct snippet *s, const char *name, const char *link)
+print_snippet(const struct snippet *s, const char *name, const char *link)
 {
 	const char *p = s->text, *mark;
 
@@ -90,7 +90,7 @@ link_text(const struct call *c, struct error *e)
 }
 
 static const struct snippet *
-find(const char *platform, struct error *e)
+find_snippet(const char *platform, struct error *e)
 {
 	size_t i;
 
@@ -107,7 +107,7 @@ find(const char *platform, struct error *e)
 
 /* It can be printed anywhere; where the registry is, a typing error shows. */
 static void
-check_name(const struct call *c)
+warn_if_unknown(const struct call *c)
 {
 	struct error e;
 	struct state *s = state_open(c->config, false, &e);
@@ -121,18 +121,18 @@ check_name(const struct call *c)
 }
 
 static int
-snippet(const struct call *c)
+snippet_print(const struct call *c)
 {
 	const struct snippet *s;
 	struct error e;
 	char *link;
 	int code;
 
-	if ((s = find(c->platform, &e)) == NULL ||
+	if ((s = find_snippet(c->platform, &e)) == NULL ||
 	    (link = link_text(c, &e)) == NULL)
 		return call_fail(c, &e);
-	check_name(c);
-	print_text(s, c->name, link);
+	warn_if_unknown(c);
+	print_snippet(s, c->name, link);
 	free(link);
 	code = call_end(c);
 	if (code == 0 && c->server == NULL)
@@ -151,7 +151,7 @@ cmd_snippet(int argc, char **argv)
 		"host, sharing the\nDocker socket: for " PLATFORMS ".\n"
 		"The AUTH_KEY that \"charon agent add\" printed goes where "
 		"<AUTH_KEY> stands.",
-		TAKES_NAME | TAKES_FOR | TAKES_SERVER, snippet
+		TAKES_NAME | TAKES_FOR | TAKES_SERVER, snippet_print
 	};
 
 	return command_run(&command, argc, argv);

@@ -28,7 +28,7 @@ table_add(struct table *t, const char *text)
 
 /* Characters of UTF-8, each of which takes one column. */
 static size_t
-width(const char *s)
+display_width(const char *s)
 {
 	size_t n = 0;
 
@@ -45,14 +45,14 @@ table_print(const struct table *t, FILE *f)
 
 	for (i = 0; i < t->n; i++) {
 		column = i % t->columns;
-		if (width(t->cells[i]) > widest[column])
-			widest[column] = width(t->cells[i]);
+		if (display_width(t->cells[i]) > widest[column])
+			widest[column] = display_width(t->cells[i]);
 	}
 	for (i = 0; i < t->n; i++) {
 		column = i % t->columns;
 		last = column == t->columns - 1;
 		fprintf(f, "%s%*s%s", t->cells[i], last ? 0 :
-		    (int)(widest[column] - width(t->cells[i])), "",
+		    (int)(widest[column] - display_width(t->cells[i])), "",
 		    last ? "\n" : "  ");
 	}
 }

@@ -6,7 +6,7 @@
 #include "orthrus/base/mem.h"
 
 static void
-free_list(char **v, size_t n)
+free_strings(char **v, size_t n)
 {
 	while (n > 0)
 		free(v[--n]);
@@ -18,8 +18,8 @@ clear_config(void *config)
 {
 	struct config *c = config;
 
-	free_list(c->known_hosts, c->nknown_hosts);
-	free_list(c->host_keys, c->nhost_keys);
+	free_strings(c->known_hosts, c->nknown_hosts);
+	free_strings(c->host_keys, c->nhost_keys);
 	free(c->servers);
 	free(c->identity);
 	free(c->password_file);
@@ -37,7 +37,7 @@ clear_config(void *config)
 }
 
 static void
-look_closer(struct loader *l, int (*look)(const struct config *,
+check_identity_too(struct loader *l, int (*look)(const struct config *,
     struct error *))
 {
 	const struct setting *s = setting_find(l->c, "server", "identity");
@@ -66,7 +66,7 @@ config_check(int argc, char **argv, int (*look)(const struct config *,
 	loader_begin(&l, &program_orthrus, argc, argv);
 	load_finish(&l);
 	if (look != NULL)
-		look_closer(&l, look);
+		check_identity_too(&l, look);
 	return loader_end(&l, report, arg, code);
 }
 

@@ -14,7 +14,7 @@
 
 /* An absolute path from the environment, or NULL. */
 static const char *
-absolute(const char *env)
+absolute_from(const char *env)
 {
 	const char *path = getenv(env);
 
@@ -24,7 +24,7 @@ absolute(const char *env)
 char *
 home_directory(void)
 {
-	const char *home = absolute("HOME");
+	const char *home = absolute_from("HOME");
 	struct passwd *pw;
 
 	if (home == NULL) {
@@ -48,7 +48,7 @@ below_home(const char *path)
 static char *
 from_systemd(const char *env)
 {
-	const char *dirs = absolute(env);
+	const char *dirs = absolute_from(env);
 
 	return dirs == NULL ? NULL :
 	    xasprintf("%.*s", (int)strcspn(dirs, ":"), dirs);
@@ -72,8 +72,8 @@ state_directory_of(const char *program)
 		return dir;
 	if (geteuid() == 0)
 		return path_below(xstrdup("/var/lib"), program);
-	if (absolute("XDG_STATE_HOME") != NULL)
-		return path_below(xstrdup(absolute("XDG_STATE_HOME")),
+	if (absolute_from("XDG_STATE_HOME") != NULL)
+		return path_below(xstrdup(absolute_from("XDG_STATE_HOME")),
 		    program);
 	return path_below(below_home(".local/state"), program);
 }
@@ -87,8 +87,8 @@ runtime_directory_of(const char *program)
 		return dir;
 	if (geteuid() == 0)
 		return path_below(xstrdup("/run"), program);
-	if (absolute("XDG_RUNTIME_DIR") != NULL)
-		return path_below(xstrdup(absolute("XDG_RUNTIME_DIR")),
+	if (absolute_from("XDG_RUNTIME_DIR") != NULL)
+		return path_below(xstrdup(absolute_from("XDG_RUNTIME_DIR")),
 		    program);
 	return xasprintf("/tmp/%s-%u", program, (unsigned)geteuid());
 }
@@ -115,9 +115,9 @@ initial_file(const void *c, unsigned i)
 	(void)c;
 	if (i > 0)
 		return NULL;
-	if (absolute("XDG_CONFIG_HOME") != NULL)
+	if (absolute_from("XDG_CONFIG_HOME") != NULL)
 		path = xasprintf("%s/orthrus/orthrus.ini",
-		    absolute("XDG_CONFIG_HOME"));
+		    absolute_from("XDG_CONFIG_HOME"));
 	else
 		path = below_home(".config/orthrus/orthrus.ini");
 	if (stat(path, &st) == 0)

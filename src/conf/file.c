@@ -23,7 +23,7 @@ struct file {
 };
 
 static void
-fail(struct file *f, unsigned line, const struct error *e)
+file_fail(struct file *f, unsigned line, const struct error *e)
 {
 	loader_fail(f->l, FROM_FILE, line, e->text);
 }
@@ -38,7 +38,7 @@ is_required(const struct program *p, const char *section, const char *key)
 
 /* "a, b, c": the keys of a section, or all sections when it is NULL. */
 static const char *
-known(const struct program *p, const char *section, char list[LIST_MAX])
+known_words(const struct program *p, const char *section, char list[LIST_MAX])
 {
 	const struct keyword *kw;
 	const char *word;
@@ -76,7 +76,7 @@ end_section(struct file *f)
 		error_set(&e, EX_CONFIG, "[%s %s] is empty; write \"%s = %s\" "
 		    "below it, or remove it", f->section, f->label, kw->key,
 		    kw->arg);
-		fail(f, f->line, &e);
+		file_fail(f, f->line, &e);
 	}
 	free(f->section);
 	f->section = f->label = NULL;
@@ -84,7 +84,7 @@ end_section(struct file *f)
 }
 
 static int
-fail_section(struct loader *l, const char *word, struct error *e)
+unknown_section(struct loader *l, const char *word, struct error *e)
 {
 	const struct program *p = l->c->program;
 	struct near near = NEAR(word);
@@ -97,7 +97,7 @@ fail_section(struct loader *l, const char *word, struct error *e)
 	}
 	if (near.best == NULL)
 		return error_set(e, EX_CONFIG, "unknown section [%s]; there "
-		    "are %s", word, known(p, NULL, list));
+		    "are %s", word, known_words(p, NULL, list));
 	if (is_required(p, near.best, NULL))
 		l->unclear = true;
 	return error_set(e, EX_CONFIG, "unknown section [%s]; did you mean "
@@ -105,13 +105,13 @@ fail_section(struct loader *l, const char *word, struct error *e)
 }
 
 static int
-check_section(struct loader *l, const char *word, const char *label,
+check_section_known(struct loader *l, const char *word, const char *label,
     struct error *e)
 {
 	const struct keyword *kw = keyword_of_section(l->c->program, word);
 
 	if (kw == NULL)
-		return fail_section(l, word, e);
+		return unknown_section(l, word, e);
 	if (label != NULL && !(kw->flags & KW_NAMED)) {
 		l->unclear = true;
 		return error_set(e, EX_CONFIG,
@@ -128,7 +128,7 @@ check_section(struct loader *l, const char *word, const char *label,
 }
 
 static bool
-on_section(void *arg, unsigned line, const char *name)
+on_ini_section(void *arg, unsigned line, const char *name)
 {
 	struct file *f = arg;
 	struct error e;
@@ -140,8 +140,8 @@ on_section(void *arg, unsigned line, const char *name)
 	f->label = strchr(f->section, ' ');
 	if (f->label != NULL)
 		*f->label++ = '\0';
-	if (check_section(f->l, f->section, f->label, &e) == -1) {
-		fail(f, line, &e);
+	if (check_section_known(f->l, f->section, f->label, &e) == -1) {
+		file_fail(f, line, &e);
 		free(f->section);
 		f->section = f->label = NULL;
 		return false;
@@ -154,7 +154,7 @@ on_section(void *arg, unsigned line, const char *name)
 }
 
 static void
-fail_key(struct file *f, unsigned line, const char *key)
+unknown_key(struct file *f, unsigned line, const char *key)
 {
 	const struct program *p = f->l->c->program;
 	const char *elsewhere = NULL;
@@ -181,12 +181,12 @@ fail_key(struct file *f, unsigned line, const char *key)
 		    "mean \"%s\"?", key, f->section, near.best);
 	else
 		error_set(&e, EX_CONFIG, "unknown key \"%s\" in [%s]; there "
-		    "is %s", key, f->section, known(p, f->section, list));
-	fail(f, line, &e);
+		    "is %s", key, f->section, known_words(p, f->section, list));
+	file_fail(f, line, &e);
 }
 
 static void
-on_key(void *arg, unsigned line, const char *key, const char *value)
+on_ini_key(void *arg, unsigned line, const char *key, const char *value)
 {
 	struct file *f = arg;
 	const struct keyword *kw = keyword_by_key(f->l->c->program,
@@ -194,13 +194,13 @@ on_key(void *arg, unsigned line, const char *key, const char *value)
 
 	f->empty = false;
 	if (kw == NULL)
-		fail_key(f, line, key);
+		unknown_key(f, line, key);
 	else
 		loader_take(f->l, kw, FROM_FILE, line, f->label, value);
 }
 
 static void
-on_error(void *arg, unsigned line, const char *text)
+on_ini_error(void *arg, unsigned line, const char *text)
 {
 	struct file *f = arg;
 
@@ -213,7 +213,7 @@ on_error(void *arg, unsigned line, const char *text)
 
 /* Like ssh(1) with its own: the file decides what is opened to whom. */
 static int
-check_access(const struct stat *st, struct error *e)
+check_file_access(const struct stat *st, struct error *e)
 {
 	if (st->st_mode & (S_IWGRP | S_IWOTH))
 		return error_set(e, EX_CONFIG, "others may write to this file "
@@ -223,7 +223,7 @@ check_access(const struct stat *st, struct error *e)
 }
 
 static int
-fail_open(int err, struct error *e)
+file_open_error(int err, struct error *e)
 {
 	if (err == EFBIG)
 		return error_set(e, EX_CONFIG,
@@ -235,8 +235,8 @@ fail_open(int err, struct error *e)
 void
 load_file(struct loader *l)
 {
-	const struct ini_hooks hooks = { on_section, on_key, on_error,
-	    l->c->program->example };
+	const struct ini_hooks hooks = { on_ini_section, on_ini_key,
+	    on_ini_error, l->c->program->example };
 	struct file f = { .l = l };
 	struct stat st;
 	struct error e;
@@ -246,13 +246,13 @@ load_file(struct loader *l)
 	text = file_read(l->c->file, FILE_MAX, &len, &st);
 	if (text == NULL) {
 		l->unclear = true;
-		fail_open(errno, &e);
+		file_open_error(errno, &e);
 		/* A file that is there has a first line to point at. */
-		fail(&f, st.st_mode != 0, &e);
+		file_fail(&f, st.st_mode != 0, &e);
 		return;
 	}
-	if (check_access(&st, &e) == -1)
-		fail(&f, 1, &e);
+	if (check_file_access(&st, &e) == -1)
+		file_fail(&f, 1, &e);
 	ini_read(text, len, &hooks, &f);
 	end_section(&f);
 	free(text);

@@ -199,7 +199,7 @@ check_backoff(struct loader *l)
 
 /* A secret that cannot be read stops us now, not at the first connection. */
 static void
-check_secret(struct loader *l, const struct setting *s, size_t max)
+check_secret_file(struct loader *l, const struct setting *s, size_t max)
 {
 	struct error e;
 	char *secret;
@@ -235,8 +235,8 @@ load_finish(struct loader *l)
 	}
 	check_backoff(l);
 	load_offers(l);
-	check_secret(l, setting_find(l->c, "server", "password_file"),
+	check_secret_file(l, setting_find(l->c, "server", "password_file"),
 	    SIZE_MAX);
-	check_secret(l, setting_find(l->c, "socks5", "password_file"),
+	check_secret_file(l, setting_find(l->c, "socks5", "password_file"),
 	    SOCKS5_PASSWORD_MAX);
 }

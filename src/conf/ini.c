@@ -68,21 +68,21 @@ seen_clear(struct seen *s)
 }
 
 static void
-fail(struct reader *r, const char *text)
+ini_fail(struct reader *r, const char *text)
 {
 	r->hooks->error(r->arg, r->line, text);
 }
 
 /* libinih made something else of the line; another version might. */
 static void
-fail_differs(struct reader *r)
+ini_fail_differs(struct reader *r)
 {
 	r->expected = false;
-	fail(r, "this line can be read in two ways; write it more simply");
+	ini_fail(r, "this line can be read in two ways; write it more simply");
 }
 
 static void
-begin_section(struct reader *r, const char *name)
+ini_begin_section(struct reader *r, const char *name)
 {
 	struct error e;
 	unsigned line = 0;
@@ -94,7 +94,7 @@ begin_section(struct reader *r, const char *name)
 	if (line != 0) {
 		error_set(&e, EX_CONFIG, "[%s] is there already, on line %u; "
 		    "put its keys together there", name, line);
-		fail(r, e.text);
+		ini_fail(r, e.text);
 		name = NULL;
 	}
 	r->wanted = r->hooks->section(r->arg, r->line, name) && name != NULL;
@@ -103,7 +103,7 @@ begin_section(struct reader *r, const char *name)
 }
 
 static void
-begin_key(struct reader *r)
+ini_begin_key(struct reader *r)
 {
 	struct error e;
 	unsigned line;
@@ -112,7 +112,7 @@ begin_key(struct reader *r)
 		error_set(&e, EX_CONFIG, "\"%s\" stands before any section; "
 		    "put a line such as [%s] above it", r->now.name,
 		    r->hooks->example);
-		fail(r, e.text);
+		ini_fail(r, e.text);
 		return;
 	}
 	if (!r->wanted)
@@ -121,7 +121,7 @@ begin_key(struct reader *r)
 	if (line != 0) {
 		error_set(&e, EX_CONFIG, "\"%s\" is set already, on line %u; "
 		    "keep one of them", r->now.name, line);
-		fail(r, e.text);
+		ini_fail(r, e.text);
 		return;
 	}
 	r->expected = true;
@@ -129,7 +129,7 @@ begin_key(struct reader *r)
 
 /* Takes the next line off the text; false at its end. */
 static bool
-cut_line(struct reader *r, const char **line, size_t *len)
+ini_cut_line(struct reader *r, const char **line, size_t *len)
 {
 	const char *nl;
 
@@ -151,7 +151,7 @@ cut_line(struct reader *r, const char **line, size_t *len)
  * recent versions throw away all that follows until they have seen one.
  */
 static char *
-next_line(char *buf, int size, void *stream)
+next_inih_line(char *buf, int size, void *stream)
 {
 	struct reader *r = stream;
 	struct error e;
@@ -163,23 +163,23 @@ next_line(char *buf, int size, void *stream)
 		return strcpy(buf, "\n");
 	}
 	if (r->expected)
-		fail_differs(r);
-	if (!cut_line(r, &line, &len))
+		ini_fail_differs(r);
+	if (!ini_cut_line(r, &line, &len))
 		return NULL;
 	ini_line_parse(line, len, &r->now, &e);
 	if (r->now.kind == INI_BAD || r->now.kind == INI_BAD_SECTION)
-		fail(r, e.text);
+		ini_fail(r, e.text);
 	if (r->now.kind == INI_SECTION)
-		begin_section(r, r->now.name);
+		ini_begin_section(r, r->now.name);
 	else if (r->now.kind == INI_BAD_SECTION)
-		begin_section(r, NULL);
+		ini_begin_section(r, NULL);
 	else if (r->now.kind == INI_KEY)
-		begin_key(r);
+		ini_begin_key(r);
 
 	buf[0] = '\0';
 	if (r->expected || (r->now.kind == INI_SECTION && r->wanted)) {
 		if (len >= (size_t)size) {
-			fail_differs(r);
+			ini_fail_differs(r);
 			return buf;
 		}
 		memcpy(buf, line, len);
@@ -191,13 +191,13 @@ next_line(char *buf, int size, void *stream)
 
 /* libinih's handler. */
 static int
-on_key(void *arg, const char *section, const char *key, const char *value)
+on_inih_key(void *arg, const char *section, const char *key, const char *value)
 {
 	struct reader *r = arg;
 
 	if (!r->expected || strcmp(section, r->section) != 0 ||
 	    strcmp(key, r->now.name) != 0 || strcmp(value, r->now.value) != 0)
-		fail_differs(r);
+		ini_fail_differs(r);
 	else {
 		r->expected = false;
 		r->hooks->key(r->arg, r->line, key, value);
@@ -217,9 +217,9 @@ ini_read(const char *text, size_t len, const struct ini_hooks *hooks,
 		    "save it as UTF-8 without one");
 		r.p += strlen(BOM);
 	}
-	ini_parse_stream(next_line, &r, on_key, &r);
+	ini_parse_stream(next_inih_line, &r, on_inih_key, &r);
 	if (r.expected)
-		fail_differs(&r);
+		ini_fail_differs(&r);
 	seen_clear(&r.sections);
 	seen_clear(&r.keys);
 }

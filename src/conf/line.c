@@ -16,14 +16,14 @@
 #define OWN_LINE "write a comment on a line of its own"
 
 static bool
-is_blank(char c)
+is_ini_blank(char c)
 {
 	return c == ' ' || c == '\t';
 }
 
 /* Tabs may stand where spaces may; nothing else invisible is allowed. */
 static int
-check_text(const char *p, size_t len, struct error *e)
+check_line_text(const char *p, size_t len, struct error *e)
 {
 	unsigned char c;
 	bool clean = true;
@@ -50,18 +50,18 @@ static bool
 has_comment(const char *s)
 {
 	for (; (s = strpbrk(s, ";#")) != NULL; s++) {
-		if (is_blank(s[-1]))
+		if (is_ini_blank(s[-1]))
 			return true;
 	}
 	return false;
 }
 
 static int
-check_section(const char *name, struct error *e)
+check_section_name(const char *name, struct error *e)
 {
 	size_t len = strlen(name);
 
-	if (len == 0 || is_blank(name[0]) || is_blank(name[len - 1]) ||
+	if (len == 0 || is_ini_blank(name[0]) || is_ini_blank(name[len - 1]) ||
 	    strchr(name, '[') != NULL || strchr(name, '\t') != NULL ||
 	    strstr(name, "  ") != NULL)
 		return error_set(e, EX_CONFIG, "\"[%s]\" is malformed; write "
@@ -90,7 +90,7 @@ parse_section(char *s, struct ini_line *l, struct error *e)
 		return error_set(e, EX_CONFIG, "text after \"[%s]\" would be "
 		    "ignored; %s", s + 1, *rest == ';' || *rest == '#' ?
 		    OWN_LINE : "give it a line of its own");
-	if (check_section(s + 1, e) == -1)
+	if (check_section_name(s + 1, e) == -1)
 		return -1;
 	strcpy(l->name, s + 1);
 	return 0;
@@ -101,7 +101,7 @@ trim_end(char *s)
 {
 	size_t len = strlen(s);
 
-	while (len > 0 && is_blank(s[len - 1]))
+	while (len > 0 && is_ini_blank(s[len - 1]))
 		s[--len] = '\0';
 }
 
@@ -142,7 +142,7 @@ ini_line_parse(const char *p, size_t len, struct ini_line *l, struct error *e)
 	size_t blanks = 0;
 
 	memset(l, 0, sizeof(*l));
-	while (blanks < len && is_blank(p[blanks]))
+	while (blanks < len && is_ini_blank(p[blanks]))
 		blanks++;
 	if (blanks < len && p[blanks] == '[')
 		bad = INI_BAD_SECTION;
@@ -154,7 +154,7 @@ ini_line_parse(const char *p, size_t len, struct ini_line *l, struct error *e)
 		    INI_LINE_MAX);
 		return;
 	}
-	if (check_text(p, len, e) == -1)
+	if (check_line_text(p, len, e) == -1)
 		return;
 	if (blanks == len || p[blanks] == ';' || p[blanks] == '#') {
 		l->kind = INI_BLANK;

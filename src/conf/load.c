@@ -46,7 +46,7 @@ load_default(struct loader *l, const struct keyword *kw)
 }
 
 static int
-compare(const void *va, const void *vb)
+compare_problems(const void *va, const void *vb)
 {
 	const struct problem *a = *(struct problem *const *)va;
 	const struct problem *b = *(struct problem *const *)vb;
@@ -68,7 +68,7 @@ report_problems(struct loader *l, void (*report)(void *, const char *),
 
 	for (i = 0; i < l->nproblems; i++)
 		sorted[i] = &l->problems[i];
-	qsort(sorted, l->nproblems, sizeof(*sorted), compare);
+	qsort(sorted, l->nproblems, sizeof(*sorted), compare_problems);
 	for (i = 0; i < l->nproblems; i++) {
 		report(arg, sorted[i]->text);
 		free(sorted[i]->text);

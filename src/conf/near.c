@@ -9,7 +9,7 @@
 
 /* Case, and '-' for '_', are mistakes too small to count. */
 static char
-fold(char c)
+fold_letter(char c)
 {
 	return c == '-' ? '_' : (char)tolower((unsigned char)c);
 }
@@ -22,7 +22,7 @@ min(unsigned a, unsigned b)
 
 /* The edits (insert, delete, replace, swap) that make a of b. */
 static unsigned
-distance(const char *a, const char *b)
+edit_distance(const char *a, const char *b)
 {
 	unsigned d[WORD_MAX + 1][WORD_MAX + 1], cost;
 	size_t i, j, n = strlen(a), m = strlen(b);
@@ -33,12 +33,12 @@ distance(const char *a, const char *b)
 		d[0][j] = (unsigned)j;
 	for (i = 1; i <= n; i++) {
 		for (j = 1; j <= m; j++) {
-			cost = fold(a[i - 1]) != fold(b[j - 1]);
+			cost = fold_letter(a[i - 1]) != fold_letter(b[j - 1]);
 			d[i][j] = min(d[i - 1][j - 1] + cost,
 			    min(d[i - 1][j], d[i][j - 1]) + 1);
 			if (i > 1 && j > 1 &&
-			    fold(a[i - 1]) == fold(b[j - 2]) &&
-			    fold(a[i - 2]) == fold(b[j - 1]))
+			    fold_letter(a[i - 1]) == fold_letter(b[j - 2]) &&
+			    fold_letter(a[i - 2]) == fold_letter(b[j - 1]))
 				d[i][j] = min(d[i][j], d[i - 2][j - 2] + 1);
 		}
 	}
@@ -47,12 +47,12 @@ distance(const char *a, const char *b)
 
 /* Of the words of at least three letters, one begins with the other. */
 static bool
-begins(const char *a, const char *b)
+one_begins_other(const char *a, const char *b)
 {
 	size_t i;
 
 	for (i = 0; a[i] != '\0' && b[i] != '\0'; i++) {
-		if (fold(a[i]) != fold(b[i]))
+		if (fold_letter(a[i]) != fold_letter(b[i]))
 			return false;
 	}
 	return i >= 3;
@@ -66,9 +66,9 @@ near_try(struct near *n, const char *candidate)
 
 	if (len == 0 || len > WORD_MAX || other > WORD_MAX)
 		return;
-	d = distance(n->word, candidate);
+	d = edit_distance(n->word, candidate);
 	if (d > limit) {
-		if (!begins(n->word, candidate))
+		if (!one_begins_other(n->word, candidate))
 			return;
 		d = limit + 1;
 	}

@@ -12,7 +12,7 @@
 
 /* What getopt_long() wants to know; freed by the caller. */
 static struct option *
-long_options(const struct program *p)
+keyword_long_options(const struct program *p)
 {
 	struct option *v = xcalloc(p->n + 1, sizeof(*v));
 	size_t i, n = 0;
@@ -30,7 +30,7 @@ long_options(const struct program *p)
 }
 
 static char *
-short_options(const struct program *p)
+keyword_short_options(const struct program *p)
 {
 	char *s = xcalloc(2 * p->n + 2, 1), *end = s;
 	size_t i;
@@ -48,7 +48,7 @@ short_options(const struct program *p)
 
 /* From what getopt_long() returned or left in optopt; NULL if unknown. */
 static const struct keyword *
-by_code(const struct program *p, int code)
+keyword_by_code(const struct program *p, int code)
 {
 	size_t i;
 
@@ -89,7 +89,7 @@ fail_unknown(struct loader *l, const char *text)
 static void
 fail_option(struct loader *l, int code, const char *text)
 {
-	const struct keyword *kw = by_code(l->c->program, optopt);
+	const struct keyword *kw = keyword_by_code(l->c->program, optopt);
 	char letter[3] = { '-', (char)optopt, '\0' };
 	struct error e;
 
@@ -132,26 +132,26 @@ static char taken[] = "--auth-key=";
 #define TAKEN (taken + sizeof(taken) - 1)
 
 static void
-take_out(char **word)
+take_out_secret(char **word)
 {
 	explicit_bzero(optarg, strlen(optarg));
 	*word = optarg == *word ? TAKEN : taken;
 }
 
 static void
-take_option(struct loader *l, const struct keyword *kw, char **word)
+take_keyword_option(struct loader *l, const struct keyword *kw, char **word)
 {
 	if (optarg == TAKEN)
 		return;
 	loader_take(l, kw, FROM_OPTION, 0, NULL, optarg != NULL ? optarg :
 	    kw->fixed);
 	if (kw->flags & KW_SECRET)
-		take_out(word);
+		take_out_secret(word);
 }
 
 /* Somebody may have forgotten "--auth-key". */
 static const char *
-shown(const char *argument)
+without_secret(const char *argument)
 {
 	return strncmp(argument, AUTH_KEY_PREFIX, strlen(AUTH_KEY_PREFIX)) ==
 	    0 ? AUTH_KEY_PREFIX "***" : argument;
@@ -160,8 +160,8 @@ shown(const char *argument)
 void
 load_options(struct loader *l, int argc, char **argv)
 {
-	struct option *longs = long_options(l->c->program);
-	char *shorts = short_options(l->c->program);
+	struct option *longs = keyword_long_options(l->c->program);
+	char *shorts = keyword_short_options(l->c->program);
 	const struct keyword *kw;
 	const char *text;
 	struct error e;
@@ -177,15 +177,15 @@ load_options(struct loader *l, int argc, char **argv)
 		}
 		if (optarg == text)
 			text = argv[optind - 2];
-		kw = by_code(l->c->program, code);
+		kw = keyword_by_code(l->c->program, code);
 		if (code >= LONG_BASE && is_abbreviated(kw, text))
 			fail_unknown(l, text);
 		else
-			take_option(l, kw, &argv[optind - 1]);
+			take_keyword_option(l, kw, &argv[optind - 1]);
 	}
 	for (i = optind; i < argc; i++) {
 		error_set(&e, EX_USAGE, "unexpected argument \"%s\"; options "
-		    "begin with -", shown(argv[i]));
+		    "begin with -", without_secret(argv[i]));
 		loader_fail(l, FROM_OPTION, 0, e.text);
 	}
 	free(shorts);

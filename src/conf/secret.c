@@ -14,7 +14,7 @@
 #define SECRET_FILE_MAX 4096
 
 static int
-check_access(const char *path, const struct stat *st, struct error *e)
+check_secret_access(const char *path, const struct stat *st, struct error *e)
 {
 	mode_t others = file_is_credential(path, st) ? S_IRWXO :
 	    S_IRWXG | S_IRWXO;
@@ -30,7 +30,7 @@ check_access(const char *path, const struct stat *st, struct error *e)
 }
 
 static int
-fail_open(const char *path, int err, struct error *e)
+secret_open_error(const char *path, int err, struct error *e)
 {
 	if (err == EFBIG)
 		return error_set(e, EX_CONFIG, "%s has more than %d bytes; a "
@@ -48,11 +48,11 @@ secret_load(const char *path, struct error *e)
 
 	text = file_read(path, SECRET_FILE_MAX, &len, &st);
 	if (text == NULL) {
-		fail_open(path, errno, e);
+		secret_open_error(path, errno, e);
 		return NULL;
 	}
 	first = strcspn(text, "\r\n");
-	if (check_access(path, &st, e) == -1)
+	if (check_secret_access(path, &st, e) == -1)
 		;
 	else if (first == 0)
 		error_set(e, EX_CONFIG, "%s has nothing in its first line, "

@@ -15,7 +15,7 @@
 	"0123456789+/"
 
 static void *
-field(void *c, const struct setting *s)
+field_of(void *c, const struct setting *s)
 {
 	return (char *)c + s->kw->offset;
 }
@@ -36,7 +36,7 @@ setting_show_address(struct setting *s, const struct address *a)
 }
 
 static void
-append(char ***v, size_t *n, const char *value)
+append_string(char ***v, size_t *n, const char *value)
 {
 	*v = xreallocarray(*v, *n + 1, sizeof(**v));
 	(*v)[(*n)++] = xstrdup(value);
@@ -48,7 +48,7 @@ set_text(void *c, struct setting *s, struct error *e)
 	if (strlen(s->value) > USERNAME_MAX)
 		return error_set(e, EX_CONFIG, "has %zu bytes; at most %d "
 		    "are possible", strlen(s->value), USERNAME_MAX);
-	value_replace(field(c, s), xstrdup(s->value));
+	value_replace(field_of(c, s), xstrdup(s->value));
 	return 0;
 }
 
@@ -74,7 +74,7 @@ set_path(void *c, struct setting *s, struct error *e)
 {
 	if (expand_path(s, e) == -1)
 		return -1;
-	value_replace(field(c, s), xstrdup(s->value));
+	value_replace(field_of(c, s), xstrdup(s->value));
 	return 0;
 }
 
@@ -83,7 +83,7 @@ set_yes(void *c, struct setting *s, struct error *e)
 {
 	static const char *const words[] = { "no", "false", "off", "0",
 	    "yes", "true", "on", "1" };
-	bool *yes = field(c, s);
+	bool *yes = field_of(c, s);
 	size_t i;
 
 	for (i = 0; i < 8; i++) {
@@ -99,7 +99,7 @@ set_yes(void *c, struct setting *s, struct error *e)
 int
 set_milliseconds(void *c, struct setting *s, struct error *e)
 {
-	return duration_parse(s->value, field(c, s), e);
+	return duration_parse(s->value, field_of(c, s), e);
 }
 
 int
@@ -168,7 +168,7 @@ set_known_hosts(void *config, struct setting *s, struct error *e)
 		return -1;
 	if (s->origin != FROM_DEFAULT)	/* the default has several */
 		clear_list(c->known_hosts, &c->nknown_hosts);
-	append(&c->known_hosts, &c->nknown_hosts, s->value);
+	append_string(&c->known_hosts, &c->nknown_hosts, s->value);
 	return 0;
 }
 
@@ -185,7 +185,7 @@ set_host_key(void *config, struct setting *s, struct error *e)
 		    "expected SHA256: and %d letters, as \"ssh-keygen -lf "
 		    "ssh_host_ed25519_key.pub\" prints on the server",
 		    s->value, FINGERPRINT_LEN);
-	append(&c->host_keys, &c->nhost_keys, s->value);
+	append_string(&c->host_keys, &c->nhost_keys, s->value);
 	return 0;
 }
 
@@ -369,7 +369,7 @@ set_level(void *c, struct setting *s, struct error *e)
 	static const char *const words[] = { [LEVEL_ERROR] = "error",
 	    [LEVEL_WARN] = "warn", [LEVEL_INFO] = "info",
 	    [LEVEL_DEBUG] = "debug" };
-	enum log_level *level = field(c, s);
+	enum log_level *level = field_of(c, s);
 	int i;
 
 	for (i = LEVEL_ERROR; i <= LEVEL_DEBUG; i++) {
@@ -386,7 +386,7 @@ int
 set_format(void *c, struct setting *s, struct error *e)
 {
 	bool json = strcmp(s->value, "json") == 0;
-	enum log_format *format = field(c, s);
+	enum log_format *format = field_of(c, s);
 
 	if (!json && strcmp(s->value, "text") != 0)
 		return error_set(e, EX_CONFIG, "\"%s\": expected text or json",

@@ -12,7 +12,7 @@
 
 /* Is item, of len bytes, one of the list's? */
 static bool
-holds(const char *list, const char *item, size_t len)
+list_holds(const char *list, const char *item, size_t len)
 {
 	const char *p = list;
 	size_t n;
@@ -28,7 +28,7 @@ holds(const char *list, const char *item, size_t len)
 }
 
 static int
-fail(const char *item, size_t len, const char *what, struct error *e)
+fail_item(const char *item, size_t len, const char *what, struct error *e)
 {
 	return error_set(e, EX_USAGE, "\"%.*s\": %s", (int)len, item, what);
 }
@@ -49,12 +49,12 @@ parse_item(const char *p, size_t len, char out[ITEM_MAX], struct error *e)
 	if (len == 0)
 		return error_set(e, EX_USAGE, "an empty item; " FORMS);
 	if (colon == NULL)
-		return fail(p, len, FORMS, e);
+		return fail_item(p, len, FORMS, e);
 	if ((size_t)(colon - p) < sizeof(name))
 		memcpy(name, p, (size_t)(colon - p));
 	if (!name_valid(name))
-		return fail(p, len, "an agent's name has 1 to 63 of a-z, 0-9 "
-		    "and -, and no - at either end", e);
+		return fail_item(p, len, "an agent's name has 1 to 63 of a-z, "
+		    "0-9 and -, and no - at either end", e);
 	what = colon + 1;
 	what_len = len - (size_t)(what - p);
 	if ((what_len == 1 && *what == '*') ||
@@ -64,8 +64,8 @@ parse_item(const char *p, size_t len, char out[ITEM_MAX], struct error *e)
 	else if (port_parse(what, what_len, false, &port) == 0)
 		snprintf(out, ITEM_MAX, "%s:%u", name, port);
 	else
-		return fail(p, len, "behind the name stands a port from 1 to "
-		    "65535, \"docker\" or \"*\"", e);
+		return fail_item(p, len, "behind the name stands a port from 1 "
+		    "to 65535, \"docker\" or \"*\"", e);
 	return 0;
 }
 
@@ -85,7 +85,7 @@ allow_parse(const char *text, char list[ALLOW_MAX], struct error *e)
 		if (parse_item(p, n, item, e) == -1)
 			return -1;
 		n = strlen(item);
-		if (len == 0 || !holds(done, item, n)) {
+		if (len == 0 || !list_holds(done, item, n)) {
 			if (len + n + 2 > sizeof(done))
 				return error_set(e, EX_USAGE, "more than %d "
 				    "bytes; make it shorter, as with AGENT:*",
@@ -104,14 +104,14 @@ allow_parse(const char *text, char list[ALLOW_MAX], struct error *e)
 }
 
 static bool
-holds_of(const char *list, const char *agent, const char *what)
+list_holds_of(const char *list, const char *agent, const char *what)
 {
 	char item[ITEM_MAX];
 
 	if (!name_valid(agent))
 		return false;
 	snprintf(item, sizeof(item), "%s:%s", agent, what);
-	return holds(list, item, strlen(item));
+	return list_holds(list, item, strlen(item));
 }
 
 bool
@@ -120,20 +120,21 @@ allow_port(const char *list, const char *agent, uint16_t port)
 	char text[8];
 
 	snprintf(text, sizeof(text), "%u", port);
-	return port != 0 &&
-	    (holds_of(list, agent, text) || holds_of(list, agent, "*"));
+	return port != 0 && (list_holds_of(list, agent, text) ||
+	    list_holds_of(list, agent, "*"));
 }
 
 bool
 allow_docker(const char *list, const char *agent)
 {
-	return holds_of(list, agent, "docker") || holds_of(list, agent, "*");
+	return list_holds_of(list, agent, "docker") || list_holds_of(list,
+	    agent, "*");
 }
 
 bool
 allow_egress(const char *list)
 {
-	return holds(list, "egress", strlen("egress"));
+	return list_holds(list, "egress", strlen("egress"));
 }
 
 /* Of the name in an item of n bytes that allows Docker; else 0. */

@@ -21,7 +21,7 @@ _Static_assert(TEXT_LEN + 1 == AUTH_KEY_TEXT_MAX, "the text has its room");
 
 /* It is a secret, so nothing of it is shown: only how long it is. */
 static int
-check_shape(const char *text, struct error *e)
+check_auth_key_shape(const char *text, struct error *e)
 {
 	size_t len = strnlen(text, TEXT_LEN + 1);
 
@@ -47,7 +47,7 @@ auth_key_parse(const char *text, struct auth_key *k, struct error *e)
 	size_t len = 0;
 	int r = 0;
 
-	if (check_shape(text, e) == -1)
+	if (check_auth_key_shape(text, e) == -1)
 		return -1;
 	if (!text_ascii(text, TEXT_LEN) || sodium_base642bin(raw, sizeof(raw),
 	    text + PREFIX_LEN, DIGITS, NULL, &len, NULL, VARIANT) != 0 ||

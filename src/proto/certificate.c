@@ -14,14 +14,14 @@
 #include "orthrus/proto/wire.h"
 
 static int
-malformed(struct error *e, const char *what)
+certificate_malformed(struct error *e, const char *what)
 {
 	return error_set(e, EX_DATAERR, "malformed certificate: %s", what);
 }
 
 /* Reads a string that must have just n bytes. */
 static bool
-take_fixed(struct wire *w, uint8_t *out, size_t n)
+wire_take_fixed(struct wire *w, uint8_t *out, size_t n)
 {
 	size_t len;
 	const uint8_t *p = wire_string(w, &len);
@@ -43,12 +43,12 @@ read_principals(struct wire *outer, struct certificate *c, struct error *e)
 	wire_init(&w, p, len);
 	while (w.left > 0) {
 		if (c->nprincipals == CERT_PRINCIPALS_MAX)
-			return malformed(e, "too many principals");
+			return certificate_malformed(e, "too many principals");
 		name = c->principals[c->nprincipals++];
 		wire_text(&w, name, NAME_MAX_LEN);
 		if (w.bad || !name_valid(name))
-			return malformed(e, "a principal is not a name: 1 to "
-			    "63 of a-z 0-9 -");
+			return certificate_malformed(e, "a principal is not a "
+			    "name: 1 to 63 of a-z 0-9 -");
 	}
 	return 0;
 }
@@ -64,7 +64,7 @@ in_order(const uint8_t *a, size_t alen, const uint8_t *b, size_t blen)
 
 /* Names with their data, of which only the names matter here. */
 static int
-read_options(struct wire *outer, bool *any, struct error *e)
+read_certificate_options(struct wire *outer, bool *any, struct error *e)
 {
 	size_t len, namelen, lastlen = 0;
 	const uint8_t *p = wire_string(outer, &len), *name, *last = p;
@@ -77,10 +77,11 @@ read_options(struct wire *outer, bool *any, struct error *e)
 		wire_string(&w, &len);
 		if (w.bad || namelen == 0 ||
 		    memchr(name, '\0', namelen) != NULL)
-			return malformed(e, "an option without a right name "
-			    "and data");
+			return certificate_malformed(e, "an option without a "
+			    "right name and data");
 		if (!in_order(last, lastlen, name, namelen))
-			return malformed(e, "options out of order, or twice");
+			return certificate_malformed(e, "options out of order, "
+			    "or twice");
 		last = name;
 		lastlen = namelen;
 	}
@@ -94,9 +95,10 @@ read_ca(struct wire *w, struct certificate *c, struct error *e)
 	const uint8_t *p = wire_string(w, &len);
 
 	if (w->bad)
-		return malformed(e, "cut short");
+		return certificate_malformed(e, "cut short");
 	if (key_blob_read(p, len, c->ca) == -1)
-		return malformed(e, "it is not signed by an ssh-ed25519 key");
+		return certificate_malformed(e, "it is not signed by an "
+		    "ssh-ed25519 key");
 	return 0;
 }
 
@@ -108,15 +110,16 @@ read_signature(struct wire *outer, struct certificate *c, struct error *e)
 	struct wire w;
 
 	wire_init(&w, p, len);
-	if (!wire_is(&w, KEY_TYPE_NAME) ||
-	    !take_fixed(&w, c->signature, sizeof(c->signature)) || w.left > 0)
-		return malformed(e, "its signature is none of ssh-ed25519");
+	if (!wire_is(&w, KEY_TYPE_NAME) || !wire_take_fixed(&w, c->signature,
+	    sizeof(c->signature)) || w.left > 0)
+		return certificate_malformed(e, "its signature is none of "
+		    "ssh-ed25519");
 	return 0;
 }
 
 static int
-read_fields(struct wire *w, const uint8_t *blob, struct certificate *c,
-    struct error *e)
+read_certificate_fields(struct wire *w, const uint8_t *blob,
+    struct certificate *c, struct error *e)
 {
 	bool extension;
 	size_t len;
@@ -125,19 +128,20 @@ read_fields(struct wire *w, const uint8_t *blob, struct certificate *c,
 		return error_set(e, EX_DATAERR, "not a certificate of type "
 		    CERT_TYPE_NAME);
 	wire_string(w, &len);		/* nonce */
-	if (!take_fixed(w, c->key, sizeof(c->key)))
-		return malformed(e, "its key has not 32 bytes");
+	if (!wire_take_fixed(w, c->key, sizeof(c->key)))
+		return certificate_malformed(e, "its key has not 32 bytes");
 	c->serial = wire_u64(w);
 	c->type = wire_u32(w);
 	wire_text(w, c->key_id, sizeof(c->key_id));
 	if (w->bad)
-		return malformed(e, "its key id is too long, or not a text");
+		return certificate_malformed(e, "its key id is too long, or "
+		    "not a text");
 	if (read_principals(w, c, e) == -1)
 		return -1;
 	c->valid_after = wire_u64(w);
 	c->valid_before = wire_u64(w);
-	if (read_options(w, &c->critical, e) == -1 ||
-	    read_options(w, &extension, e) == -1)
+	if (read_certificate_options(w, &c->critical, e) == -1 ||
+	    read_certificate_options(w, &extension, e) == -1)
 		return -1;
 	wire_string(w, &len);		/* reserved, to be ignored */
 	if (read_ca(w, c, e) == -1)
@@ -154,12 +158,12 @@ certificate_read(const uint8_t *blob, size_t len, struct certificate *c,
 
 	memset(c, 0, sizeof(*c));
 	if (len > CERT_MAX)
-		return malformed(e, "too long");
+		return certificate_malformed(e, "too long");
 	wire_init(&w, blob, len);
-	if (read_fields(&w, blob, c, e) == -1)
+	if (read_certificate_fields(&w, blob, c, e) == -1)
 		return -1;
 	if (w.bad || w.left > 0)
-		return malformed(e, "bytes behind its end");
+		return certificate_malformed(e, "bytes behind its end");
 	return 0;
 }
 

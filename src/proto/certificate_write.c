@@ -23,7 +23,7 @@ _Static_assert(sizeof(CERT_TYPE_NAME) + NONCE_LEN + ED25519_KEY_LEN +
     CERT_MAX, "the longest certificate fits");
 
 static uint8_t *
-put_text(uint8_t *p, const char *text)
+put_certificate_text(uint8_t *p, const char *text)
 {
 	return wire_put_string(p, text, strlen(text));
 }
@@ -36,7 +36,7 @@ put_principals(uint8_t *p, const struct certificate *c)
 
 	p += 4;
 	for (i = 0; i < c->nprincipals; i++)
-		p = put_text(p, c->principals[i]);
+		p = put_certificate_text(p, c->principals[i]);
 	wire_put_u32(length, (uint32_t)(p - length - 4));
 	return p;
 }
@@ -45,8 +45,8 @@ static uint8_t *
 put_extensions(uint8_t *p)
 {
 	p = wire_put_u32(p, EXTENSIONS_LEN);
-	p = put_text(p, EXTENSION);
-	return put_text(p, "");
+	p = put_certificate_text(p, EXTENSION);
+	return put_certificate_text(p, "");
 }
 
 size_t
@@ -59,23 +59,23 @@ certificate_write(const struct certificate *c, const uint8_t ca_secret[64],
 	/* So that nobody can prepare two certificates with one hash. */
 	randombytes_buf(nonce, sizeof(nonce));
 	key_blob_write(ca_secret + ED25519_SEED_LEN, ca);
-	p = put_text(p, CERT_TYPE_NAME);
+	p = put_certificate_text(p, CERT_TYPE_NAME);
 	p = wire_put_string(p, nonce, sizeof(nonce));
 	p = wire_put_string(p, c->key, sizeof(c->key));
 	p = wire_put_u64(p, c->serial);
 	p = wire_put_u32(p, CERT_USER);
-	p = put_text(p, c->key_id);
+	p = put_certificate_text(p, c->key_id);
 	p = put_principals(p, c);
 	p = wire_put_u64(p, c->valid_after);
 	p = wire_put_u64(p, c->valid_before);
-	p = put_text(p, "");		/* critical options */
+	p = put_certificate_text(p, "");		/* critical options */
 	p = put_extensions(p);
-	p = put_text(p, "");		/* reserved */
+	p = put_certificate_text(p, "");		/* reserved */
 	p = wire_put_string(p, ca, sizeof(ca));
 	crypto_sign_detached(signature, NULL, out,
 	    (unsigned long long)(p - out), ca_secret);
 	p = wire_put_u32(p, SIGNATURE_BLOB_LEN);
-	p = put_text(p, KEY_TYPE_NAME);
+	p = put_certificate_text(p, KEY_TYPE_NAME);
 	p = wire_put_string(p, signature, sizeof(signature));
 	return (size_t)(p - out);
 }

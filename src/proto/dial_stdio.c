@@ -14,7 +14,7 @@ struct words {
 
 /* False when it has NAME_MAX_LEN bytes or more. */
 static bool
-copy(char out[NAME_MAX_LEN], const char *from, size_t len)
+copy_name(char out[NAME_MAX_LEN], const char *from, size_t len)
 {
 	if (len >= NAME_MAX_LEN)
 		return false;
@@ -39,7 +39,7 @@ is_plain(uint8_t c, uint8_t quote)
 
 /* The next word, its quotes taken off: false when it is none of ours. */
 static bool
-next_word(struct words *w, char word[WORD_MAX])
+next_shell_word(struct words *w, char word[WORD_MAX])
 {
 	uint8_t quote = 0, c;
 	size_t n = 0;
@@ -66,7 +66,7 @@ next_is(struct words *w, const char *wanted)
 {
 	char word[WORD_MAX];
 
-	return next_word(w, word) && strcmp(word, wanted) == 0;
+	return next_shell_word(w, word) && strcmp(word, wanted) == 0;
 }
 
 /* "unix:///AGENT"; what a URL ends with is not asked about. */
@@ -85,8 +85,8 @@ read_host(const char *host, char agent[NAME_MAX_LEN])
 	len = strcspn(host, "/");
 	if (host[len] == '/' && host[len + 1] != '\0')
 		return DIAL_STDIO_BAD_NAME;
-	return copy(agent, host, len) && name_valid(agent) ? DIAL_STDIO_OK :
-	    DIAL_STDIO_BAD_NAME;
+	return copy_name(agent, host, len) && name_valid(agent) ?
+	    DIAL_STDIO_OK : DIAL_STDIO_BAD_NAME;
 }
 
 enum dial_stdio
@@ -98,16 +98,16 @@ dial_stdio_read(const uint8_t *p, size_t len, char agent[NAME_MAX_LEN])
 	size_t n = strlen(HOST_OPTION);
 
 	agent[0] = '\0';
-	if (!next_is(&w, "docker") || !next_word(&w, word))
+	if (!next_is(&w, "docker") || !next_shell_word(&w, word))
 		return DIAL_STDIO_OTHER;
 	if (strncmp(word, HOST_OPTION, n) == 0) {
 		if (word[n] == '=')
 			found = read_host(word + n + 1, name);
-		else if (word[n] == '\0' && next_word(&w, word))
+		else if (word[n] == '\0' && next_shell_word(&w, word))
 			found = read_host(word, name);
 		else
 			return DIAL_STDIO_OTHER;
-		if (!next_word(&w, word))
+		if (!next_shell_word(&w, word))
 			return DIAL_STDIO_OTHER;
 	}
 	if (strcmp(word, "system") != 0 || !next_is(&w, "dial-stdio"))
@@ -128,6 +128,6 @@ dial_stdio_user(const char *user, char name[NAME_MAX_LEN],
 	size_t n = strcspn(user, "+");
 	const char *behind = user[n] == '+' ? user + n + 1 : "";
 
-	return copy(name, user, n) && name_valid(name) &&
-	    copy(agent, behind, strlen(behind));
+	return copy_name(name, user, n) && name_valid(name) &&
+	    copy_name(agent, behind, strlen(behind));
 }

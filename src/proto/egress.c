@@ -61,7 +61,7 @@ static const struct {
 /* --- addresses ---------------------------------------------------- */
 
 static void
-map4(uint8_t out[16], const void *in4)
+map_ipv4(uint8_t out[16], const void *in4)
 {
 	memcpy(out, mapped, sizeof(mapped));
 	memcpy(out + sizeof(mapped), in4, 4);
@@ -74,7 +74,7 @@ is_mapped(const uint8_t a[16])
 }
 
 static bool
-within(const uint8_t a[16], const uint8_t network[16], unsigned prefix)
+in_network(const uint8_t a[16], const uint8_t network[16], unsigned prefix)
 {
 	unsigned bytes = prefix / 8, bits = prefix % 8;
 
@@ -90,13 +90,13 @@ is_inside(const uint8_t a[16])
 	size_t i;
 
 	for (i = 0; i < COUNT(inside); i++)
-		if (within(a, inside[i].address, inside[i].prefix))
+		if (in_network(a, inside[i].address, inside[i].prefix))
 			return true;
 	for (i = 0; i < COUNT(carriers); i++) {
-		if (!within(a, carriers[i].network.address,
+		if (!in_network(a, carriers[i].network.address,
 		    carriers[i].network.prefix))
 			continue;
-		map4(v4, a + carriers[i].at);
+		map_ipv4(v4, a + carriers[i].at);
 		return is_inside(v4);
 	}
 	return false;
@@ -111,7 +111,7 @@ read_literal(const char *s, uint8_t out[16])
 	struct in_addr in4;
 
 	if (inet_pton(AF_INET, s, &in4) == 1) {
-		map4(out, &in4);
+		map_ipv4(out, &in4);
 		return true;
 	}
 	if (len >= sizeof(text))
@@ -129,7 +129,7 @@ read_sockaddr(const struct sockaddr *sa, uint8_t out[16])
 
 	if (sa->sa_family == AF_INET) {
 		memcpy(&in, sa, sizeof(in));
-		map4(out, &in.sin_addr);
+		map_ipv4(out, &in.sin_addr);
 	} else if (sa->sa_family == AF_INET6) {
 		memcpy(&in6, sa, sizeof(in6));
 		memcpy(out, &in6.sin6_addr, 16);
@@ -159,7 +159,7 @@ fold_name(const char *s, size_t len, char out[HOST_MAX])
 
 /* Labels with a dot between; the last is no number, as of "10.1". */
 static bool
-is_name(const char *s)
+is_domain_name(const char *s)
 {
 	size_t n = 0;
 
@@ -253,7 +253,7 @@ parse_network(char *host, bool v6, struct egress_rule *rule, struct error *e)
 }
 
 static int
-parse_host(char *host, bool v6, struct egress_rule *rule, struct error *e)
+parse_rule_host(char *host, bool v6, struct egress_rule *rule, struct error *e)
 {
 	const char *name = host;
 	int r;
@@ -273,7 +273,7 @@ parse_host(char *host, bool v6, struct egress_rule *rule, struct error *e)
 		name++;			/* the dot stays */
 	}
 	if (!fold_name(name, strlen(name), rule->name) ||
-	    !is_name(rule->name + (rule->kind == EGRESS_BELOW)))
+	    !is_domain_name(rule->name + (rule->kind == EGRESS_BELOW)))
 		return error_set(e, EX_USAGE, "\"%s\" is not a name, *.name, "
 		    "*, address or network; " FORMS, host);
 	return 0;
@@ -304,7 +304,7 @@ egress_rule_parse(const char *text, struct egress_rule *rule, struct error *e)
 	if (!v6 && strchr(host, ':') != NULL)
 		return error_set(e, EX_USAGE, "\"%s\": an IPv6 address goes in "
 		    "brackets, as in [2001:db8::1]:443", text);
-	if (parse_host(host, v6, &new, e) == -1)
+	if (parse_rule_host(host, v6, &new, e) == -1)
 		return -1;
 	if (parse_ports(colon + 1, &new) == -1)
 		return error_set(e, EX_USAGE, "\"%s\": \"%s\" is not a port: "
@@ -361,7 +361,7 @@ network_allows(const struct egress_rule *rules, size_t n, const uint8_t a[16],
 		if (rules[i].kind == EGRESS_NETWORK &&
 		    is_mapped(rules[i].address) == is_mapped(a) &&
 		    port >= rules[i].low && port <= rules[i].high &&
-		    within(a, rules[i].address, rules[i].prefix))
+		    in_network(a, rules[i].address, rules[i].prefix))
 			return true;
 	return false;
 }

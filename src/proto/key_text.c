@@ -122,15 +122,15 @@ key_fingerprint(const uint8_t *blob, size_t len,
 }
 
 static int
-damaged(struct error *e)
+private_key_damaged(struct error *e)
 {
 	return error_set(e, EX_DATAERR, "the private key is damaged");
 }
 
 /* The part that a passphrase would encrypt. */
 static int
-read_secret(const uint8_t *p, size_t len, const uint8_t key[ED25519_KEY_LEN],
-    uint8_t secret[64], struct error *e)
+read_private_secret(const uint8_t *p, size_t len,
+    const uint8_t key[ED25519_KEY_LEN], uint8_t secret[64], struct error *e)
 {
 	uint8_t public[ED25519_KEY_LEN];
 	const uint8_t *inner, *pair;
@@ -140,7 +140,7 @@ read_secret(const uint8_t *p, size_t len, const uint8_t key[ED25519_KEY_LEN],
 
 	wire_init(&w, p, len);
 	if (wire_u32(&w) != wire_u32(&w) || len % PRIVATE_BLOCK != 0)
-		return damaged(e);
+		return private_key_damaged(e);
 	if (!wire_is(&w, KEY_TYPE_NAME))
 		return error_set(e, EX_DATAERR, "the private key is of another "
 		    "type; only " KEY_TYPE_NAME " is accepted");
@@ -148,20 +148,21 @@ read_secret(const uint8_t *p, size_t len, const uint8_t key[ED25519_KEY_LEN],
 	pair = wire_string(&w, &pairlen);
 	if (w.bad || n != ED25519_KEY_LEN || pairlen != 64 ||
 	    memcmp(inner, key, ED25519_KEY_LEN) != 0)
-		return damaged(e);
+		return private_key_damaged(e);
 	wire_string(&w, &n);		/* comment */
 	for (pad = 1; w.left > 0 && !w.bad; pad++)
 		if (wire_u8(&w) != pad)
-			return damaged(e);
+			return private_key_damaged(e);
 	crypto_sign_seed_keypair(public, secret, pair);
 	if (w.bad || pad > PRIVATE_PAD_MAX || sodium_memcmp(secret, pair, 64) !=
 	    0 || memcmp(public, key, ED25519_KEY_LEN) != 0)
-		return damaged(e);
+		return private_key_damaged(e);
 	return 0;
 }
 
 static int
-read_file(const uint8_t *p, size_t len, uint8_t secret[64], struct error *e)
+read_private_file(const uint8_t *p, size_t len, uint8_t secret[64],
+    struct error *e)
 {
 	uint8_t key[ED25519_KEY_LEN];
 	const uint8_t *public, *sealed;
@@ -171,7 +172,7 @@ read_file(const uint8_t *p, size_t len, uint8_t secret[64], struct error *e)
 
 	if (len < sizeof(PRIVATE_MAGIC) ||
 	    memcmp(p, PRIVATE_MAGIC, sizeof(PRIVATE_MAGIC)) != 0)
-		return damaged(e);
+		return private_key_damaged(e);
 	wire_init(&w, p + sizeof(PRIVATE_MAGIC), len - sizeof(PRIVATE_MAGIC));
 	cipher = wire_is(&w, "none");
 	kdf = wire_is(&w, "none") && wire_is(&w, "");
@@ -180,15 +181,15 @@ read_file(const uint8_t *p, size_t len, uint8_t secret[64], struct error *e)
 		    "passphrase, and nobody is there to type it; remove it "
 		    "with \"ssh-keygen -p -N ''\"");
 	if (wire_u32(&w) != 1)
-		return damaged(e);
+		return private_key_damaged(e);
 	public = wire_string(&w, &publen);
 	sealed = wire_string(&w, &sealedlen);
 	if (w.bad || w.left > 0)
-		return damaged(e);
+		return private_key_damaged(e);
 	if (key_blob_read(public, publen, key) == -1)
 		return error_set(e, EX_DATAERR, "the private key is of another "
 		    "type; only " KEY_TYPE_NAME " is accepted");
-	return read_secret(sealed, sealedlen, key, secret, e);
+	return read_private_secret(sealed, sealedlen, key, secret, e);
 }
 
 int
@@ -210,9 +211,9 @@ private_key_read(const char *pem, size_t len, uint8_t secret[64],
 	if (!text_ascii(pem, len) || sodium_base642bin(raw, len, pem, len,
 	    "\r\n", &n, &end, sodium_base64_VARIANT_ORIGINAL) != 0 ||
 	    (size_t)(pem + len - end) < tail || memcmp(end, PEM_END, tail) != 0)
-		r = damaged(e);
+		r = private_key_damaged(e);
 	else
-		r = read_file(raw, n, secret, e);
+		r = read_private_file(raw, n, secret, e);
 	sodium_memzero(raw, len);
 	free(raw);
 	if (r == -1)

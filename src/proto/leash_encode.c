@@ -11,19 +11,19 @@
 
 /* protobuf-c knows no const; packing changes nothing. */
 static ProtobufCBinaryData
-bytes(const void *p, size_t n)
+bytes_field(const void *p, size_t n)
 {
 	return (ProtobufCBinaryData){ n, (uint8_t *)(uintptr_t)p };
 }
 
 static ProtobufCBinaryData
-text(const char *s)
+text_field(const char *s)
 {
-	return bytes(s, strlen(s));
+	return bytes_field(s, strlen(s));
 }
 
 static size_t
-pack(Leash__Envelope__KindCase kind, void *message, uint8_t *out)
+pack_envelope(Leash__Envelope__KindCase kind, void *message, uint8_t *out)
 {
 	Leash__Envelope e = LEASH__ENVELOPE__INIT;
 	size_t n;
@@ -46,17 +46,17 @@ put_hello(const struct leash_message *m, uint8_t *out)
 	for (i = 0; i < m->hello.nports; i++) {
 		ports[i] = (Leash__Port)LEASH__PORT__INIT;
 		ports[i].port = m->hello.ports[i].port;
-		ports[i].name = text(m->hello.ports[i].name);
+		ports[i].name = text_field(m->hello.ports[i].name);
 		pointers[i] = &ports[i];
 	}
 	for (i = 0; i < m->hello.nnetworks; i++)
-		networks[i] = text(m->hello.networks[i]);
-	h.version = text(m->hello.version);
-	h.name = text(m->hello.name);
-	h.hostname = text(m->hello.hostname);
-	h.os = text(m->hello.os);
-	h.arch = text(m->hello.arch);
-	h.docker_version = text(m->hello.docker_version);
+		networks[i] = text_field(m->hello.networks[i]);
+	h.version = text_field(m->hello.version);
+	h.name = text_field(m->hello.name);
+	h.hostname = text_field(m->hello.hostname);
+	h.os = text_field(m->hello.os);
+	h.arch = text_field(m->hello.arch);
+	h.docker_version = text_field(m->hello.docker_version);
 	h.n_docker_networks = m->hello.nnetworks;
 	h.docker_networks = networks;
 	h.n_ports = m->hello.nports;
@@ -64,11 +64,11 @@ put_hello(const struct leash_message *m, uint8_t *out)
 	h.docker = m->hello.docker;
 	h.docker_actions = m->hello.docker_actions;
 	h.docker_redact = m->hello.docker_redact;
-	h.docker_hosts = text(m->hello.docker_hosts);
-	h.docker_reveal = text(m->hello.docker_reveal);
-	h.docker_registries = text(m->hello.docker_registries);
-	h.key_exchange = text(m->hello.key_exchange);
-	return pack(LEASH__ENVELOPE__KIND_HELLO, &h, out);
+	h.docker_hosts = text_field(m->hello.docker_hosts);
+	h.docker_reveal = text_field(m->hello.docker_reveal);
+	h.docker_registries = text_field(m->hello.docker_registries);
+	h.key_exchange = text_field(m->hello.key_exchange);
+	return pack_envelope(LEASH__ENVELOPE__KIND_HELLO, &h, out);
 }
 
 static size_t
@@ -80,7 +80,7 @@ put_heartbeat(const struct leash_message *m, uint8_t *out)
 	h.load = m->heartbeat.load;
 	h.memory_used = m->heartbeat.memory_used;
 	h.memory_total = m->heartbeat.memory_total;
-	return pack(LEASH__ENVELOPE__KIND_HEARTBEAT, &h, out);
+	return pack_envelope(LEASH__ENVELOPE__KIND_HEARTBEAT, &h, out);
 }
 
 static size_t
@@ -88,8 +88,8 @@ put_renew(const struct leash_message *m, uint8_t *out)
 {
 	Leash__RenewRequest r = LEASH__RENEW_REQUEST__INIT;
 
-	r.public_key = bytes(m->renew.key, sizeof(m->renew.key));
-	return pack(LEASH__ENVELOPE__KIND_RENEW_REQUEST, &r, out);
+	r.public_key = bytes_field(m->renew.key, sizeof(m->renew.key));
+	return pack_envelope(LEASH__ENVELOPE__KIND_RENEW_REQUEST, &r, out);
 }
 
 static size_t
@@ -100,8 +100,8 @@ put_welcome(const struct leash_message *m, uint8_t *out)
 	w.heartbeat_ms = m->welcome.heartbeat_ms;
 	w.timeout_ms = m->welcome.timeout_ms;
 	w.renew_before = m->welcome.renew_before;
-	w.version = text(m->welcome.version);
-	return pack(LEASH__ENVELOPE__KIND_WELCOME, &w, out);
+	w.version = text_field(m->welcome.version);
+	return pack_envelope(LEASH__ENVELOPE__KIND_WELCOME, &w, out);
 }
 
 static size_t
@@ -113,7 +113,7 @@ put_update(const struct leash_message *m, uint8_t *out)
 	u.renew_before = m->update.renew_before;
 	u.actions_closed = m->update.actions_closed;
 	u.redact_always = m->update.redact_always;
-	return pack(LEASH__ENVELOPE__KIND_CONFIG_UPDATE, &u, out);
+	return pack_envelope(LEASH__ENVELOPE__KIND_CONFIG_UPDATE, &u, out);
 }
 
 static size_t
@@ -121,9 +121,10 @@ put_renewed(const struct leash_message *m, uint8_t *out)
 {
 	Leash__RenewResponse r = LEASH__RENEW_RESPONSE__INIT;
 
-	r.certificate = bytes(m->certificate.certificate, m->certificate.len);
-	r.error = text(m->certificate.error);
-	return pack(LEASH__ENVELOPE__KIND_RENEW_RESPONSE, &r, out);
+	r.certificate = bytes_field(m->certificate.certificate,
+	    m->certificate.len);
+	r.error = text_field(m->certificate.error);
+	return pack_envelope(LEASH__ENVELOPE__KIND_RENEW_RESPONSE, &r, out);
 }
 
 static size_t
@@ -131,8 +132,8 @@ put_drain(const struct leash_message *m, uint8_t *out)
 {
 	Leash__Drain d = LEASH__DRAIN__INIT;
 
-	d.reason = text(m->drain.reason);
-	return pack(LEASH__ENVELOPE__KIND_DRAIN, &d, out);
+	d.reason = text_field(m->drain.reason);
+	return pack_envelope(LEASH__ENVELOPE__KIND_DRAIN, &d, out);
 }
 
 static size_t
@@ -140,8 +141,8 @@ put_error(const struct leash_message *m, uint8_t *out)
 {
 	Leash__Error e = LEASH__ERROR__INIT;
 
-	e.reason = text(m->error.reason);
-	return pack(LEASH__ENVELOPE__KIND_ERROR, &e, out);
+	e.reason = text_field(m->error.reason);
+	return pack_envelope(LEASH__ENVELOPE__KIND_ERROR, &e, out);
 }
 
 static size_t
@@ -149,9 +150,9 @@ put_enroll(const struct leash_message *m, uint8_t *out)
 {
 	Leash__EnrollRequest r = LEASH__ENROLL_REQUEST__INIT;
 
-	r.name = text(m->enroll.name);
-	r.public_key = bytes(m->enroll.key, sizeof(m->enroll.key));
-	return pack(LEASH__ENVELOPE__KIND_ENROLL_REQUEST, &r, out);
+	r.name = text_field(m->enroll.name);
+	r.public_key = bytes_field(m->enroll.key, sizeof(m->enroll.key));
+	return pack_envelope(LEASH__ENVELOPE__KIND_ENROLL_REQUEST, &r, out);
 }
 
 static size_t
@@ -159,17 +160,18 @@ put_enrolled(const struct leash_message *m, uint8_t *out)
 {
 	Leash__EnrollResponse r = LEASH__ENROLL_RESPONSE__INIT;
 
-	r.certificate = bytes(m->certificate.certificate, m->certificate.len);
-	r.error = text(m->certificate.error);
-	r.name = text(m->certificate.name);
-	return pack(LEASH__ENVELOPE__KIND_ENROLL_RESPONSE, &r, out);
+	r.certificate = bytes_field(m->certificate.certificate,
+	    m->certificate.len);
+	r.error = text_field(m->certificate.error);
+	r.name = text_field(m->certificate.name);
+	return pack_envelope(LEASH__ENVELOPE__KIND_ENROLL_RESPONSE, &r, out);
 }
 
 static size_t
 put_nothing(const struct leash_message *m, uint8_t *out)
 {
 	(void)m;
-	return pack(LEASH__ENVELOPE__KIND__NOT_SET, NULL, out);
+	return pack_envelope(LEASH__ENVELOPE__KIND__NOT_SET, NULL, out);
 }
 
 size_t

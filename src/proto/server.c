@@ -85,8 +85,8 @@ parse_user(const char **s, struct server *server, struct error *e)
 
 /* Finds the host in s; *rest is what follows it. */
 static int
-split_host(const char *s, const char **host, size_t *len, const char **rest,
-    struct error *e)
+split_server_host(const char *s, const char **host, size_t *len,
+    const char **rest, struct error *e)
 {
 	*host = s;
 	*len = strcspn(s, ":");
@@ -105,7 +105,7 @@ split_host(const char *s, const char **host, size_t *len, const char **rest,
 }
 
 static int
-parse_host(const char *s, struct server *server, struct error *e)
+parse_server_host(const char *s, struct server *server, struct error *e)
 {
 	const char *host, *rest;
 	size_t len;
@@ -114,7 +114,7 @@ parse_host(const char *s, struct server *server, struct error *e)
 		return error_set(e, EX_USAGE,
 		    "\"%s\": a server address has no path and no '/'; " FORM,
 		    s);
-	if (split_host(s, &host, &len, &rest, e) == -1)
+	if (split_server_host(s, &host, &len, &rest, e) == -1)
 		return -1;
 	if (len == 0)
 		return error_set(e, EX_USAGE, "\"%s\": no host; " FORM, s);
@@ -139,7 +139,7 @@ server_parse(const char *s, struct server *server, struct error *e)
 
 	if (parse_scheme(&s, &parsed, e) == -1 ||
 	    parse_user(&s, &parsed, e) == -1 ||
-	    parse_host(s, &parsed, e) == -1)
+	    parse_server_host(s, &parsed, e) == -1)
 		return -1;
 	*server = parsed;
 	return 0;

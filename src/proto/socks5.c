@@ -37,7 +37,7 @@
  * Each state collects one message: buf[0 .. want) is all that is known to
  * belong to it so far, and its step raises want as lengths become known.
  */
-enum state {
+enum socks5_state {
 	STATE_CLOSED,		/* also what wiped memory stands for */
 	STATE_CONNECTED,
 	STATE_GREETING,
@@ -45,13 +45,13 @@ enum state {
 	STATE_REQUEST
 };
 
-struct output {
+struct socks5_output {
 	uint8_t *p;		/* SOCKS5_OUT_MAX bytes */
 	size_t len;
 };
 
 static void
-put(struct output *out, const void *p, size_t n)
+socks5_put(struct socks5_output *out, const void *p, size_t n)
 {
 	if (n > SOCKS5_OUT_MAX - out->len)
 		return;
@@ -60,16 +60,16 @@ put(struct output *out, const void *p, size_t n)
 }
 
 static void
-put_pair(struct output *out, uint8_t version, uint8_t code)
+put_pair(struct socks5_output *out, uint8_t version, uint8_t code)
 {
 	uint8_t pair[] = { version, code };
 
-	put(out, pair, sizeof(pair));
+	socks5_put(out, pair, sizeof(pair));
 }
 
 /* Waits for the next message from its first byte on. */
 static enum socks5_verdict
-enter(struct socks5 *s, enum state state, size_t want)
+socks5_enter(struct socks5 *s, enum socks5_state state, size_t want)
 {
 	sodium_memzero(s->buf, s->have);
 	s->state = state;
@@ -80,18 +80,18 @@ enter(struct socks5 *s, enum state state, size_t want)
 
 /* Raises want to what the message is now known to have. */
 static enum socks5_verdict
-need(struct socks5 *s, size_t want)
+socks5_need(struct socks5 *s, size_t want)
 {
 	s->want = want;
 	return SOCKS5_MORE;
 }
 
 static enum socks5_verdict
-refuse(struct output *out, enum socks5_reply code)
+socks5_refuse(struct socks5_output *out, enum socks5_reply code)
 {
 	uint8_t reply[SOCKS5_OUT_MAX];
 
-	put(out, reply, socks5_reply(code, reply));
+	socks5_put(out, reply, socks5_reply(code, reply));
 	return SOCKS5_CLOSE;
 }
 
@@ -114,7 +114,7 @@ secret_equal(const char *secret, const uint8_t *given, size_t len)
 }
 
 static enum socks5_verdict
-answer_http(struct output *out)
+answer_http(struct socks5_output *out)
 {
 	char text[SOCKS5_OUT_MAX];
 	int n;
@@ -122,21 +122,21 @@ answer_http(struct output *out)
 	n = snprintf(text, sizeof(text), HTTP_HEAD HTTP_BODY,
 	    strlen(HTTP_BODY));
 	if (n > 0 && (size_t)n < sizeof(text))
-		put(out, text, (size_t)n);
+		socks5_put(out, text, (size_t)n);
 	return SOCKS5_CLOSE;
 }
 
 static enum socks5_verdict
-answer_socks4(struct output *out)
+answer_socks4(struct socks5_output *out)
 {
 	static const uint8_t rejected[8] = { 0x00, 0x5b };
 
-	put(out, rejected, sizeof(rejected));
+	socks5_put(out, rejected, sizeof(rejected));
 	return SOCKS5_CLOSE;
 }
 
 static enum socks5_verdict
-step_greeting(struct socks5 *s, struct output *out)
+step_greeting(struct socks5 *s, struct socks5_output *out)
 {
 	bool password = s->username != NULL || s->password != NULL;
 	uint8_t method = password ? METHOD_PASSWORD : METHOD_NONE;
@@ -146,21 +146,21 @@ step_greeting(struct socks5 *s, struct output *out)
 			return answer_socks4(out);
 		if (s->buf[0] >= 'A' && s->buf[0] <= 'Z')
 			return answer_http(out);
-		return s->buf[0] == VERSION ? need(s, 2) : SOCKS5_CLOSE;
+		return s->buf[0] == VERSION ? socks5_need(s, 2) : SOCKS5_CLOSE;
 	}
 	if (s->have < 2 + (size_t)s->buf[1])
-		return need(s, 2 + (size_t)s->buf[1]);
+		return socks5_need(s, 2 + (size_t)s->buf[1]);
 	if (memchr(s->buf + 2, method, s->buf[1]) == NULL) {
 		put_pair(out, VERSION, METHOD_UNACCEPTABLE);
 		return SOCKS5_CLOSE;
 	}
 	put_pair(out, VERSION, method);
-	return password ? enter(s, STATE_PASSWORD, 2) :
-	    enter(s, STATE_REQUEST, REQUEST_HEAD);
+	return password ? socks5_enter(s, STATE_PASSWORD, 2) :
+	    socks5_enter(s, STATE_REQUEST, REQUEST_HEAD);
 }
 
 static enum socks5_verdict
-step_password(struct socks5 *s, struct output *out)
+step_password(struct socks5 *s, struct socks5_output *out)
 {
 	size_t ulen = s->buf[1], plen;
 	bool user_ok, password_ok;
@@ -170,17 +170,17 @@ step_password(struct socks5 *s, struct output *out)
 		return SOCKS5_CLOSE;
 	}
 	if (s->have < 2 + ulen + 1)
-		return need(s, 2 + ulen + 1);
+		return socks5_need(s, 2 + ulen + 1);
 	plen = s->buf[2 + ulen];
 	if (s->have < 2 + ulen + 1 + plen)
-		return need(s, 2 + ulen + 1 + plen);
+		return socks5_need(s, 2 + ulen + 1 + plen);
 
 	user_ok = secret_equal(s->username, s->buf + 2, ulen);
 	password_ok = secret_equal(s->password, s->buf + 2 + ulen + 1, plen);
 	put_pair(out, SUBVERSION, user_ok && password_ok ? 0 : 1);
 	if (!user_ok || !password_ok)
 		return SOCKS5_CLOSE;
-	return enter(s, STATE_REQUEST, REQUEST_HEAD);
+	return socks5_enter(s, STATE_REQUEST, REQUEST_HEAD);
 }
 
 /* Names stay names: whoever connects resolves them, far from here. */
@@ -199,43 +199,43 @@ set_host(struct address *to, uint8_t type, const uint8_t *p, size_t len)
 }
 
 static enum socks5_verdict
-step_request(struct socks5 *s, struct output *out)
+step_request(struct socks5 *s, struct socks5_output *out)
 {
 	size_t start = REQUEST_HEAD, len;	/* of the address in buf */
 	uint8_t command = s->buf[1], type = s->buf[3];
 	struct address to = { .kind = ADDRESS_TCP };
 
 	if (s->buf[0] != VERSION)
-		return refuse(out, SOCKS5_FAILURE);
+		return socks5_refuse(out, SOCKS5_FAILURE);
 	if (type == TYPE_IPV4)
 		len = 4;
 	else if (type == TYPE_IPV6)
 		len = 16;
 	else if (type != TYPE_DOMAIN)
-		return refuse(out, command == COMMAND_CONNECT ?
+		return socks5_refuse(out, command == COMMAND_CONNECT ?
 		    SOCKS5_ADDRESS_UNSUPPORTED : SOCKS5_COMMAND_UNSUPPORTED);
 	else if (s->have == start)
-		return need(s, start + 1);
+		return socks5_need(s, start + 1);
 	else
 		len = s->buf[start++];
 
 	/* Read in full even if refused: unread input would end in a RST. */
 	if (s->have < start + len + 2)
-		return need(s, start + len + 2);
+		return socks5_need(s, start + len + 2);
 	if (command != COMMAND_CONNECT)
-		return refuse(out, SOCKS5_COMMAND_UNSUPPORTED);
+		return socks5_refuse(out, SOCKS5_COMMAND_UNSUPPORTED);
 	to.port = (uint16_t)(s->buf[start + len] << 8 |
 	    s->buf[start + len + 1]);
 	if (to.port == 0 || set_host(&to, type, s->buf + start, len) == -1)
-		return refuse(out, SOCKS5_FAILURE);
+		return socks5_refuse(out, SOCKS5_FAILURE);
 	s->to = to;
 	return SOCKS5_CONNECT;
 }
 
 static enum socks5_verdict
-step(struct socks5 *s, struct output *out)
+socks5_step(struct socks5 *s, struct socks5_output *out)
 {
-	switch ((enum state)s->state) {
+	switch ((enum socks5_state)s->state) {
 	case STATE_GREETING:
 		return step_greeting(s, out);
 	case STATE_PASSWORD:
@@ -261,13 +261,13 @@ enum socks5_verdict
 socks5_feed(struct socks5 *s, const uint8_t *in, size_t len, size_t *consumed,
     uint8_t out[SOCKS5_OUT_MAX], size_t *outlen)
 {
-	struct output output = { out, 0 };
+	struct socks5_output output = { out, 0 };
 	enum socks5_verdict verdict = SOCKS5_MORE;
 	size_t n;
 
 	*consumed = 0;
 	if (s->state == STATE_CONNECTED || s->state == STATE_CLOSED)
-		verdict = step(s, &output);
+		verdict = socks5_step(s, &output);
 	while (verdict == SOCKS5_MORE && *consumed < len) {
 		n = s->want - s->have;
 		if (n > len - *consumed)
@@ -277,11 +277,11 @@ socks5_feed(struct socks5 *s, const uint8_t *in, size_t len, size_t *consumed,
 		*consumed += n;
 		if (s->have < s->want)
 			break;
-		verdict = step(s, &output);
+		verdict = socks5_step(s, &output);
 		if (verdict == SOCKS5_CONNECT)
-			enter(s, STATE_CONNECTED, 0);
+			socks5_enter(s, STATE_CONNECTED, 0);
 		else if (verdict == SOCKS5_CLOSE)
-			enter(s, STATE_CLOSED, 0);
+			socks5_enter(s, STATE_CLOSED, 0);
 	}
 	*outlen = output.len;
 	return verdict;

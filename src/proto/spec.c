@@ -17,14 +17,14 @@ struct field {
 };
 
 static bool
-is_path(const struct field *f)
+is_socket_part(const struct field *f)
 {
 	return memchr(f->p, '/', f->len) != NULL;
 }
 
 /* Splits s into fields; their number, or -1. */
 static int
-split(const char *s, struct field fields[FIELDS_MAX], struct error *e)
+split_spec(const char *s, struct field fields[FIELDS_MAX], struct error *e)
 {
 	const char *p = s, *end;
 	int n;
@@ -55,7 +55,7 @@ split(const char *s, struct field fields[FIELDS_MAX], struct error *e)
 
 /* side is "listening" or "destination", for the error text. */
 static int
-set_path(const char *s, const char *side, const struct field *f,
+set_socket_part(const char *s, const char *side, const struct field *f,
     struct address *a, struct error *e)
 {
 	char path[UNIX_PATH_MAX_LEN];
@@ -77,8 +77,8 @@ set_path(const char *s, const char *side, const struct field *f,
 }
 
 static int
-set_port(const char *s, const char *side, const struct field *f, bool zero_ok,
-    struct address *a, struct error *e)
+set_port_part(const char *s, const char *side, const struct field *f,
+    bool zero_ok, struct address *a, struct error *e)
 {
 	if (port_parse(f->p, f->len, zero_ok, &a->port) == -1)
 		return error_set(e, EX_USAGE, "\"%s\": the %s port \"%.*s\" is "
@@ -103,7 +103,7 @@ set_listen(const char *s, const struct field *bind, const struct field *port,
 		return error_set(e, EX_USAGE, "\"%s\": the bind address "
 		    "\"%.*s\" is not a host name, an IP address, '*' or empty",
 		    s, (int)bind->len, bind->p);
-	return set_port(s, "listening", port, remote, a, e);
+	return set_port_part(s, "listening", port, remote, a, e);
 }
 
 static int
@@ -116,7 +116,7 @@ set_destination(const char *s, const struct field *host,
 		    "\"%.*s\" is not a host name or an IP address; " FORMS, s,
 		    (int)host->len, host->p);
 	memcpy(a->host, host->p, host->len);
-	return set_port(s, "destination", port, false, a, e);
+	return set_port_part(s, "destination", port, false, a, e);
 }
 
 /* The listening half is what precedes the destination: 1 or 2 fields. */
@@ -124,8 +124,8 @@ static int
 parse_listen(const char *s, const struct field *f, int n, bool remote,
     struct address *a, struct error *e)
 {
-	if (n == 1 && is_path(&f[0]))
-		return set_path(s, "listening", &f[0], a, e);
+	if (n == 1 && is_socket_part(&f[0]))
+		return set_socket_part(s, "listening", &f[0], a, e);
 	if (n == 1)
 		return set_listen(s, NULL, &f[0], remote, a, e);
 	return set_listen(s, &f[0], &f[1], remote, a, e);
@@ -139,16 +139,16 @@ forward_spec_parse(const char *s, bool remote, struct forward_spec *spec,
 	struct forward_spec parsed;
 	int n, to;		/* fields in all, and of the destination */
 
-	n = split(s, f, e);
+	n = split_spec(s, f, e);
 	if (n == -1)
 		return -1;
-	to = is_path(&f[n - 1]) ? 1 : 2;
+	to = is_socket_part(&f[n - 1]) ? 1 : 2;
 	if (n - to < 1 || n - to > 2)
 		return error_set(e, EX_USAGE, "\"%s\": " FORMS, s);
 	if (parse_listen(s, f, n - to, remote, &parsed.listen, e) == -1)
 		return -1;
-	if (to == 1 ? set_path(s, "destination", &f[n - 1], &parsed.to, e) :
-	    set_destination(s, &f[n - 2], &f[n - 1], &parsed.to, e))
+	if (to == 1 ? set_socket_part(s, "destination", &f[n - 1], &parsed.to,
+	    e) : set_destination(s, &f[n - 2], &f[n - 1], &parsed.to, e))
 		return -1;
 	*spec = parsed;
 	return 0;

@@ -15,7 +15,7 @@ wire_init(struct wire *w, const void *p, size_t len)
 }
 
 static const uint8_t *
-take(struct wire *w, size_t n)
+wire_take(struct wire *w, size_t n)
 {
 	const uint8_t *p = w->p;
 
@@ -31,7 +31,7 @@ take(struct wire *w, size_t n)
 uint8_t
 wire_u8(struct wire *w)
 {
-	const uint8_t *p = take(w, 1);
+	const uint8_t *p = wire_take(w, 1);
 
 	return p == NULL ? 0 : p[0];
 }
@@ -45,7 +45,7 @@ wire_bool(struct wire *w)
 uint32_t
 wire_u32(struct wire *w)
 {
-	const uint8_t *p = take(w, 4);
+	const uint8_t *p = wire_take(w, 4);
 
 	return p == NULL ? 0 : (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
 	    (uint32_t)p[2] << 8 | p[3];
@@ -65,7 +65,7 @@ wire_string(struct wire *w, size_t *len)
 	const uint8_t *p;
 
 	*len = wire_u32(w);
-	if ((p = take(w, *len)) == NULL) {
+	if ((p = wire_take(w, *len)) == NULL) {
 		*len = 0;
 		return (const uint8_t *)"";
 	}

@@ -29,7 +29,7 @@ struct secret {
 
 /* Whether a wrong secret is one that a rekey has replaced, for the log. */
 static int
-say_wrong(struct registry *r, const char *name, uint64_t id,
+auth_key_wrong(struct registry *r, const char *name, uint64_t id,
     const uint8_t hash[SECRET_HASH_LEN], struct error *e)
 {
 	sqlite3_stmt *s = sql_start(&r->main, SQL_SECRET_WAS, e, "ib",
@@ -48,7 +48,7 @@ say_wrong(struct registry *r, const char *name, uint64_t id,
 
 /* Finds *x and compares: 0, or -1 with *e. */
 static int
-check_secret(struct registry *r, const struct auth_key *auth,
+check_auth_secret(struct registry *r, const struct auth_key *auth,
     struct secret *x, struct error *e)
 {
 	uint8_t given[SECRET_HASH_LEN], stored[SECRET_HASH_LEN];
@@ -74,12 +74,12 @@ check_secret(struct registry *r, const struct auth_key *auth,
 		    "of its own and has no AUTH_KEY", x->name);
 	secret_hash(auth->secret, given);
 	if (sodium_memcmp(given, stored, sizeof(given)) != 0)
-		return say_wrong(r, x->name, auth->id, given, e);
+		return auth_key_wrong(r, x->name, auth->id, given, e);
 	return 0;
 }
 
 static int
-used_up(const struct secret *x, struct error *e)
+auth_key_used_up(const struct secret *x, struct error *e)
 {
 	return error_set(e, EX_DATAERR, "the AUTH_KEY of %s was used already; "
 	    "\"charon agent rekey\" makes a new one", x->name);
@@ -91,10 +91,10 @@ registry_auth_key_valid(struct registry *r, const struct auth_key *auth,
 {
 	struct secret x;
 
-	if (check_secret(r, auth, &x, e) == -1)
+	if (check_auth_secret(r, auth, &x, e) == -1)
 		return false;
 	if (x.closed) {
-		used_up(&x, e);
+		auth_key_used_up(&x, e);
 		return false;
 	}
 	return true;
@@ -104,7 +104,7 @@ registry_auth_key_valid(struct registry *r, const struct auth_key *auth,
 
 /* Everything of *c but the serial. */
 static void
-fill(struct certificate *c, const char *name, const uint8_t *key,
+fill_certificate(struct certificate *c, const char *name, const uint8_t *key,
     uint64_t lifetime, int64_t now)
 {
 	memset(c, 0, sizeof(*c));
@@ -119,7 +119,8 @@ fill(struct certificate *c, const char *name, const uint8_t *key,
 
 /* Forgets what no longer says anything: expired, it is refused anyway. */
 static int
-expire(struct registry *r, uint64_t id, int64_t now, struct error *e)
+expire_certificates(struct registry *r, uint64_t id, int64_t now,
+    struct error *e)
 {
 	if (sql_run(&r->main, SQL_CERTIFICATE_EXPIRE, e, "i", now) == -1)
 		return -1;
@@ -128,7 +129,8 @@ expire(struct registry *r, uint64_t id, int64_t now, struct error *e)
 }
 
 static int
-issue(struct registry *r, uint64_t id, struct certificate *c, struct error *e)
+issue_certificate(struct registry *r, uint64_t id, struct certificate *c,
+    struct error *e)
 {
 	sqlite3_stmt *s;
 	int64_t n;
@@ -151,7 +153,7 @@ issue(struct registry *r, uint64_t id, struct certificate *c, struct error *e)
 
 /* The serial that this key got before, for the new times; else a new one. */
 static int
-issue_again(struct registry *r, uint64_t id, struct certificate *c,
+issue_certificate_again(struct registry *r, uint64_t id, struct certificate *c,
     struct error *e)
 {
 	sqlite3_stmt *s;
@@ -163,32 +165,32 @@ issue_again(struct registry *r, uint64_t id, struct certificate *c,
 	c->serial = (uint64_t)sqlite3_column_int64(s, 0);
 	sql_reset(s);
 	if (c->serial == 0)
-		return issue(r, id, c, e);
+		return issue_certificate(r, id, c, e);
 	return sql_run(&r->main, SQL_CERTIFICATE_EXTEND, e, "ii",
 	    (int64_t)c->serial, (int64_t)c->valid_before);
 }
 
 static int
-enrol(struct registry *r, const struct auth_key *auth, const uint8_t *key,
+enrol_key(struct registry *r, const struct auth_key *auth, const uint8_t *key,
     uint64_t lifetime, struct certificate *c, struct error *e)
 {
 	int64_t now = time(NULL);
 	struct secret x;
 
-	if (check_secret(r, auth, &x, e) == -1)
+	if (check_auth_secret(r, auth, &x, e) == -1)
 		return -1;
 	if (x.closed || (x.used && memcmp(x.used_by, key,
 	    sizeof(x.used_by)) != 0))
-		return used_up(&x, e);
-	fill(c, x.name, key, lifetime, now);
-	if (expire(r, auth->id, now, e) == -1)
+		return auth_key_used_up(&x, e);
+	fill_certificate(c, x.name, key, lifetime, now);
+	if (expire_certificates(r, auth->id, now, e) == -1)
 		return -1;
 	if (x.used)
-		return issue_again(r, auth->id, c, e);
+		return issue_certificate_again(r, auth->id, c, e);
 	if (sql_run(&r->main, SQL_SECRET_USE, e, "ib", (int64_t)auth->id, key,
 	    (size_t)ED25519_KEY_LEN) == -1)
 		return -1;
-	return issue(r, auth->id, c, e);
+	return issue_certificate(r, auth->id, c, e);
 }
 
 int
@@ -198,12 +200,13 @@ registry_enrol(struct registry *r, const struct auth_key *auth,
 {
 	if (change_begin(r, e) == -1)
 		return -1;
-	return change_end(r, enrol(r, auth, key, lifetime, c, e), e);
+	return change_end(r, enrol_key(r, auth, key, lifetime, c, e), e);
 }
 
 static int
-renew(struct registry *r, uint64_t id, uint64_t serial, const uint8_t *key,
-    uint64_t lifetime, struct certificate *c, struct error *e)
+renew_certificate(struct registry *r, uint64_t id, uint64_t serial,
+    const uint8_t *key, uint64_t lifetime, struct certificate *c,
+    struct error *e)
 {
 	int64_t now = time(NULL);
 	sqlite3_stmt *s;
@@ -223,10 +226,10 @@ renew(struct registry *r, uint64_t id, uint64_t serial, const uint8_t *key,
 	if (found == 0)
 		return error_set(e, EX_DATAERR, "the certificate of %s that is "
 		    "to be renewed is revoked", p.name);
-	fill(c, p.name, key, lifetime, now);
-	if (expire(r, id, now, e) == -1)
+	fill_certificate(c, p.name, key, lifetime, now);
+	if (expire_certificates(r, id, now, e) == -1)
 		return -1;
-	return issue(r, id, c, e);
+	return issue_certificate(r, id, c, e);
 }
 
 int
@@ -236,15 +239,16 @@ registry_renew(struct registry *r, uint64_t id, uint64_t serial,
 {
 	if (change_begin(r, e) == -1)
 		return -1;
-	return change_end(r, renew(r, id, serial, key, lifetime, c, e), e);
+	return change_end(r, renew_certificate(r, id, serial, key, lifetime, c,
+	    e), e);
 }
 
 /* --- logging in ------------------------------------------------------- */
 
 /* Why the row of a serial does not let name in with key; true when it does. */
 static bool
-judge(sqlite3_stmt *s, const char *name, uint64_t serial, const uint8_t *key,
-    struct error *e)
+judge_certificate_row(sqlite3_stmt *s, const char *name, uint64_t serial,
+    const uint8_t *key, struct error *e)
 {
 	const char *owner = (const char *)sqlite3_column_text(s, 3);
 	uint8_t stored[ED25519_KEY_LEN];
@@ -281,7 +285,7 @@ registry_certificate_valid(struct registry *r, const char *name,
 		    "this gateway's", (unsigned long long)serial, name);
 		return 0;
 	}
-	if (judge(s, name, serial, key, e))
+	if (judge_certificate_row(s, name, serial, key, e))
 		id = sqlite3_column_int64(s, 0);
 	sql_reset(s);
 	if (id == 0)

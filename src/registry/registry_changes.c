@@ -21,7 +21,8 @@ data_version(struct database *d, int64_t *version, struct error *e)
 
 /* The first number in the journal and the one after its last. */
 static int
-range(struct database *d, int64_t *first, int64_t *next, struct error *e)
+journal_range(struct database *d, int64_t *first, int64_t *next,
+    struct error *e)
 {
 	sqlite3_stmt *s = sql_start(d, SQL_CHANGES_RANGE, e, "");
 
@@ -40,7 +41,7 @@ struct whole {
 };
 
 static void
-tell_whole(void *arg, const struct peer *p)
+tell_every_peer(void *arg, const struct peer *p)
 {
 	const struct whole *w = arg;
 
@@ -48,8 +49,8 @@ tell_whole(void *arg, const struct peer *p)
 }
 
 static int
-tell(struct registry *r, int64_t id, bool revoked, changed *each, void *arg,
-    struct error *e)
+tell_peer(struct registry *r, int64_t id, bool revoked, changed *each,
+    void *arg, struct error *e)
 {
 	struct peer p;
 	int found = registry_find_id(r, (uint64_t)id, &p, e);
@@ -65,7 +66,7 @@ tell(struct registry *r, int64_t id, bool revoked, changed *each, void *arg,
 }
 
 static int
-tell_since(struct registry *r, int64_t seq, changed *each, void *arg,
+tell_peers_since(struct registry *r, int64_t seq, changed *each, void *arg,
     struct error *e)
 {
 	struct database *d = &r->main;
@@ -73,7 +74,7 @@ tell_since(struct registry *r, int64_t seq, changed *each, void *arg,
 	int result = s == NULL ? -1 : 1;
 
 	while (result == 1 && (result = sql_step(d, s, e)) == 1)
-		if (tell(r, sqlite3_column_int64(s, 0),
+		if (tell_peer(r, sqlite3_column_int64(s, 0),
 		    sqlite3_column_int(s, 1) != 0, each, arg, e) == -1) {
 			sql_reset(s);
 			result = -1;
@@ -89,11 +90,11 @@ read_changes(struct registry *r, int64_t seq, int64_t *next, changed *each,
 	struct whole w = { each, arg, seq != 0 };
 	int64_t first;
 
-	if (range(&r->main, &first, next, e) == -1)
+	if (journal_range(&r->main, &first, next, e) == -1)
 		return -1;
 	if (seq != 0 && seq >= first && seq <= *next)
-		return tell_since(r, seq, each, arg, e);
-	return registry_each(r, tell_whole, &w, e) == -1 ? -1 : 1;
+		return tell_peers_since(r, seq, each, arg, e);
+	return registry_each(r, tell_every_peer, &w, e) == -1 ? -1 : 1;
 }
 
 int

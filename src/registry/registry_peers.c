@@ -29,7 +29,7 @@ kind_name(enum peer_kind kind)
 }
 
 static int
-damaged(struct registry *r, struct error *e)
+registry_damaged(struct registry *r, struct error *e)
 {
 	return error_set(e, EX_IOERR, "registry %s: it is damaged (a row that "
 	    "charon did not write); put a copy in its place", r->path);
@@ -37,7 +37,7 @@ damaged(struct registry *r, struct error *e)
 
 /* A text column of less than size bytes: true, and copied. */
 static bool
-copy_text(sqlite3_stmt *s, int i, char *out, size_t size)
+copy_column(sqlite3_stmt *s, int i, char *out, size_t size)
 {
 	const unsigned char *text = sqlite3_column_text(s, i);
 	size_t n = (size_t)sqlite3_column_bytes(s, i);
@@ -68,11 +68,11 @@ peer_read(struct registry *r, sqlite3_stmt *s, struct peer *p, struct error *e)
 	p->memory_total = (uint64_t)sqlite3_column_int64(s, 11);
 	p->docker_port = (uint16_t)sqlite3_column_int(s, 13);
 	/* Names become paths: what is no name goes no further. */
-	if (!copy_text(s, 2, p->name, sizeof(p->name)) ||
+	if (!copy_column(s, 2, p->name, sizeof(p->name)) ||
 	    !name_valid(p->name) ||
-	    !copy_text(s, 5, p->allow, sizeof(p->allow)) ||
+	    !copy_column(s, 5, p->allow, sizeof(p->allow)) ||
 	    (p->has_key && !sql_blob(s, 4, p->key, sizeof(p->key))))
-		return damaged(r, e);
+		return registry_damaged(r, e);
 	/* What another version wrote may be beyond us: it comes anew. */
 	frame = sqlite3_column_blob(s, 12);
 	if (frame == NULL || leash_decode(frame,
@@ -83,7 +83,7 @@ peer_read(struct registry *r, sqlite3_stmt *s, struct peer *p, struct error *e)
 }
 
 /* What a change needs to know of a peer. */
-struct known {
+struct known_peer {
 	int64_t id;
 	enum peer_kind kind;
 	bool has_secret;
@@ -91,7 +91,7 @@ struct known {
 
 /* The peer called name: 1, 0 when there is none, or -1 with *e. */
 static int
-look_up(struct registry *r, const char *name, struct known *k,
+look_up_peer(struct registry *r, const char *name, struct known_peer *k,
     struct error *e)
 {
 	sqlite3_stmt *s = sql_start(&r->main, SQL_PEER_KIND, e, "t", name);
@@ -110,10 +110,10 @@ look_up(struct registry *r, const char *name, struct known *k,
 
 /* The same; that there is none is an error, which speaks of this kind. */
 static int
-must_find(struct registry *r, enum peer_kind kind, const char *name,
-    struct known *k, struct error *e)
+must_find_peer(struct registry *r, enum peer_kind kind, const char *name,
+    struct known_peer *k, struct error *e)
 {
-	int found = look_up(r, name, k, e);
+	int found = look_up_peer(r, name, k, e);
 
 	if (found != 0)
 		return found == 1 ? 0 : -1;
@@ -124,7 +124,7 @@ must_find(struct registry *r, enum peer_kind kind, const char *name,
 
 /* Ends a change of the list of peers, which the journal has grown by. */
 static int
-end_change(struct registry *r, int result, struct error *e)
+change_end_pruned(struct registry *r, int result, struct error *e)
 {
 	if (result == 0)
 		result = sql_run(&r->main, SQL_CHANGES_PRUNE, e, "i",
@@ -133,7 +133,7 @@ end_change(struct registry *r, int result, struct error *e)
 }
 
 static void
-new_auth(struct auth_key *auth, uint64_t id)
+new_auth_key(struct auth_key *auth, uint64_t id)
 {
 	memset(auth, 0, sizeof(*auth));
 	auth->id = id;
@@ -150,7 +150,7 @@ check_allow(const char *name, const char *allow, struct error *e)
 }
 
 static int
-check_new(enum peer_kind kind, const char *name, const char *allow,
+check_new_peer(enum peer_kind kind, const char *name, const char *allow,
     const uint8_t *key, struct error *e)
 {
 	if (!name_valid(name))
@@ -167,7 +167,7 @@ check_new(enum peer_kind kind, const char *name, const char *allow,
 
 /* To add a client again is how one would try to let it in elsewhere, too. */
 static int
-is_taken(enum peer_kind kind, enum peer_kind other, const char *name,
+name_is_taken(enum peer_kind kind, enum peer_kind other, const char *name,
     struct error *e)
 {
 	if (kind == PEER_CLIENT && other == PEER_CLIENT)
@@ -183,15 +183,16 @@ is_taken(enum peer_kind kind, enum peer_kind other, const char *name,
 
 /* The row itself, inside a change; auth has its id, and its secret if any. */
 static int
-insert(struct registry *r, enum peer_kind kind, const char *name,
+insert_peer(struct registry *r, enum peer_kind kind, const char *name,
     const char *allow, const uint8_t *key, const uint8_t *hash, uint64_t id,
     struct error *e)
 {
-	struct known other;
-	int found = look_up(r, name, &other, e);
+	struct known_peer other;
+	int found = look_up_peer(r, name, &other, e);
 
 	if (found != 0)
-		return found == 1 ? is_taken(kind, other.kind, name, e) : -1;
+		return found == 1 ? name_is_taken(kind, other.kind, name, e) :
+		    -1;
 	return sql_run(&r->main, SQL_PEER_ADD, e, "iititbb", (int64_t)id,
 	    (int64_t)kind, name, (int64_t)time(NULL), allow, key,
 	    (size_t)ED25519_KEY_LEN, hash, (size_t)SECRET_HASH_LEN);
@@ -209,17 +210,17 @@ registry_add(struct registry *r, enum peer_kind kind, const char *name,
 
 	if (allow == NULL)
 		allow = "";
-	if (check_new(kind, name, allow, key, e) == -1)
+	if (check_new_peer(kind, name, allow, key, e) == -1)
 		return -1;
 	do
 		randombytes_buf(&id, sizeof(id));
 	while (id == 0);
-	new_auth(&own, id);
+	new_auth_key(&own, id);
 	secret_hash(own.secret, hash);
 
 	if ((result = change_begin(r, e)) == 0)
-		result = end_change(r, insert(r, kind, name, allow, key,
-		    key == NULL ? hash : NULL, id, e), e);
+		result = change_end_pruned(r, insert_peer(r, kind, name, allow,
+		    key, key == NULL ? hash : NULL, id, e), e);
 	if (result == 0 && key == NULL)
 		*auth = own;
 	sodium_memzero(&own, sizeof(own));
@@ -227,12 +228,12 @@ registry_add(struct registry *r, enum peer_kind kind, const char *name,
 }
 
 static int
-set_allow(struct registry *r, const char *name, const char *allow,
+change_allow(struct registry *r, const char *name, const char *allow,
     struct error *e)
 {
-	struct known k;
+	struct known_peer k;
 
-	if (must_find(r, PEER_CLIENT, name, &k, e) == -1)
+	if (must_find_peer(r, PEER_CLIENT, name, &k, e) == -1)
 		return -1;
 	if (k.kind != PEER_CLIENT)
 		return error_set(e, EX_NOUSER, "%s is the name of an agent, "
@@ -246,7 +247,7 @@ registry_set_allow(struct registry *r, const char *name, const char *allow,
 {
 	if (check_allow(name, allow, e) == -1 || change_begin(r, e) == -1)
 		return -1;
-	return end_change(r, set_allow(r, name, allow, e), e);
+	return change_end_pruned(r, change_allow(r, name, allow, e), e);
 }
 
 int
@@ -262,7 +263,7 @@ registry_docker_port_check(struct registry *r, const char *name,
 		return -1;
 	if (found == 0)
 		return 0;
-	if (!copy_text(s, 0, other, sizeof(other)))
+	if (!copy_column(s, 0, other, sizeof(other)))
 		other[0] = '\0';
 	sql_reset(s);
 	if (strcmp(other, name) == 0)
@@ -273,12 +274,12 @@ registry_docker_port_check(struct registry *r, const char *name,
 }
 
 static int
-set_docker_port(struct registry *r, const char *name, uint16_t port,
+change_docker_port(struct registry *r, const char *name, uint16_t port,
     struct error *e)
 {
-	struct known k;
+	struct known_peer k;
 
-	if (must_find(r, PEER_AGENT, name, &k, e) == -1)
+	if (must_find_peer(r, PEER_AGENT, name, &k, e) == -1)
 		return -1;
 	if (k.kind != PEER_AGENT)
 		return error_set(e, EX_NOUSER, "%s is the name of a client, "
@@ -295,23 +296,23 @@ registry_set_docker_port(struct registry *r, const char *name, uint16_t port,
 {
 	if (change_begin(r, e) == -1)
 		return -1;
-	return end_change(r, set_docker_port(r, name, port, e), e);
+	return change_end_pruned(r, change_docker_port(r, name, port, e), e);
 }
 
 static int
-rekey(struct registry *r, const char *name, struct auth_key *auth,
+rekey_peer(struct registry *r, const char *name, struct auth_key *auth,
     struct error *e)
 {
 	struct database *d = &r->main;
 	uint8_t hash[SECRET_HASH_LEN];
-	struct known k;
+	struct known_peer k;
 
-	if (must_find(r, PEER_AGENT, name, &k, e) == -1)
+	if (must_find_peer(r, PEER_AGENT, name, &k, e) == -1)
 		return -1;
 	if (!k.has_secret)
 		return error_set(e, EX_DATAERR, "client %s logs in with a key "
 		    "of its own; remove it, and add it with another", name);
-	new_auth(auth, (uint64_t)k.id);
+	new_auth_key(auth, (uint64_t)k.id);
 	secret_hash(auth->secret, hash);
 	if (sql_run(d, SQL_SECRET_KEEP, e, "i", k.id) == -1 ||
 	    sql_run(d, SQL_CERTIFICATE_REVOKE_ALL, e, "i", k.id) == -1)
@@ -327,7 +328,7 @@ registry_rekey(struct registry *r, const char *name, struct auth_key *auth,
 	int result = change_begin(r, e);
 
 	if (result == 0)
-		result = end_change(r, rekey(r, name, &own, e), e);
+		result = change_end_pruned(r, rekey_peer(r, name, &own, e), e);
 	if (result == 0)
 		*auth = own;
 	sodium_memzero(&own, sizeof(own));
@@ -335,12 +336,12 @@ registry_rekey(struct registry *r, const char *name, struct auth_key *auth,
 }
 
 static int
-forget(struct registry *r, enum peer_kind kind, const char *name,
+forget_peer(struct registry *r, enum peer_kind kind, const char *name,
     struct error *e)
 {
-	struct known k;
+	struct known_peer k;
 
-	if (must_find(r, kind, name, &k, e) == -1)
+	if (must_find_peer(r, kind, name, &k, e) == -1)
 		return -1;
 	if (k.kind != kind)
 		return error_set(e, EX_NOUSER, "%s is the name of %s %s; use "
@@ -355,13 +356,13 @@ registry_remove(struct registry *r, enum peer_kind kind, const char *name,
 {
 	if (change_begin(r, e) == -1)
 		return -1;
-	return end_change(r, forget(r, kind, name, e), e);
+	return change_end_pruned(r, forget_peer(r, kind, name, e), e);
 }
 
 /* --- questions -------------------------------------------------------- */
 
 static int
-find(struct registry *r, sqlite3_stmt *s, struct peer *p, struct error *e)
+find_peer(struct registry *r, sqlite3_stmt *s, struct peer *p, struct error *e)
 {
 	int result;
 
@@ -380,15 +381,15 @@ int
 registry_find(struct registry *r, const char *name, struct peer *p,
     struct error *e)
 {
-	return find(r, sql_start(&r->main, SQL_PEER_BY_NAME, e, "t", name), p,
-	    e);
+	return find_peer(r, sql_start(&r->main, SQL_PEER_BY_NAME, e, "t", name),
+	    p, e);
 }
 
 int
 registry_find_id(struct registry *r, uint64_t id, struct peer *p,
     struct error *e)
 {
-	return find(r, sql_start(&r->main, SQL_PEER_BY_ID, e, "i",
+	return find_peer(r, sql_start(&r->main, SQL_PEER_BY_ID, e, "i",
 	    (int64_t)id), p, e);
 }
 

@@ -104,7 +104,8 @@ sql_script(struct database *d, const char *text, struct error *e)
 
 /* The one number that a constant query answers. */
 static int
-ask(struct database *d, const char *text, int64_t *value, struct error *e)
+query_number(struct database *d, const char *text, int64_t *value,
+    struct error *e)
 {
 	sqlite3_stmt *s = NULL;
 	int r = 0;
@@ -120,13 +121,14 @@ ask(struct database *d, const char *text, int64_t *value, struct error *e)
 
 /* Whose database it is and of which version: 0, or -1 with *e. */
 static int
-identify(struct database *d, int64_t *version, struct error *e)
+identify_database(struct database *d, int64_t *version, struct error *e)
 {
 	int64_t application, tables;
 
-	if (ask(d, "PRAGMA application_id", &application, e) == -1 ||
-	    ask(d, "PRAGMA user_version", version, e) == -1 ||
-	    ask(d, "SELECT count(*) FROM sqlite_schema", &tables, e) == -1)
+	if (query_number(d, "PRAGMA application_id", &application, e) == -1 ||
+	    query_number(d, "PRAGMA user_version", version, e) == -1 ||
+	    query_number(d, "SELECT count(*) FROM sqlite_schema", &tables, e) ==
+	    -1)
 		return -1;
 	if (application != APPLICATION_ID &&
 	    (application != 0 || *version != 0 || tables != 0))
@@ -170,7 +172,7 @@ schema_update(struct database *d, bool create, struct error *e)
 
 	/* At one moment: another process may be making it. */
 	if (sql_run(d, SQL_BEGIN_READ, e, "") == -1 ||
-	    sql_end(d, identify(d, &version, e), e) == -1)
+	    sql_end(d, identify_database(d, &version, e), e) == -1)
 		return -1;
 	/* A question about one of many reads only what it needs. */
 	if (version == VERSION_NOW)
@@ -181,7 +183,7 @@ schema_update(struct database *d, bool create, struct error *e)
 	/* Another process may be at it: what counts is read under the lock. */
 	if (sql_begin(d, e) == -1)
 		return -1;
-	r = identify(d, &version, e);
+	r = identify_database(d, &version, e);
 	while (r == 0 && version < VERSION_NOW)
 		r = sql_script(d, versions[version++], e);
 	r = sql_end(d, r, e);

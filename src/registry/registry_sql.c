@@ -120,8 +120,9 @@ sql_error(struct database *d, struct error *e)
 		    "nothing was changed, make room and try again", d->path);
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
-		return error_set(e, EX_IOERR, "registry %s: it is damaged (%s); "
-		    "put a copy in its place", d->path, sqlite3_errmsg(d->db));
+		return error_set(e, EX_IOERR, "registry %s: it is damaged "
+		    "(%s); put a copy in its place", d->path,
+		    sqlite3_errmsg(d->db));
 	case SQLITE_IOERR:
 	case SQLITE_CANTOPEN:
 	case SQLITE_READONLY:
@@ -160,8 +161,8 @@ bind_one(sqlite3_stmt *s, int i, char letter, va_list *ap)
 }
 
 static sqlite3_stmt *
-start(struct database *d, enum sql which, struct error *e, const char *format,
-    va_list *ap)
+start_statement(struct database *d, enum sql which, struct error *e,
+    const char *format, va_list *ap)
 {
 	sqlite3_stmt **s = &d->statements[which];
 	int i;
@@ -188,7 +189,7 @@ sql_start(struct database *d, enum sql which, struct error *e,
 	va_list ap;
 
 	va_start(ap, format);
-	s = start(d, which, e, format, &ap);
+	s = start_statement(d, which, e, format, &ap);
 	va_end(ap);
 	return s;
 }
@@ -227,7 +228,7 @@ sql_run(struct database *d, enum sql which, struct error *e,
 	int r = -1;
 
 	va_start(ap, format);
-	s = start(d, which, e, format, &ap);
+	s = start_statement(d, which, e, format, &ap);
 	va_end(ap);
 	if (s != NULL)
 		while ((r = sql_step(d, s, e)) == 1)

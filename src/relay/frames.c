@@ -41,14 +41,14 @@ struct frames {
 };
 
 static void
-soon(struct frames *f)
+frames_soon(struct frames *f)
 {
 	event_active(f->work, EV_TIMEOUT, 0);
 }
 
 /* As soon, but not before the loop has looked at everything else. */
 static void
-later(struct frames *f)
+frames_later(struct frames *f)
 {
 	timer_set(f->work, 0);
 }
@@ -68,7 +68,7 @@ frames_finalize(struct event *ev, void *arg)
 
 /* Neither owner nor relay has it any more; but events may be under way. */
 static void
-release(struct frames *f)
+frames_release(struct frames *f)
 {
 	event_del(f->work);
 	if (f->timer != NULL)
@@ -88,7 +88,7 @@ frame_length(const struct frames *f)
 }
 
 static void
-tell_end(struct frames *f, const char *why)
+frames_tell_end(struct frames *f, const char *why)
 {
 	f->over = true;
 	buffer_clear(&f->in);
@@ -97,19 +97,19 @@ tell_end(struct frames *f, const char *why)
 
 /* One frame, or that there will be no more: whether there may be another. */
 static bool
-tell_one(struct frames *f)
+frames_tell_one(struct frames *f)
 {
 	size_t n = f->in.len < HEAD ? 0 : frame_length(f);
 
 	if (n > f->max) {
-		tell_end(f, "a frame over its limit");
+		frames_tell_end(f, "a frame over its limit");
 		return false;
 	}
 	if (f->in.len < HEAD || f->in.len < HEAD + n) {
 		if (f->ended && f->in.len > 0)
-			tell_end(f, "an end in the middle of a frame");
+			frames_tell_end(f, "an end in the middle of a frame");
 		else if (f->ended || f->closed)
-			tell_end(f, NULL);
+			frames_tell_end(f, NULL);
 		return false;
 	}
 	f->events->frame(f->arg, buffer_head(&f->in) + HEAD, n);
@@ -129,17 +129,17 @@ frames_room(struct endpoint *ep)
 }
 
 static void
-on_work(evutil_socket_t fd, short what, void *arg)
+on_frames_work(evutil_socket_t fd, short what, void *arg)
 {
 	struct frames *f = arg;
 	unsigned left = TURN_FRAMES;
 
 	(void)fd;
 	(void)what;
-	while (!f->over && left > 0 && tell_one(f))
+	while (!f->over && left > 0 && frames_tell_one(f))
 		left--;
 	if (left == 0)
-		later(f);
+		frames_later(f);
 	if (f->over)
 		buffer_clear(&f->in);
 	if (f->ep.relay != NULL && f->want_read &&
@@ -189,7 +189,7 @@ frames_write(struct endpoint *ep, const uint8_t *p, size_t n)
 		return -1;
 	}
 	buffer_put(&f->in, p, n);
-	soon(f);
+	frames_soon(f);
 	return (ssize_t)n;
 }
 
@@ -199,7 +199,7 @@ frames_end(struct endpoint *ep)
 	struct frames *f = (struct frames *)ep;
 
 	f->ended = true;
-	soon(f);
+	frames_soon(f);
 	return 0;
 }
 
@@ -213,7 +213,7 @@ frames_watch(struct endpoint *ep, bool readable, bool writable)
 	f->want_write = writable;
 	if ((readable && (f->out.len > 0 || f->finished)) ||
 	    (writable && frames_room(ep) > 0))
-		soon(f);
+		frames_soon(f);
 }
 
 static void
@@ -224,9 +224,9 @@ frames_close(struct endpoint *ep, bool aborted)
 	(void)aborted;
 	f->closed = true;
 	if (f->let_go)
-		release(f);
+		frames_release(f);
 	else
-		soon(f);
+		frames_soon(f);
 }
 
 static const struct endpoint_ops frames_ops = {
@@ -246,7 +246,7 @@ frames_new(struct event_base *base, size_t max,
 	f->max = max;
 	f->events = events;
 	f->arg = arg;
-	f->work = evtimer_new(base, on_work, f);
+	f->work = evtimer_new(base, on_frames_work, f);
 	buffer_init(&f->in, HEAD + max + UNREAD_MAX);
 	buffer_init(&f->out, 4 * max);
 	return f;
@@ -264,7 +264,7 @@ frames_send(struct frames *f, const void *p, size_t n)
 	if (f->over || f->closed || f->finished ||
 	    buffer_put(&f->out, p, n) == -1)
 		return -1;
-	soon(f);
+	frames_soon(f);
 	return 0;
 }
 
@@ -272,12 +272,12 @@ void
 frames_finish(struct frames *f)
 {
 	f->finished = true;
-	soon(f);
+	frames_soon(f);
 }
 
 /* A peer that neither reads the rest nor ends would keep all this for ever. */
 static void
-on_timer(evutil_socket_t fd, short what, void *arg)
+on_frames_deadline(evutil_socket_t fd, short what, void *arg)
 {
 	struct frames *f = arg;
 
@@ -294,10 +294,10 @@ frames_free(struct frames *f)
 		return;
 	f->let_go = f->over = f->finished = true;
 	if (f->closed || !f->joined) {
-		release(f);
+		frames_release(f);
 		return;
 	}
-	f->timer = evtimer_new(event_get_base(f->work), on_timer, f);
+	f->timer = evtimer_new(event_get_base(f->work), on_frames_deadline, f);
 	timer_set(f->timer, LET_GO_SECONDS * 1000);
-	soon(f);
+	frames_soon(f);
 }

@@ -34,7 +34,7 @@ struct relay {
 };
 
 static void
-watch(struct relay *r)
+relay_watch(struct relay *r)
 {
 	struct half *ab = &r->half[0], *ba = &r->half[1];
 
@@ -48,7 +48,7 @@ watch(struct relay *r)
 
 /* Both directions are over: release the endpoints, tell the owner. */
 static void
-end(struct relay *r)
+relay_end(struct relay *r)
 {
 	struct endpoint *a = r->half[0].from, *b = r->half[0].to;
 
@@ -61,20 +61,20 @@ end(struct relay *r)
 }
 
 static void
-enter(struct relay *r)
+relay_enter(struct relay *r)
 {
 	r->depth++;
 }
 
 static void
-leave(struct relay *r)
+relay_leave(struct relay *r)
 {
 	if (r->depth == 1 && !r->ended) {
 		if (r->half[0].state != HALF_OPEN &&
 		    r->half[1].state != HALF_OPEN)
-			end(r);
+			relay_end(r);
 		else
-			watch(r);
+			relay_watch(r);
 	}
 	if (--r->depth == 0 && r->ended)
 		free(r);
@@ -86,7 +86,7 @@ leave(struct relay *r)
  * one turn, since that endpoint has no turns of its own any more.
  */
 static void
-pump(struct relay *r, struct half *h)
+half_pump(struct relay *r, struct half *h)
 {
 	size_t left = h->last ? SIZE_MAX : RELAY_QUANTUM, room;
 	const uint8_t *p;
@@ -151,16 +151,16 @@ relay_start(struct endpoint *a, struct endpoint *b, relay_done *done,
 	r->done = done;
 	r->arg = arg;
 	/* No byte moves yet: the owner has not got its handle. */
-	watch(r);
+	relay_watch(r);
 	return r;
 }
 
 void
 relay_abort(struct relay *r)
 {
-	enter(r);
+	relay_enter(r);
 	r->half[0].state = r->half[1].state = HALF_DEAD;
-	leave(r);
+	relay_leave(r);
 }
 
 void
@@ -168,9 +168,9 @@ relay_readable(struct endpoint *ep)
 {
 	struct relay *r = ep->relay;
 
-	enter(r);
-	pump(r, half_from(r, ep));
-	leave(r);
+	relay_enter(r);
+	half_pump(r, half_from(r, ep));
+	relay_leave(r);
 }
 
 void
@@ -178,9 +178,9 @@ relay_writable(struct endpoint *ep)
 {
 	struct relay *r = ep->relay;
 
-	enter(r);
-	pump(r, half_to(r, ep));
-	leave(r);
+	relay_enter(r);
+	half_pump(r, half_to(r, ep));
+	relay_leave(r);
 }
 
 void
@@ -189,12 +189,12 @@ relay_hangup(struct endpoint *ep)
 	struct relay *r = ep->relay;
 	struct half *in = half_to(r, ep);
 
-	enter(r);
+	relay_enter(r);
 	if (in->state == HALF_OPEN)
 		in->state = HALF_DEAD;
 	half_from(r, ep)->last = true;
-	pump(r, half_from(r, ep));
-	leave(r);
+	half_pump(r, half_from(r, ep));
+	relay_leave(r);
 }
 
 size_t
@@ -206,7 +206,7 @@ relay_offer(struct endpoint *ep, const uint8_t *p, size_t n)
 
 	if (h->state != HALF_OPEN || h->wait_to)
 		return 0;
-	enter(r);
+	relay_enter(r);
 	w = h->to->ops->write(h->to, p, n);
 	if (w == -1) {
 		w = 0;
@@ -218,7 +218,7 @@ relay_offer(struct endpoint *ep, const uint8_t *p, size_t n)
 		h->wait_to = true;
 	/* What was ended meanwhile is over; else nothing has changed. */
 	if (h->wait_to || h->state != HALF_OPEN)
-		leave(r);
+		relay_leave(r);
 	else if (--r->depth == 0 && r->ended)
 		free(r);
 	return (size_t)w;

@@ -203,7 +203,7 @@ sock_release(struct socket_endpoint *s)
  * none; what a Unix socket took is the peer's already.
  */
 static int
-unsent(const struct socket_endpoint *s)
+unsent_bytes(const struct socket_endpoint *s)
 {
 	struct tcp_info info;
 	socklen_t len = sizeof(info);
@@ -217,10 +217,10 @@ unsent(const struct socket_endpoint *s)
 
 /* Ends the lingering when all was taken, or nothing for some time. */
 static void
-on_tick(evutil_socket_t fd, short what, void *arg)
+on_linger_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct socket_endpoint *s = arg;
-	int left = unsent(s);
+	int left = unsent_bytes(s);
 
 	(void)fd;
 	(void)what;
@@ -244,9 +244,9 @@ sock_linger(struct socket_endpoint *s)
 
 	s->lingers = true;
 	TAILQ_INSERT_TAIL(&lingering, s, next);
-	s->left = unsent(s);
+	s->left = unsent_bytes(s);
 	s->tick = event_new(event_get_base(s->readable), -1, EV_PERSIST,
-	    on_tick, s);
+	    on_linger_tick, s);
 	event_add(s->tick, &tick);
 	watch_one(s->writable, &s->writing, false);
 	watch_one(s->readable, &s->reading, !s->aborted && !s->ended);
@@ -259,7 +259,7 @@ sock_close(struct endpoint *ep, bool aborted)
 
 	s->aborted = aborted;
 	buffer_clear(&s->in);
-	if (unsent(s) > 0 && (aborted || !s->ended))
+	if (unsent_bytes(s) > 0 && (aborted || !s->ended))
 		sock_linger(s);
 	else
 		sock_release(s);
@@ -301,7 +301,7 @@ static const struct endpoint_ops socket_ops = {
 };
 
 static void
-on_readable(evutil_socket_t fd, short what, void *arg)
+on_socket_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct socket_endpoint *s = arg;
 	ssize_t n;
@@ -319,7 +319,7 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
-on_writable(evutil_socket_t fd, short what, void *arg)
+on_socket_writable(evutil_socket_t fd, short what, void *arg)
 {
 	struct socket_endpoint *s = arg;
 
@@ -337,10 +337,10 @@ socket_endpoint_new(struct event_base *base, int fd, const uint8_t *early,
 
 	s->ep.ops = &socket_ops;
 	s->fd = fd;
-	s->readable = event_new(base, fd, EV_READ | EV_PERSIST, on_readable,
-	    s);
-	s->writable = event_new(base, fd, EV_WRITE | EV_PERSIST, on_writable,
-	    s);
+	s->readable = event_new(base, fd, EV_READ | EV_PERSIST,
+	    on_socket_readable, s);
+	s->writable = event_new(base, fd, EV_WRITE | EV_PERSIST,
+	    on_socket_writable, s);
 	buffer_init(&s->in, sizeof(scratch));
 	if (n > 0)
 		buffer_put(&s->in, early, n);
