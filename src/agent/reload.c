@@ -11,7 +11,7 @@
 
 #include "orthrus.h"
 #include "control.h"
-#include "gateway.h"
+#include "at_gateway.h"
 
 static int
 reload_control(struct orthrus *a, const struct config *c, struct error *e)

@@ -21,7 +21,7 @@
 #include "orthrus/ssh/successor.h"
 
 #include "orthrus.h"
-#include "leash.h"
+#include "agent_leash.h"
 
 #define LOOK_SECONDS 3600	/* the clock may have been set meanwhile */
 #define AGAIN_SECONDS 60	/* between requests; or a tenth of the rest */

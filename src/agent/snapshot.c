@@ -14,7 +14,7 @@
 
 #include "orthrus.h"
 #include "enroll.h"
-#include "gateway.h"
+#include "at_gateway.h"
 
 static const char *
 state_text(const struct orthrus *a, const struct link_info *info)

@@ -11,8 +11,8 @@ liborthrus_a_SOURCES += \
 	src/charon/commands.h \
 	src/charon/listing.c \
 	src/charon/listing.h \
-	src/charon/serve.c \
-	src/charon/snippet.c \
+	src/charon/serve_cmd.c \
 	src/charon/snippet.h \
+	src/charon/snippet_cmd.c \
 	src/charon/snippet_texts.c \
 	src/charon/table.c

@@ -2,7 +2,7 @@
 /* charon's configuration: loaded, checked as a whole, and freed. */
 #include <stdlib.h>
 
-#include "gateway.h"
+#include "gateway_private.h"
 
 void
 clear_gateway(void *config)

@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-#include "gateway.h"
+#include "gateway_private.h"
 #include "orthrus/base/mem.h"
 
 #define DEFAULT_FILE "/etc/charon/charon.ini"

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gateway.h"
+#include "gateway_private.h"
 #include "orthrus/base/mem.h"
 
 #define INTERVAL_MIN 100		/* what the leash can carry, ms */

@@ -11,7 +11,7 @@
 #include <ini.h>
 
 #include "ini.h"
-#include "line.h"
+#include "ini_line.h"
 #include "orthrus/base/mem.h"
 
 #define BOM "\xef\xbb\xbf"

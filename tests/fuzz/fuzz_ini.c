@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "../../src/conf/ini.h"
-#include "../../src/conf/line.h"
+#include "../../src/conf/ini_line.h"
 #include "orthrus/conf/config.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -20,7 +20,7 @@
 
 #include "../../src/conf/conf.h"
 #include "../../src/conf/ini.h"
-#include "../../src/conf/line.h"
+#include "../../src/conf/ini_line.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define ARGS_MAX 32

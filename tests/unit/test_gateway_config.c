@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../src/conf/gateway.h"
+#include "../../src/conf/gateway_private.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define OUT_MAX 4096

@@ -17,7 +17,7 @@
 #include <event2/event.h>
 
 #include "../../src/agent/host.h"
-#include "../../src/agent/leash.h"
+#include "../../src/agent/agent_leash.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/relay/frames.h"
 #include "orthrus/ssh/mux.h"

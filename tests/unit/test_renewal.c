@@ -21,7 +21,7 @@
 #include <sodium.h>
 
 #include "../../src/agent/orthrus.h"
-#include "../../src/agent/leash.h"
+#include "../../src/agent/agent_leash.h"
 #include "../../src/agent/renewal.h"
 #include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"

@@ -3,8 +3,8 @@
  * sd_notify(3)'s protocol, without libsystemd: datagrams to $NOTIFY_SOCKET,
  * from the main process.  All of it does nothing when systemd did not ask.
  */
-#ifndef ORTHRUS_AGENT_NOTIFY_H
-#define ORTHRUS_AGENT_NOTIFY_H
+#ifndef ORTHRUS_BASE_NOTIFY_H
+#define ORTHRUS_BASE_NOTIFY_H
 
 #include <stdint.h>
 

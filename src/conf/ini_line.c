@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "line.h"
+#include "ini_line.h"
 #include "orthrus/base/text.h"
 
 #define BLANKS " \t"

@@ -5,7 +5,7 @@
  */
 #include "config.h"
 
-#include "leash.h"
+#include "agent_leash.h"
 
 #include <stdlib.h>
 #include <string.h>

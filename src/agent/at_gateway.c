@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* See gateway.h: wires the leash to the tunnels, the link and the renewal. */
+/* See at_gateway.h: wires the leash to the tunnels, the link and the renewal. */
 #include "config.h"
 
-#include "gateway.h"
+#include "at_gateway.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +15,7 @@
 
 #include "orthrus.h"
 #include "host.h"
-#include "leash.h"
+#include "agent_leash.h"
 #include "renewal.h"
 
 #define LEAVE_TICK_MS 50

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What the agent does where the server is a gateway: the leash, and more. */
-#ifndef ORTHRUS_AGENT_GATEWAY_H
-#define ORTHRUS_AGENT_GATEWAY_H
+#ifndef ORTHRUS_AGENT_AT_GATEWAY_H
+#define ORTHRUS_AGENT_AT_GATEWAY_H
 
 #include <stdbool.h>
 

@@ -25,7 +25,7 @@
 #include "commands.h"
 #include "control.h"
 #include "enroll.h"
-#include "gateway.h"
+#include "at_gateway.h"
 
 #define DRAIN_TICK_MS 50
 #define DRAIN_TICKS 40		/* 2 s */

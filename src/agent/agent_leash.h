@@ -3,8 +3,8 @@
  * The leash at the agent's end: who we are, that we live, and what a gateway
  * has to say (contract, section 4; docs/leash.md).
  */
-#ifndef ORTHRUS_AGENT_LEASH_H
-#define ORTHRUS_AGENT_LEASH_H
+#ifndef ORTHRUS_AGENT_AGENT_LEASH_H
+#define ORTHRUS_AGENT_AGENT_LEASH_H
 
 #include <stdint.h>
 

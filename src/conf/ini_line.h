@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* One line of an ini file, read strictly. */
-#ifndef ORTHRUS_CONF_LINE_H
-#define ORTHRUS_CONF_LINE_H
+#ifndef ORTHRUS_CONF_INI_LINE_H
+#define ORTHRUS_CONF_INI_LINE_H
 
 #include <stddef.h>
 
