@@ -152,6 +152,14 @@ is_foreign(const struct caller *c, const char *hosts, bool *listed)
 
 /* --- the rest ----------------------------------------------------- */
 
+/* What a program asks fetch() for; a browser says its Sec-Fetch-Site, too. */
+static bool
+is_fetch_mode(struct span mode)
+{
+	return span_is(mode, "cors") || span_is(mode, "no-cors") ||
+	    span_is(mode, "same-origin");
+}
+
 void
 caller_header(struct caller *c, const char *name, size_t name_len,
     const char *value, size_t value_len)
@@ -173,7 +181,7 @@ caller_header(struct caller *c, const char *name, size_t name_len,
 		if (site > c->site)
 			c->site = site;
 	} else if (span_begins(n, "Sec-Fetch-"))
-		c->fetch |= !span_is(n, "Sec-Fetch-Mode") || !span_is(v, "cors");
+		c->fetch |= !span_is(n, "Sec-Fetch-Mode") || !is_fetch_mode(v);
 }
 
 /* "https://HOST[:PORT]", with just what Host says. */

@@ -58,22 +58,29 @@ find_entry(const char *list, const char *name, struct span *rest)
 	return false;
 }
 
+/* Is it word, or "true" or "false" in another spelling? */
+static bool
+is_spelt(struct span word, const char *value)
+{
+	if (span_is(word, "false") && !parameter_is_true(value))
+		return true;
+	if (span_is(word, "true"))
+		return strcasecmp(value, "true") == 0;
+	return strlen(value) == word.len &&
+	    memcmp(word.p, value, word.len) == 0;
+}
+
 /* Is value among the words of "=A/B"? */
 static bool
 is_among(struct span words, const char *value)
 {
 	const char *end = words.p + words.len, *p, *next;
-	size_t len;
 
 	for (p = words.p + 1; p < end; p = next + 1) {
 		next = memchr(p, '/', (size_t)(end - p));
 		if (next == NULL)
 			next = end;
-		len = (size_t)(next - p);
-		if (strlen(value) == len && memcmp(p, value, len) == 0)
-			return true;
-		if (len == 5 && memcmp(p, "false", 5) == 0 &&
-		    !parameter_is_true(value))
+		if (is_spelt((struct span){ p, (size_t)(next - p) }, value))
 			return true;
 	}
 	return false;

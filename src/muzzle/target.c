@@ -212,8 +212,10 @@ take_query(struct target *t, const char *p, const char *end, char *out,
 {
 	struct parameter *q;
 
-	/* "?" alone is no query. */
+	/* "?" alone is no query, and "&" need not separate anything. */
 	for (; p < end; p += p < end) {
+		if (*p == '&')
+			continue;
 		if (t->nparameters == PARAMETERS_MAX)
 			return verdict_refuse(v, 400, "too many parameters");
 		q = &t->parameters[t->nparameters++];
@@ -228,8 +230,6 @@ take_query(struct target *t, const char *p, const char *end, char *out,
 			p++;
 		if ((p = take_word(p, end, false, &out, v)) == NULL)
 			return -1;
-		if (p + 1 == end)
-			return verdict_refuse(v, 400, "the query ends with &");
 		if (is_twice(t, q))
 			return verdict_refuse(v, 400, TWICE);
 	}

@@ -305,9 +305,16 @@ test_dropped(void **state)
 		    "/system/df?type=image&verbose=1", "type" },
 		{ "/system/df?type=", "/system/df", "type" },
 		{ "/system/df?", "/system/df", "" },
+		/* What separates nothing. */
+		{ "/containers/json?&all=1", "/containers/json?all=1", "" },
+		{ "/containers/json?all=1&", "/containers/json?all=1", "" },
+		{ "/containers/json?&&all=1&&&size=1&&",
+		    "/containers/json?all=1&size=1", "" },
+		{ "/info?&", "/info", "" },
 		/* aiodocker of events, dockerode of services. */
 		{ "/events?stream=1&since=2", "/events?since=2", "stream" },
 		{ "/events?stream=true", "/events", "stream" },
+		{ "/events?stream=True", "/events", "stream" },
 		{ "/services?all=true", "/services", "all" },
 	};
 	size_t i;
@@ -347,6 +354,7 @@ test_not_dropped(void **state)
 		{ C "/logs?details=0&DETAILS=1", "", 400 },
 		{ "/events?stream=0", "stream", 403 },
 		{ "/events?stream=false", "stream", 403 },
+		{ "/events?stream=tru", "stream", 403 },
 		{ C "/top?ps_args=eww", "ps_args", 403 },
 		{ C "/top?ps_args=-efww", "ps_args", 403 },
 		{ C "/top?ps_args=-ef+", "ps_args", 403 },
@@ -708,8 +716,8 @@ test_malformed(void **state)
 		"/in\xc3\xa9" "fo", "/in%c3%a9fo", "/%2finfo", "/v1.41//info",
 		"/containers/json?all=1&all=1", "/containers/json?all=1&ALL=0",
 		"/containers/json?all=1&%61ll=0", "/containers/json?=1",
-		"/containers/json?&all=1", "/containers/json?all=1&",
-		"/containers/json?all=1&&size=1", "/containers/json?all=%",
+		"/containers/json?&=1", "/containers/json?all=1&&all=0",
+		"/containers/json?all=1&=&size=1", "/containers/json?all=%",
 		"/containers/json?all=%1", "/containers/json?all=%00",
 		"/containers/json?all=%0a", "/containers/json?all=%7f",
 		"/containers/json?all=1;size=1", "/containers/json?all=\"\n\"",
