@@ -23,7 +23,7 @@ session_json(const struct agent_view *v)
 }
 
 static json_t *
-describe(const struct agent *a, const char *runtime)
+describe_agent(const struct agent *a, const char *runtime)
 {
 	static struct agent_view v;	/* with a Hello: large */
 	json_t *o;
@@ -38,19 +38,19 @@ describe(const struct agent *a, const char *runtime)
 }
 
 static int
-append(const char *text, size_t n, void *out)
+append_json(const char *text, size_t n, void *out)
 {
 	return buffer_put(out, text, n);
 }
 
 static void
-write_agent(const struct gateway *g, struct agent *a, bool first,
+write_agent_json(const struct gateway *g, struct agent *a, bool first,
     struct buffer *out)
 {
-	json_t *o = describe(a, gateway_runtime(g));
+	json_t *o = describe_agent(a, gateway_runtime(g));
 
 	buffer_put(out, ",\n", first ? 0 : 2);
-	json_dump_callback(o, append, out, JSON_COMPACT);
+	json_dump_callback(o, append_json, out, JSON_COMPACT);
 	json_decref(o);
 }
 
@@ -61,13 +61,13 @@ answer_agents(struct gateway *g, struct http_conn *c)
 
 	list_buffer(&head);
 	buffer_put(&head, "[", 1);
-	list_answer(g, c, API_JSON, &head, write_agent, "]\n");
+	list_answer(g, c, API_JSON, &head, write_agent_json, "]\n");
 }
 
 void
 answer_agent(struct gateway *g, struct http_conn *c, struct agent *a)
 {
-	json_t *o = describe(a, gateway_runtime(g));
+	json_t *o = describe_agent(a, gateway_runtime(g));
 	char *text = json_dumps(o, JSON_INDENT(2)), *line;
 
 	line = xasprintf("%s\n", text);

@@ -23,7 +23,10 @@
 #include "api_private.h"
 
 #define CONNS_MAX 256
-/* Of them may have long answers: the others get theirs still. */
+/*
+ * So many of them may have answers that take their time, so that health and
+ * metrics are always answered.
+ */
 #define HOLDS_MAX 192
 #define AGENTS "/api/v1/agents"
 
@@ -50,7 +53,7 @@ count_refusal(struct api *api, int status, const char *why)
 static const char no_body[] = "a request with a body is not taken";
 
 static void
-refuse(struct api *api, struct http_conn *c, int status, const char *why)
+api_refuse(struct api *api, struct http_conn *c, int status, const char *why)
 {
 	count_refusal(api, status, why);
 	http_reply_message(c, status, status == 401 ?
@@ -80,7 +83,8 @@ has_token(const struct api *api, const struct http_request *r)
 
 /* 0, or the status of a request that is not looked at any further. */
 static int
-judge(const struct api *api, const struct http_request *r, const char **why)
+judge_request(const struct api *api, const struct http_request *r,
+    const char **why)
 {
 	enum caller_kind kind = caller_judge(&r->caller, NULL);
 
@@ -103,11 +107,11 @@ judge(const struct api *api, const struct http_request *r, const char **why)
 }
 
 /*
- * A request that could not be read, or whose body could not.  Whoever is silent
- * for too long gets no answer.
+ * Counts a request that could not be read, or whose body could not.  Who is
+ * silent for too long gets no answer, only the end of the connection.
  */
 static int
-on_refused(void *arg, int status, bool body, const char **why)
+on_api_refused(void *arg, int status, bool body, const char **why)
 {
 	if (body) {
 		status = 413;
@@ -121,7 +125,7 @@ on_refused(void *arg, int status, bool body, const char **why)
 /* --- what is asked for -------------------------------------------- */
 
 static void
-not_found(struct http_conn *c)
+reply_not_found(struct http_conn *c)
 {
 	http_reply_message(c, 404, "", "page not found");
 }
@@ -139,10 +143,11 @@ answer_health(struct gateway *g, struct http_conn *c)
 
 /* Our own routes take no body and are only read: true when r is refused. */
 static bool
-is_refused(struct api *api, struct http_conn *c, const struct http_request *r)
+refuse_all_but_reads(struct api *api, struct http_conn *c,
+    const struct http_request *r)
 {
 	if (r->body) {
-		refuse(api, c, 413, no_body);
+		api_refuse(api, c, 413, no_body);
 		return true;
 	}
 	if (strcmp(r->method, "GET") == 0 || strcmp(r->method, "HEAD") == 0)
@@ -152,7 +157,10 @@ is_refused(struct api *api, struct http_conn *c, const struct http_request *r)
 	return true;
 }
 
-/* To /rest at the agent's engine; the Muzzle judges it as it stands. */
+/*
+ * Hands a request to the Muzzle of agent a, which judges rest, what follows
+ * "/docker" in the target, without any of it having been decoded here.
+ */
 static void
 answer_docker(struct api *api, struct http_conn *c,
     const struct http_request *r, struct agent *a, struct span rest)
@@ -175,7 +183,7 @@ answer_docker(struct api *api, struct http_conn *c,
 	}
 }
 
-/* path: "NAME" and what follows it. */
+/* Answers what is asked of one agent; path is "NAME" and what follows it. */
 static void
 route_agent(struct api *api, struct http_conn *c,
     const struct http_request *r, struct span path)
@@ -195,7 +203,7 @@ route_agent(struct api *api, struct http_conn *c,
 		memcpy(name, path.p, path.len - rest.len);
 	docker = rest.len >= skip && memcmp(rest.p, docker_path, skip) == 0 &&
 	    (rest.len == skip || strchr("/?", rest.p[skip]) != NULL);
-	if (!docker && is_refused(api, c, r))
+	if (!docker && refuse_all_but_reads(api, c, r))
 		return;
 	if (!name_valid(name))
 		http_reply_message(c, 400, "", "no or malformed agent name: 1 "
@@ -204,7 +212,7 @@ route_agent(struct api *api, struct http_conn *c,
 		http_reply_message(c, 503, "",
 		    "agents are disabled at this gateway");
 	else if (!docker && rest.len > 0 && *rest.p == '/')
-		not_found(c);
+		reply_not_found(c);
 	else if ((a = gateway_agent(api->gateway, name)) == NULL)
 		http_reply_message(c, 404, "", "no such agent: %s", name);
 	else if (docker)
@@ -224,7 +232,8 @@ static const struct route {
 };
 
 static void
-route(struct api *api, struct http_conn *c, const struct http_request *r)
+route_request(struct api *api, struct http_conn *c,
+    const struct http_request *r)
 {
 	const size_t below = sizeof(AGENTS "/") - 1;
 	const char *query = memchr(r->target, '?', r->target_len);
@@ -240,17 +249,17 @@ route(struct api *api, struct http_conn *c, const struct http_request *r)
 	for (i = 0; i < sizeof(routes) / sizeof(routes[0]); i++)
 		if (strlen(routes[i].path) == n &&
 		    memcmp(r->target, routes[i].path, n) == 0) {
-			if (!is_refused(api, c, r))
+			if (!refuse_all_but_reads(api, c, r))
 				routes[i].answer(api->gateway, c);
 			return;
 		}
 	if (r->body)
-		refuse(api, c, 413, no_body);
+		api_refuse(api, c, 413, no_body);
 	else
-		not_found(c);
+		reply_not_found(c);
 }
 
-/* Those of RFC 9110 section 9 and RFC 5789; what is none is answered 501. */
+/* Is it a method of RFC 9110 section 9 or RFC 5789?  Else the answer is 501. */
 static bool
 is_method(const char *method)
 {
@@ -265,27 +274,27 @@ is_method(const char *method)
 }
 
 static void
-on_request(void *arg, struct http_conn *c, const struct http_request *r)
+on_api_request(void *arg, struct http_conn *c, const struct http_request *r)
 {
 	struct api *api = arg;
 	const char *why;
-	int status = judge(api, r, &why);
+	int status = judge_request(api, r, &why);
 
-	/* Where a body ends that is not read, nobody knows. */
+	/* What follows a body that is not read could pass for a request. */
 	if (r->http10 || r->body || status != 0)
 		http_last(c);
 	if (status != 0)
-		refuse(api, c, status, why);
+		api_refuse(api, c, status, why);
 	else if (!is_method(r->method))
 		http_reply_message(c, 501, "", "a method that is not known");
 	else
-		route(api, c, r);
+		route_request(api, c, r);
 }
 
 /* --- where it listens --------------------------------------------- */
 
 static void
-on_closed(void *arg)
+on_api_closed(void *arg)
 {
 	struct api *api = arg;
 
@@ -294,7 +303,7 @@ on_closed(void *arg)
 }
 
 static void
-on_accept(void *arg, int fd)
+on_api_accept(void *arg, int fd)
 {
 	struct api *api = arg;
 
@@ -304,11 +313,12 @@ on_accept(void *arg, int fd)
 		listener_hold(api->listener, true);
 }
 
-static const struct http_service service = {
+static const struct http_service api_service = {
 	.conns_max = CONNS_MAX, .unhurried = 0, .prefix = "",
 	.every = "X-Content-Type-Options: nosniff\r\n",
 	.own = "Cache-Control: no-store\r\n",
-	.request = on_request, .refused = on_refused, .closed = on_closed
+	.request = on_api_request, .refused = on_api_refused,
+	.closed = on_api_closed
 };
 
 int
@@ -327,8 +337,8 @@ api_start(struct api **started, struct gateway *g, struct event_base *base,
 	api->needs_token = at->kind == ADDRESS_TCP;
 	if (api->needs_token && token_load(state, api->token, e) == -1)
 		return -1;
-	api->server = http_server_new(base, &service, api);
-	api->listener = listener_new(base, at, on_accept, api, e);
+	api->server = http_server_new(base, &api_service, api);
+	api->listener = listener_new(base, at, on_api_accept, api, e);
 	if (api->listener == NULL)
 		return -1;
 	listener_label(api->listener, "http: ");

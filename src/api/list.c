@@ -12,9 +12,9 @@
 
 #include "api_private.h"
 
-#define PIECE (32 * 1024)	/* bytes, and then others get their turn */
-#define PIECE_MAX (1024 * 1024)	/* with the last agent's, which is long */
-#define READ_SECONDS 5		/* and then a client counts as slow */
+#define PIECE (32 * 1024)	/* bytes that are made in one turn */
+#define PIECE_MAX (1024 * 1024)	/* with the text of the last agent in it */
+#define READ_SECONDS 5		/* for the client to take some of it */
 
 struct list {
 	struct gateway *gateway;
@@ -26,7 +26,7 @@ struct list {
 	const char *tail;
 };
 
-/* --- who is to be told of ----------------------------------------- */
+/* --- which agents ------------------------------------------------- */
 
 struct gathering {
 	struct agent **agents;
@@ -34,7 +34,7 @@ struct gathering {
 };
 
 static void
-gather(void *arg, struct agent *a)
+gather_agent(void *arg, struct agent *a)
 {
 	struct gathering *g = arg;
 
@@ -43,13 +43,13 @@ gather(void *arg, struct agent *a)
 }
 
 static int
-by_name(const void *a, const void *b)
+compare_names(const void *a, const void *b)
 {
 	return strcmp(agent_name(*(struct agent *const *)a),
 	    agent_name(*(struct agent *const *)b));
 }
 
-/* They may go while the list is sent, so that their names are kept. */
+/* Keeps the names of all agents, because these may go while they are sent. */
 static void
 take_names(struct list *l)
 {
@@ -58,8 +58,8 @@ take_names(struct list *l)
 
 	g.agents = xcalloc(gateway_agents(l->gateway) + 1,
 	    sizeof(struct agent *));
-	gateway_each_agent(l->gateway, gather, &g);
-	qsort(g.agents, g.n, sizeof(struct agent *), by_name);
+	gateway_each_agent(l->gateway, gather_agent, &g);
+	qsort(g.agents, g.n, sizeof(struct agent *), compare_names);
 	l->names = xcalloc(1, g.len + 1);
 	for (i = 0; i < g.n; i++) {
 		n = strlen(agent_name(g.agents[i])) + 1;
@@ -69,7 +69,7 @@ take_names(struct list *l)
 	free(g.agents);
 }
 
-/* --- telling it --------------------------------------------------- */
+/* --- the answer --------------------------------------------------- */
 
 static void
 list_free(void *arg)
@@ -80,8 +80,9 @@ list_free(void *arg)
 	free(l);
 }
 
+/* Makes the next piece, and then waits until the client has taken it. */
 static void
-on_more(void *arg)
+on_list_more(void *arg)
 {
 	struct list *l = arg;
 	struct buffer out;
@@ -108,9 +109,9 @@ on_more(void *arg)
 	}
 }
 
-/* Nothing is ever late here but the client. */
+/* Makes no more for a client that does not read; the server ends it. */
 static void
-on_late(void *arg)
+on_list_late(void *arg)
 {
 	http_wait(((struct list *)arg)->conn);
 }
@@ -125,8 +126,8 @@ void
 list_answer(struct gateway *g, struct http_conn *c, const char *lines,
     struct buffer *head, list_each *each, const char *tail)
 {
-	static const struct http_producer producer = { NULL, on_more, on_late,
-	    list_free };
+	static const struct http_producer producer = { NULL, on_list_more,
+	    on_list_late, list_free };
 	struct list *l = xcalloc(1, sizeof(*l));
 
 	l->gateway = g;

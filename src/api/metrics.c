@@ -17,7 +17,7 @@ struct sample {
 };
 
 static void
-family(struct buffer *out, const char *name, enum prometheus_kind kind,
+put_family(struct buffer *out, const char *name, enum prometheus_kind kind,
     const char *help, const struct sample *samples, size_t n)
 {
 	const char *label[1][2];
@@ -33,12 +33,12 @@ family(struct buffer *out, const char *name, enum prometheus_kind kind,
 }
 
 static void
-one(struct buffer *out, const char *name, enum prometheus_kind kind,
+put_number(struct buffer *out, const char *name, enum prometheus_kind kind,
     const char *help, uint64_t value)
 {
 	const struct sample s = { NULL, NULL, value };
 
-	family(out, name, kind, help, &s, 1);
+	put_family(out, name, kind, help, &s, 1);
 }
 
 /* --- the families ------------------------------------------------- */
@@ -53,30 +53,30 @@ write_peers(const struct gateway_numbers *n, struct buffer *out)
 	    { "kind", "client", n->clients },
 	    { "kind", "enroll", n->enrolling } };
 
-	family(out, "charon_agents", PROMETHEUS_GAUGE,
+	put_family(out, "charon_agents", PROMETHEUS_GAUGE,
 	    "Registered agents by status.", agents, 3);
-	family(out, "charon_sessions", PROMETHEUS_GAUGE,
+	put_family(out, "charon_sessions", PROMETHEUS_GAUGE,
 	    "SSH sessions that are logged in.", sessions, 3);
 }
 
 static void
 write_logins(const struct gateway_numbers *n, struct buffer *out)
 {
-	one(out, "charon_unauthenticated", PROMETHEUS_GAUGE,
+	put_number(out, "charon_unauthenticated", PROMETHEUS_GAUGE,
 	    "SSH connections that have not logged in yet.",
 	    n->unauthenticated);
-	one(out, "charon_connections_total", PROMETHEUS_COUNTER,
+	put_number(out, "charon_connections_total", PROMETHEUS_COUNTER,
 	    "SSH connections that were accepted.", n->accepted);
-	one(out, "charon_handshakes_total", PROMETHEUS_COUNTER,
+	put_number(out, "charon_handshakes_total", PROMETHEUS_COUNTER,
 	    "First key exchanges that succeeded.", n->handshakes);
-	one(out, "charon_logins_total", PROMETHEUS_COUNTER,
+	put_number(out, "charon_logins_total", PROMETHEUS_COUNTER,
 	    "Logins that succeeded.", n->logins);
-	one(out, "charon_login_failures_total", PROMETHEUS_COUNTER,
+	put_number(out, "charon_login_failures_total", PROMETHEUS_COUNTER,
 	    "Attempts to log in that were refused.", n->login_failures);
-	one(out, "charon_login_timeouts_total", PROMETHEUS_COUNTER,
+	put_number(out, "charon_login_timeouts_total", PROMETHEUS_COUNTER,
 	    "Connections that did not log in within the grace time.",
 	    n->login_timeouts);
-	one(out, "charon_dropped_total", PROMETHEUS_COUNTER,
+	put_number(out, "charon_dropped_total", PROMETHEUS_COUNTER,
 	    "Connections dropped before their login to make room.",
 	    n->dropped);
 }
@@ -90,7 +90,7 @@ write_refusals(const struct gateway_numbers *n, struct buffer *out)
 	for (i = 0; i < NREFUSALS; i++)
 		s[i] = (struct sample){ "reason", refusal_names[i],
 		    n->refusals[i] };
-	family(out, "charon_refusals_total", PROMETHEUS_COUNTER,
+	put_family(out, "charon_refusals_total", PROMETHEUS_COUNTER,
 	    "Channels, requests, logins and the like that were refused.", s,
 	    NREFUSALS);
 }
@@ -101,11 +101,11 @@ write_streams(const struct gateway_numbers *n, struct buffer *out)
 	const struct sample bytes[] = { { "direction", "in", n->bytes_in },
 	    { "direction", "out", n->bytes_out } };
 
-	one(out, "charon_channels", PROMETHEUS_GAUGE,
+	put_number(out, "charon_channels", PROMETHEUS_GAUGE,
 	    "Streams that are open.", n->streams);
-	one(out, "charon_channels_total", PROMETHEUS_COUNTER,
+	put_number(out, "charon_channels_total", PROMETHEUS_COUNTER,
 	    "Streams that were opened.", n->streams_total);
-	family(out, "charon_bytes_total", PROMETHEUS_COUNTER,
+	put_family(out, "charon_bytes_total", PROMETHEUS_COUNTER,
 	    "Bytes that streams moved, in: towards agents.", bytes, 2);
 }
 
@@ -114,21 +114,21 @@ write_leashes(const struct gateway_numbers *n, struct buffer *out)
 {
 	static const char delay[] = "charon_heartbeat_delay_seconds_total";
 
-	one(out, "charon_heartbeats_total", PROMETHEUS_COUNTER,
+	put_number(out, "charon_heartbeats_total", PROMETHEUS_COUNTER,
 	    "Heartbeats of agents.", n->heartbeats);
 	prometheus_family(out, delay, PROMETHEUS_COUNTER,
 	    "How much later than agreed they came, all together.");
 	prometheus_seconds(out, delay, n->heartbeat_delay_ms);
-	one(out, "charon_renewals_total", PROMETHEUS_COUNTER,
+	put_number(out, "charon_renewals_total", PROMETHEUS_COUNTER,
 	    "Certificates that were renewed.", n->renewals);
-	one(out, "charon_enrolments_total", PROMETHEUS_COUNTER,
+	put_number(out, "charon_enrolments_total", PROMETHEUS_COUNTER,
 	    "Enrolments that succeeded.", n->enrolments);
 }
 
 /* --- for each agent ----------------------------------------------- */
 
 static void
-write_agent(const struct gateway *g, struct agent *a, bool first,
+write_agent_samples(const struct gateway *g, struct agent *a, bool first,
     struct buffer *out)
 {
 	char text[8] = "docker";
@@ -156,7 +156,7 @@ answer_metrics(struct gateway *g, struct http_conn *c)
 
 	list_buffer(&out);
 	gateway_numbers(g, &n);
-	family(&out, "charon_build_info", PROMETHEUS_GAUGE,
+	put_family(&out, "charon_build_info", PROMETHEUS_GAUGE,
 	    "Always 1; the version is in the label.", &build, 1);
 	write_peers(&n, &out);
 	write_logins(&n, &out);
@@ -166,5 +166,5 @@ answer_metrics(struct gateway *g, struct http_conn *c)
 	prometheus_family(&out, REQUESTS, PROMETHEUS_COUNTER,
 	    "Requests to an agent's Docker socket, connections to its ports.");
 	list_answer(g, c, "Content-Type: " PROMETHEUS_TYPE "\r\n", &out,
-	    write_agent, "");
+	    write_agent_samples, "");
 }

@@ -11,7 +11,7 @@
 #include "prometheus.h"
 
 static void
-put(struct buffer *out, const char *s)
+put_text(struct buffer *out, const char *s)
 {
 	buffer_put(out, s, strlen(s));
 }
@@ -25,7 +25,7 @@ put_format(struct buffer *out, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	put(out, text);
+	put_text(out, text);
 }
 
 /* What needs it gets a backslash; in help texts a quote does not. */
@@ -40,7 +40,7 @@ put_escaped(struct buffer *out, const char *s, const char *special)
 		s += n;
 		if (*s == '\0')
 			break;
-		put(out, "\\");
+		put_text(out, "\\");
 		buffer_put(out, *s == '\n' ? "n" : s, 1);
 		s++;
 	}
@@ -62,12 +62,12 @@ prometheus_sample(struct buffer *out, const char *name,
 {
 	size_t i;
 
-	put(out, name);
+	put_text(out, name);
 	for (i = 0; i < n; i++) {
 		put_format(out, "%c%s=\"", i == 0 ? '{' : ',',
 		    labels[i][0]);
 		put_escaped(out, labels[i][1], "\\\n\"");
-		put(out, "\"");
+		put_text(out, "\"");
 	}
 	put_format(out, "%s %llu\n", n > 0 ? "}" : "",
 	    (unsigned long long)value);

@@ -22,7 +22,7 @@
 #define FILE_MAX 256		/* a token, and an editor's line end */
 
 static int
-make(const char *path, char token[TOKEN_LEN + 1], struct error *e)
+make_token(const char *path, char token[TOKEN_LEN + 1], struct error *e)
 {
 	uint8_t secret[32];
 	char line[TOKEN_LEN + 2];
@@ -42,7 +42,7 @@ make(const char *path, char token[TOKEN_LEN + 1], struct error *e)
 }
 
 static int
-take(const char *path, char *text, size_t len, const struct stat *st,
+check_token(const char *path, char *text, size_t len, const struct stat *st,
     char token[TOKEN_LEN + 1], struct error *e)
 {
 	if (file_check_private("http token", path, st, e) == -1)
@@ -70,11 +70,11 @@ token_load(const char *directory, char token[TOKEN_LEN + 1],
 
 	text = file_read(path, FILE_MAX, &len, &st);
 	if (text != NULL) {
-		rc = take(path, text, len, &st, token, e);
+		rc = check_token(path, text, len, &st, token, e);
 		sodium_memzero(text, len);
 		free(text);
 	} else if (errno == ENOENT)
-		rc = make(path, token, e);
+		rc = make_token(path, token, e);
 	else
 		rc = error_set(e, EX_CONFIG, "cannot read the http token %s: "
 		    "%s", path, strerror(errno));

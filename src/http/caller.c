@@ -65,8 +65,8 @@ is_ipv6(struct span host)
 }
 
 /*
- * As clients put it there, encoded or not.  No browser can: for it such bytes
- * are not part of a host.
+ * Is it the path of a socket?  Some clients say it as their Host, encoded or
+ * not.  A browser cannot: to it such bytes are not part of a host.
  */
 static bool
 is_path(struct span host)
@@ -102,7 +102,7 @@ caller_host_name(const char **value, size_t *len)
 	return is_name(host) || is_ipv6(host);
 }
 
-/* As browsers tell that a host ends in a number, and so is IPv4's. */
+/* Is it a number to a browser, which takes the host for an IPv4 address? */
 static bool
 is_number(struct span label)
 {
@@ -150,7 +150,7 @@ is_foreign(const struct caller *c, const char *hosts, bool *listed)
 	return is_name(name) && is_of_dns(name) && !*listed;
 }
 
-/* --- the rest ----------------------------------------------------- */
+/* --- the other headers, and the verdict --------------------------- */
 
 /* What a program asks fetch() for; a browser says its Sec-Fetch-Site, too. */
 static bool

@@ -20,14 +20,14 @@
 #define BODY_SECONDS 10		/* for its body */
 #define IDLE_SECONDS 60		/* between two requests */
 #define CLOSE_SECONDS 2		/* for the client to see our end */
-#define READ_SECONDS 5		/* for the client to read READ_LEAST of what */
-#define READ_LEAST 4096		/* there is, else it is stuck: */
-#define READ_TRIES 12		/* so often at most, with large answers */
-#define GONE_MS 250		/* how often a silent stream's client is looked
-				   at once it has ended its side */
-#define LONG_SECONDS 300	/* an answer may take longer: as a stream */
-#define OUT_MAX (64 * 1024 * 1024)	/* a redacted answer's, when it grows */
-
+#define READ_SECONDS 5		/* between two looks at a slow reader */
+#define READ_LEAST 4096		/* bytes it is to have read by the next look */
+#define READ_TRIES 12		/* looks without that, then it is cut off */
+#define GONE_MS 250		/* between two looks at a stream's client that
+				   has ended its side */
+#define LONG_SECONDS 300	/* an answer that may take so long counts as
+				   one that lasts */
+#define OUT_MAX (64 * 1024 * 1024)	/* unread bytes of one answer */
 
 void
 conn_soon(struct http_conn *c)
@@ -49,8 +49,8 @@ conn_is_stream(const struct http_conn *c)
 }
 
 /*
- * What large answers take, of this connection and of all: those that are put
- * together, and those that the client has not read.
+ * Counts an answer's bytes that are kept elsewhere, and those that the client
+ * has not read where they are many.  The sum of all connections has a limit.
  */
 void
 conn_recount(struct http_conn *c)
@@ -66,7 +66,7 @@ conn_recount(struct http_conn *c)
 /* --- the end of a request, and of the connection ------------------ */
 
 static void
-drop_body(struct http_conn *c)
+conn_drop_body(struct http_conn *c)
 {
 	if (c->body == NULL)
 		return;
@@ -75,13 +75,13 @@ drop_body(struct http_conn *c)
 	c->body = NULL;
 }
 
-/* Nobody makes an answer any more; one who still does not know is told. */
+/* Ends the answer at hand; its producer hears of it where that is gone. */
 void
 conn_release(struct http_conn *c, bool gone)
 {
 	const struct http_producer *p = c->producer;
 
-	drop_body(c);
+	conn_drop_body(c);
 	if (p == NULL)
 		return;
 	c->producer = NULL;
@@ -105,7 +105,7 @@ conn_drop_kept(struct http_conn *c)
 }
 
 static void
-close_soon(struct http_conn *c)
+conn_close_soon(struct http_conn *c)
 {
 	conn_release(c, true);
 	conn_drop_kept(c);
@@ -115,16 +115,16 @@ close_soon(struct http_conn *c)
 	conn_soon(c);
 }
 
-/* The client is gone, or must not believe that its answer is whole. */
+/* Ends the connection so that what was sent does not look whole. */
 void
 conn_break_off(struct http_conn *c)
 {
 	c->broken = true;
-	close_soon(c);
+	conn_close_soon(c);
 }
 
 static void
-be_idle(struct http_conn *c)
+conn_be_idle(struct http_conn *c)
 {
 	const struct http_server *s = c->server;
 
@@ -139,16 +139,19 @@ conn_next_request(struct http_conn *c)
 {
 	conn_release(c, false);
 	if (c->last) {
-		close_soon(c);
+		conn_close_soon(c);
 		return;
 	}
-	be_idle(c);
+	conn_be_idle(c);
 	conn_soon(c);
 }
 
 /* --- requests ----------------------------------------------------- */
 
-/* What follows could pass for a request, and is not looked at. */
+/*
+ * Answers what is no request.  What follows it is not read, because it could
+ * pass for one.
+ */
 void
 conn_refuse(struct http_conn *c, int status, bool body, const char *why)
 {
@@ -157,7 +160,7 @@ conn_refuse(struct http_conn *c, int status, bool body, const char *why)
 	c->last = true;
 	conn_release(c, true);
 	if (status == 0)
-		close_soon(c);
+		conn_close_soon(c);
 	else
 		http_reply_message(c, status, "", "%s", why);
 }
@@ -175,7 +178,7 @@ read_request(struct http_conn *c)
 	    HTTP_HEAD_MAX, &c->seen, &status);
 	if (n == 0) {
 		if (c->ended)
-			close_soon(c);
+			conn_close_soon(c);
 		return;
 	}
 	c->head = c->http10 = false;
@@ -199,7 +202,7 @@ read_request(struct http_conn *c)
 		return;
 	buffer_drop(&c->in, (size_t)n);
 	if (c->state == CONN_IDLE)
-		be_idle(c);
+		conn_be_idle(c);
 }
 
 void
@@ -224,7 +227,7 @@ http_take_body(struct http_conn *c, const struct http_request *r, size_t max)
  * it, or the status to answer.
  */
 static int
-collect(struct http_conn *c, bool *done)
+collect_body(struct http_conn *c, bool *done)
 {
 	struct request_body *b = c->body;
 	const uint8_t *p, *data;
@@ -257,7 +260,7 @@ static void
 read_body(struct http_conn *c)
 {
 	bool done = false;
-	int status = collect(c, &done);
+	int status = collect_body(c, &done);
 	struct request_body *b = c->body;
 
 	if (status != 0)
@@ -272,15 +275,15 @@ read_body(struct http_conn *c)
 		buffer_clear(&b->data);
 		free(b);
 	} else if (c->ended)
-		close_soon(c);
+		conn_close_soon(c);
 }
 
 /* --- steps -------------------------------------------------------- */
 
 /*
- * The client ended its side during an answer, which most often means that it
- * has gone: nobody would tell us later.  One that is known to listen on is
- * looked at again.
+ * The client has ended its side during an answer, and we shall not hear of it
+ * again.  Most often it has gone.  Where the relay knows that it still reads,
+ * it is looked at again soon; else its answer is ended.
  */
 static void
 look_after_client(struct http_conn *c)
@@ -293,18 +296,23 @@ look_after_client(struct http_conn *c)
 		timer_set(c->timer, GONE_MS);
 }
 
+/* Is an answer being made for which the client may wait very long? */
 static bool
-may_last(const struct http_conn *c)
+answer_may_last(const struct http_conn *c)
 {
 	return c->producer != NULL &&
 	    (c->seconds == 0 || c->seconds >= LONG_SECONDS);
 }
 
 static void
-step(struct http_conn *c)
+conn_step(struct http_conn *c)
 {
-	/* Behind a full buffer the client's end would not be seen for long. */
-	if (c->state == CONN_BUSY && c->in.len == c->in.max && may_last(c))
+	/*
+	 * While the buffer is full, the client's end is not read.  An answer
+	 * that lasts would go on for somebody who has left.
+	 */
+	if (c->state == CONN_BUSY && c->in.len == c->in.max &&
+	    answer_may_last(c))
 		conn_break_off(c);
 	if (c->state == CONN_IDLE && (c->in.len > 0 || c->ended) &&
 	    c->out.len < HTTP_OUT_HIGH)
@@ -325,19 +333,20 @@ step(struct http_conn *c)
 }
 
 static void
-on_work(evutil_socket_t fd, short what, void *arg)
+on_conn_work(evutil_socket_t fd, short what, void *arg)
 {
 	struct http_conn *c = arg;
 
 	(void)fd;
 	(void)what;
 	if (!c->closed)
-		step(c);
+		conn_step(c);
 }
 
 /*
- * The client has an answer to read.  It may take its time over what is small,
- * as a pager does; who takes next to nothing of a large one is cut off.
+ * Looks how much the client has read since the last look.  A small answer it
+ * may leave unread, as a pager does; one who takes next to nothing of a large
+ * answer for a minute is cut off.
  */
 static void
 wait_for_reader(struct http_conn *c)
@@ -357,7 +366,7 @@ wait_for_reader(struct http_conn *c)
 }
 
 static void
-on_timer(evutil_socket_t fd, short what, void *arg)
+on_conn_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct http_conn *c = arg;
 
@@ -373,7 +382,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 			conn_refuse(c, 408, false, "the request's head did not "
 			    "come within 10 s");
 		else
-			close_soon(c);
+			conn_close_soon(c);
 		break;
 	case CONN_BODY:
 		conn_refuse(c, 408, false, "the request's body did not come "
@@ -419,10 +428,10 @@ conn_consume(struct endpoint *ep, size_t n)
 	buffer_drop(&c->out, n);
 	conn_recount(c);
 	if (c->out.len < OUT_LOW) {
-		/* When others have had their turn. */
+		/* The next piece is made when others have had their turn. */
 		if (c->waits)
 			timer_set(c->work, 0);
-		/* It is not the reader any more who is waited for. */
+		/* The timer was the slow reader's: now it is the state's. */
 		if (c->left > 0 && c->state == CONN_IDLE)
 			conn_set_timer(c, IDLE_SECONDS);
 		else if (c->left > 0 && c->state == CONN_BUSY &&
@@ -533,8 +542,8 @@ conn_new(struct http_server *s)
 	c->server = s;
 	buffer_init(&c->in, HTTP_HEAD_MAX);
 	buffer_init(&c->out, OUT_MAX);
-	c->work = evtimer_new(s->base, on_work, c);
-	c->timer = evtimer_new(s->base, on_timer, c);
+	c->work = evtimer_new(s->base, on_conn_work, c);
+	c->timer = evtimer_new(s->base, on_conn_timer, c);
 	conn_set_timer(c, HEAD_SECONDS);
 	LIST_INSERT_HEAD(&s->conns, c, next);
 	s->nconns++;

@@ -73,13 +73,13 @@ void conn_set_timer(struct http_conn *c, unsigned seconds);
 bool conn_is_stream(const struct http_conn *c);
 /* Counts what its large answers take, with those of all others. */
 void conn_recount(struct http_conn *c);
-/* Nobody makes an answer any more; with gone its producer is told. */
+/* Ends the answer at hand; with gone its producer is told. */
 void conn_release(struct http_conn *c, bool gone);
 /* The answer is in out: what the client has asked next is looked at. */
 void conn_next_request(struct http_conn *c);
-/* The client is gone, or must not believe that its answer is whole. */
+/* Ends the connection so that what was sent does not look whole. */
 void conn_break_off(struct http_conn *c);
-/* What came is no request, or came too late. */
+/* Answers what is no request, or came too late, and closes. */
 void conn_refuse(struct http_conn *c, int status, bool body, const char *why);
 void conn_drop_kept(struct http_conn *c);
 

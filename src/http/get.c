@@ -19,22 +19,22 @@ struct http_get {
 	struct http_upstream *upstream;
 	struct http_reader reader;
 	struct buffer body;
-	struct event *timer;		/* for the answer, and to tell of it */
-	const char *why;		/* there is none */
+	struct event *timer;		/* its time is up, or it is over */
+	const char *why;		/* there is no answer */
 	http_got *got;
 	void *arg;
 };
 
-/* Told by the timer, never from inside a call of the relay. */
+/* Has the timer tell of the end, because the relay may be on the stack. */
 static void
-settle(struct http_get *g, const char *why)
+get_settle(struct http_get *g, const char *why)
 {
 	g->why = why;
 	timer_set(g->timer, 0);
 }
 
 static size_t
-on_room(void *arg)
+on_get_room(void *arg)
 {
 	struct http_get *g = arg;
 
@@ -42,7 +42,7 @@ on_room(void *arg)
 }
 
 static void
-on_data(void *arg, const uint8_t *p, size_t n)
+on_get_data(void *arg, const uint8_t *p, size_t n)
 {
 	struct http_get *g = arg;
 	const char *why = NULL;
@@ -53,31 +53,31 @@ on_data(void *arg, const uint8_t *p, size_t n)
 	while (n > 0 && !g->reader.done) {
 		used = http_reader_feed(&g->reader, p, n, &data, &len, &why);
 		if (used == -1) {
-			settle(g, why);
+			get_settle(g, why);
 			return;
 		}
 		if (buffer_put(&g->body, data, len) == -1) {
-			settle(g, "an answer that is too long");
+			get_settle(g, "an answer that is too long");
 			return;
 		}
 		p += used;
 		n -= (size_t)used;
 	}
 	if (g->reader.done)
-		settle(g, NULL);
+		get_settle(g, NULL);
 }
 
 static void
-on_lost(void *arg, const char *why)
+on_get_lost(void *arg, const char *why)
 {
 	struct http_get *g = arg;
 
 	if (!g->reader.done && g->why == NULL)
-		settle(g, why);
+		get_settle(g, why);
 }
 
 static void
-on_timer(evutil_socket_t fd, short what, void *arg)
+on_get_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct http_get *g = arg;
 	http_got *got = g->got;
@@ -101,15 +101,15 @@ http_get_start(struct event_base *base, const struct http_way *way,
     const char *request, size_t max, unsigned seconds, http_got *got,
     void *arg)
 {
-	static const struct http_upstream_events events = { on_room, on_data,
-	    on_lost };
+	static const struct http_upstream_events events = { on_get_room,
+	    on_get_data, on_get_lost };
 	struct http_get *g = xcalloc(1, sizeof(*g));
 
 	g->got = got;
 	g->arg = arg;
 	http_reader_init(&g->reader, strncmp(request, "HEAD ", 5) == 0);
 	buffer_init(&g->body, max);
-	g->timer = evtimer_new(base, on_timer, g);
+	g->timer = evtimer_new(base, on_get_timer, g);
 	timer_set(g->timer, seconds * 1000);
 	g->upstream = http_upstream_new(base, way, &events, g);
 	http_upstream_send(g->upstream, request, strlen(request));

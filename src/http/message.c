@@ -88,7 +88,7 @@ split_header(struct span line, struct span *name, struct span *value)
 
 /* Is word among the elements of a list such as Connection's? */
 static bool
-lists(struct span value, const char *word)
+list_has_word(struct span value, const char *word)
 {
 	size_t n = strlen(word), i = 0, start;
 
@@ -161,7 +161,7 @@ read_request_line(struct span line, struct http_request *r,
 	return 0;
 }
 
-/* What was said of the body so far. */
+/* Counts the headers that are about the body. */
 struct body_framing {
 	unsigned lengths, codings, others;
 };
@@ -194,7 +194,7 @@ read_body_header(struct span name, struct span value, struct http_request *r,
 	return 0;
 }
 
-/* Where two parties could see its end in different places, there is none. */
+/* FRAMING_NONE where two readers could see its end in different places. */
 static enum http_framing
 body_framing(const struct http_request *r, const struct body_framing *f)
 {
@@ -213,9 +213,9 @@ read_request_header(struct span name, struct span value,
 	if (r->caller.hosts > 1)
 		return 400;
 	if (span_is(name, "Connection")) {
-		if (lists(value, "close"))
+		if (list_has_word(value, "close"))
 			r->keep_alive = false;
-		else if (r->http10 && lists(value, "keep-alive"))
+		else if (r->http10 && list_has_word(value, "keep-alive"))
 			r->keep_alive = true;
 	}
 	return read_body_header(name, value, r, f, reason);
@@ -273,9 +273,9 @@ http_request_header(const struct http_request *r, const char *name,
 
 /* --- answers ---------------------------------------------------------- */
 
-/* What a client may want to know; all else stays here. */
+/* Is it a header that is passed on?  Clients read these; others are not. */
 static bool
-is_kept(struct span name)
+is_kept_header(struct span name)
 {
 	static const char *const kept[] = { "Api-Version", "Builder-Version",
 	    "Cache-Control", "Content-Type", "Date", "Docker-Experimental",
@@ -342,9 +342,9 @@ read_answer_header(struct span line, struct http_answer *a,
 		*reason = "a content coding that was not asked for";
 		return -1;
 	}
-	if (span_is(name, "Connection") && lists(value, "close"))
+	if (span_is(name, "Connection") && list_has_word(value, "close"))
 		a->keep_alive = false;
-	if (is_kept(name) && is_printable(value) &&
+	if (is_kept_header(name) && is_printable(value) &&
 	    a->kept_len + line.len + 2 <= sizeof(a->kept)) {
 		memcpy(a->kept + a->kept_len, line.p, line.len);
 		memcpy(a->kept + a->kept_len + line.len, "\r\n", 2);

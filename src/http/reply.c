@@ -12,7 +12,7 @@
 
 #include "conn.h"
 
-/* The head of an answer of our own. */
+/* Puts the head of an answer that this program makes itself. */
 static void
 put_own_head(struct http_conn *c, int status, const char *lines,
     enum http_framing framing, size_t length)

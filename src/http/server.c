@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* All connections of one server, as many as there may be. */
+/* All connections of one server, and how many there may be. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 
 #include "conn.h"
 
-/* Whoever comes now gets the place of one that does nothing. */
+/* Gives idle connections a second more, so that those who wait get in. */
 static void
 make_room(struct http_server *s)
 {

@@ -23,7 +23,7 @@ struct http_upstream {
 	struct event *work;		/* soon: tells the relay, or of a loss */
 	struct buffer out;
 	bool asked;			/* an answer is due */
-	bool wants_more;		/* the relay looks for input of ours */
+	bool wants_more;		/* the relay waits for bytes of ours */
 	bool wants_room;
 	bool freed;
 	bool over;			/* it is lost */
@@ -31,19 +31,19 @@ struct http_upstream {
 };
 
 static void
-soon(struct http_upstream *u)
+upstream_soon(struct http_upstream *u)
 {
 	event_active(u->work, EV_TIMEOUT, 0);
 }
 
 static void
-lose(struct http_upstream *u, const char *why)
+upstream_lose(struct http_upstream *u, const char *why)
 {
 	if (u->over || u->freed)
 		return;
 	u->over = true;
 	u->why = why;
-	soon(u);
+	upstream_soon(u);
 }
 
 /* --- what the relay asks ------------------------------------------ */
@@ -67,7 +67,10 @@ upstream_consume(struct endpoint *ep, size_t n)
 	buffer_drop(&((struct http_upstream *)ep)->out, n);
 }
 
-/* Without a question any byte is one too many: it is to be seen. */
+/*
+ * While nothing is asked there is room, so that a server that speaks all the
+ * same is noticed.
+ */
 static size_t
 upstream_room(struct endpoint *ep)
 {
@@ -88,10 +91,10 @@ upstream_write(struct endpoint *ep, const uint8_t *p, size_t n)
 	}
 	if (n > room) {
 		n = room;
-		soon(u);	/* there may be room again */
+		upstream_soon(u);	/* asks for room again */
 	}
 	if (!u->asked)
-		lose(u, "bytes that nobody asked for");
+		upstream_lose(u, "bytes that nobody asked for");
 	else if (!u->over)
 		u->events.data(u->arg, p, n);
 	return (ssize_t)n;
@@ -102,7 +105,7 @@ upstream_finish(struct endpoint *ep)
 {
 	struct http_upstream *u = (struct http_upstream *)ep;
 
-	lose(u, u->asked ? "it closed the connection" : NULL);
+	upstream_lose(u, u->asked ? "it closed the connection" : NULL);
 	return 0;
 }
 
@@ -115,7 +118,7 @@ upstream_watch(struct endpoint *ep, bool readable, bool writable)
 	u->wants_more = readable;
 	u->wants_room = writable;
 	if (readable && u->out.len > 0)
-		soon(u);
+		upstream_soon(u);
 }
 
 static void
@@ -124,7 +127,7 @@ upstream_close(struct endpoint *ep, bool aborted)
 	struct http_upstream *u = (struct http_upstream *)ep;
 
 	(void)aborted;
-	lose(u, "the connection broke");
+	upstream_lose(u, "the connection broke");
 	if (u->freed)
 		event_free_finalize(0, u->work, event_free_arg);
 }
@@ -135,7 +138,7 @@ static const struct endpoint_ops upstream_ops = {
 };
 
 static void
-on_work(evutil_socket_t fd, short what, void *arg)
+on_upstream_work(evutil_socket_t fd, short what, void *arg)
 {
 	struct http_upstream *u = arg;
 
@@ -156,12 +159,12 @@ on_work(evutil_socket_t fd, short what, void *arg)
 /* --- what its owner asks ------------------------------------------ */
 
 static void
-on_failed(struct endpoint *ep, const char *why)
+on_upstream_failed(struct endpoint *ep, const char *why)
 {
 	struct http_upstream *u = (struct http_upstream *)ep;
 
 	u->handle = NULL;
-	lose(u, why);
+	upstream_lose(u, why);
 }
 
 struct http_upstream *
@@ -175,8 +178,8 @@ http_upstream_new(struct event_base *base, const struct http_way *way,
 	u->events = *events;
 	u->arg = arg;
 	buffer_init(&u->out, REQUEST_MAX);
-	u->work = evtimer_new(base, on_work, u);
-	u->handle = way->connect(way->arg, &u->ep, on_failed);
+	u->work = evtimer_new(base, on_upstream_work, u);
+	u->handle = way->connect(way->arg, &u->ep, on_upstream_failed);
 	return u;
 }
 
@@ -190,7 +193,7 @@ http_upstream_free(struct http_upstream *u)
 	event_del(u->work);
 	if (u->handle != NULL)
 		u->way->cancel(u->handle);
-	/* What is under way on the stack ends first. */
+	/* A relay that is on the stack closes us when it returns. */
 	if (u->ep.relay != NULL)
 		relay_abort(u->ep.relay);
 	else
@@ -202,9 +205,9 @@ http_upstream_send(struct http_upstream *u, const char *p, size_t n)
 {
 	u->asked = true;
 	if (buffer_put(&u->out, p, n) == -1)
-		lose(u, "the request is too long");
+		upstream_lose(u, "the request is too long");
 	else
-		soon(u);
+		upstream_soon(u);
 }
 
 void
@@ -216,7 +219,7 @@ http_upstream_rest(struct http_upstream *u)
 bool
 http_upstream_is_quiet(struct http_upstream *u)
 {
-	/* Whatever has arrived is read now: its end, or what is not due. */
+	/* Reads what has arrived: the server's end, or bytes not due. */
 	if (u->ep.relay != NULL && !u->asked)
 		relay_writable(&u->ep);
 	return u->ep.relay != NULL && !u->asked && !u->over;

@@ -15,9 +15,9 @@
 
 #define VALUE_MAX 32		/* of a number, with NUL */
 
-/* As the query would have it; NULL when it could not. */
+/* The value as a query would say it, or NULL when none could. */
 static const char *
-text_of(const json_t *value, char text[VALUE_MAX])
+query_text(const json_t *value, char text[VALUE_MAX])
 {
 	switch (json_typeof(value)) {
 	case JSON_NULL:
@@ -37,15 +37,15 @@ text_of(const json_t *value, char text[VALUE_MAX])
 	}
 }
 
-/* Does the query say the same, or is it nothing that is said? */
+/* Does the query say the same, or would the policy drop it from one? */
 static bool
-is_said(const struct target *t, const struct parameter_rules *rules,
+query_says(const struct target *t, const struct parameter_rules *rules,
     const char *name, const json_t *value)
 {
 	const char *said = parameter_value(t, name), *text;
 	char number[VALUE_MAX];
 
-	text = text_of(value, number);
+	text = query_text(value, number);
 	if (text == NULL)
 		return false;
 	switch (parameter_fate(rules, name, text)) {
@@ -72,7 +72,7 @@ parameters_judge_body(const struct target *t,
 		rc = verdict_refuse(v, 400, "a body that is not the query "
 		    "again, as JSON");
 	json_object_foreach(o, name, value) {
-		if (rc == 0 && !is_said(t, rules, name, value)) {
+		if (rc == 0 && !query_says(t, rules, name, value)) {
 			rc = verdict_refuse(v, 400, "a body may only repeat "
 			    "what the query says, and of this it does not");
 			verdict_about(v, name, strlen(name));

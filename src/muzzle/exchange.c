@@ -38,7 +38,8 @@ struct engine {
 	struct muzzle *m;
 	struct http_upstream *upstream;
 	struct exchange *exchange;	/* NULL: nothing is asked */
-	bool used;			/* it has answered before: may be stale */
+	bool used;			/* it has answered before, and may have
+					   closed since */
 };
 
 static void send_request(struct exchange *x);
@@ -69,9 +70,9 @@ exchange_free(struct exchange *x)
 
 /* --- the end of an exchange --------------------------------------- */
 
-/* There will be no answer of the engine's, or not all of it. */
+/* Ends it without an answer of the engine's, or in the middle of one. */
 static void
-give_up(struct exchange *x, const char *what, const char *why)
+exchange_give_up(struct exchange *x, const char *what, const char *why)
 {
 	struct http_conn *c = x->conn;
 	bool told = x->answer.told;
@@ -85,13 +86,14 @@ give_up(struct exchange *x, const char *what, const char *why)
 }
 
 static void
-fail(struct exchange *x, const char *why)
+exchange_fail(struct exchange *x, const char *why)
 {
-	give_up(x, "the Docker engine does not answer as it should", why);
+	exchange_give_up(x, "the Docker engine does not answer as it should",
+	    why);
 }
 
 static void
-complete(struct exchange *x)
+exchange_complete(struct exchange *x)
 {
 	struct engine *e = x->engine;
 	struct http_conn *c = x->conn;
@@ -110,9 +112,12 @@ complete(struct exchange *x)
 
 /* --- what the engine says ----------------------------------------- */
 
-/* What is kept to be looked through is wanted whether the client reads. */
+/*
+ * How much of the answer is taken now.  One that is kept to be looked through
+ * comes here in full, whether the client reads or not.
+ */
 static size_t
-on_room(void *arg)
+on_engine_room(void *arg)
 {
 	struct exchange *x = ((struct engine *)arg)->exchange;
 	size_t room = http_room(x->conn);
@@ -125,28 +130,28 @@ on_room(void *arg)
 }
 
 static void
-on_data(void *arg, const uint8_t *p, size_t n)
+on_engine_data(void *arg, const uint8_t *p, size_t n)
 {
 	struct exchange *x = ((struct engine *)arg)->exchange;
 	const char *why = NULL;
 
 	switch (answer_feed(&x->answer, p, n, http_out(x->conn), &why)) {
 	case ANSWER_BAD:
-		fail(x, why);
+		exchange_fail(x, why);
 		break;
 	case ANSWER_DONE:
-		complete(x);
+		exchange_complete(x);
 		break;
 	case ANSWER_MORE:
 		http_wrote(x->conn, x->answer.body.len);
 		if (http_is_full(x->conn))
-			fail(x, "too many large answers at once");
+			exchange_fail(x, "too many large answers at once");
 		break;
 	}
 }
 
 static void
-on_lost(void *arg, const char *why)
+on_engine_lost(void *arg, const char *why)
 {
 	struct engine *e = arg;
 	struct exchange *x = e->exchange;
@@ -158,18 +163,18 @@ on_lost(void *arg, const char *why)
 		if (why != NULL)
 			muzzle_engine_failed(m, why);
 	} else if (!http_reader_is_fresh(&x->answer.reader))
-		fail(x, why);
-	/* It may have closed just as we asked: once more, where it is safe. */
+		exchange_fail(x, why);
+	/* A kept connection may have closed just as we asked: ask again. */
 	else if (stale && x->verdict->kind != ANSWER_ACTION)
 		send_request(x);
 	else
-		give_up(x, "cannot reach the Docker engine", why);
+		exchange_give_up(x, "cannot reach the Docker engine", why);
 }
 
 /* --- what the engine is asked ------------------------------------- */
 
 static void
-on_dropped(struct http_kept *k)
+on_engine_dropped(struct http_kept *k)
 {
 	engine_free((struct engine *)k);
 }
@@ -177,11 +182,11 @@ on_dropped(struct http_kept *k)
 static struct engine *
 engine_new(struct muzzle *m)
 {
-	static const struct http_upstream_events events = { on_room, on_data,
-	    on_lost };
+	static const struct http_upstream_events events = { on_engine_room,
+	    on_engine_data, on_engine_lost };
 	struct engine *e = xcalloc(1, sizeof(*e));
 
-	e->kept.dropped = on_dropped;
+	e->kept.dropped = on_engine_dropped;
 	e->m = m;
 	LIST_INSERT_HEAD(&m->engines, e, next);
 	e->upstream = http_upstream_new(m->base, &m->way, &events, e);
@@ -189,8 +194,9 @@ engine_new(struct muzzle *m)
 }
 
 /*
- * The one that the client's connection keeps, if it is good; an action is not
- * tried twice, so that it needs one that is fresh.
+ * The connection to the engine that the client's keeps, if it is still good,
+ * or a new one.  An action always gets a new one: it is never sent twice, as
+ * it might be where a kept connection turns out to be closed.
  */
 static struct engine *
 engine_for(struct exchange *x)
@@ -198,7 +204,7 @@ engine_for(struct exchange *x)
 	struct http_kept *k = http_kept(x->conn);
 	struct engine *e = (struct engine *)k;
 
-	if (k == NULL || k->dropped != on_dropped || e->m != x->m)
+	if (k == NULL || k->dropped != on_engine_dropped || e->m != x->m)
 		return engine_new(x->m);
 	http_unkeep(k);
 	if (x->verdict->kind != ANSWER_ACTION &&
@@ -226,7 +232,7 @@ send_request(struct exchange *x)
 /* --- what the client's connection says ---------------------------- */
 
 static void
-on_more(void *arg)
+on_client_more(void *arg)
 {
 	struct exchange *x = arg;
 
@@ -234,22 +240,22 @@ on_more(void *arg)
 }
 
 static void
-on_late(void *arg)
+on_exchange_late(void *arg)
 {
-	fail(arg, "it was silent for too long");
+	exchange_fail(arg, "it was silent for too long");
 }
 
 static void
-on_gone(void *arg)
+on_client_gone(void *arg)
 {
 	exchange_free(arg);
 }
 
-static void refuse(struct muzzle *m, struct http_conn *c,
+static void reply_refusal(struct muzzle *m, struct http_conn *c,
     const struct verdict *v);
 
 static void
-on_body(void *arg, const uint8_t *p, size_t n)
+on_client_body(void *arg, const uint8_t *p, size_t n)
 {
 	struct exchange *x = arg;
 	struct muzzle *m = x->m;
@@ -263,12 +269,12 @@ on_body(void *arg, const uint8_t *p, size_t n)
 	}
 	memcpy(&v, x->verdict, offsetof(struct verdict, target));
 	exchange_free(x);
-	refuse(m, c, &v);
+	reply_refusal(m, c, &v);
 }
 
 /* --- requests ----------------------------------------------------- */
 
-/* What the policy cannot see: browsers, foreign names, too many streams. */
+/* Refuses for what is not in the target: browsers, names, limits, a body. */
 static void
 check_circumstances(struct muzzle *m, const struct http_conn *c,
     const struct http_request *r, struct verdict *v)
@@ -296,7 +302,7 @@ check_circumstances(struct muzzle *m, const struct http_conn *c,
 }
 
 static void
-refuse(struct muzzle *m, struct http_conn *c, const struct verdict *v)
+reply_refusal(struct muzzle *m, struct http_conn *c, const struct verdict *v)
 {
 	char text[VERDICT_TEXT_MAX];
 
@@ -306,11 +312,11 @@ refuse(struct muzzle *m, struct http_conn *c, const struct verdict *v)
 }
 
 static void
-begin(struct muzzle *m, struct http_conn *c, const struct http_request *r,
-    const struct verdict *v)
+exchange_begin(struct muzzle *m, struct http_conn *c,
+    const struct http_request *r, const struct verdict *v)
 {
-	static const struct http_producer producer = { on_body, on_more,
-	    on_late, on_gone };
+	static const struct http_producer producer = { on_client_body,
+	    on_client_more, on_exchange_late, on_client_gone };
 	size_t size = offsetof(struct verdict, target) + strlen(v->target) + 1;
 	struct exchange *x = xcalloc(1, sizeof(*x));
 	bool stream = v->kind == ANSWER_STREAM;
@@ -344,17 +350,17 @@ exchange_start(struct muzzle *m, struct http_conn *c,
 	policy_judge(&m->policy, r->method, target, len, &v);
 	check_circumstances(m, c, r, &v);
 	/*
-	 * What follows a body could pass for a request, and who writes such a
-	 * target may mean anything after it.
+	 * What follows a body could pass for a request, and so could what
+	 * follows a target that is malformed.
 	 */
 	if (r->body || (strict && (v.status == 400 || v.status == 414)))
 		http_last(c);
 	if (v.status != 0)
-		refuse(m, c, &v);
+		reply_refusal(m, c, &v);
 	else if (v.kind == ANSWER_SWARM)
 		muzzle_ask_swarm(m, c, &v);
 	else
-		begin(m, c, r, &v);
+		exchange_begin(m, c, r, &v);
 }
 
 void
@@ -365,7 +371,7 @@ muzzle_end_exchanges(struct muzzle *m)
 
 	muzzle_end_questions(m);
 	while ((x = LIST_FIRST(&m->exchanges)) != NULL)
-		give_up(x, "cannot reach the Docker engine",
+		exchange_give_up(x, "cannot reach the Docker engine",
 		    "it is not shared any more");
 	while ((e = LIST_FIRST(&m->engines)) != NULL)
 		engine_free(e);

@@ -28,7 +28,7 @@ struct facts {
 	struct muzzle *m;
 	struct event *timer;		/* until the next time */
 	struct http_get *question;	/* NULL: nothing is being asked */
-	size_t next;			/* question */
+	size_t next;			/* of questions, to be asked */
 };
 
 static void
@@ -75,26 +75,26 @@ static const struct question {
 #define NQUESTIONS (sizeof(questions) / sizeof(questions[0]))
 
 static void
-rest(struct facts *f)
+facts_rest(struct facts *f)
 {
 	timer_set(f->timer, (f->m->facts->version[0] != '\0' ?
 	    FACTS_SECONDS : FACTS_SOON_SECONDS) * 1000);
 }
 
-static void on_answer(void *arg, int status, const uint8_t *body, size_t n,
-    const char *why);
+static void on_facts_answer(void *arg, int status, const uint8_t *body,
+    size_t n, const char *why);
 
 static void
-ask(struct facts *f)
+facts_ask(struct facts *f)
 {
 	f->question = http_get_start(f->m->base, &f->m->way,
 	    questions[f->next].request, FACTS_MAX, FACTS_ANSWER_SECONDS,
-	    on_answer, f);
+	    on_facts_answer, f);
 }
 
-/* That the engine has gone is the probe's to tell. */
+/* Takes an answer; without one nothing is said, as the probe does that. */
 static void
-on_answer(void *arg, int status, const uint8_t *body, size_t n,
+on_facts_answer(void *arg, int status, const uint8_t *body, size_t n,
     const char *why)
 {
 	struct facts *f = arg;
@@ -107,20 +107,20 @@ on_answer(void *arg, int status, const uint8_t *body, size_t n,
 		questions[f->next].take(f->m->facts, o);
 	json_decref(o);
 	if (why == NULL && ++f->next < NQUESTIONS)
-		ask(f);
+		facts_ask(f);
 	else
-		rest(f);
+		facts_rest(f);
 }
 
 static void
-on_timer(evutil_socket_t fd, short what, void *arg)
+on_facts_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct facts *f = arg;
 
 	(void)fd;
 	(void)what;
 	f->next = 0;
-	ask(f);
+	facts_ask(f);
 }
 
 struct facts *
@@ -131,7 +131,7 @@ facts_new(struct muzzle *m)
 	if (m->facts == NULL)
 		m->facts = xcalloc(1, sizeof(*m->facts));
 	f->m = m;
-	f->timer = evtimer_new(m->base, on_timer, f);
+	f->timer = evtimer_new(m->base, on_facts_timer, f);
 	timer_set(f->timer, 0);
 	return f;
 }

@@ -11,7 +11,7 @@
 #include "parameters.h"
 
 static struct parameter *
-find(struct target *t, const char *name)
+find_parameter(struct target *t, const char *name)
 {
 	size_t i;
 
@@ -41,9 +41,9 @@ add_reference(json_t *filters, const char *name)
 	    json_object_set_new(names, name, json_true());
 }
 
-/* The filters with one more, as text to free, or NULL. */
+/* The filters and one name more, as text that the caller frees, or NULL. */
 static char *
-merge(const char *filters, const char *name)
+merge_filters(const char *filters, const char *name)
 {
 	json_t *o = filters == NULL || filters[0] == '\0' ? json_object() :
 	    json_loads(filters, JSON_REJECT_DUPLICATES, NULL);
@@ -59,14 +59,15 @@ int
 parameters_move_filter(struct target *t, struct verdict *v)
 {
 	static char name[] = "filters";
-	struct parameter *filter = find(t, "filter"), *filters;
+	struct parameter *filter = find_parameter(t, "filter"), *filters;
 	size_t n;
 	char *text;
 
 	if (filter == NULL)
 		return 0;
-	filters = find(t, "filters");
-	text = merge(filters != NULL ? filters->value : NULL, filter->value);
+	filters = find_parameter(t, "filters");
+	text = merge_filters(filters != NULL ? filters->value : NULL,
+	    filter->value);
 	n = text == NULL ? 0 : strlen(text);
 	if (n == 0 || n >= sizeof(t->filters)) {
 		free(text);

@@ -37,23 +37,23 @@ docker_host(const struct address *at, char text[DOCKER_HOST_MAX])
 /* --- its own clients ---------------------------------------------- */
 
 static void
-on_request(void *arg, struct http_conn *c, const struct http_request *r)
+on_muzzle_request(void *arg, struct http_conn *c, const struct http_request *r)
 {
 	exchange_start(arg, c, r, r->target, r->target_len, true);
 }
 
 static int
-on_refused(void *arg, int status, bool body, const char **why)
+on_muzzle_refused(void *arg, int status, bool body, const char **why)
 {
 	(void)body;
 	muzzle_refused(arg, status, "malformed", *why);
 	return status;
 }
 
-static const struct http_service service = {
+static const struct http_service muzzle_service = {
 	.conns_max = MUZZLE_CLIENTS_MAX, .unhurried = 4 * HTTP_OUT_HIGH,
 	.prefix = MUZZLE_PREFIX, .every = "", .own = "",
-	.request = on_request, .refused = on_refused
+	.request = on_muzzle_request, .refused = on_muzzle_refused
 };
 
 struct endpoint *
@@ -72,8 +72,8 @@ muzzle_serve(struct muzzle *m, struct http_conn *c,
 /* --- life --------------------------------------------------------- */
 
 static struct muzzle *
-new_one(struct event_base *base, const struct http_way *way, const char *label,
-    const struct policy *policy)
+muzzle_alloc(struct event_base *base, const struct http_way *way,
+    const char *label, const struct policy *policy)
 {
 	struct muzzle *m = xcalloc(1, sizeof(*m));
 
@@ -81,7 +81,7 @@ new_one(struct event_base *base, const struct http_way *way, const char *label,
 	m->way = *way;
 	m->label = xstrdup(label);
 	m->policy = policy_copy(policy);
-	m->server = http_server_new(base, &service, m);
+	m->server = http_server_new(base, &muzzle_service, m);
 	LIST_INIT(&m->exchanges);
 	LIST_INIT(&m->engines);
 	LIST_INIT(&m->questions);
@@ -92,7 +92,7 @@ struct muzzle *
 muzzle_new(struct event_base *base, struct dialer *dialer,
     const struct address *engine, const struct policy *policy)
 {
-	struct muzzle *m = new_one(base, &socket_way, "docker", policy);
+	struct muzzle *m = muzzle_alloc(base, &socket_way, "docker", policy);
 
 	m->way.arg = m;
 	m->dialer = dialer;
@@ -112,7 +112,7 @@ struct muzzle *
 muzzle_new_over(struct event_base *base, const struct http_way *way,
     const char *label, const struct policy *policy)
 {
-	struct muzzle *m = new_one(base, way, label, policy);
+	struct muzzle *m = muzzle_alloc(base, way, label, policy);
 
 	m->remote = true;
 	m->error = "";

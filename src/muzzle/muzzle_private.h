@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What the files of the Muzzle share: all clients, one request, questions. */
+/* What the files of the Muzzle share: its state, and what each does for it. */
 #ifndef ORTHRUS_MUZZLE_MUZZLE_PRIVATE_H
 #define ORTHRUS_MUZZLE_MUZZLE_PRIVATE_H
 
@@ -44,8 +44,8 @@ struct muzzle {
 };
 
 /*
- * outcomes.c: a refusal or an engine's failure, counted and logged.  what is the
- * class of the route, never the client's own bytes.
+ * outcomes.c: a refusal or an engine's failure, counted and logged.  what is
+ * the class of the route, never the client's own bytes.
  */
 void muzzle_refused(struct muzzle *m, int status, const char *what,
     const char *why);
@@ -59,27 +59,30 @@ void muzzle_reply_failure(struct http_conn *c, const char *what,
     const char *why);
 
 /*
- * exchange.c: judges a request and has it answered; strict: a target that is
- * malformed is the connection's end.
+ * exchange.c: judges a request and has it answered.  strict: the connection
+ * ends after a target that is malformed.
  */
 void exchange_start(struct muzzle *m, struct http_conn *c,
     const struct http_request *r, const char *target, size_t len, bool strict);
-/* There will be no answers any more, as far as clients see. */
+/* Answers all that are under way with 502, or cuts them off. */
 void muzzle_end_exchanges(struct muzzle *m);
 
-/* swarm.c: answers what v, of ANSWER_SWARM, allows; the end of all such. */
+/*
+ * swarm.c: answers what v, of ANSWER_SWARM, allows, when the engine has said
+ * whether it has Swarm.  The second one answers all that wait with 502.
+ */
 void muzzle_ask_swarm(struct muzzle *m, struct http_conn *c,
     const struct verdict *v);
 void muzzle_end_questions(struct muzzle *m);
 
-/* way.c: how the engine at m->engine is reached; arg is the Muzzle. */
+/* way.c: connects to the engine's socket; arg is the Muzzle, to be filled in. */
 extern const struct http_way socket_way;
 
-/* probe.c */
+/* probe.c: asks the engine every 10 s whether it answers. */
 struct probe *probe_new(struct muzzle *m);
 void probe_free(struct probe *p);
 
-/* facts.c */
+/* facts.c: asks the engine for its version and networks, into m->facts. */
 struct facts *facts_new(struct muzzle *m);
 void facts_free(struct facts *f);
 

@@ -13,7 +13,7 @@
 #define VARIABLE_MAX 255
 
 static int
-add(char **list, const char *word, size_t len, struct error *e)
+add_name(char **list, const char *word, size_t len, struct error *e)
 {
 	size_t n = *list == NULL ? 0 : strlen(*list) + 1;
 	char *longer;
@@ -29,7 +29,7 @@ add(char **list, const char *word, size_t len, struct error *e)
 }
 
 static void
-lower(char *to, const char *from, size_t len)
+put_lower(char *to, const char *from, size_t len)
 {
 	size_t i;
 
@@ -48,10 +48,10 @@ names_add_host(char **list, const char *word, struct error *e)
 		return error_set(e, EX_CONFIG, "\"%s\" is not the name of a "
 		    "host: write it as it stands in an address bar, such as "
 		    "portainer.example.net, each by itself", word);
-	lower(name, word, len);
+	put_lower(name, word, len);
 	if (names_have(*list, name, len))
 		return 0;
-	return add(list, name, len, e);
+	return add_name(list, name, len, e);
 }
 
 int
@@ -64,7 +64,7 @@ names_add_variable(char **list, const char *word, struct error *e)
 		return error_set(e, EX_CONFIG, "\"%s\" is not the name of an "
 		    "environment variable: write each in full, such as "
 		    "VIRTUAL_HOST; there are no patterns", word);
-	return names_have(*list, word, len) ? 0 : add(list, word, len, e);
+	return names_have(*list, word, len) ? 0 : add_name(list, word, len, e);
 }
 
 int
@@ -81,8 +81,8 @@ names_add_registry(char **list, const char *word, struct error *e)
 		    "write it as images name it, such as ghcr.io or "
 		    "registry.example.com:5000; docker.io is the one of images "
 		    "that name none", word);
-	lower(name, word, len);
-	return names_have(*list, name, len) ? 0 : add(list, name, len, e);
+	put_lower(name, word, len);
+	return names_have(*list, name, len) ? 0 : add_name(list, name, len, e);
 }
 
 bool

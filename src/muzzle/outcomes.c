@@ -12,7 +12,7 @@
 
 #include "muzzle_private.h"
 
-/* Which of told_at a status belongs to: one line a second for each. */
+/* The place of a status in told_at; each has one line a second. */
 static size_t
 reason_class(int status)
 {
@@ -33,7 +33,7 @@ reason_class(int status)
 	}
 }
 
-/* True when it may be said now; *untold is how many were not. */
+/* May a line be logged now?  *untold is how many were left out since. */
 static bool
 may_tell(struct muzzle *m, int status, unsigned *untold)
 {

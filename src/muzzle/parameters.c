@@ -39,7 +39,7 @@ parameter_is_true(const char *value)
 
 /* --- lists ------------------------------------------------------------ */
 
-/* The entry for name: what stands behind it, from '=' on if it has one. */
+/* Finds the entry of name; *rest is what follows it, "" or "=A/B". */
 static bool
 find_entry(const char *list, const char *name, struct span *rest)
 {
@@ -86,7 +86,7 @@ is_among(struct span words, const char *value)
 	return false;
 }
 
-/* --- one of them ------------------------------------------------------ */
+/* --- parameters ------------------------------------------------------- */
 
 static void
 note_dropped(struct verdict *v, const char *name)
@@ -99,7 +99,7 @@ note_dropped(struct verdict *v, const char *name)
 }
 
 static void
-refuse(struct verdict *v, const struct parameter *q,
+refuse_parameter(struct verdict *v, const struct parameter *q,
     const struct parameter_rules *rules)
 {
 	struct span rest;
@@ -135,9 +135,9 @@ parameter_fate(const struct parameter_rules *rules, const char *name,
 	    PARAMETER_REFUSED;
 }
 
-/* Is it among those that are passed on already?  Only a word can be. */
+/* Is it passed on already?  Only one of words may come more than once. */
 static bool
-is_said(const struct target *t, const struct parameter *q)
+is_repeated(const struct target *t, const struct parameter *q)
 {
 	size_t i;
 
@@ -160,14 +160,14 @@ parameters_judge(struct target *t, const struct parameter_rules *rules,
 		q = t->parameters[i];
 		switch (parameter_fate(rules, q.name, q.value)) {
 		case PARAMETER_PASSED:
-			if (!is_said(t, &q))
+			if (!is_repeated(t, &q))
 				t->parameters[t->nparameters++] = q;
 			break;
 		case PARAMETER_DROPPED:
 			note_dropped(v, q.name);
 			break;
 		case PARAMETER_REFUSED:
-			refuse(v, &q, rules);
+			refuse_parameter(v, &q, rules);
 			return -1;
 		}
 	}

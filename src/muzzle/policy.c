@@ -228,8 +228,8 @@ is_image_part(const char *s)
  * that name first, and wants to hear that there is none.
  */
 static size_t
-fits(const char *part, size_t part_len, const struct target *t, size_t at,
-    size_t after)
+segments_taken(const char *part, size_t part_len, const struct target *t,
+    size_t at, size_t after)
 {
 	size_t many = t->nsegments - after - at, i;
 
@@ -245,9 +245,9 @@ fits(const char *part, size_t part_len, const struct target *t, size_t at,
 	    memcmp(t->segments[at], part, part_len) == 0;
 }
 
-/* *wide: {name} stood for something that is no name. */
+/* Does the path fit?  *wide: {name} stands for something that is no name. */
 static bool
-matches(const struct route *r, const struct target *t, bool *wide)
+route_matches(const struct route *r, const struct target *t, bool *wide)
 {
 	const char *p = r->pattern, *end;
 	size_t at = 0, left = 0, n;
@@ -262,7 +262,7 @@ matches(const struct route *r, const struct target *t, bool *wide)
 		left--;
 		if (at + left >= t->nsegments)
 			return false;
-		n = fits(p, (size_t)(end - p), t, at, left);
+		n = segments_taken(p, (size_t)(end - p), t, at, left);
 		if (n == 0)
 			return false;
 		if (strncmp(p, "{name}", 6) == 0 &&
@@ -292,9 +292,9 @@ method_bit(const char *method, const char **canonical)
 	return 0;
 }
 
-/* Fixed words only: what the client sent is not for the log. */
+/* Writes the class for the log, of fixed words: never the client's own. */
 static void
-classify(const char *method, const struct target *t, struct verdict *v)
+classify_route(const char *method, const struct target *t, struct verdict *v)
 {
 	static const char *const methods[] = { "GET", "HEAD", "POST", "PUT",
 	    "DELETE", "PATCH", "OPTIONS" };
@@ -326,14 +326,14 @@ classify(const char *method, const struct target *t, struct verdict *v)
 
 /* The row for this request, or NULL with the refusal. */
 static const struct route *
-find(const struct target *t, unsigned method, struct verdict *v)
+find_route(const struct target *t, unsigned method, struct verdict *v)
 {
 	const struct route *other = NULL;
 	bool wide;
 	size_t i;
 
 	for (i = 0; i < NROUTES; i++) {
-		if (!matches(&routes[i], t, &wide))
+		if (!route_matches(&routes[i], t, &wide))
 			continue;
 		if (!(routes[i].methods & method)) {
 			/* "networks/create" is a verb, not a network. */
@@ -363,7 +363,7 @@ find(const struct target *t, unsigned method, struct verdict *v)
 	return NULL;
 }
 
-/* What is asked for once ends by itself. */
+/* The kind of the answer: logs and stats are streams where that is asked. */
 static enum answer_kind
 kind_of(const struct route *r, const struct target *t)
 {
@@ -443,9 +443,9 @@ policy_judge(const struct policy *p, const char *method, const char *target,
 	snprintf(v->route_class, sizeof(v->route_class), "malformed");
 	if (target_read(&t, target, len, v) == -1)
 		return;
-	classify(method, &t, v);
+	classify_route(method, &t, v);
 	bit = method_bit(method, &v->method);
-	r = find(&t, bit, v);
+	r = find_route(&t, bit, v);
 	if (t.repeated && (r == NULL || r->parameters.words[0] == '\0'))
 		verdict_refuse(v, 400, TWICE);
 	if (v->status != 0)

@@ -21,7 +21,7 @@ struct probe {
 };
 
 static void
-on_answer(void *arg, int status, const uint8_t *body, size_t n,
+on_probe_answer(void *arg, int status, const uint8_t *body, size_t n,
     const char *why)
 {
 	struct probe *p = arg;
@@ -33,7 +33,7 @@ on_answer(void *arg, int status, const uint8_t *body, size_t n,
 		why = "it does not answer /_ping with 200";
 	if (why == NULL)
 		muzzle_engine_answered(p->m);
-	else if (p->m->ping || !p->asked)	/* told once, when it goes */
+	else if (p->m->ping || !p->asked)	/* logged once, as it goes */
 		muzzle_engine_failed(p->m, why);
 	else
 		p->m->error = why;
@@ -42,7 +42,7 @@ on_answer(void *arg, int status, const uint8_t *body, size_t n,
 }
 
 static void
-on_timer(evutil_socket_t fd, short what, void *arg)
+on_probe_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct probe *p = arg;
 
@@ -50,7 +50,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	p->question = http_get_start(p->m->base, &p->m->way,
 	    "HEAD /_ping HTTP/1.1\r\n" ENGINE_HEADERS "\r\n", 0,
-	    PROBE_ANSWER_SECONDS, on_answer, p);
+	    PROBE_ANSWER_SECONDS, on_probe_answer, p);
 }
 
 struct probe *
@@ -59,7 +59,7 @@ probe_new(struct muzzle *m)
 	struct probe *p = xcalloc(1, sizeof(*p));
 
 	p->m = m;
-	p->timer = evtimer_new(m->base, on_timer, p);
+	p->timer = evtimer_new(m->base, on_probe_timer, p);
 	timer_set(p->timer, 0);
 	return p;
 }

@@ -31,7 +31,7 @@ struct swarm_question {
 	struct muzzle *m;
 	struct http_conn *conn;
 	struct http_get *info;
-	int status;			/* of an engine without Swarm */
+	int status;			/* that one without Swarm answers */
 	char plugin[128];		/* that is asked for, or "" */
 	char route_class[64];		/* of the log */
 };
@@ -44,9 +44,9 @@ question_free(struct swarm_question *q)
 	free(q);
 }
 
-/* As the engine itself says it. */
+/* Answers in the words of an engine that has no Swarm. */
 static void
-answer(struct swarm_question *q)
+answer_without_swarm(struct swarm_question *q)
 {
 	struct http_conn *c = q->conn;
 	char body[sizeof(q->plugin) + 64] = "[]\n";
@@ -65,7 +65,7 @@ answer(struct swarm_question *q)
 }
 
 static void
-refuse(struct swarm_question *q)
+refuse_question(struct swarm_question *q)
 {
 	static const char why[] = "not let through: this engine has Swarm, or "
 	    "does not say that it has none";
@@ -77,7 +77,7 @@ refuse(struct swarm_question *q)
 }
 
 static void
-fail(struct swarm_question *q, const char *why)
+fail_question(struct swarm_question *q, const char *why)
 {
 	struct http_conn *c = q->conn;
 
@@ -86,9 +86,9 @@ fail(struct swarm_question *q, const char *why)
 	muzzle_reply_failure(c, "cannot reach the Docker engine", why);
 }
 
-/* Nothing but the engine's own word for it will do. */
+/* Does the engine's /info say that it has no Swarm?  A doubt is a no. */
 static bool
-has_none(const uint8_t *body, size_t n)
+says_no_swarm(const uint8_t *body, size_t n)
 {
 	json_t *o = json_loadb((const char *)body, n, JSON_REJECT_DUPLICATES,
 	    NULL);
@@ -103,34 +103,39 @@ has_none(const uint8_t *body, size_t n)
 }
 
 static void
-on_info(void *arg, int status, const uint8_t *body, size_t n, const char *why)
+on_engine_info(void *arg, int status, const uint8_t *body, size_t n,
+    const char *why)
 {
 	struct swarm_question *q = arg;
 
 	q->info = NULL;
 	if (why != NULL)
-		fail(q, why);
-	else if (status == 200 && n > 0 && has_none(body, n))
-		answer(q);
+		fail_question(q, why);
+	else if (status == 200 && n > 0 && says_no_swarm(body, n))
+		answer_without_swarm(q);
 	else
-		refuse(q);
+		refuse_question(q);
 }
 
 static void
-on_late(void *arg)
+on_question_late(void *arg)
 {
-	fail(arg, "it was silent for too long");
+	fail_question(arg, "it was silent for too long");
 }
 
 static void
-on_gone(void *arg)
+on_question_gone(void *arg)
 {
 	question_free(arg);
 }
 
-/* The policy lets only names through that need no escape in JSON. */
+/*
+ * What an engine without Swarm answers to the row of v: 503, or of plugins an
+ * empty list or that there is none.  The policy has seen to it that the name
+ * of one needs no escape in JSON.
+ */
 static void
-see_plugin(struct swarm_question *q, const struct verdict *v)
+set_answer(struct swarm_question *q, const struct verdict *v)
 {
 	static const char list[] = "GET /plugins", one[] = "/{name}/json";
 	const char *name = strstr(v->target, "/plugins/");
@@ -149,18 +154,18 @@ void
 muzzle_ask_swarm(struct muzzle *m, struct http_conn *c,
     const struct verdict *v)
 {
-	static const struct http_producer producer = { NULL, NULL, on_late,
-	    on_gone };
+	static const struct http_producer producer = { NULL, NULL,
+	    on_question_late, on_question_gone };
 	struct swarm_question *q = xcalloc(1, sizeof(*q));
 
 	q->m = m;
 	q->conn = c;
-	see_plugin(q, v);
+	set_answer(q, v);
 	memcpy(q->route_class, v->route_class, sizeof(q->route_class));
 	LIST_INSERT_HEAD(&m->questions, q, next);
 	http_hold(c, &producer, q, 2 * INFO_SECONDS);
 	q->info = http_get_start(m->base, &m->way, "GET /info HTTP/1.1\r\n"
-	    ENGINE_HEADERS "\r\n", INFO_MAX, INFO_SECONDS, on_info, q);
+	    ENGINE_HEADERS "\r\n", INFO_MAX, INFO_SECONDS, on_engine_info, q);
 }
 
 void
@@ -169,5 +174,5 @@ muzzle_end_questions(struct muzzle *m)
 	struct swarm_question *q;
 
 	while ((q = LIST_FIRST(&m->questions)) != NULL)
-		fail(q, "it is not shared any more");
+		fail_question(q, "it is not shared any more");
 }

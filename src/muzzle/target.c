@@ -56,7 +56,7 @@ percent(const char *p, const char *end)
 	return high << 4 | low;
 }
 
-/* A byte of an image's name that clients encode although they need not. */
+/* Is it one of those that clients encode in an image's name? */
 static bool
 is_of_image(int c)
 {
@@ -189,7 +189,7 @@ take_word(const char *p, const char *end, bool name, char **out,
 	return p;
 }
 
-/* Is one of this name there already, and may not be? */
+/* Is there one of this name already, in whatever case, that may not be? */
 static bool
 is_twice(struct target *t, const struct parameter *q)
 {
@@ -275,7 +275,7 @@ put_encoded(char *o, const char *s)
 	return o;
 }
 
-/* Never longer than three times what came. */
+/* Writes at most three bytes for each that came: v->target has room. */
 void
 target_write(const struct target *t, struct verdict *v)
 {

@@ -21,7 +21,7 @@ struct attempt {
 };
 
 static void
-on_dialled(void *arg, int fd, int error)
+on_engine_dialled(void *arg, int fd, int error)
 {
 	struct attempt *a = arg;
 
@@ -34,7 +34,7 @@ on_dialled(void *arg, int fd, int error)
 }
 
 static void *
-way_connect(void *arg, struct endpoint *ep,
+engine_connect(void *arg, struct endpoint *ep,
     void (*failed)(struct endpoint *ep, const char *why))
 {
 	struct muzzle *m = arg;
@@ -43,12 +43,13 @@ way_connect(void *arg, struct endpoint *ep,
 	a->base = m->base;
 	a->ep = ep;
 	a->failed = failed;
-	a->dial = dial_start(m->dialer, &m->engine, CONNECT_MS, on_dialled, a);
+	a->dial = dial_start(m->dialer, &m->engine, CONNECT_MS,
+	    on_engine_dialled, a);
 	return a;
 }
 
 static void
-way_cancel(void *handle)
+engine_cancel(void *handle)
 {
 	struct attempt *a = handle;
 
@@ -56,4 +57,4 @@ way_cancel(void *handle)
 	free(a);
 }
 
-const struct http_way socket_way = { way_connect, way_cancel, NULL };
+const struct http_way socket_way = { engine_connect, engine_cancel, NULL };
