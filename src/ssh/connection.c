@@ -2,10 +2,6 @@
 /* See connection.h. */
 #include "config.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -24,14 +20,10 @@
 #include "orthrus/proto/leash.h"
 #include "orthrus/proto/wire.h"
 
+#include "carrier.h"
 #include "connection.h"
 #include "output.h"
 #include "packet.h"
-
-/* What may be read in one go before local sockets get their turn. */
-#define TURN_BYTES (1024 * 1024)
-/* Keeps what waits in the kernel short, so that small writes are not late. */
-#define NOTSENT_LOWAT (128 * 1024)
 
 #define DISCONNECT_BY_APPLICATION 11	/* RFC 4253 section 11.1 */
 
@@ -48,14 +40,8 @@ struct connection {
 	const struct connection_role *role;
 	void *arg;
 	unsigned dead_ms;
-	int fd;				/* ours, watched; -1: no carrier */
-	/*
-	 * libssh closes its descriptor whenever it meets an error, while the
-	 * loop still watches: it gets a copy, so that ours stays ours.
-	 */
-	int copy;
+	struct carrier carrier;
 	struct event_base *base;
-	struct event *readable, *writable;	/* NULL: no carrier */
 	struct event *flush;		/* sends what a turn has gathered */
 	struct event *end;		/* tells the owner, outside of libssh */
 	uint64_t received, heard_at;
@@ -64,15 +50,6 @@ struct connection {
 };
 
 /* --- its end ---------------------------------------------------------- */
-
-static void
-stop_watching(struct connection *c)
-{
-	if (c->readable == NULL)
-		return;
-	event_del(c->readable);
-	event_del(c->writable);
-}
 
 void
 connection_fail(struct connection *c, int code, const char *goodbye,
@@ -89,7 +66,7 @@ connection_fail(struct connection *c, int code, const char *goodbye,
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	error_set(&c->why, code, "%s", text);
-	stop_watching(c);
+	carrier_watch(&c->carrier, false, false);
 	timer_set(c->end, 0);
 }
 
@@ -128,8 +105,8 @@ on_connection_end(evutil_socket_t fd, short what, void *arg)
 static void
 flush_output_soon(struct connection *c)
 {
-	if (c->state == RUNNING && c->fd != -1 &&
-	    !event_pending(c->writable, EV_WRITE, NULL))
+	if (c->state == RUNNING && c->carrier.fd != -1 &&
+	    !carrier_is_full(&c->carrier))
 		event_active(c->flush, EV_TIMEOUT, 0);
 }
 
@@ -157,20 +134,6 @@ connection_room(struct connection *c)
 
 /* --- its turns -------------------------------------------------------- */
 
-/*
- * OpenSSH leaves Nagle's algorithm on for forwarded traffic and during the
- * login: it keeps a small message back until we acknowledge the one before,
- * which Linux puts off for 40 ms.  The kernel forgets this wish, so it is
- * told after each turn.
- */
-static void
-acknowledge(const struct connection *c)
-{
-	int on = 1;
-
-	setsockopt(c->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
-}
-
 static void
 peer_lost(struct connection *c)
 {
@@ -188,61 +151,20 @@ note_arrival(struct connection *c)
 	c->heard_at = clock_ms();
 }
 
-/* One recv(2): 1 when it brought all there was room for, 0 or -1 with errno. */
-static int
-read_once(struct connection *c, size_t *got)
-{
-	size_t room;
-	uint8_t *p = packet_space(c->tap, &room);
-	ssize_t n;
-
-	*got = 0;
-	if (p == NULL) {
-		errno = EMSGSIZE;
-		return -1;
-	}
-	do
-		n = recv(c->fd, p, room, 0);
-	while (n == -1 && errno == EINTR);
-	if (n == -1 && errno == EAGAIN)
-		return 0;
-	if (n == 0)
-		errno = ECONNRESET;	/* SSH ends with a message, not so */
-	if (n <= 0)
-		return -1;
-	*got = (size_t)n;
-	return packet_arrived(c->tap, (size_t)n) == -1 ? -1 :
-	    (size_t)n == room;
-}
-
-/* What has arrived, as long as others can wait for their turn. */
-static int
-read_carrier(struct connection *c)
-{
-	size_t total = 0, got;
-	int rc = packet_take_over(c->tap);
-
-	while (rc == 1 && total < TURN_BYTES) {
-		rc = read_once(c, &got);
-		total += got;
-	}
-	return rc;
-}
-
 bool
 connection_catch_up(struct connection *c)
 {
 	int rc = 0;
 
-	if (c->fd != -1 && !output_flooded(&c->out))
-		rc = read_carrier(c);
+	if (c->carrier.fd != -1 && !output_flooded(&c->out))
+		rc = carrier_read(&c->carrier, c->tap);
 	c->ops->deliver();
 	if (rc == -1)
 		peer_lost(c);
 	else
 		c->ops->turn(c->mux);
 	note_arrival(c);
-	acknowledge(c);
+	carrier_acknowledge(&c->carrier);
 	return c->state == RUNNING;
 }
 
@@ -258,15 +180,8 @@ flush_output(struct connection *c)
 		c->ops->turn(c->mux);
 	if (c->state != RUNNING)
 		return;
-	if (rc == 1)
-		event_add(c->writable, NULL);
-	else
-		event_del(c->writable);
 	/* Input waits while answers to it are not taken. */
-	if (output_flooded(&c->out))
-		event_del(c->readable);
-	else
-		event_add(c->readable, NULL);
+	carrier_watch(&c->carrier, !output_flooded(&c->out), rc == 1);
 }
 
 static void
@@ -276,7 +191,7 @@ on_flush_output(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (c->state == RUNNING && c->fd != -1)
+	if (c->state == RUNNING && c->carrier.fd != -1)
 		flush_output(c);
 }
 
@@ -286,10 +201,9 @@ start_running(struct connection *c)
 {
 	c->state = RUNNING;
 	c->heard_at = clock_ms();
-	event_del(c->writable);
-	event_add(c->readable, NULL);
+	carrier_watch(&c->carrier, true, false);
 	/* What libssh has still to send, and what it has read already. */
-	event_active(c->readable, EV_READ, 0);
+	carrier_read_soon(&c->carrier);
 }
 
 static void
@@ -299,7 +213,7 @@ handshake_step(struct connection *c)
 
 	c->begun = true;
 	step = c->role->step(c->arg);
-	acknowledge(c);
+	carrier_acknowledge(&c->carrier);
 	/* A hasty client sends its login and more along with its new keys. */
 	c->ops->deliver();
 	if (c->state == OVER)
@@ -308,11 +222,8 @@ handshake_step(struct connection *c)
 		start_running(c);
 		return;
 	}
-	event_add(c->readable, NULL);
-	if (ssh_get_status(c->ssh) & SSH_WRITE_PENDING)
-		event_add(c->writable, NULL);
-	else
-		event_del(c->writable);
+	carrier_watch(&c->carrier, true,
+	    (ssh_get_status(c->ssh) & SSH_WRITE_PENDING) != 0);
 }
 
 static void
@@ -335,7 +246,8 @@ connection_connect(struct connection *c)
 
 	/* It makes the descriptor block again when it is done. */
 	if (rc != SSH_AGAIN)
-		fcntl(c->fd, F_SETFL, fcntl(c->fd, F_GETFL) | O_NONBLOCK);
+		fcntl(c->carrier.fd, F_SETFL,
+		    fcntl(c->carrier.fd, F_GETFL) | O_NONBLOCK);
 	return rc;
 }
 
@@ -397,24 +309,12 @@ connection_refuse_login(struct connection *c, const char *methods)
 
 /* --- life ------------------------------------------------------------- */
 
-/* fd is the carrier; libssh gets its copy.  0, or -1 with errno. */
 static int
 connection_attach(struct connection *c, int fd)
 {
-	int lowat = NOTSENT_LOWAT, on = 1;
-
-	c->fd = c->out.carrier = fd;
-	if ((c->copy = fcntl(fd, F_DUPFD_CLOEXEC, 0)) == -1)
-		return -1;
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &c->dead_ms,
-	    sizeof(c->dead_ms));
-	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &lowat, sizeof(lowat));
-	c->readable = event_new(c->base, fd, EV_READ | EV_PERSIST,
+	c->out.carrier = fd;
+	return carrier_attach(&c->carrier, c->base, fd, c->dead_ms,
 	    on_connection_ready, c);
-	c->writable = event_new(c->base, fd, EV_WRITE | EV_PERSIST,
-	    on_connection_ready, c);
-	return 0;
 }
 
 int
@@ -424,7 +324,7 @@ connection_dialled(struct connection *c, int fd)
 	if (connection_attach(c, fd) == -1)
 		return -1;
 	errno = ENOMEM;
-	return ssh_options_set(c->ssh, SSH_OPTIONS_FD, &c->copy) == SSH_OK ?
+	return ssh_options_set(c->ssh, SSH_OPTIONS_FD, &c->carrier.copy) == SSH_OK ?
 	    0 : -1;
 }
 
@@ -436,8 +336,8 @@ connection_accepted(struct connection *c, ssh_bind bind, int fd)
 	if (connection_attach(c, fd) == -1)
 		return -1;
 	errno = ENOMEM;
-	rc = ssh_bind_accept_fd(bind, c->ssh, c->copy);
-	c->copy = -1;		/* ssh_free() closes it */
+	rc = ssh_bind_accept_fd(bind, c->ssh, c->carrier.copy);
+	c->carrier.copy = -1;	/* ssh_free() closes it */
 	return rc == SSH_OK ? 0 : -1;
 }
 
@@ -458,7 +358,8 @@ connection_new(struct event_base *base, unsigned dead_ms,
 	c->role = role;
 	c->arg = arg;
 	c->dead_ms = dead_ms;
-	c->fd = c->out.carrier = c->copy = -1;
+	carrier_init(&c->carrier);
+	c->out.carrier = -1;
 	c->heard_at = clock_ms();
 	c->flush = evtimer_new(base, on_flush_output, c);
 	c->end = evtimer_new(base, on_connection_end, c);
@@ -470,7 +371,8 @@ connection_new(struct event_base *base, unsigned dead_ms,
 static int
 fd_left_open(const struct connection *c)
 {
-	return c->client && c->begun ? ssh_get_fd(c->ssh) : c->copy;
+	return c->client && c->begun ? ssh_get_fd(c->ssh) :
+	    c->carrier.copy;
 }
 
 void
@@ -489,14 +391,9 @@ connection_free(struct connection *c)
 	if (left != -1)
 		close(left);
 	ssh_free(c->ssh);
-	if (c->readable != NULL) {
-		event_free(c->readable);
-		event_free(c->writable);
-	}
 	event_free(c->flush);
 	event_free(c->end);
-	if (c->fd != -1)
-		close(c->fd);
+	carrier_close(&c->carrier);
 	free(c);
 }
 
@@ -523,7 +420,7 @@ connection_mux(const struct connection *c)
 int
 connection_fd(const struct connection *c)
 {
-	return c->fd;
+	return c->carrier.fd;
 }
 
 const char *

@@ -4,6 +4,8 @@ liborthrus_a_SOURCES += \
 	src/ssh/acceptor.c \
 	src/ssh/algorithms.c \
 	src/ssh/algorithms.h \
+	src/ssh/carrier.c \
+	src/ssh/carrier.h \
 	src/ssh/channel.c \
 	src/ssh/channel_endpoint.c \
 	src/ssh/channel_messages.c \

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What a connection runs on: a socket that the loop watches, and its reading.
+ * Sending is output.h's.
+ */
+#ifndef ORTHRUS_SSH_CARRIER_H
+#define ORTHRUS_SSH_CARRIER_H
+
+#include <stdbool.h>
+
+#include <event2/event.h>
+
+struct packet_tap;
+
+struct carrier {
+	int fd;				/* ours, watched; -1: no carrier now */
+	/*
+	 * libssh closes its descriptor whenever it meets an error, while the
+	 * loop still watches: it gets a copy, so that ours stays ours.  -1:
+	 * there is none, or libssh closes it.
+	 */
+	int copy;
+	struct event *readable, *writable;	/* NULL: no carrier */
+};
+
+void carrier_init(struct carrier *k);
+/*
+ * fd is the carrier from here on, whatever is returned; ready is called with
+ * arg when it can be read or written, once carrier_watch() says so.  When the
+ * peer's kernel has acknowledged nothing for dead_ms, ours gives it up.  0, or
+ * -1 with errno.
+ */
+int carrier_attach(struct carrier *k, struct event_base *base, int fd,
+    unsigned dead_ms, event_callback_fn ready, void *arg);
+/* Closes ours, and stops watching; the copy is the caller's to close. */
+void carrier_close(struct carrier *k);
+
+/* What ready is called for from now on. */
+void carrier_watch(const struct carrier *k, bool readable, bool writable);
+/* True while it waits until more can be written. */
+bool carrier_is_full(const struct carrier *k);
+/* Has ready called soon for reading, whatever the socket says. */
+void carrier_read_soon(const struct carrier *k);
+
+/*
+ * Reads what has arrived into the tap, as long as others can wait for their
+ * turn: 0 when that is all, 1 when there may be more, or -1 when the
+ * connection is over, as ssh_get_error(), or else errno, says.
+ */
+int carrier_read(const struct carrier *k, struct packet_tap *tap);
+
+/*
+ * Acknowledges at once what has arrived.  OpenSSH leaves Nagle's algorithm on
+ * for forwarded traffic and during the login: it keeps a small message back
+ * until we acknowledge the one before, which Linux puts off for 40 ms.  The
+ * kernel forgets this wish, so it is told after each turn.
+ */
+void carrier_acknowledge(const struct carrier *k);
+
+#endif
