@@ -36,7 +36,7 @@ struct at_gateway {
 /* --- what the leash says ------------------------------------------ */
 
 static void
-on_leash_hello(void *arg, struct leash_message *m)
+on_hello_wanted(void *arg, struct leash_message *m)
 {
 	const struct at_gateway *g = arg;
 
@@ -138,7 +138,7 @@ void
 at_gateway_up(struct at_gateway *g, struct mux *mux, bool gateway)
 {
 	static const struct agent_leash_events events = {
-		on_leash_hello, on_leash_missing, on_leash_held,
+		on_hello_wanted, on_leash_missing, on_leash_held,
 		on_leash_limits, on_leash_renewed, on_leash_drain
 	};
 

@@ -11,6 +11,7 @@ liborthrus_a_SOURCES += \
 	src/base/loop.c \
 	src/base/mem.c \
 	src/base/notify.c \
+	src/base/notify_private.h \
 	src/base/service.c \
 	src/base/span.c \
 	src/base/text.c

@@ -14,6 +14,8 @@
 
 #include "orthrus/base/loop.h"
 
+#include "notify_private.h"
+
 void
 notify_send(const char *state)
 {

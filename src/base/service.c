@@ -12,6 +12,8 @@
 #include "orthrus/base/mem.h"
 #include "orthrus/base/notify.h"
 
+#include "notify_private.h"
+
 struct service {
 	struct service_events events;
 	void *arg;

@@ -5,9 +5,8 @@
 
 #include "gateway_private.h"
 #include "orthrus/base/mem.h"
+#include "orthrus/proto/leash.h"
 
-#define INTERVAL_MIN 100		/* what the leash can carry, ms */
-#define INTERVAL_MAX (60 * 60 * 1000)
 /* Room for "/agents/N/docker.sock" in the path of a socket. */
 #define DIRECTORY_MAX (UNIX_PATH_MAX_LEN - 1 - 21)
 
@@ -91,7 +90,7 @@ set_interval(void *c, struct setting *s, struct error *e)
 
 	if (duration_parse(s->value, &ms, e) == -1)
 		return -1;
-	if (ms < INTERVAL_MIN || ms > INTERVAL_MAX)
+	if (ms < LEASH_INTERVAL_MIN || ms > LEASH_INTERVAL_MAX)
 		return error_set(e, EX_CONFIG, "\"%s\": expected 100ms to 1h",
 		    s->value);
 	memcpy((char *)c + s->kw->offset, &ms, sizeof(ms));

@@ -8,12 +8,6 @@
 
 #define SOCKS5_PASSWORD_MAX 255		/* RFC 1929 */
 
-struct config *
-loader_config(const struct loader *l)
-{
-	return (struct config *)l->c;	/* whose head it is */
-}
-
 static void
 check_server(struct loader *l)
 {

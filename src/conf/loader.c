@@ -11,6 +11,12 @@
 #include "orthrus/base/mem.h"
 #include "orthrus/base/text.h"
 
+struct config *
+loader_config(const struct loader *l)
+{
+	return (struct config *)l->c;	/* whose head it is */
+}
+
 bool *
 loader_given_to(const struct loader *l, const struct keyword *kw)
 {

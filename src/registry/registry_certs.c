@@ -171,7 +171,7 @@ issue_certificate_again(struct registry *r, uint64_t id, struct certificate *c,
 }
 
 static int
-enrol_key(struct registry *r, const struct auth_key *auth, const uint8_t *key,
+enrol_peer(struct registry *r, const struct auth_key *auth, const uint8_t *key,
     uint64_t lifetime, struct certificate *c, struct error *e)
 {
 	int64_t now = time(NULL);
@@ -200,7 +200,7 @@ registry_enrol(struct registry *r, const struct auth_key *auth,
 {
 	if (change_begin(r, e) == -1)
 		return -1;
-	return change_end(r, enrol_key(r, auth, key, lifetime, c, e), e);
+	return change_end(r, enrol_peer(r, auth, key, lifetime, c, e), e);
 }
 
 static int

@@ -2,8 +2,9 @@
 # Tunnels: what is forwarded, and each forwarded stream.
 liborthrus_a_SOURCES += \
 	include/orthrus/tunnel/tunnel.h \
-	src/tunnel/private.h \
 	src/tunnel/reach.c \
 	src/tunnel/remote.c \
 	src/tunnel/stream.c \
-	src/tunnel/tunnel.c
+	src/tunnel/tunnel.c \
+	src/tunnel/tunnel_private.h \
+	src/tunnel/tunnels.c

@@ -14,7 +14,7 @@
 
 #include "orthrus/base/loop.h"
 
-#include "private.h"
+#include "tunnel_private.h"
 
 #define OPEN_MS 3000		/* for the server to connect to itself */
 #define MEET_MS 1000		/* for that to come back to us */

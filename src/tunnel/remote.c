@@ -14,7 +14,7 @@
 #include "orthrus/base/log.h"
 #include "orthrus/base/loop.h"
 
-#include "private.h"
+#include "tunnel_private.h"
 
 bool
 is_remote(const struct tunnel *t)
@@ -32,12 +32,11 @@ on_listen_retry(evutil_socket_t fd, short what, void *arg)
 	remote_arm(arg);
 }
 
-int
+void
 remote_init(struct tunnel *t)
 {
 	t->retry = evtimer_new(t->set->base, on_listen_retry, t);
 	t->at = t->config.spec.listen;
-	return 0;
 }
 
 static bool

@@ -25,7 +25,7 @@
 #include "orthrus/relay/socket.h"
 #include "orthrus/transport/dial.h"
 
-#include "private.h"
+#include "tunnel_private.h"
 
 enum stage {
 	STAGE_HANDSHAKE,	/* SOCKS5: the request is not complete */

@@ -9,6 +9,8 @@
 
 #include "orthrus/proto/socks5.h"
 
+#define SOCKS5_CONSUMED_MAX 1032	/* the longest handshake */
+
 #define REPLY_LEN 10
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

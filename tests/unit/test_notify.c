@@ -16,6 +16,8 @@
 
 #include "orthrus/base/notify.h"
 
+#include "../../src/base/notify_private.h"
+
 static int
 receiver(const char *path)
 {

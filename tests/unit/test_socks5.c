@@ -13,6 +13,8 @@
 
 #include "orthrus/proto/socks5.h"
 
+#define SOCKS5_CONSUMED_MAX 1032	/* the longest handshake */
+
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define BYTES(s) { s, sizeof(s) - 1 }
 

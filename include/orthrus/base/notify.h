@@ -6,8 +6,6 @@
 #ifndef ORTHRUS_BASE_NOTIFY_H
 #define ORTHRUS_BASE_NOTIFY_H
 
-#include <stdint.h>
-
 /*
  * Sends state, e.g. "READY=1\nSTATUS=connected".  A socket path that starts
  * with '@' is an abstract one.  Never blocks; failures are ignored.
@@ -16,11 +14,5 @@ void notify_send(const char *state);
 
 /* As notify_send() for RELOADING=1 with the MONOTONIC_USEC that it needs. */
 void notify_reloading(void);
-
-/*
- * How often WATCHDOG=1 is wanted, in milliseconds: half of $WATCHDOG_USEC, or
- * 0 when the watchdog is off or meant for another process ($WATCHDOG_PID).
- */
-uint64_t notify_watchdog_ms(void);
 
 #endif

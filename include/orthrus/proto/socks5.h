@@ -31,7 +31,6 @@ enum socks5_verdict {
 };
 
 #define SOCKS5_OUT_MAX 512	/* the most one call writes to out */
-#define SOCKS5_CONSUMED_MAX 1032 /* the longest handshake */
 
 struct socks5 {
 	/* Set by the caller; both NULL: no authentication is asked for. */

@@ -67,6 +67,7 @@ struct tunnels {
 void tunnel_set_state(struct tunnel *t, enum tunnel_state state,
     const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void tunnel_release(struct tunnel *t);	/* a stream of it has ended */
+void tunnel_free(struct tunnel *t);	/* it has no streams */
 const char *tunnel_label(const struct tunnel *t);
 
 /* remote.c */
@@ -75,7 +76,7 @@ void remote_arm(struct tunnel *t);	/* asks the far end to listen */
 void remote_session_ended(struct tunnel *t);
 void remote_remove(struct tunnel *t);
 struct tunnel *remote_find(struct tunnels *set, const struct address *listen);
-int remote_init(struct tunnel *t);
+void remote_init(struct tunnel *t);
 void remote_settled(struct tunnel *t, bool everywhere);	/* it listens */
 void remote_place(const struct tunnel *t, struct address *at); /* to be shown */
 
