@@ -42,6 +42,8 @@ unit_tests = \
 	tests/unit/test_upstream \
 	tests/unit/test_redact \
 	tests/unit/test_backoff \
+	tests/unit/test_link \
+	tests/unit/test_login \
 	tests/unit/test_connection \
 	tests/unit/test_mux \
 	tests/unit/test_mux_server \
@@ -71,6 +73,8 @@ AM_CPPFLAGS += $(CMOCKA_CFLAGS) -DCMOCKA_DISABLE_DEPRECATION_WARNINGS
 # Functions of the system that a test takes over.
 tests_unit_test_dial_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getaddrinfo
 tests_unit_test_frames_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=event_add
+tests_unit_test_link_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=timer_set \
+	-Wl,--wrap=clock_ms
 
 # Their own far end stands in for connection.c, packet.c and the clock, and so
 # is not in libfixtures.a, where it would stand in for everybody's.
