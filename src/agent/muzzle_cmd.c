@@ -20,6 +20,7 @@
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/base/service.h"
+#include "orthrus/base/text.h"
 #include "orthrus/muzzle/muzzle.h"
 #include "orthrus/muzzle/names.h"
 #include "orthrus/relay/relay.h"
@@ -125,7 +126,7 @@ take_actions(void *arg, char *list, struct error *e)
 	struct muzzle_options *o = arg;
 	char *word;
 
-	while ((word = strsep(&list, ",")) != NULL)
+	while ((word = text_next_word(&list)) != NULL)
 		if (policy_action(word, &o->policy.actions, e) == -1)
 			return -1;
 	return 0;
@@ -148,7 +149,7 @@ add_names(char *words, int (*add)(char **, const char *, struct error *),
 {
 	char *word;
 
-	while ((word = strsep(&words, ",")) != NULL)
+	while ((word = text_next_word(&words)) != NULL)
 		if (add(list, word, e) == -1)
 			return -1;
 	return 0;

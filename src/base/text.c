@@ -148,6 +148,19 @@ text_ascii(const char *s, size_t len)
 	return all < 0x80;
 }
 
+char *
+text_next_word(char **rest)
+{
+	char *word = strsep(rest, ","), *end;
+
+	if (word == NULL)
+		return NULL;
+	word += strspn(word, " ");
+	for (end = word + strlen(word); end > word && end[-1] == ' '; end--)
+		end[-1] = '\0';
+	return word;
+}
+
 int
 text_hex(unsigned char c)
 {

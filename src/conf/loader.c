@@ -113,16 +113,10 @@ loader_take(struct loader *l, const struct keyword *kw, enum origin origin,
 	bool list = (kw->flags & KW_LIST) && label == NULL &&
 	    (origin == FROM_ENVIRONMENT || origin == FROM_FILE ||
 	    (kw->flags & KW_COMMA));
-	char *copy = xstrdup(text), *rest = copy, *one, *end;
+	char *copy = xstrdup(text), *rest = copy, *one;
 
 	*loader_given_to(l, keyword_first(l->c->program, kw)) = true;
-	while ((one = list ? strsep(&rest, ",") : rest) != NULL) {
-		if (list) {
-			one += strspn(one, " ");
-			for (end = one + strlen(one); end > one &&
-			    end[-1] == ' '; end--)
-				end[-1] = '\0';
-		}
+	while ((one = list ? text_next_word(&rest) : rest) != NULL) {
 		loader_take_one(l, kw, origin, line, label, one);
 		if (!list)
 			break;

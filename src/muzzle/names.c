@@ -75,7 +75,7 @@ names_add_registry(char **list, const char *word, struct error *e)
 	char name[CALLER_NAME_MAX];
 
 	if (len >= sizeof(name) || !caller_host_name(&host, &n) ||
-	    host[n] == '.' || !span_consists((struct span){ word, len },
+	    host[n] == '.' || word[len - 1] == ':' || !span_consists((struct span){ word, len },
 	    ".:-"))
 		return error_set(e, EX_CONFIG, "\"%s\" is not a registry: "
 		    "write it as images name it, such as ghcr.io or "

@@ -106,7 +106,7 @@ def test_idle_engine_sleeps(lab):
 def test_reveal(lab, docker_engine):
     for way in "alone-unix", "charon-unix":
         door = Door(lab, way, docker_engine.socket, "--docker-reveal",
-                    "MODE,NOT_SET")
+                    "MODE, NOT_SET")
         until("the list is known", 20, lambda d=door: b'"MODE=fast"' in
               d.get("/images/bb:1/json")[1])
         body = door.get("/images/bb:1/json")[1]

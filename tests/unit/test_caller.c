@@ -327,7 +327,7 @@ test_registries(void **state)
 {
 	static const char *const bad[] = { "", "*", "*.io", "ghcr.io/org",
 	    "https://ghcr.io", "a b", "a,b", "ghcr.io.", "ghcr..io", "a@b",
-	    "[::1]:5000", "ghcr.io:x", "a_b" };
+	    "[::1]:5000", "ghcr.io:x", "ghcr.io:", "a_b" };
 	struct error e;
 	char *list = NULL;
 	size_t i;

@@ -24,6 +24,12 @@ enum text_style {
 size_t text_escape(char *out, size_t size, const char *in,
     enum text_style style);
 
+/*
+ * Cuts the next word of a comma list off *rest, without the blanks around it,
+ * which may leave "": NULL when there is none.
+ */
+char *text_next_word(char **rest);
+
 /* The value of a hexadecimal digit, or -1. */
 int text_hex(unsigned char c);
 
