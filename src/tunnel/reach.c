@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Whether others can reach a listener that was asked for on the server's
- * loopback.  A server that says nothing about it is asked through the session:
- * it is to connect to our own port by another of its addresses.  If that comes
- * back to us, the port is open to all; no byte is sent on the way.
+ * Where a plain server really listens, if it does not say so itself.  It is
+ * asked through the session: it is to connect to our own port by this and
+ * that address of its own.  Where that comes back to us, it listens; where
+ * the connection is refused, it does not.  No byte is sent on the way.
+ *
+ * A port that was asked for on loopback may be open to all, and one that was
+ * asked for elsewhere may be on loopback only, as with sshd's GatewayPorts.
  */
 #include "config.h"
 
@@ -18,32 +21,95 @@
 
 #define OPEN_MS 3000		/* for the server to connect to itself */
 #define MEET_MS 1000		/* for that to come back to us */
+#define PROBES_MAX 3
+
+/* What it means when a probe comes back to us; not, and the next is tried. */
+struct probe {
+	const char *host;
+	enum reach means;
+};
 
 /*
- * The addresses that are tried: one on loopback that nobody listens on who
- * asked for 127.0.0.1 or localhost, and the one that we have dialled.
+ * By the names of what every server can listen on: all there is to know is
+ * whether others can reach it, and OpenSSH's sshd tells that.
  */
 static bool
-probe_candidate(const struct tunnel *t, unsigned n, struct address *to)
+asked_for_loopback(const struct tunnel *t)
 {
-	const char *host = "127.0.0.2";
+	return strcasecmp(t->at.host, "localhost") == 0 ||
+	    strcmp(t->at.host, "127.0.0.1") == 0 ||
+	    strcmp(t->at.host, "::1") == 0;
+}
 
-	if (n == 0 && strcmp(t->at.host, host) == 0)
-		host = "127.0.0.3";
-	else if (n == 1)
-		host = t->set->server.address;
-	memset(to, 0, sizeof(*to));
-	to->kind = ADDRESS_TCP;
-	to->port = t->port;
-	snprintf(to->host, sizeof(to->host), "%s", host);
-	return n == 0 || (n == 1 && host[0] != '\0' && !address_is_local(to));
+bool
+reach_is_known(const struct tunnel *t)
+{
+	return t->set->server.tells && asked_for_loopback(t);
+}
+
+static bool
+asked_for_all(const struct tunnel *t)
+{
+	return strcmp(t->at.host, "*") == 0 ||
+	    strcmp(t->at.host, "0.0.0.0") == 0 || strcmp(t->at.host, "::") == 0;
+}
+
+/* Nobody listens on it alone, but who was asked to. */
+static const char *
+other_loopback(const struct tunnel *t)
+{
+	return strcmp(t->at.host, "127.0.0.2") == 0 ? "127.0.0.3" : "127.0.0.2";
+}
+
+static bool
+dialled_another(const struct tunnel *t)
+{
+	struct address dialled = { .kind = ADDRESS_TCP };
+
+	strcpy(dialled.host, t->set->server.address);
+	return dialled.host[0] != '\0' && !address_is_local(&dialled);
+}
+
+/* Can others reach it, can it be reached as it was asked for, or at all? */
+static size_t
+list_probes(const struct tunnel *t, struct probe probes[PROBES_MAX])
+{
+	bool all = asked_for_all(t);
+	size_t n = 0;
+
+	probes[n++] = (struct probe){ other_loopback(t),
+	    all ? REACH_ASKED : REACH_ALL };
+	if (asked_for_loopback(t)) {
+		if (dialled_another(t))
+			probes[n++] = (struct probe){ t->set->server.address,
+			    REACH_ALL };
+		return n;
+	}
+	if (!all)
+		probes[n++] = (struct probe){ t->at.host, REACH_ASKED };
+	probes[n++] = (struct probe){ "127.0.0.1", REACH_LOOPBACK };
+	return n;
 }
 
 static void
-settle_reach(struct tunnel *t, bool everywhere)
+settle_reach(struct tunnel *t, enum reach reach)
 {
 	reach_cancel(t);
-	remote_settled(t, everywhere);
+	remote_settled(t, reach);
+}
+
+/*
+ * Nothing came back.  That a port is on loopback only is said when there is
+ * proof: when the server's machine refuses elsewhere, and not when the server
+ * forbids it, has no such address, or is slow.
+ */
+static void
+probe_failed(struct tunnel *t, bool refused)
+{
+	if (refused || asked_for_loopback(t))
+		reach_check(t);
+	else
+		settle_reach(t, REACH_ASKED);
 }
 
 static void
@@ -52,16 +118,16 @@ on_probe_opened(void *arg, enum open_failure reason, const char *text)
 	struct tunnel *t = arg;
 	struct endpoint *ep = channel_endpoint(t->probe);
 
-	(void)text;
 	t->probe = NULL;
 	if (reason != OPEN_OK) {
-		reach_check(t);
+		probe_failed(t, reason == OPEN_CONNECT_FAILED &&
+		    strcasestr(text, "refused") != NULL);
 		return;
 	}
 	ep->ops->close(ep, true);
 	t->probe_through = true;
 	if (t->probe_met)
-		settle_reach(t, true);
+		settle_reach(t, t->probe_means);
 	else
 		timer_set(t->probe_timer, MEET_MS);
 }
@@ -72,13 +138,14 @@ on_probe_timer(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	reach_check(arg);
+	probe_failed(arg, false);
 }
 
 void
 reach_check(struct tunnel *t)
 {
-	struct address to;
+	struct address to = { .kind = ADDRESS_TCP, .port = t->port };
+	struct probe probes[PROBES_MAX];
 
 	if (t->probe_timer == NULL)
 		t->probe_timer = evtimer_new(t->set->base, on_probe_timer, t);
@@ -87,9 +154,16 @@ reach_check(struct tunnel *t)
 	t->probe = NULL;
 	t->probe_through = t->probe_met = false;
 	t->checking = true;
-	if (!probe_candidate(t, t->probes++, &to) || (t->probe = mux_open(
-	    t->set->mux, &to, on_probe_opened, t)) == NULL)
-		settle_reach(t, false);
+	if (t->probes >= list_probes(t, probes)) {
+		settle_reach(t, REACH_ASKED);
+		return;
+	}
+	t->probe_means = probes[t->probes].means;
+	snprintf(to.host, sizeof(to.host), "%s", probes[t->probes].host);
+	t->probes++;
+	t->probe = mux_open(t->set->mux, &to, on_probe_opened, t);
+	if (t->probe == NULL)
+		settle_reach(t, REACH_ASKED);
 	else
 		timer_set(t->probe_timer, OPEN_MS);
 }
@@ -100,7 +174,7 @@ reach_met(struct tunnel *t, struct channel *ch)
 	channel_refuse(ch, OPEN_CONNECT_FAILED, "not ready yet");
 	t->probe_met = true;
 	if (t->probe_through)
-		settle_reach(t, true);
+		settle_reach(t, t->probe_means);
 }
 
 void

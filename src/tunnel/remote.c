@@ -81,8 +81,8 @@ remote_place(const struct tunnel *t, struct address *at)
 		return;
 	if (t->port != 0)
 		at->port = t->port;
-	if (t->everywhere)
-		strcpy(at->host, "*");
+	if (t->reach != REACH_ASKED)
+		strcpy(at->host, t->reach == REACH_ALL ? "*" : "localhost");
 	if (t->set->server.name[0] != '\0')
 		snprintf(at->host, sizeof(at->host), "%s.orthrus",
 		    t->set->server.name);
@@ -137,7 +137,7 @@ static void
 remote_withdraw(struct tunnel *t)
 {
 	remote_unlisten(t);
-	t->everywhere = false;
+	t->reach = REACH_ASKED;
 	tunnel_set_state(t, TUNNEL_DOWN, "not shared: the server listens on "
 	    "every interface instead of its loopback, so anyone could come "
 	    "in; let it heed the address that is asked for (sshd_config: "
@@ -147,21 +147,35 @@ remote_withdraw(struct tunnel *t)
 	log_error("%s: %s", tunnel_label(t), t->error);
 }
 
+static void
+warn_of_reach(const struct tunnel *t)
+{
+	const char *asked = strcmp(t->at.host, "*") == 0 ? "every interface" :
+	    t->at.host;
+
+	if (t->reach == REACH_ALL)
+		log_warn("%s: the server listens on every interface instead of "
+		    "on %s (sshd_config: GatewayPorts): anyone who reaches it "
+		    "may come in", tunnel_label(t), asked);
+	else if (t->reach == REACH_LOOPBACK)
+		log_warn("%s: the server listens on its loopback only instead "
+		    "of on %s: nobody else can come in (sshd_config: "
+		    "GatewayPorts clientspecified lets them)", tunnel_label(t),
+		    asked);
+}
+
 void
-remote_settled(struct tunnel *t, bool everywhere)
+remote_settled(struct tunnel *t, enum reach reach)
 {
 	char text[ADDRESS_TEXT_MAX], host[DOCKER_HOST_MAX];
 	struct address at;
 
-	t->everywhere = everywhere;
-	if (everywhere && t->config.kind != TUNNEL_REMOTE) {
+	t->reach = reach;
+	if (reach == REACH_ALL && t->config.kind != TUNNEL_REMOTE) {
 		remote_withdraw(t);
 		return;
 	}
-	if (everywhere)
-		log_warn("%s: the server listens on every interface instead of "
-		    "on %s (sshd_config: GatewayPorts): anyone who reaches it "
-		    "may come in", tunnel_label(t), t->at.host);
+	warn_of_reach(t);
 	remote_place(t, &at);
 	log_info("%s: the server listens on %s", tunnel_label(t),
 	    address_format(&at, text));
@@ -186,11 +200,14 @@ on_listen_answer(void *arg, enum mux_answer answer, uint16_t port)
 		return;
 	}
 	t->port = port;
-	if (plain && answer == MUX_GRANTED && !t->set->server.tells &&
-	    address_is_local(&t->at))
-		reach_check(t);
+	if (!plain)
+		remote_settled(t, REACH_ASKED);
+	else if (answer == MUX_OVERRIDDEN)
+		remote_settled(t, REACH_ALL);
+	else if (reach_is_known(t))
+		remote_settled(t, REACH_ASKED);
 	else
-		remote_settled(t, plain && answer == MUX_OVERRIDDEN);
+		reach_check(t);
 }
 
 void
@@ -209,7 +226,7 @@ void
 remote_session_ended(struct tunnel *t)
 {
 	t->port = 0;
-	t->everywhere = false;
+	t->reach = REACH_ASKED;
 	event_del(t->retry);
 	reach_cancel(t);
 	tunnel_set_state(t, TUNNEL_PENDING, "%s", "not connected");

@@ -19,6 +19,13 @@ struct event;
 struct listener;
 struct tunnel_stream;
 
+/* Where a server listens of whom a TCP port was asked. */
+enum reach {
+	REACH_ASKED,		/* where it was asked to, for all we know */
+	REACH_ALL,		/* on every interface */
+	REACH_LOOPBACK		/* nowhere else */
+};
+
 struct tunnel {
 	TAILQ_ENTRY(tunnel) next;
 	struct tunnels *set;
@@ -33,9 +40,10 @@ struct tunnel {
 	uint16_t port;			/* remote TCP: bound there, 0: not */
 	bool asked;			/* remote: an answer is due */
 	bool checking;			/* remote: who can reach it? */
-	bool everywhere;		/* remote: whoever reaches the server */
+	enum reach reach;		/* remote: is known then */
 	unsigned probes;		/* of checking: addresses tried */
 	struct channel *probe;		/* being opened to one of them */
+	enum reach probe_means;		/* if it comes back here */
 	bool probe_through, probe_met;	/* it was opened; it came back here */
 	struct event *probe_timer;
 	bool removed;			/* lives on for its streams */
@@ -77,10 +85,11 @@ void remote_session_ended(struct tunnel *t);
 void remote_remove(struct tunnel *t);
 struct tunnel *remote_find(struct tunnels *set, const struct address *listen);
 void remote_init(struct tunnel *t);
-void remote_settled(struct tunnel *t, bool everywhere);	/* it listens */
+void remote_settled(struct tunnel *t, enum reach reach);	/* it listens */
 void remote_place(const struct tunnel *t, struct address *at); /* to be shown */
 
 /* reach.c */
+bool reach_is_known(const struct tunnel *t);	/* unless the server says */
 void reach_check(struct tunnel *t);	/* remote_settled() follows, or... */
 void reach_cancel(struct tunnel *t);
 void reach_met(struct tunnel *t, struct channel *ch);	/* refused here */

@@ -11,6 +11,7 @@ from system import free_port, until
 from targets import echo, echoes
 
 OPEN = "listens on every interface"
+CLOSED = "listens on its loopback only instead of on "
 
 
 def connect(lab, server, *options, **how):
@@ -132,3 +133,92 @@ def test_heeds_what_is_asked(lab, server):
         assert host == "localhost"
         assert echoes(lab.connect(("127.0.0.1", int(port))))
     assert OPEN not in agent.log()
+
+
+#: What is asked for, and what the warning calls it.
+ELSEWHERE = {"*": "every interface", "0.0.0.0": "0.0.0.0", "[::]": "::",
+             "127.0.0.3": "127.0.0.3"}
+
+
+def asked_elsewhere(lab, server, target, hosts=ELSEWHERE):
+    """An agent with a port at each, its ports by host."""
+    ports = {host: free_port() for host in hosts}
+    options = [x for host, port in ports.items()
+               for x in ("-R", f"{host}:{port}:{target.spec}")]
+    return connect(lab, server, *options), ports
+
+
+def check_loopback_only(lab, server):
+    target = lab.serve(echo)
+    agent, ports = asked_elsewhere(lab, server, target)
+    shown = [f["listen"] for f in agent.forwards("remote")]
+    assert shown == [f"localhost:{port}" for port in ports.values()]
+    said = re.findall(f" warn remote forward .*{re.escape(CLOSED)}(\\S.*): nob",
+                      agent.log())
+    assert sorted(said) == sorted(ELSEWHERE.values())
+    assert target.accepted == 0
+    for port in ports.values():
+        assert echoes(lab.connect(("127.0.0.1", port)))
+    return agent, ports
+
+
+def test_loopback_only(lab):
+    """GatewayPorts no: sshd says nothing of it, as ssh does not."""
+    sshd = lab.sshd(GatewayPorts="no")
+    agent, ports = check_loopback_only(lab, sshd)
+    said = agent.log().count(CLOSED)
+    sshd.settings["GatewayPorts"] = "clientspecified"
+    sshd.stop()
+    sshd.start()
+    agent.wait_ready()
+    shown = [f["listen"] for f in agent.forwards("remote")]
+    assert shown == [f"{host}:{port}" for host, port in ports.items()]
+    assert agent.log().count(CLOSED) == said
+
+
+def test_loopback_only_elsewhere(lab):
+    """A dropbear without -a does the same."""
+    check_loopback_only(lab, ssh_servers.Dropbear(lab))
+
+
+@pytest.mark.parametrize("server", ["sshd", "dropbear -a"])
+def test_where_it_was_asked_for(lab, server):
+    server = lab.sshd(GatewayPorts="clientspecified") if server == "sshd" \
+        else ssh_servers.Dropbear(lab, "-a")
+    target = lab.serve(echo)
+    agent, ports = asked_elsewhere(lab, server, target)
+    shown = [f["listen"] for f in agent.forwards("remote")]
+    assert shown == [f"{host}:{port}" for host, port in ports.items()]
+    assert CLOSED not in agent.log() and OPEN not in agent.log()
+    assert target.accepted == 0
+
+
+def test_server_that_may_not_be_asked(lab):
+    """No proof, no claim: it is shown as it was asked for."""
+    sshd = lab.sshd(GatewayPorts="no", AllowTcpForwarding="remote")
+    target = lab.serve(echo)
+    agent, ports = asked_elsewhere(lab, sshd, target)
+    shown = [f["listen"] for f in agent.forwards("remote")]
+    assert shown == [f"{host}:{port}" for host, port in ports.items()]
+    assert CLOSED not in agent.log()
+
+
+def test_server_that_may_be_asked_of_one_address(lab):
+    """Refused by a rule is not refused by the machine."""
+    sshd = lab.sshd(GatewayPorts="clientspecified", PermitOpen="127.0.0.1:*")
+    target, port = lab.serve(echo), free_port()
+    agent = connect(lab, sshd, "-R", f"*:{port}:{target.spec}")
+    assert agent.forwards("remote")[0]["listen"] == f"*:{port}"
+    assert CLOSED not in agent.log()
+
+
+def test_somebody_else_beside_it(lab):
+    """On the address by which it is asked: nothing is proven."""
+    sshd = lab.sshd(GatewayPorts="no")
+    target, port = lab.serve(echo), free_port()
+    with socket.socket() as other:
+        other.bind(("127.0.0.2", port))
+        other.listen()
+        agent = connect(lab, sshd, "-R", f"*:{port}:{target.spec}")
+    assert agent.forwards("remote")[0]["listen"] == f"*:{port}"
+    assert CLOSED not in agent.log()

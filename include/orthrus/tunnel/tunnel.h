@@ -69,7 +69,7 @@ int tunnels_apply(struct tunnels *set, const struct tunnel_config *config,
 /* What is known of a session's server. */
 struct tunnel_server {
 	char name[NAME_MAX_LEN];	/* ours at a gateway, "": it is none */
-	/* It tells when it listens elsewhere than it was asked to. */
+	/* It tells when it listens on every interface instead. */
 	bool tells;
 	char address[HOST_MAX];		/* its own, numeric; "" unknown */
 };
