@@ -157,13 +157,17 @@ void
 acceptor_take(void *arg, int fd)
 {
 	struct acceptor *a = arg;
+	struct inbound *in;
 
 	if (acceptor_is_full(a)) {
 		a->counters.dropped++;
 		inbound_drop(least_far(a), "others need its place");
 	}
 	a->counters.accepted++;
-	inbound_new(a, fd);
+	if ((in = inbound_new(a, fd)) == NULL)
+		return;
+	login_init(in);
+	inbound_begin(in);
 }
 
 void

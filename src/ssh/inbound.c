@@ -77,7 +77,7 @@ on_inbound_timer(evutil_socket_t fd, short what, void *arg)
 		announce_login(in);
 	else if (spent < a->config.grace_ms) {
 		timer_set(in->timer, a->config.grace_ms - spent);
-		login_answer(in);	/* which may set it anew */
+		in->answer(in);		/* which may set it anew */
 	} else {
 		a->counters.timeouts++;
 		connection_fail(in->connection, EX_UNAVAILABLE, NULL,
@@ -165,7 +165,7 @@ name_peer(struct inbound *in)
 		snprintf(in->peer, sizeof(in->peer), "unknown");
 }
 
-void
+struct inbound *
 inbound_new(struct acceptor *a, int fd)
 {
 	static const struct connection_role role = {
@@ -182,12 +182,18 @@ inbound_new(struct acceptor *a, int fd)
 	mux_new(a->base, in->connection);
 	if (connection_accepted(in->connection, a->bind, fd) == -1) {
 		inbound_free(in);
-		return;
+		return NULL;
 	}
 	name_peer(in);
-	login_init(in);
 	timer_set(in->timer, a->config.grace_ms);
-	connection_begin(in->connection);	/* our identification goes first */
+	return in;
+}
+
+/* Our identification goes first. */
+void
+inbound_begin(struct inbound *in)
+{
+	connection_begin(in->connection);
 }
 
 void

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* What acceptor.c (all of them) and inbound.c (one session) share. */
+/*
+ * What the server's side shares.  Each calls only those named before it:
+ * inbound.c (one session), login.c (its login), acceptor.c (all of them).
+ */
 #ifndef ORTHRUS_SSH_INBOUND_PRIVATE_H
 #define ORTHRUS_SSH_INBOUND_PRIVATE_H
 
@@ -26,6 +29,7 @@ struct inbound {
 	uint64_t accepted_at;		/* ms */
 	unsigned failures, requests;
 	bool unanswered;		/* libssh looks at a login */
+	void (*answer)(struct inbound *in);	/* it, if libssh did not */
 	char user[INBOUND_USER_MAX], peer[INBOUND_PEER_MAX];
 	void *data;
 };
@@ -46,7 +50,12 @@ struct acceptor {
 };
 
 /* inbound.c */
-void inbound_new(struct acceptor *a, int fd);
+/*
+ * A session on a connection that was accepted; fd is its own from here on.
+ * It waits for inbound_begin().  NULL when there are no descriptors.
+ */
+struct inbound *inbound_new(struct acceptor *a, int fd);
+void inbound_begin(struct inbound *in);
 void inbound_free(struct inbound *in);
 /* The same for one that is not logged in, and its owner is told why. */
 void inbound_drop(struct inbound *in, const char *why);
@@ -57,12 +66,11 @@ void inbound_soon(struct inbound *in);
  * what it offers for the key exchange; 3, keys were exchanged.
  */
 unsigned inbound_progress(const struct inbound *in);
-
-/* login.c */
-void login_init(struct inbound *in);
-/* Answers a login that libssh has not found worth an answer. */
-void login_answer(struct inbound *in);
 /* The login has succeeded: up() follows from the loop. */
 void inbound_logged_in(struct inbound *in);
+
+/* login.c */
+/* Has the session's logins judged by its owner; before inbound_begin(). */
+void login_init(struct inbound *in);
 
 #endif

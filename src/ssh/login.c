@@ -169,8 +169,9 @@ on_login_request(void *arg, const uint8_t *p, size_t len)
 	return false;
 }
 
-void
-login_answer(struct inbound *in)
+/* Answers a login that libssh has not found worth an answer. */
+static void
+answer_login(struct inbound *in)
 {
 	if (!in->unanswered)
 		return;
@@ -254,6 +255,7 @@ on_login_key(ssh_session session, const char *user, struct ssh_key_struct *key,
 void
 login_init(struct inbound *in)
 {
+	in->answer = answer_login;
 	in->callbacks.userdata = in;
 	in->callbacks.auth_none_function = on_login_none;
 	in->callbacks.auth_password_function = on_login_password;

@@ -382,11 +382,11 @@ test_what_libssh_leaves_is_answered(void **state)
 {
 	(void)state;
 	assert_true(request_key(true));
-	login_answer(&in);
+	in.answer(&in);
 	assert_int_equal(seen.failures_sent, 1);
 	assert_string_equal(seen.why, "its key or signature is damaged");
 	assert_int_equal(acceptor.counters.refused, 1);
-	login_answer(&in);		/* once */
+	in.answer(&in);		/* once */
 	assert_int_equal(seen.failures_sent, 1);
 }
 
@@ -410,7 +410,7 @@ test_key_is_asked_for_and_then_proven(void **state)
 	assert_int_equal(seen.proven, 1);
 	assert_string_equal(seen.user, "web-1");
 	assert_int_equal(seen.logged_in, 1);
-	login_answer(&in);
+	in.answer(&in);
 	assert_int_equal(seen.failures_sent, 0);
 }
 
