@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 
-from system import DIES_WITH_US, children, free_port, until
+from lab.system import DIES_WITH_US, children, free_port, until
 from tools import NotMeasured, Process, said_by
 
 

@@ -14,7 +14,7 @@ import time
 
 import muzzle_parts
 from contenders import Ssh, listens
-from system import DIES_WITH_US, free_port, until
+from lab.system import DIES_WITH_US, free_port, until
 from tools import NotMeasured, Process, json_of, pss_of
 
 PORT = 9100			# that every agent exposes

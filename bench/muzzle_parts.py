@@ -11,7 +11,7 @@ import socket
 import subprocess
 
 from peer import GoPeer
-from system import DIES_WITH_US, until
+from lab.system import DIES_WITH_US, until
 from tools import SOURCE, NotMeasured, Process, said_by
 
 # What dockerd writes outside its folders goes to the mounts made here.

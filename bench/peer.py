@@ -9,7 +9,7 @@ import shutil
 import subprocess
 
 from contenders import Tunnel, listens
-from system import DIES_WITH_US, free_port, until
+from lab.system import DIES_WITH_US, free_port, until
 from tools import SOURCE, NotMeasured, Process, brief, said_by
 
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME", "/tmp"),

@@ -5,9 +5,8 @@ client."""
 
 import os
 
-import harness
-import system
-from gateway import Charon
+from lab import harness, system
+from lab.charon import Charon
 
 
 class Lab(harness.Lab):

@@ -80,7 +80,7 @@ class Tools:
     def load(self, test, tunnel=None, seconds=2.0, warmup=0.5, count=1,
              signals=(), target=None, limit=120):
         """One measurement of bench/load through a tunnel, or without one."""
-        from system import free_port
+        from lab.system import free_port
         target = target or (tunnel.target if tunnel else free_port())
         argv = [str(self.folder / "load"), "-t", f"127.0.0.1:{target}",
                 "-s", str(seconds), "-w", str(warmup), "-n", str(count)]
@@ -95,7 +95,7 @@ class Tools:
 
     def link(self, lab, server_port, milliseconds):
         """A delaying link to that port."""
-        from system import DIES_WITH_US, free_port
+        from lab.system import DIES_WITH_US, free_port
         return lab.own(Process(
             [*DIES_WITH_US, str(self.folder / "delay"), str(free_port()),
              str(server_port), str(milliseconds)]))
@@ -103,7 +103,7 @@ class Tools:
 
 def json_of(argv, limit):
     """What a program prints; its last argument says what it measures."""
-    from system import DIES_WITH_US
+    from lab.system import DIES_WITH_US
     done = subprocess.Popen(
         [*DIES_WITH_US, *argv], stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -15,11 +15,11 @@ import tempfile
 
 import pytest
 
-import harness
-import system
-from charon_http import api
-from docker_engine import bare_engine, docker_engine
-from docker_places import places
+from lab import harness, system
+from lab.charon_home import home
+from lab.charon_http import api
+from lab.docker_engine import bare_engine, docker_engine
+from lab.docker_places import places
 
 PR_SET_CHILD_SUBREAPER = 36
 

@@ -12,10 +12,10 @@ import time
 
 import pytest
 
-from gateway import CHARON, Charon
-from openssh import keyscan
-from system import free_port, until
-from targets import echo, echoes, read_all, says
+from lab.charon import CHARON, Charon
+from lab.openssh import keyscan
+from lab.system import free_port, until
+from lab.targets import echo, echoes, read_all, says
 
 pytestmark = pytest.mark.skipif(not os.access(CHARON, os.X_OK),
                                 reason="this build has no charon")

@@ -10,12 +10,12 @@ import time
 
 import pytest
 
-from raw_ssh import (BANNER, CHANNEL_REQUEST, ECDH_INIT, Gone,
-                     GLOBAL_REQUEST, IGNORE, KEXINIT, NEWKEYS, OPEN, Raw,
-                     SERVICE_REQUEST, UNIMPLEMENTED, USERAUTH_FAILURE,
-                     USERAUTH_REQUEST, USERAUTH_SUCCESS, blob, message,
-                     string, u32)
-from scene import MB, Scene
+from lab.raw_ssh import (BANNER, CHANNEL_REQUEST, ECDH_INIT, Gone,
+                         GLOBAL_REQUEST, IGNORE, KEXINIT, NEWKEYS, OPEN, Raw,
+                         SERVICE_REQUEST, UNIMPLEMENTED, USERAUTH_FAILURE,
+                         USERAUTH_REQUEST, USERAUTH_SUCCESS, blob, message,
+                         string, u32)
+from lab.scene import MB, Scene
 
 MANY = 10000
 

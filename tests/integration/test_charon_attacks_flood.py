@@ -7,10 +7,10 @@ import time
 
 import pytest
 
-from raw_ssh import (DATA, Fields, GLOBAL_REQUEST, Gone, OPEN,
-                     OPEN_CONFIRMATION, OPEN_FAILURE, REQUEST_FAILURE,
-                     message)
-from scene import MB, Scene, channel, idle, in_bursts
+from lab.raw_ssh import (DATA, Fields, GLOBAL_REQUEST, Gone, OPEN,
+                         OPEN_CONFIRMATION, OPEN_FAILURE, REQUEST_FAILURE,
+                         message)
+from lab.scene import MB, Scene, channel, idle, in_bursts
 
 MANY = 100000
 

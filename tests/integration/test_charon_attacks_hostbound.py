@@ -4,10 +4,10 @@ for nobody."""
 
 import pytest
 
-from raw_ssh import (CERTIFICATE_TYPE, EXT_INFO, HOSTBOUND, KEY_TYPE,
-                     USERAUTH_FAILURE, USERAUTH_PK_OK, USERAUTH_REQUEST,
-                     Fields, Raw, blob, message, new_key, string)
-from scene import Scene
+from lab.raw_ssh import (CERTIFICATE_TYPE, EXT_INFO, HOSTBOUND, KEY_TYPE,
+                         USERAUTH_FAILURE, USERAUTH_PK_OK, USERAUTH_REQUEST,
+                         Fields, Raw, blob, message, new_key, string)
+from lab.scene import Scene
 
 
 class Announced(Raw):

@@ -6,11 +6,10 @@ import shutil
 
 import pytest
 
-from gateway import Charon
-from raw_ssh import CLOSE, EOF, Gone, message, new_key, public, string
-from scene import (Identity, Leash, Scene, enrolled, frame, serial_of,
-                   text)
-from system import keygen, until
+from lab.charon import Charon
+from lab.raw_ssh import CLOSE, EOF, Gone, message, new_key, public, string
+from lab.scene import Identity, Leash, Scene, enrolled, frame, serial_of, text
+from lab.system import keygen, until
 
 
 @pytest.fixture

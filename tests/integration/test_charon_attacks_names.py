@@ -8,12 +8,12 @@ import time
 
 import pytest
 
-from raw_ssh import (CLOSE, DATA, Fields, GLOBAL_REQUEST, OPEN,
-                     OPEN_CONFIRMATION, REQUEST_FAILURE, REQUEST_SUCCESS,
-                     message)
-from scene import MB, Leash, Scene, heartbeat, hello
-from system import until
-from targets import echo
+from lab.raw_ssh import (CLOSE, DATA, Fields, GLOBAL_REQUEST, OPEN,
+                         OPEN_CONFIRMATION, REQUEST_FAILURE, REQUEST_SUCCESS,
+                         message)
+from lab.scene import MB, Leash, Scene, heartbeat, hello
+from lab.system import until
+from lab.targets import echo
 
 STREAMLOCAL = "streamlocal-forward@openssh.com"
 CANCEL_STREAMLOCAL = "cancel-" + STREAMLOCAL

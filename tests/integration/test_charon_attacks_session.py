@@ -7,14 +7,13 @@ import time
 
 import pytest
 
-from raw_ssh import (CHANNEL_REQUEST, CLOSE, DATA, DEBUG, EOF,
-                     EXTENDED_DATA, Fields, GLOBAL_REQUEST, Gone, IGNORE,
-                     KEXINIT, NEWKEYS, OPEN, OPEN_CONFIRMATION, OPEN_FAILURE,
-                     REQUEST_FAILURE, REQUEST_SUCCESS, SERVICE_REQUEST,
-                     UNIMPLEMENTED, USERAUTH_REQUEST, WINDOW_ADJUST, message,
-                     string)
-from scene import (Leash, Scene, channel, hello, idle, in_bursts,
-                   target)
+from lab.raw_ssh import (CHANNEL_REQUEST, CLOSE, DATA, DEBUG, EOF,
+                         EXTENDED_DATA, Fields, GLOBAL_REQUEST, Gone, IGNORE,
+                         KEXINIT, NEWKEYS, OPEN, OPEN_CONFIRMATION,
+                         OPEN_FAILURE, REQUEST_FAILURE, REQUEST_SUCCESS,
+                         SERVICE_REQUEST, UNIMPLEMENTED, USERAUTH_REQUEST,
+                         WINDOW_ADJUST, message, string)
+from lab.scene import Leash, Scene, channel, hello, idle, in_bursts, target
 
 MANY = 100000
 

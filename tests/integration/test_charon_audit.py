@@ -8,8 +8,8 @@ import subprocess
 
 import pytest
 
-import openssh
-from gateway import Charon
+from lab import openssh
+from lab.charon import Charon
 
 KEPT = pathlib.Path(__file__).parents[2] / "docs" / "ssh-audit.txt"
 # An old ssh-audit does not know the answer to Terrapin (CVE-2023-48795), a new

@@ -7,14 +7,13 @@ import signal
 
 import pytest
 
-import openssh
-import socks
-from charon_http import Connection
-from docker_engine import UnixHTTP
-from gateway import Charon
-from openssh import Ssh, run
-from system import free_port, until
-from targets import echo, read_all
+from lab import openssh, socks
+from lab.charon import Charon
+from lab.charon_http import Connection
+from lab.docker_engine import UnixHTTP
+from lab.openssh import Ssh, run
+from lab.system import free_port, until
+from lab.targets import echo, read_all
 
 pytestmark = pytest.mark.skipif(not openssh.available(),
                                 reason="this build has no charon")

@@ -10,13 +10,13 @@ import time
 
 import pytest
 
-import openssh
-from gateway import Charon
-from harness import ORTHRUS, SSHD, Orthrus, Sshd, penalties
-from muzzle_engine import Engine
-from openssh import Ssh, enrolled, run
-from system import fingerprint, free_port, keygen, until
-from targets import echo, echoes
+from lab import openssh
+from lab.charon import Charon
+from lab.harness import ORTHRUS, SSHD, Orthrus, Sshd, penalties
+from lab.muzzle_engine import Engine
+from lab.openssh import Ssh, enrolled, run
+from lab.system import fingerprint, free_port, keygen, until
+from lab.targets import echo, echoes
 
 pytestmark = pytest.mark.skipif(not openssh.available(),
                                 reason="this build has no charon")

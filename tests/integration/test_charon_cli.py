@@ -15,10 +15,9 @@ import time
 
 import pytest
 
-from charon_home import (AUTH_KEY, CANT_CREATE, CONFIG, DATA, IO, LOCKED,
-                         NO_INPUT, NO_PERMISSION, NO_USER, USAGE, hello,
-                         home)
-from system import keygen
+from lab.charon_home import (AUTH_KEY, CANT_CREATE, CONFIG, DATA, IO, LOCKED,
+                             NO_INPUT, NO_PERMISSION, NO_USER, USAGE, hello)
+from lab.system import keygen
 
 NOBODY = 65534
 

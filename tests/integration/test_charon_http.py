@@ -11,9 +11,9 @@ import time
 
 import pytest
 
-from charon_http import Api, message, request
-from system import free_port, until
-from targets import echo
+from lab.charon_http import Api, message, request
+from lab.system import free_port, until
+from lab.targets import echo
 
 ROUTES = ["/healthz", "/metrics", "/api/v1/agents", "/api/v1/agents/web-1"]
 AGENT = "/api/v1/agents/web-1"

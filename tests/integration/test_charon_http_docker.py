@@ -15,10 +15,10 @@ import time
 
 import pytest
 
-from charon_http import Api, message, request
-from docker_engine import missing
-from muzzle_engine import Close, Engine, Wait
-from system import until
+from lab.charon_http import Api, message, request
+from lab.docker_engine import missing
+from lab.muzzle_engine import Close, Engine, Wait
+from lab.system import until
 from test_many import built_with_asan
 
 DOCKER = "/api/v1/agents/web-1/docker"

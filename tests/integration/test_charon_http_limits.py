@@ -10,8 +10,8 @@ import time
 
 import pytest
 
-from charon_http import Api, message, request
-from system import descriptors, until
+from lab.charon_http import Api, message, request
+from lab.system import descriptors, until
 from test_many import built_with_asan
 
 CONNECTIONS = 256		# that it has at once

@@ -12,9 +12,9 @@ import time
 
 import pytest
 
-from gateway import CHARON, Charon
-from raw_ssh import Raw, load_key
-from system import DIES_WITH_US, until
+from lab.charon import CHARON, Charon
+from lab.raw_ssh import Raw, load_key
+from lab.system import DIES_WITH_US, until
 
 KILLS = 50
 STEADY = 12			# agents that stay connected all the time

@@ -6,10 +6,10 @@ import subprocess
 
 import pytest
 
-from charon_http import Api, parse_metrics
-from muzzle_engine import Engine
-from system import until
-from targets import echo, payload, read_exactly
+from lab.charon_http import Api, parse_metrics
+from lab.muzzle_engine import Engine
+from lab.system import until
+from lab.targets import echo, payload, read_exactly
 
 FAMILIES = {
     "charon_build_info", "charon_agents", "charon_sessions",

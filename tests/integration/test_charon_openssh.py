@@ -13,13 +13,13 @@ import time
 
 import pytest
 
-import openssh
-from gateway import Charon
-from muzzle_engine import Engine
-from openssh import Ssh, Web, enrolled, run
-from system import fingerprint, free_port, keygen, until
-from targets import (answers_at_end, digest, echo, echoes, payload, read_all,
-                     says)
+from lab import openssh
+from lab.charon import Charon
+from lab.muzzle_engine import Engine
+from lab.openssh import Ssh, Web, enrolled, run
+from lab.system import fingerprint, free_port, keygen, until
+from lab.targets import (answers_at_end, digest, echo, echoes, payload,
+                         read_all, says)
 
 pytestmark = pytest.mark.skipif(not openssh.available(),
                                 reason="this build has no charon")

@@ -6,9 +6,9 @@ import random
 
 import pytest
 
-from raw_ssh import (DATA, GLOBAL_REQUEST, IGNORE, REQUEST_FAILURE,
-                     REQUEST_SUCCESS, message)
-from scene import Scene, channel, sanitized
+from lab.raw_ssh import (DATA, GLOBAL_REQUEST, IGNORE, REQUEST_FAILURE,
+                         REQUEST_SUCCESS, message)
+from lab.scene import Scene, channel, sanitized
 
 PACKET = 32768
 

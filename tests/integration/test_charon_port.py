@@ -8,13 +8,13 @@ import socket
 
 import pytest
 
-import openssh
-from charon_home import DATA, NO_USER, UNAVAILABLE, USAGE
-from charon_http import Connection
-from docker_engine import UnixHTTP, docker
-from gateway import Charon
-from muzzle_engine import Engine
-from system import free_port, until
+from lab import openssh
+from lab.charon import Charon
+from lab.charon_home import DATA, NO_USER, UNAVAILABLE, USAGE
+from lab.charon_http import Connection
+from lab.docker_engine import UnixHTTP, docker
+from lab.muzzle_engine import Engine
+from lab.system import free_port, until
 
 pytestmark = pytest.mark.skipif(not openssh.available(),
                                 reason="this build has no charon")

@@ -6,11 +6,11 @@ import pathlib
 
 import pytest
 
-import openssh
-from gateway import Charon
-from openssh import KeyAgent, Ssh, Web, enrolled, run
-from system import free_port, until
-from targets import echo, echoes
+from lab import openssh
+from lab.charon import Charon
+from lab.openssh import KeyAgent, Ssh, Web, enrolled, run
+from lab.system import free_port, until
+from lab.targets import echo, echoes
 
 pytestmark = pytest.mark.skipif(not openssh.available(),
                                 reason="this build has no charon")

@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from gateway import Charon
-from system import until
-from targets import echo
+from lab.charon import Charon
+from lab.system import until
+from lab.targets import echo
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import subprocess
 
 import pytest
 
-import gateway
-from system import free_port, has_ipv6, until
+from lab.charon import Charon
+from lab.system import DIES_WITH_US, free_port, has_ipv6, until
 from test_service import Notify
 
 UNIT = pathlib.Path(__file__).parents[2] / "contrib/charon.service"
@@ -24,7 +24,7 @@ def settings():
             UNIT.read_text().splitlines() if re.match("[A-Z][A-Za-z]*=", line)]
 
 
-class Told(gateway.Charon):
+class Told(Charon):
     """One that finds a systemd to talk to."""
 
     def __init__(self, lab, **how):
@@ -49,7 +49,7 @@ def test_systemd_is_told(lab):
 
 
 def test_not_ready_without_its_port(lab):
-    first = lab.own(gateway.Charon(lab, "first"))
+    first = lab.own(Charon(lab, "first"))
     second = Told(lab, name="second", start=False, port=first.port)
     done = second.run("serve", check=69, timeout=30)
     assert str(first.port) in done.text
@@ -67,12 +67,12 @@ def connects(path, prefix=()):
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs other users")
 def test_group_reaches_the_sockets(lab, monkeypatch):
     """With the unit's umask and directory; and nobody else does."""
-    charon = lab.own(gateway.Charon(lab, start=False))
+    charon = lab.own(Charon(lab, start=False))
     os.chmod(lab.dir, 0o755)
     os.chown(charon.runtime, 0, GROUP)
     os.chmod(charon.runtime, 0o750)
-    monkeypatch.setattr(gateway, "DIES_WITH_US", [
-        *gateway.DIES_WITH_US, "setpriv", "--regid", str(GROUP),
+    monkeypatch.setattr("lab.charon.DIES_WITH_US", [
+        *DIES_WITH_US, "setpriv", "--regid", str(GROUP),
         "--clear-groups", "sh", "-c", 'umask 077; exec "$@"', "sh"])
     charon.start()
     charon.add_agent("web")
@@ -88,7 +88,7 @@ def test_group_reaches_the_sockets(lab, monkeypatch):
 
 def test_a_killed_one_leaves_nothing_in_the_way(lab):
     """Its sockets are there still; the next one takes their places."""
-    charon = lab.own(gateway.Charon(lab))
+    charon = lab.own(Charon(lab))
     charon.add_agent("web")
     path = charon.socket("web")
     until("its socket", 5, lambda: os.path.exists(path))
@@ -133,7 +133,7 @@ def test_unit_by_systemd(tmp_path):
 def test_listens_on_all_addresses(lab):
     """listen = *:PORT is IPv4 and, where the machine has it, IPv6."""
     port = free_port()
-    lab.own(gateway.Charon(lab, port=port, ssh={"listen": f"*:{port}"}))
+    lab.own(Charon(lab, port=port, ssh={"listen": f"*:{port}"}))
     for host in ("127.0.0.1", "::1") if has_ipv6() else ("127.0.0.1",):
         with socket.create_connection((host, port), 5) as s:
             assert s.recv(8) == b"SSH-2.0-"

@@ -4,21 +4,19 @@
 import base64
 import hashlib
 import json
-import os
 import pathlib
 import subprocess
 
 import pytest
 
-import openssh
-import registries
-from gateway import Charon
-from openssh import Web
-from ssh_clients import SSH2
-from system import DIES_WITH_US, free_port
-from targets import answers_at_end, digest, echo, payload
+from lab import openssh, registries
+from lab.charon import Charon
+from lab.openssh import Web
+from lab.ssh_clients import SSH2
+from lab.ssh_servers import PEERS
+from lab.system import DIES_WITH_US, free_port
+from lab.targets import answers_at_end, digest, echo, payload
 
-SCRIPT = os.path.join(os.path.dirname(__file__), "ssh2_client.js")
 SIZE = 8 << 20
 
 pytestmark = [
@@ -44,7 +42,7 @@ def test_ssh2(lab):
              "echo": echoes.port, "digest": digests.port, "web": web.port,
              "free": free_port(), "size": SIZE}
     done = subprocess.run(
-        [*DIES_WITH_US, "node", SCRIPT, modules,
+        [*DIES_WITH_US, "node", PEERS / "ssh2_client.js", modules,
          json.dumps(given)], capture_output=True, text=True, timeout=60,
         stdin=subprocess.DEVNULL, env=lab.environment(), cwd=lab.dir)
     assert done.returncode == 0, done.stdout + done.stderr

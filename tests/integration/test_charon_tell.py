@@ -6,12 +6,12 @@ import signal
 
 import pytest
 
-import openssh
-from charon_http import Connection
-from docker_engine import UnixHTTP
-from gateway import Charon
-from openssh import run
-from targets import says
+from lab import openssh
+from lab.charon import Charon
+from lab.charon_http import Connection
+from lab.docker_engine import UnixHTTP
+from lab.openssh import run
+from lab.targets import says
 
 pytestmark = pytest.mark.skipif(not openssh.available(),
                                 reason="this build has no charon")

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from gateway import Charon
+from lab.charon import Charon
 
 pytestmark = pytest.mark.timed
 

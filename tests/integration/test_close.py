@@ -4,10 +4,10 @@ at a gateway: RFC 4254 section 5.3 asks for no CHANNEL_EOF before it."""
 
 import pytest
 
-from raw_ssh import (BANNER, CLOSE, DATA, EOF, OPEN, OPEN_CONFIRMATION, PACKET,
-                     WINDOW, Fields, message)
-from scene import Scene
-from targets import digest, endless_events, listens, payload
+from lab.raw_ssh import (BANNER, CLOSE, DATA, EOF, OPEN, OPEN_CONFIRMATION,
+                         PACKET, WINDOW, Fields, message)
+from lab.scene import Scene
+from lab.targets import digest, endless_events, listens, payload
 
 ORTHRUS = b"SSH-2.0-orthrus_0.1.0\r\n"
 LONG = payload("long", 300000)

@@ -9,9 +9,10 @@ import time
 
 import pytest
 
-from docker_door import ALONE, CHARON, SSHD, Door, Follower, Recorder, found, same
-from docker_engine import DOCKER, LONG_NAME, SECRETS
-from system import until
+from lab.docker_door import (ALONE, CHARON, SSHD, Door, Follower, Recorder,
+                             found, same)
+from lab.docker_engine import DOCKER, LONG_NAME, SECRETS
+from lab.system import until
 
 # A pause in "logs -f" that no idle limit may end; minutes, by hand.
 QUIET = float(os.environ.get("ORTHRUS_TEST_QUIET", "3"))

@@ -11,10 +11,10 @@ import subprocess
 
 import pytest
 
-import registries
-from docker_door import found
-from docker_places import ENGINES
-from system import DIES_WITH_US
+from lab import registries
+from lab.docker_door import found
+from lab.docker_places import ENGINES
+from lab.system import DIES_WITH_US
 
 pytestmark = pytest.mark.registries
 

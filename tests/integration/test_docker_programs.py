@@ -9,13 +9,13 @@ import subprocess
 
 import pytest
 
-import registries
-from charon_http import Api
-from docker_door import found, same
-from docker_engine import DOCKER, docker_env
-from docker_engines import Newest
-from docker_places import ENGINES
-from system import DIES_WITH_US
+from lab import registries
+from lab.charon_http import Api
+from lab.docker_door import found, same
+from lab.docker_engine import DOCKER, docker_env
+from lab.docker_engines import Newest
+from lab.docker_places import ENGINES
+from lab.system import DIES_WITH_US
 from test_docker import READS
 
 WAYS = "alone-unix", "charon-port"

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from docker_door import Door, same
-from muzzle_client import Client
+from lab.docker_door import Door, same
+from lab.muzzle_client import Client
 
 SITE = "portainer.example.net"
 

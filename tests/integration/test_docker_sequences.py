@@ -10,8 +10,8 @@ import time
 
 import pytest
 
-import docker_sequences
-from docker_places import ENGINES
+from lab import docker_sequences
+from lab.docker_places import ENGINES
 
 READERS = docker_sequences.readers()
 API = "/api/v1/agents/a1/docker"

@@ -10,12 +10,11 @@ import threading
 
 import pytest
 
-import openssh
-import registries
-from docker_engine import DOCKER, SECRETS
-from docker_ssh import Gate
-from muzzle_engine import Engine
-from system import until
+from lab import openssh, registries
+from lab.docker_engine import DOCKER, SECRETS
+from lab.docker_ssh import Gate
+from lab.muzzle_engine import Engine
+from lab.system import until
 
 pytestmark = pytest.mark.skipif(not openssh.available(),
                                 reason="this build has no charon")

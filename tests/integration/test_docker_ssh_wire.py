@@ -6,11 +6,12 @@ import struct
 
 import pytest
 
-import openssh
-from muzzle_engine import Engine, Wait
-from raw_ssh import (CHANNEL_FAILURE, CHANNEL_REQUEST, CHANNEL_SUCCESS, CLOSE,
-                     DATA, EOF, EXTENDED_DATA, OPEN, Fields, message, string)
-from scene import Scene
+from lab import openssh
+from lab.muzzle_engine import Engine, Wait
+from lab.raw_ssh import (CHANNEL_FAILURE, CHANNEL_REQUEST, CHANNEL_SUCCESS,
+                         CLOSE, DATA, EOF, EXTENDED_DATA, OPEN, Fields,
+                         message, string)
+from lab.scene import Scene
 
 pytestmark = pytest.mark.skipif(not openssh.available(),
                                 reason="this build has no charon")

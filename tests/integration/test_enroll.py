@@ -13,10 +13,9 @@ import time
 
 import pytest
 
-from gateway import CHARON, Charon
-from harness import ORTHRUS
-from openssh import keyscan
-from system import DIES_WITH_US, free_port, until
+from lab.charon import CHARON, Charon
+from lab.openssh import keyscan
+from lab.system import free_port, until
 
 pytestmark = pytest.mark.skipif(not os.access(CHARON, os.X_OK),
                                 reason="this build has no charon")

@@ -6,8 +6,8 @@ import signal
 
 import pytest
 
-from system import free_port, until
-from targets import echo, echoes, says, read_all
+from lab.system import free_port, until
+from lab.targets import echo, echoes, says, read_all
 
 
 def exposed(agent):

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from system import free_port, has_ipv6, until
-from targets import digest, echo, payload, read_all, read_exactly, says
+from lab.system import free_port, has_ipv6, until
+from lab.targets import digest, echo, payload, read_all, read_exactly, says
 
 needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason="no IPv6 here")
 

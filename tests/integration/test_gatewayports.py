@@ -6,9 +6,9 @@ import socket
 
 import pytest
 
-import ssh_servers
-from system import free_port, until
-from targets import echo, echoes
+from lab import ssh_servers
+from lab.system import free_port, until
+from lab.targets import echo, echoes
 
 OPEN = "listens on every interface"
 CLOSED = "listens on its loopback only instead of on "

@@ -5,10 +5,10 @@ import socket
 
 import pytest
 
-import socks
-from system import free_port
-from targets import (answers_at_end, digest, payload, read_all,
-                     speaks_then_listens)
+from lab import socks
+from lab.system import free_port
+from lab.targets import (answers_at_end, digest, payload, read_all,
+                         speaks_then_listens)
 
 MB = 1 << 20
 ANSWER = 9 * MB + 12345		# more than any window or socket buffer

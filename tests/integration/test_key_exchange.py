@@ -6,10 +6,10 @@ import subprocess
 
 import pytest
 
-import openssh
-from gateway import Charon
-from openssh import run
-from targets import answers_at_end, digest, payload
+from lab import openssh
+from lab.charon import Charon
+from lab.openssh import run
+from lab.targets import answers_at_end, digest, payload
 
 pytestmark = pytest.mark.skipif(not openssh.available(),
                                 reason="this build has no charon")

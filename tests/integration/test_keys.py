@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-import socks
-from system import fingerprint, keygen, until
-from targets import echo, echoes
+from lab import socks
+from lab.system import fingerprint, keygen, until
+from lab.targets import echo, echoes
 
 NOPERM, CONFIG = 77, 78
 

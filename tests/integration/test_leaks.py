@@ -9,9 +9,9 @@ import time
 
 import pytest
 
-import socks
-from system import descriptors, free_port, until
-from targets import read_all, says
+from lab import socks
+from lab.system import descriptors, free_port, until
+from lab.targets import read_all, says
 from test_many import built_with_asan
 
 COUNT = int(os.environ.get("ORTHRUS_LEAK_COUNT", "10000"))

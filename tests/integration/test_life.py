@@ -9,10 +9,10 @@ import time
 
 import pytest
 
-import socks
-from system import free_port, send_signal, until
-from targets import (does_not_read, echo, echoes, payload, read_all,
-                     read_exactly, says)
+from lab import socks
+from lab.system import free_port, send_signal, until
+from lab.targets import (does_not_read, echo, echoes, payload, read_all,
+                         read_exactly, says)
 
 WAITS = 5		# seconds that a new connection waits for the session
 

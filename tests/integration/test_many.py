@@ -9,11 +9,10 @@ import time
 
 import pytest
 
-import socks
-import targets
-from harness import ORTHRUS
-from system import DIES_WITH_US, free_port, until
-from targets import digest, does_not_read, payload, read_exactly
+from lab import socks, targets
+from lab.harness import ORTHRUS
+from lab.system import DIES_WITH_US, free_port, until
+from lab.targets import digest, does_not_read, payload, read_exactly
 
 MB = 1 << 20
 STREAMS = 500

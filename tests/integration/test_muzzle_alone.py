@@ -10,11 +10,11 @@ import subprocess
 
 import pytest
 
-from docker_door import Door
-from docker_engine import SECRETS
-from harness import ORTHRUS, Orthrus
-from muzzle_engine import Engine
-from system import DIES_WITH_US, free_port, until
+from lab.docker_door import Door
+from lab.docker_engine import SECRETS
+from lab.harness import ORTHRUS, Orthrus
+from lab.muzzle_engine import Engine
+from lab.system import DIES_WITH_US, free_port, until
 
 
 def start(lab, engine_path, listen, *options):

@@ -6,10 +6,10 @@ import socket
 
 import pytest
 
-from docker_door import Door
-from muzzle_client import Client
-from muzzle_engine import Engine
-from system import until
+from lab.docker_door import Door
+from lab.muzzle_client import Client
+from lab.muzzle_engine import Engine
+from lab.system import until
 
 HOST = "Host: docker\r\n"
 HIDDEN = f"POST /containers/web/kill HTTP/1.1\r\n{HOST}\r\n"

@@ -14,11 +14,11 @@ import time
 
 import pytest
 
-import harness
-from muzzle_case import cases
-from muzzle_client import Client
-from muzzle_engine import Engine, default_body
-from system import until
+from lab import harness
+from lab.muzzle_cases import cases
+from lab.muzzle_client import Client
+from lab.muzzle_engine import Engine, default_body
+from lab.system import until
 
 PING = [b"GET /_ping HTTP/1.1\r\nHost: docker\r\n\r\n"]
 HEAD_SECONDS = 10		# for the head of a request

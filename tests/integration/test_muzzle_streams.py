@@ -16,9 +16,9 @@ import time
 
 import pytest
 
-from harness import ORTHRUS, Orthrus
-from muzzle_client import Client
-from system import DIES_WITH_US, until
+from lab.harness import ORTHRUS, Orthrus
+from lab.muzzle_client import Client
+from lab.system import DIES_WITH_US, until
 
 STREAMS = 256			# what the Muzzle has at once
 HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -11,10 +11,10 @@ import time
 
 import pytest
 
-from gateway import CHARON, Charon
-from openssh import keyscan
-from system import keygen, until
-from targets import read_all, says
+from lab.charon import CHARON, Charon
+from lab.openssh import keyscan
+from lab.system import keygen, until
+from lab.targets import read_all, says
 
 pytestmark = pytest.mark.skipif(not os.access(CHARON, os.X_OK),
                                 reason="this build has no charon")

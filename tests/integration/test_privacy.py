@@ -8,9 +8,9 @@ import subprocess
 
 import pytest
 
-import socks
-from system import free_port, until
-from targets import answers_at_end, digest, read_all
+from lab import socks
+from lab.system import free_port, until
+from lab.targets import answers_at_end, digest, read_all
 
 # All of 127.0.0.0/8 is this machine: addresses nobody else talks about.
 SECRET_HOSTS = {

@@ -9,9 +9,9 @@ import time
 
 import pytest
 
-import socks
-from system import children, free_port, until
-from targets import echo, echoes, read_all, says
+from lab import socks
+from lab.system import children, free_port, until
+from lab.targets import echo, echoes, read_all, says
 
 
 # SIGHUP

@@ -12,9 +12,9 @@ import subprocess
 
 import pytest
 
-from charon_home import UNAVAILABLE, USAGE, home
-from harness import ORTHRUS
-from system import DIES_WITH_US, free_port, until
+from lab.charon_home import UNAVAILABLE, USAGE
+from lab.harness import ORTHRUS
+from lab.system import DIES_WITH_US, free_port, until
 
 PLATFORMS = ["compose", "systemd", "tarball", "homebrew", "kubernetes"]
 # Everything that a host name may hold and some syntax gives a meaning.

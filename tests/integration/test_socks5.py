@@ -10,9 +10,9 @@ import time
 
 import pytest
 
-import socks
-from system import descriptors, free_port, has_ipv6, until
-from targets import echo, echoes, payload, read_all, says
+from lab import socks
+from lab.system import descriptors, free_port, has_ipv6, until
+from lab.targets import echo, echoes, payload, read_all, says
 
 MB = 1 << 20
 needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason="no IPv6 here")

@@ -10,15 +10,12 @@ import subprocess
 
 import pytest
 
-import openssh
-import socks
-import ssh_clients
-import ssh_servers
-from gateway import Charon
-from openssh import run
-from system import DIES_WITH_US, fingerprint, free_port, until
-from targets import (answers_at_end, digest, echo, listens, payload, read_all,
-                     says)
+from lab import openssh, socks, ssh_clients, ssh_servers
+from lab.charon import Charon
+from lab.openssh import run
+from lab.system import DIES_WITH_US, fingerprint, free_port, until
+from lab.targets import (answers_at_end, digest, echo, listens, payload,
+                         read_all, says)
 
 pytestmark = pytest.mark.skipif(not openssh.available(),
                                 reason="this build has no charon")

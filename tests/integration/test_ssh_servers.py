@@ -8,11 +8,10 @@ import threading
 
 import pytest
 
-import socks
-import ssh_servers
-from system import DIES_WITH_US, free_port
-from targets import (answers_at_end, digest, echo, echoes, endless_events,
-                     listens, payload, read_all, says)
+from lab import socks, ssh_servers
+from lab.system import DIES_WITH_US, free_port
+from lab.targets import (answers_at_end, digest, echo, echoes, endless_events,
+                         listens, payload, read_all, says)
 
 LONG = payload("long", 3 << 20)
 TIMES = 10

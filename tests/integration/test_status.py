@@ -10,10 +10,10 @@ import time
 
 import pytest
 
-import socks
-from harness import ORTHRUS
-from system import free_port, until
-from targets import echo, payload, read_exactly
+from lab import socks
+from lab.harness import ORTHRUS
+from lab.system import free_port, until
+from lab.targets import echo, payload, read_exactly
 
 TOP = {"name", "state", "server", "since", "reconnects", "rtt_ms",
        "transport", "error", "kex", "cipher", "host_key", "socks5", "forwards",

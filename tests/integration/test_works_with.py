@@ -4,7 +4,7 @@
 import pathlib
 import re
 
-import docker_sequences
+from lab import docker_sequences
 from test_docker_libraries import LIBRARIES
 from test_docker_programs import CLIS, COMPOSE, CURL
 

@@ -20,9 +20,9 @@ import time
 
 import pytest
 
-from system import (DIES_WITH_US, alive, children, descriptors, fingerprint,
-                    free_port, send_signal, until)
-from targets import Target
+from lab.system import (DIES_WITH_US, alive, children, descriptors,
+                        fingerprint, free_port, send_signal, until)
+from lab.targets import Target
 
 ORTHRUS = os.path.abspath(os.environ.get("ORTHRUS", "./orthrus"))
 SSHD = "/usr/sbin/sshd"

@@ -14,7 +14,7 @@ It prints
   refused WHY	what became of the channel to OTHER
 
 and has sent the bytes to LISTENS, and closed that channel in the way its users
-do.  ssh2's is ssh2_client.js.
+do.  ssh2's is peers/ssh2_client.js.
 """
 
 import pathlib
@@ -23,8 +23,8 @@ import subprocess
 
 import pytest
 
-import registries
-from ssh_servers import ASYNCSSH, PARAMIKO, PEERS, X_CRYPTO
+from lab import registries
+from lab.ssh_servers import ASYNCSSH, PARAMIKO, PEERS, X_CRYPTO
 
 RUSSH = ('russh = { version = "=0.65.1", default-features = false, '
          'features = ["ring"] }')

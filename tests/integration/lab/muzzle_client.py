@@ -5,7 +5,7 @@ import contextlib
 import socket
 import time
 
-from muzzle_engine import Wait
+from lab.muzzle_engine import Wait
 
 
 class Answer:

@@ -9,8 +9,8 @@ import subprocess
 
 import pytest
 
-import registries
-from system import DIES_WITH_US, fingerprint, free_port, until
+from lab import registries
+from lab.system import DIES_WITH_US, fingerprint, free_port, until
 
 X_CRYPTO = "golang.org/x/crypto@v0.59.0"
 ASYNCSSH = "asyncssh==2.24.1"

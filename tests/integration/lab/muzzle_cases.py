@@ -4,9 +4,9 @@
 import pathlib
 import re
 
-from muzzle_engine import Close, Wait
+from lab.muzzle_engine import Close, Wait
 
-CORPUS = pathlib.Path(__file__).parent.parent / "corpus" / "muzzle"
+CORPUS = pathlib.Path(__file__).parents[2] / "corpus" / "muzzle"
 ANSWER = "== engine answers"
 PLAIN = {b"r": b"\r", b"n": b"\n", b"t": b"\t", b"0": b"\0", b"\\": b"\\"}
 ESCAPE = re.compile(rb"\\(?:([rnt0\\])|x([0-9a-fA-F]{2})|\{([^{}]*)\})")

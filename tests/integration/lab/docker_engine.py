@@ -19,7 +19,7 @@ import time
 
 import pytest
 
-from system import DIES_WITH_US, children, lasting, until
+from lab.system import DIES_WITH_US, children, lasting, until
 
 DOCKER = "/usr/bin/docker"		# of the same package as the engine
 BUSYBOX = "/bin/busybox"

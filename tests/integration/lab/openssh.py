@@ -9,10 +9,10 @@ import signal
 import subprocess
 import threading
 
-import harness
-from harness import SANITIZERS
-from system import DIES_WITH_US, until
-from targets import digest, payload
+from lab import harness
+from lab.harness import SANITIZERS
+from lab.system import DIES_WITH_US, until
+from lab.targets import digest, payload
 
 # What every one of them says of a key that it has not seen.
 ADDED = "Warning: Permanently added"
@@ -179,5 +179,5 @@ class KeyAgent:
 
 def available():
     """Is there a gateway in this build?"""
-    from gateway import CHARON
+    from lab.charon import CHARON
     return os.access(CHARON, os.X_OK) and os.access(harness.ORTHRUS, os.X_OK)

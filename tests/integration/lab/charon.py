@@ -11,9 +11,9 @@ import time
 
 import pytest
 
-import harness
-from harness import SANITIZERS
-from system import DIES_WITH_US, free_port, keygen, until
+from lab import harness
+from lab.harness import SANITIZERS
+from lab.system import DIES_WITH_US, free_port, keygen, until
 
 CHARON = os.path.abspath(os.environ.get(
     "CHARON", os.path.join(os.path.dirname(harness.ORTHRUS), "charon")))

@@ -19,7 +19,7 @@ import socket
 import threading
 import time
 
-from system import until
+from lab.system import until
 
 
 class Close:

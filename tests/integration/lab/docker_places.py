@@ -10,11 +10,10 @@ import threading
 
 import pytest
 
-import docker_engine
-import docker_engines
-from docker_door import Door
-from harness import Lab
-from system import lasting
+from lab import docker_engines
+from lab.docker_door import Door
+from lab.harness import Lab
+from lab.system import lasting
 
 NEED_REGISTRIES = {"dockerd-new": docker_engines.Newest,
                    "podman": docker_engines.Podman}

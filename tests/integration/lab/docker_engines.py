@@ -9,8 +9,8 @@ one does.
 import pathlib
 import shutil
 
-import registries
-from docker_engine import Furnished
+from lab import registries
+from lab.docker_engine import Furnished
 
 # $1: the root, which stays as it is; $2: a folder of the same name there.
 IN_ROOT = """

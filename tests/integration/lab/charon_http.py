@@ -10,9 +10,9 @@ import sqlite3
 
 import pytest
 
-from gateway import Charon
-from muzzle_client import Client
-from system import free_port
+from lab.charon import Charon
+from lab.muzzle_client import Client
+from lab.system import free_port
 
 JSON = "application/json"
 

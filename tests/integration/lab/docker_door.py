@@ -8,14 +8,11 @@ import re
 import socket
 import subprocess
 import threading
-import time
 
-import pytest
-
-import docker_engine
-from gateway import Charon, Ssh
-from harness import ORTHRUS, Orthrus, needs_remote_unix
-from system import DIES_WITH_US, free_port, until
+from lab import docker_engine
+from lab.charon import Charon, Ssh
+from lab.harness import ORTHRUS, Orthrus, needs_remote_unix
+from lab.system import DIES_WITH_US, free_port, until
 
 ALONE = ["alone-unix", "alone-port"]
 SSHD = ["sshd-unix", "sshd-port", "sshd-auto"]

@@ -5,9 +5,9 @@ import os
 import pathlib
 import subprocess
 
-import docker_engine
-from gateway import Charon
-from system import DIES_WITH_US, keygen
+from lab import docker_engine
+from lab.charon import Charon
+from lab.system import DIES_WITH_US, keygen
 
 # Programs run the ssh that is first in their PATH.
 SSH = """#!/bin/sh

@@ -13,7 +13,7 @@ import tempfile
 
 import pytest
 
-from harness import ORTHRUS, SANITIZERS
+from lab.harness import ORTHRUS, SANITIZERS
 
 CHARON = os.path.join(os.path.dirname(ORTHRUS), "charon")
 

@@ -17,10 +17,10 @@ import time
 
 import pytest
 
-from gateway import CHARON, Charon
-from raw_ssh import DATA, Fields, Raw, blob, load_key, new_key, public, u32
-from system import keygen, until
-from targets import echo, read_exactly
+from lab.charon import CHARON, Charon
+from lab.raw_ssh import DATA, Fields, Raw, blob, load_key, new_key, public, u32
+from lab.system import keygen, until
+from lab.targets import echo, read_exactly
 
 if not os.access(CHARON, os.X_OK):
     pytest.skip("this build has no charon", allow_module_level=True)
