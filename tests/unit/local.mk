@@ -94,7 +94,8 @@ endif
 
 # What tests share; the fuzzers, which need no cmocka, as well.
 check_LIBRARIES += tests/unit/libfixtures.a
-tests_unit_libfixtures_a_SOURCES = tests/unit/memory_endpoint.c \
+tests_unit_libfixtures_a_SOURCES = tests/unit/descriptors.c \
+	tests/unit/descriptors.h tests/unit/memory_endpoint.c \
 	tests/unit/memory_endpoint.h
 if CMOCKA
 tests_unit_libfixtures_a_SOURCES += tests/unit/registry_fixture.c \

@@ -6,7 +6,6 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -26,6 +25,7 @@
 #include <cmocka.h>
 #include <event2/event.h>
 
+#include "descriptors.h"
 #include "orthrus/transport/dial.h"
 
 int __real_getaddrinfo(const char *host, const char *service,
@@ -208,19 +208,6 @@ close_all(int fd, int fillers[FILLERS])
 	close(fd);
 	for (i = 0; i < FILLERS; i++)
 		close(fillers[i]);
-}
-
-static unsigned
-open_descriptors(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	unsigned n = 0;
-
-	while (d != NULL && readdir(d) != NULL)
-		n++;
-	if (d != NULL)
-		closedir(d);
-	return n;
 }
 
 static int

@@ -423,9 +423,8 @@ test_run_left(void **state)
 	turns();
 	if (request.relay != NULL)
 		relay_abort(request.relay);
-	while (fake_queued() > 0)
-		assert_int_not_equal(fake_next()->type, MSG_CHANNEL_REQUEST);
-	turns();
+	expect(MSG_CHANNEL_CLOSE, 7);
+	expect_nothing();
 	assert_int_equal(open_channels(), 0);
 }
 
@@ -563,9 +562,11 @@ test_dismissed_and_closed(void **state)
 	assert_int_equal(open_channels(), 0);
 	id = open_session(8, WINDOW);
 	fake_feed(MSG_CHANNEL_REQUEST, "usb", id, "shell", 1);
+	expect(MSG_CHANNEL_EXTENDED_DATA, 8);
 	mux_free(mux);
 	mux = NULL;
-	event_base_loop(base, 0);
+	event_base_loop(base, 0);	/* until no event is left */
+	expect_nothing();
 }
 
 int

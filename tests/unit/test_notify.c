@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -86,22 +87,54 @@ test_abstract(void **state)
 }
 
 static void
+expect_nothing(int fd)
+{
+	char buf[256];
+
+	assert_int_equal(recv(fd, buf, sizeof(buf), 0), -1);
+	assert_int_equal(errno, EAGAIN);
+}
+
+/* Receivers where a message would go if such a path were shortened or used. */
+static void
 test_nobody_asked(void **state)
 {
-	char longer[200];
+	char dir[] = "/tmp/orthrus-notify.XXXXXX", longer[200];
+	const size_t most = sizeof(((struct sockaddr_un *)0)->sun_path) - 1;
+	int relative, cut;
 
 	(void)state;
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(chdir(dir), 0);
+	relative = receiver("relative");
+	memset(longer, 'a', sizeof(longer) - 1);
+	memcpy(longer, dir, strlen(dir));
+	longer[strlen(dir)] = '/';
+	longer[most] = '\0';
+	cut = receiver(longer);
 	unsetenv("NOTIFY_SOCKET");
 	notify_send("READY=1");
 	setenv("NOTIFY_SOCKET", "", 1);
 	notify_send("READY=1");
 	setenv("NOTIFY_SOCKET", "relative", 1);
 	notify_send("READY=1");
-	memset(longer, 'a', sizeof(longer) - 1);
-	longer[0] = '/';
+	expect_nothing(relative);
+	longer[most] = 'a';
 	longer[sizeof(longer) - 1] = '\0';
 	setenv("NOTIFY_SOCKET", longer, 1);
 	notify_reloading();
+	expect_nothing(cut);
+	/* What is just short enough arrives. */
+	longer[most] = '\0';
+	setenv("NOTIFY_SOCKET", longer, 1);
+	notify_send("READY=1");
+	expect(cut, "READY=1");
+	close(relative);
+	close(cut);
+	assert_int_equal(unlink("relative"), 0);
+	assert_int_equal(unlink(longer), 0);
+	assert_int_equal(chdir("/"), 0);
+	assert_int_equal(rmdir(dir), 0);
 }
 
 static void

@@ -930,8 +930,9 @@ read_manual(void)
 
 	snprintf(path, sizeof(path), "%s/docs/muzzle.md",
 	    top != NULL ? top : ".");
-	if ((f = fopen(path, "r")) == NULL)
-		return NULL;
+	if ((f = fopen(path, "r")) == NULL && top == NULL)
+		return NULL;		/* not by "make check" */
+	assert_non_null(f);
 	n = fread(text, 1, sizeof(text) - 1, f);
 	fclose(f);
 	text[n] = '\0';

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* The cipher self-test: passes here, and can tell a pass from a failure. */
-#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +9,7 @@
 #include <cmocka.h>
 
 #include "../../src/ssh/selftest.h"
+#include "descriptors.h"
 
 static const char *const ciphers[] = {
 	"aes256-gcm@openssh.com",
@@ -17,20 +17,6 @@ static const char *const ciphers[] = {
 	"chacha20-poly1305@openssh.com"
 };
 #define NCIPHERS (sizeof(ciphers) / sizeof(ciphers[0]))
-
-static unsigned
-open_descriptors(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	unsigned n = 0;
-
-	if (d == NULL)
-		return 0;
-	while (readdir(d) != NULL)
-		n++;
-	closedir(d);
-	return n;
-}
 
 /*
  * Debian's libssh before 0.10.6-0+deb12u3 takes forged AES-GCM tags

@@ -2,7 +2,6 @@
 /* Sockets as endpoints: both ways through real descriptors. */
 #include <sys/socket.h>
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -20,6 +19,7 @@
 #include <cmocka.h>
 #include <event2/event.h>
 
+#include "descriptors.h"
 #include "memory_endpoint.h"
 #include "orthrus/relay/socket.h"
 
@@ -29,18 +29,6 @@ static uint8_t *pattern;
 static struct event_base *base;
 static unsigned dones, descriptors;
 static struct memory far;
-
-static unsigned
-open_descriptors(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	unsigned n = 0;
-
-	while (d != NULL && readdir(d) != NULL)
-		n++;
-	closedir(d);
-	return n;
-}
 
 static void
 on_done(void *arg, uint64_t up, uint64_t down)
