@@ -5,8 +5,10 @@ import time
 
 import pytest
 
+from lab.protobuf import number, text
+from lab.raw_leash import Leash, frame, heartbeat, hello
 from lab.raw_ssh import CLOSE, EOF, Gone, message, new_key, public, u32
-from lab.scene import MB, Leash, Scene, frame, heartbeat, hello, number, text
+from lab.scene import MB, Scene
 
 MANY = 10000
 WINDOW = 64 * 1024 - 1000	# what may be sent without waiting

@@ -7,8 +7,10 @@ import shutil
 import pytest
 
 from lab.charon import Charon
+from lab.protobuf import text
+from lab.raw_leash import Leash, enrolled, frame
 from lab.raw_ssh import CLOSE, EOF, Gone, message, new_key, public, string
-from lab.scene import Identity, Leash, Scene, enrolled, frame, serial_of, text
+from lab.scene import Identity, Scene, serial_of
 from lab.system import keygen, until
 
 

@@ -8,10 +8,11 @@ import time
 
 import pytest
 
+from lab.raw_leash import Leash, heartbeat, hello
 from lab.raw_ssh import (CLOSE, DATA, Fields, GLOBAL_REQUEST, OPEN,
                          OPEN_CONFIRMATION, REQUEST_FAILURE, REQUEST_SUCCESS,
                          message)
-from lab.scene import MB, Leash, Scene, heartbeat, hello
+from lab.scene import MB, Scene
 from lab.system import until
 from lab.targets import echo
 

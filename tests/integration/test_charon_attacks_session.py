@@ -7,13 +7,14 @@ import time
 
 import pytest
 
+from lab.raw_leash import Leash, hello
 from lab.raw_ssh import (CHANNEL_REQUEST, CLOSE, DATA, DEBUG, EOF,
                          EXTENDED_DATA, Fields, GLOBAL_REQUEST, Gone, IGNORE,
                          KEXINIT, NEWKEYS, OPEN, OPEN_CONFIRMATION,
                          OPEN_FAILURE, REQUEST_FAILURE, REQUEST_SUCCESS,
                          SERVICE_REQUEST, UNIMPLEMENTED, USERAUTH_REQUEST,
                          WINDOW_ADJUST, message, string)
-from lab.scene import Leash, Scene, channel, hello, idle, in_bursts, target
+from lab.scene import Scene, channel, idle, in_bursts, target
 
 MANY = 100000
 

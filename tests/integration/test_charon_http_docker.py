@@ -17,9 +17,9 @@ import pytest
 
 from lab.charon_http import Api, message, request
 from lab.docker_engine import missing
+from lab.harness import built_with_asan
 from lab.muzzle_engine import Close, Engine, Wait
 from lab.system import until
-from test_many import built_with_asan
 
 DOCKER = "/api/v1/agents/web-1/docker"
 CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n" \

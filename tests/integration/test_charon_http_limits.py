@@ -11,8 +11,8 @@ import time
 import pytest
 
 from lab.charon_http import Api, message, request
+from lab.harness import built_with_asan
 from lab.system import descriptors, until
-from test_many import built_with_asan
 
 CONNECTIONS = 256		# that it has at once
 LIST = "/api/v1/agents"

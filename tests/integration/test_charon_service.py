@@ -12,8 +12,8 @@ import subprocess
 import pytest
 
 from lab.charon import Charon
+from lab.notify import Notify
 from lab.system import DIES_WITH_US, free_port, has_ipv6, until
-from test_service import Notify
 
 UNIT = pathlib.Path(__file__).parents[2] / "contrib/charon.service"
 GROUP = 65533

@@ -10,9 +10,9 @@ import time
 import pytest
 
 from lab import socks
+from lab.harness import built_with_asan
 from lab.system import descriptors, free_port, until
 from lab.targets import read_all, says
-from test_many import built_with_asan
 
 COUNT = int(os.environ.get("ORTHRUS_LEAK_COUNT", "10000"))
 CLIENTS = 8

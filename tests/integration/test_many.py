@@ -10,7 +10,7 @@ import time
 import pytest
 
 from lab import socks, targets
-from lab.harness import ORTHRUS
+from lab.harness import built_with_asan
 from lab.system import DIES_WITH_US, free_port, until
 from lab.targets import digest, does_not_read, payload, read_exactly
 
@@ -20,11 +20,6 @@ EACH = 384 * 1024
 STALLED = 48 * MB		# far more than all buffers on the way
 STALL_SECONDS = 10
 LIMIT = 64 * MB
-
-
-def built_with_asan():
-    with open(ORTHRUS, "rb") as f:
-        return b"__asan_init" in f.read()
 
 
 class EchoProgram:

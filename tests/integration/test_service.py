@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: ISC
 """SIGHUP, and what systemd is told."""
 
-import contextlib
 import os
 import signal
 import socket
@@ -10,6 +9,7 @@ import time
 import pytest
 
 from lab import socks
+from lab.notify import Notify
 from lab.system import children, free_port, until
 from lab.targets import echo, echoes, read_all, says
 
@@ -141,29 +141,6 @@ def test_reload_with_another_server(lab, sshd):
 
 
 # systemd
-
-class Notify:
-    """What systemd would be at the other end of NOTIFY_SOCKET."""
-
-    def __init__(self, lab, abstract=False):
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        path = lab.path("notify.sock")
-        self.address = "@" + path if abstract else path
-        self.socket.bind("\0" + path if abstract else path)
-        self.socket.setblocking(False)
-        self.lines = []
-        lab.own(self)
-
-    def read(self):
-        """All lines that were sent so far."""
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                self.lines += self.socket.recv(4096).decode().splitlines()
-        return self.lines
-
-    def close(self):
-        self.socket.close()
-
 
 @pytest.mark.parametrize("abstract", [False, True], ids=["path", "abstract"])
 def test_systemd_is_told(lab, sshd, abstract):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""A laboratory's own charon, and those who use it."""
+"""A laboratory's own charon: its state, its agents and clients."""
 
 import json
 import os
@@ -17,39 +17,6 @@ from lab.system import DIES_WITH_US, free_port, keygen, until
 
 CHARON = os.path.abspath(os.environ.get(
     "CHARON", os.path.join(os.path.dirname(harness.ORTHRUS), "charon")))
-
-
-class Ssh:
-    """A stock ssh that keeps forwards up at a gateway."""
-
-    def __init__(self, lab, charon, user, identity, *options):
-        self.lab = lab
-        self.log_path = lab.path(f"ssh-{len(lab.things)}.log")
-        with open(self.log_path, "wb") as log:
-            self.process = subprocess.Popen(
-                [*DIES_WITH_US, "ssh", "-N", "-v", "-p", str(charon.port),
-                 "-i", identity, "-o", "IdentitiesOnly=yes",
-                 "-o", "StrictHostKeyChecking=no", "-o", "BatchMode=yes",
-                 "-o", f"UserKnownHostsFile={lab.path('ssh-known')}",
-                 "-o", "ExitOnForwardFailure=yes", *options,
-                 f"{user}@127.0.0.1"],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                start_new_session=True)
-        until("ssh is in", 20, self._is_in)
-
-    def _is_in(self):
-        assert self.process.poll() is None, self.log()
-        return "Entering interactive session" in self.log()
-
-    def log(self):
-        return pathlib.Path(self.log_path).read_text(errors="replace")
-
-    def running(self):
-        return self.process.poll() is None
-
-    def close(self):
-        self.process.kill()
-        self.process.wait()
 
 
 class Charon:

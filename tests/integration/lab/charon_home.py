@@ -13,32 +13,15 @@ import tempfile
 
 import pytest
 
-from lab.harness import ORTHRUS, SANITIZERS
-
-CHARON = os.path.join(os.path.dirname(ORTHRUS), "charon")
+from lab.charon import CHARON
+from lab.harness import SANITIZERS
+from lab.protobuf import number, text
 
 AUTH_KEY = re.compile(r"ch_orthrus_[A-Za-z0-9_-]{96}\n")
 
 OK, USAGE, DATA, NO_INPUT, NO_USER = 0, 64, 65, 66, 67
 UNAVAILABLE, CANT_CREATE, IO, LOCKED = 69, 73, 74, 75
 NO_PERMISSION, CONFIG = 77, 78
-
-
-def number(field, value):
-    """A number of a Protobuf message."""
-    out = bytes([field << 3])
-    while value > 127:
-        out += bytes([value & 127 | 128])
-        value >>= 7
-    return out + bytes([value])
-
-
-def text(field, value):
-    """A text, or a message, of a Protobuf message."""
-    data = value if isinstance(value, bytes) else value.encode()
-    return number(field, 0)[:1].replace(bytes([field << 3]),
-                                        bytes([field << 3 | 2])) + \
-        number(1, len(data))[1:] + data
 
 
 def hello(ports=(), networks=(), docker_version="24.0.7", docker=True,

@@ -3,14 +3,13 @@
 
 import contextlib
 import json
-import os
 import re
 import socket
 import subprocess
 import threading
 
-from lab import docker_engine
-from lab.charon import Charon, Ssh
+from lab import docker_engine, openssh
+from lab.charon import Charon
 from lab.harness import ORTHRUS, Orthrus, needs_remote_unix
 from lab.system import DIES_WITH_US, free_port, until
 
@@ -65,22 +64,17 @@ class Door:
         self.charon = self.lab.own(Charon(
             self.lab, f"charon-{len(self.lab.things)}",
             agents={"docker_tcp": "yes"}))
-        key = self.charon.add_agent("a1")
         state = self.lab.path(f"state-{self.charon.name}")
-        control = self.lab.path(f"control-{self.charon.name}")
         if self.way == "charon-raw":
-            os.makedirs(state, mode=0o700)
-            done = self.lab.run(
-                "enroll", "--server", self.charon.address, "--name", "a1",
-                env={"STATE_DIRECTORY": state, "AUTH_KEY": key})
-            assert done.returncode == 0, done.text
-            self.orthrus = self.lab.own(Ssh(
-                self.lab, self.charon, "a1", state + "/id_ed25519",
-                "-R", f"/a1/docker.sock:{self.engine_socket}"))
+            config = openssh.enrolled(self.lab, self.charon, "a1", state)
+            self.orthrus = openssh.Ssh(
+                self.lab, config, "-N", "-R",
+                f"/a1/docker.sock:{self.engine_socket}")
         else:
             self.orthrus = self.charon.agent(
-                "a1", f"--docker={self.engine_socket}", *options, key=key,
-                state=state, control=control)
+                "a1", f"--docker={self.engine_socket}", *options,
+                key=self.charon.add_agent("a1"), state=state,
+                control=self.lab.path(f"control-{self.charon.name}"))
         self.charon.wait_status("a1", "online")
         shown = json.loads(self.charon.run("agent", "show", "a1",
                                            "--json").stdout)

@@ -30,6 +30,11 @@ SANITIZERS = ("AddressSanitizer", "LeakSanitizer", "runtime error:",
               "MemorySanitizer", "ThreadSanitizer", "==ERROR")
 
 
+def built_with_asan():
+    with open(ORTHRUS, "rb") as f:
+        return b"__asan_init" in f.read()
+
+
 def needs_remote_unix(options):
     """Skips a test with -R on a Unix socket where the build has none."""
     if any(option == "-R" and str(spec).startswith("/")

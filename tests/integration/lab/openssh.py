@@ -134,15 +134,15 @@ def run(lab, *argv, env=None, data=b"", timeout=40, level="INFO"):
     return done
 
 
-def enrolled(lab, charon, name):
+def enrolled(lab, charon, name, state=None):
     """A stock client with the identity of an agent: its ssh config."""
-    state = lab.path(f"state-{name}")
+    state = state or lab.path(f"state-{name}")
     os.makedirs(state, mode=0o700, exist_ok=True)
     key = charon.add_agent(name)
     done = lab.run("enroll", "--name", name, "--server", charon.address,
                    "--auth-key", key, env={"STATE_DIRECTORY": state})
     assert done.returncode == 0, done.text
-    return lab.write(f"ssh-agent-{name}", f"""Host *
+    return lab.write(f"ssh-{os.path.basename(state)}", f"""Host *
  HostName 127.0.0.1
  Port {charon.port}
  User {name}

@@ -18,7 +18,8 @@ import time
 import pytest
 
 from lab.charon import CHARON, Charon
-from lab.raw_ssh import DATA, Fields, Raw, blob, load_key, new_key, public, u32
+from lab.raw_leash import enrolled
+from lab.raw_ssh import Fields, Raw, blob, load_key, new_key
 from lab.system import keygen, until
 from lab.targets import echo, read_exactly
 
@@ -191,105 +192,6 @@ def serial_of(certificate):
     for _ in range(3):			# type, nonce, key
         fields.string()
     return fields.u32() << 32 | fields.u32()
-
-
-# --- the leash ----------------------------------------------------------
-
-def varint(value):
-    out = b""
-    while value > 127:
-        out += bytes([value & 127 | 128])
-        value >>= 7
-    return out + bytes([value])
-
-
-def number(field, value):
-    """A number of a Protobuf message."""
-    return varint(field << 3) + varint(value)
-
-
-def text(field, value):
-    """A text, or a message, of a Protobuf message."""
-    data = value if isinstance(value, bytes) else value.encode()
-    return varint(field << 3 | 2) + varint(len(data)) + data
-
-
-def frame(message):
-    return u32(len(message)) + message
-
-
-def hello(name, ports=()):
-    body = text(1, "raw") + text(2, name)
-    for port in ports:
-        body += text(8, number(1, port))
-    return frame(text(1, body))
-
-
-def heartbeat():
-    return frame(text(2, number(1, int(time.time() * 1000))))
-
-
-def read_fields(data):
-    """The fields of a Protobuf message: {number: value}, texts and numbers."""
-    found, at = {}, 0
-
-    def read():
-        nonlocal at
-        value = shift = 0
-        while True:
-            byte = data[at]
-            at += 1
-            value |= (byte & 127) << shift
-            shift += 7
-            if byte < 128:
-                return value
-    while at < len(data):
-        tag = read()
-        value = read()
-        if tag & 7 == 2:
-            value, at = data[at:at + value], at + value
-        found[tag >> 3] = value
-    return found
-
-
-class Leash:
-    """A leash in a raw session; frames() are those that came."""
-
-    def __init__(self, raw, name="leash@orthrus"):
-        self.raw, self.input = raw, b""
-        self.number = raw.session()
-        assert raw.subsystem(self.number, name)
-
-    def say(self, *frames):
-        self.raw.data(self.number, b"".join(frames))
-
-    def hear(self):
-        """The next message: its field in the envelope and its fields."""
-        while len(self.input) < 4 or \
-                len(self.input) < 4 + int.from_bytes(self.input[:4], "big"):
-            fields = Fields(self.raw.expect(DATA))
-            fields.u32()
-            self.input += fields.string()
-        n = int.from_bytes(self.input[:4], "big")
-        (kind, body), = read_fields(self.input[4:4 + n]).items()
-        self.input = self.input[4 + n:]
-        return kind, read_fields(body)
-
-    def welcome(self, name, ports=()):
-        self.say(hello(name, ports))
-        kind, _ = self.hear()
-        assert kind == 11
-        return self
-
-
-def enrolled(raw, name, key):
-    """Asks in a session of "enroll" for the certificate of key."""
-    leash = Leash(raw, "enroll@orthrus")
-    leash.say(frame(text(21, text(1, name) + text(2, public(key)))))
-    kind, fields = leash.hear()
-    assert kind == 22
-    assert 1 in fields, fields.get(2)
-    return fields[1]
 
 
 # --- what raw sessions do -----------------------------------------------
