@@ -6,6 +6,7 @@ import http.server
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import threading
 
@@ -166,11 +167,16 @@ class KeyAgent:
             [*DIES_WITH_US, "ssh-agent", "-D", "-a", self.path],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         lab.own(self)
-        until("ssh-agent listens", 10, lambda: os.path.exists(self.path))
+        until("ssh-agent listens", 10, self._listens)
         for key in keys:
             subprocess.run(["ssh-add", "-q", key], check=True,
                            env=lab.environment(self.env),
                            stdin=subprocess.DEVNULL)
+
+    def _listens(self):
+        """It makes the socket before it listens on it."""
+        with socket.socket(socket.AF_UNIX) as s:
+            return s.connect_ex(self.path) == 0
 
     def close(self):
         self.process.kill()
