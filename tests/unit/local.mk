@@ -54,6 +54,7 @@ unit_tests = \
 	tests/unit/test_round_trip \
 	tests/unit/test_window \
 	tests/unit/test_channel \
+	tests/unit/test_tunnels \
 	tests/unit/test_registry \
 	tests/unit/test_registry_certs \
 	tests/unit/test_registry_faults \
@@ -90,6 +91,8 @@ tests_unit_test_mux_requests_SOURCES = tests/unit/test_mux_requests.c \
 tests_unit_test_mux_requests_LDFLAGS = $(peer_ldflags)
 tests_unit_test_channel_SOURCES = tests/unit/test_channel.c $(mux_sources)
 tests_unit_test_channel_LDFLAGS = $(peer_ldflags)
+tests_unit_test_tunnels_SOURCES = tests/unit/test_tunnels.c $(peer_sources)
+tests_unit_test_tunnels_LDFLAGS = $(peer_ldflags)
 endif
 
 # What tests share; the fuzzers, which need no cmocka, as well.
