@@ -11,8 +11,16 @@
 
 #include "answer.h"
 
-static const char too_large[] = "more than 8 MiB, which is too much to keep "
-    "and look through";
+#define KEPT_MAX (8 * 1024 * 1024)
+/*
+ * An answer that is masked is passed on in chunks of this; where that is all,
+ * with its length.
+ */
+#define CHUNK (32 * 1024)
+
+static const char too_large[] = "more than 8 MiB, which is too much to keep";
+static const char no_json[] = "an answer that is not JSON, so that its "
+    "secrets cannot be taken out";
 
 void
 answer_begin(struct answer *a, const struct verdict *v, bool http10,
@@ -26,7 +34,7 @@ answer_begin(struct answer *a, const struct verdict *v, bool http10,
 	a->reveal = reveal == NULL ? NULL : xstrdup(reveal);
 	a->every = every;
 	http_reader_init(&a->reader, v->head);
-	buffer_init(&a->body, REDACT_MAX);
+	buffer_init(&a->body, KEPT_MAX);
 }
 
 void
@@ -34,6 +42,8 @@ answer_clear(struct answer *a)
 {
 	http_reader_clear(&a->reader);
 	buffer_clear(&a->body);
+	redactor_free(a->redactor);
+	a->redactor = NULL;
 	free(a->reveal);
 	a->reveal = NULL;
 }
@@ -55,8 +65,11 @@ is_redacted(const struct answer *a)
 bool
 answer_is_kept(const struct answer *a)
 {
-	return is_redacted(a) || (a->http10 && a->kind != ANSWER_STREAM &&
-	    a->reader.answer.framing == FRAMING_CHUNKED);
+	const struct http_answer *parsed = &a->reader.answer;
+
+	return (is_redacted(a) && (a->http10 || parsed->status >= 400)) ||
+	    (a->http10 && a->kind != ANSWER_STREAM &&
+	    parsed->framing == FRAMING_CHUNKED);
 }
 
 /* HTTP/1.0 knows no chunks: a stream ends with the connection. */
@@ -90,10 +103,44 @@ begin(struct answer *a, struct buffer *out, const char **why)
 	const struct http_answer *parsed = &a->reader.answer;
 
 	*why = too_large;
-	if (!answer_is_kept(a))
-		put_head(a, out, framing_of(a), parsed->length);
-	else if (parsed->length > REDACT_MAX)
+	if (answer_is_kept(a) && parsed->length > KEPT_MAX)
 		return -1;
+	if (is_redacted(a))
+		a->redactor = redactor_new(a->reveal);
+	else if (!answer_is_kept(a))
+		put_head(a, out, framing_of(a), parsed->length);
+	return 0;
+}
+
+static void
+put_chunk(struct answer *a, struct buffer *out)
+{
+	if (!a->told)
+		put_head(a, out, FRAMING_CHUNKED, 0);
+	http_put_chunk(out, buffer_head(&a->body), a->body.len);
+	buffer_drop(&a->body, a->body.len);
+}
+
+/*
+ * Masks what has come.  The words of an error need not be JSON: of these the
+ * status is enough.
+ */
+static int
+put_masked(struct answer *a, const uint8_t *p, size_t n, struct buffer *out,
+    const char **why)
+{
+	*why = too_large;
+	if (a->unreadable)
+		return 0;
+	if (answer_is_kept(a) && a->body.len + n > KEPT_MAX)
+		return -1;
+	*why = no_json;
+	if (redactor_feed(a->redactor, p, n, &a->body) == -1) {
+		a->unreadable = true;
+		return a->reader.answer.status >= 400 ? 0 : -1;
+	}
+	if (!answer_is_kept(a) && a->body.len >= CHUNK)
+		put_chunk(a, out);
 	return 0;
 }
 
@@ -104,6 +151,8 @@ put_payload(struct answer *a, const uint8_t *p, size_t n, struct buffer *out,
 	*why = too_large;
 	if (n == 0)
 		return 0;
+	if (a->redactor != NULL)
+		return put_masked(a, p, n, out, why);
 	if (answer_is_kept(a))
 		return buffer_put(&a->body, p, n);
 	if (framing_of(a) == FRAMING_CHUNKED)
@@ -129,24 +178,31 @@ put_status_only(struct answer *a, struct buffer *out)
 	buffer_put(out, json, n);
 }
 
-static enum answer_state
-put_redacted(struct answer *a, const uint8_t *body, struct buffer *out,
-    const char **why)
+static void
+put_kept(struct answer *a, struct buffer *out)
 {
-	size_t len;
-	char *json = redact_json(body, a->body.len, a->reveal, &len);
+	put_head(a, out, FRAMING_LENGTH, a->body.len);
+	if (a->body.len > 0)
+		buffer_put(out, buffer_head(&a->body), a->body.len);
+}
 
-	*why = "an answer that is not JSON, so that its secrets cannot be "
-	    "taken out";
-	if (json != NULL) {
-		put_head(a, out, FRAMING_LENGTH, len);
-		buffer_put(out, json, len);
-		free(json);
-		return ANSWER_DONE;
+static enum answer_state
+finish_masked(struct answer *a, struct buffer *out, const char **why)
+{
+	*why = no_json;
+	if (!a->unreadable)
+		a->unreadable = redactor_end(a->redactor) == -1;
+	if (a->unreadable) {
+		if (a->reader.answer.status < 400)
+			return ANSWER_BAD;
+		put_status_only(a, out);
+	} else if (!a->told)
+		put_kept(a, out);
+	else {
+		if (a->body.len > 0)
+			put_chunk(a, out);
+		http_put_last_chunk(out);
 	}
-	if (a->reader.answer.status < 400 || a->kind == ANSWER_REDACTED)
-		return ANSWER_BAD;
-	put_status_only(a, out);
 	return ANSWER_DONE;
 }
 
@@ -154,15 +210,11 @@ put_redacted(struct answer *a, const uint8_t *body, struct buffer *out,
 static enum answer_state
 finish(struct answer *a, struct buffer *out, const char **why)
 {
-	const uint8_t *body = a->body.len > 0 ? buffer_head(&a->body) :
-	    (const uint8_t *)"";
-
-	if (is_redacted(a))
-		return put_redacted(a, body, out, why);
-	if (answer_is_kept(a)) {
-		put_head(a, out, FRAMING_LENGTH, a->body.len);
-		buffer_put(out, body, a->body.len);
-	} else if (framing_of(a) == FRAMING_CHUNKED)
+	if (a->redactor != NULL)
+		return finish_masked(a, out, why);
+	if (answer_is_kept(a))
+		put_kept(a, out);
+	else if (framing_of(a) == FRAMING_CHUNKED)
 		http_put_last_chunk(out);
 	return ANSWER_DONE;
 }

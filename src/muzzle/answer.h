@@ -13,6 +13,7 @@
 #include "orthrus/base/mem.h"
 #include "orthrus/http/reader.h"
 #include "orthrus/muzzle/policy.h"
+#include "orthrus/muzzle/redact.h"
 
 struct answer {
 	enum answer_kind kind;
@@ -23,7 +24,9 @@ struct answer {
 	const char *every;		/* header lines for all answers */
 	bool told;			/* the client has been sent something */
 	struct http_reader reader;
-	struct buffer body;		/* kept, to be redacted */
+	struct redactor *redactor;	/* NULL: nothing is masked */
+	bool unreadable;		/* what was to be masked is no JSON */
+	struct buffer body;		/* not passed on yet, but masked */
 };
 
 enum answer_state {
@@ -34,7 +37,7 @@ enum answer_state {
 
 /*
  * For the answer to what v allows; reveal (see names.h) is copied, every (see
- * server.h) is not.
+ * server.h) is not.  Secrets are masked as the answer passes.
  */
 void answer_begin(struct answer *a, const struct verdict *v, bool http10,
     bool close, const char *reveal, const char *every);
@@ -48,9 +51,9 @@ enum answer_state answer_feed(struct answer *a, const uint8_t *p, size_t n,
     struct buffer *out, const char **why);
 
 /*
- * Must it be whole before any of it is passed on?  So with what is looked
- * through, and, streams aside, for a client of HTTP/1.0, which knows no chunks
- * and needs the length to tell a cut from the end.
+ * Must it be whole before any of it is passed on?  So with the words of an
+ * error, which may be unreadable, and, streams aside, for a client of HTTP/1.0,
+ * which knows no chunks and needs the length to tell a cut from the end.
  */
 bool answer_is_kept(const struct answer *a);
 

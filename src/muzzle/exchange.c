@@ -296,8 +296,7 @@ check_circumstances(struct muzzle *m, const struct http_conn *c,
 		verdict_refuse(v, 400, "a body is not allowed");
 	else if (v->kind == ANSWER_STREAM && m->streams >= MUZZLE_STREAMS_MAX)
 		verdict_refuse(v, 429, "too many streams at once");
-	else if (http_is_full(c) && (v->kind == ANSWER_REDACTED ||
-	    (r->http10 && v->kind != ANSWER_STREAM)))
+	else if (http_is_full(c) && r->http10 && v->kind != ANSWER_STREAM)
 		verdict_refuse(v, 503, "too many large answers at once");
 }
 

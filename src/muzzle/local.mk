@@ -7,6 +7,8 @@ liborthrus_a_SOURCES += \
 	src/muzzle/exchange.c \
 	src/muzzle/facts.c \
 	src/muzzle/filter.c \
+	src/muzzle/json_text.c \
+	src/muzzle/json_text.h \
 	src/muzzle/muzzle.c \
 	src/muzzle/muzzle_private.h \
 	src/muzzle/names.c \
@@ -16,6 +18,8 @@ liborthrus_a_SOURCES += \
 	src/muzzle/policy.c \
 	src/muzzle/probe.c \
 	src/muzzle/redact.c \
+	src/muzzle/secrets.c \
+	src/muzzle/secrets.h \
 	src/muzzle/swarm.c \
 	src/muzzle/target.c \
 	src/muzzle/target.h \

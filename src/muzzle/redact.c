@@ -1,313 +1,625 @@
 /* SPDX-License-Identifier: ISC */
-/* See redact.h: a walk through the document that masks strings in place. */
+/* See redact.h: a reader of JSON that passes on what it reads. */
 #include "config.h"
 
-#include <ctype.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include <jansson.h>
-
-#include "orthrus/base/mem.h"
-#include "orthrus/muzzle/names.h"
 #include "orthrus/muzzle/redact.h"
 
-#define MASK "***"
-#define BLANK " \t\r\n"
+#include "json_text.h"
+#include "secrets.h"
 
-/* Keeps the first keep bytes of a string, and what begins at tail. */
-static void
-mask(json_t *s, size_t keep, const char *tail)
+/*
+ * Of a string that is longer than TEXT_MAX so much is always kept back, for a
+ * secret may begin in it.
+ */
+#define KEPT_BACK 1024
+
+/* What is done with a value, because of where it stands. */
+enum rule {
+	PLAIN, ALL, VARIABLES, VARIABLE, ASSIGNMENTS, ASSIGNMENT, OPTIONS,
+	DEVICE, PROXY, LOG_CONFIG, LOG_OPTIONS
+};
+
+/* Of the values in an array and in an object that has a rule itself. */
+static const struct {
+	enum rule in_array, in_object;
+	bool hides_numbers;
+} rules[] = {
+	[PLAIN] = { PLAIN, PLAIN, false },
+	[ALL] = { ALL, ALL, true },
+	[VARIABLES] = { VARIABLE, ALL, true },
+	[VARIABLE] = { ALL, ALL, true },
+	[ASSIGNMENTS] = { ASSIGNMENT, ALL, true },
+	[ASSIGNMENT] = { ALL, ALL, true },
+	[OPTIONS] = { ASSIGNMENT, OPTIONS, true },
+	[DEVICE] = { ALL, ALL, true },
+	[PROXY] = { PLAIN, PLAIN, false },
+	[LOG_CONFIG] = { PLAIN, LOG_CONFIG, false },
+	[LOG_OPTIONS] = { PLAIN, LOG_OPTIONS, false },
+};
+
+/* What may come next. */
+enum expected {
+	VALUE, ITEM_OR_END, NAME_OR_END, NAME, COLON, COMMA_OR_END, NOTHING,
+	IN_NAME, IN_STRING, IN_NUMBER, IN_WORD
+};
+
+/* An array or an object that has begun. */
+struct level {
+	bool object;
+	uint8_t rule;		/* of what is in it */
+	unsigned arguments;	/* the next items are build arguments */
+};
+
+struct redactor {
+	const char *reveal;
+	enum expected expected;
+	struct level *levels;
+	size_t depth, size;	/* of levels: in use, allocated */
+	enum rule rule;		/* of the value that comes or has begun */
+	bool first;		/* it is the first of an array */
+
+	/* A string that has begun: raw, as it came. */
+	struct json_string string;
+	uint8_t *held;		/* of it, without the quote; or NULL */
+	size_t held_len;
+	bool middle, mount;	/* of a text: see secrets.h */
+	bool dropped;		/* the rest of it is masked */
+
+	struct json_number number;
+	bool hidden;		/* the number is */
+	const char *word;	/* what is left of true, false, null */
+};
+
+/* The bytes at hand; what is before from was passed on. */
+struct piece {
+	const uint8_t *from, *p, *end;
+	struct buffer *out;
+	bool failed;		/* out is full */
+};
+
+struct redactor *
+redactor_new(const char *reveal)
 {
-	char *text = xasprintf("%.*s" MASK "%s", (int)keep,
-	    json_string_value(s), tail);
+	struct redactor *r = xcalloc(1, sizeof(*r));
 
-	/* Only for want of memory; the secret must not go out then. */
-	if (json_string_set_nocheck(s, text) == -1)
-		abort();
-	free(text);
+	r->reveal = reveal;
+	return r;
 }
 
-/* Every string below, and every number, which could be a PIN. */
-static void
-mask_all(json_t *v)
+void
+redactor_free(struct redactor *r)
 {
-	const char *name;
-	json_t *item;
-	size_t i;
-
-	if (json_is_string(v))
-		mask(v, 0, "");
-	else if (json_is_integer(v))
-		json_integer_set(v, 0);
-	else if (json_is_real(v))
-		json_real_set(v, 0);
-	json_array_foreach(v, i, item)
-		mask_all(item);
-	json_object_foreach(v, name, item)
-		mask_all(item);
-}
-
-/* --- by name ---------------------------------------------------------- */
-
-/* Names of variables that are not masked, for the document at hand. */
-static const char *revealed;
-
-/* "NAME=value" */
-static void
-mask_assignment(json_t *v)
-{
-	const char *text = json_string_value(v), *equals;
-
-	if (text == NULL)
-		mask_all(v);
-	else if ((equals = strchr(text, '=')) != NULL)
-		mask(v, (size_t)(equals + 1 - text), "");
-}
-
-static void
-mask_assignments(json_t *v)
-{
-	json_t *item;
-	size_t i;
-
-	if (!json_is_array(v))
-		mask_assignment(v);
-	json_array_foreach(v, i, item)
-		mask_assignment(item);
-}
-
-/* The same of variables, whose owner may have revealed some. */
-static void
-mask_variables(json_t *v)
-{
-	const char *text;
-	json_t *item;
-	size_t i;
-
-	if (!json_is_array(v))
-		mask_assignment(v);
-	json_array_foreach(v, i, item) {
-		text = json_string_value(item);
-		if (text == NULL || !names_have(revealed, text,
-		    strcspn(text, "=")))
-			mask_assignment(item);
-	}
-}
-
-static void
-mask_options(json_t *v)
-{
-	const char *name;
-	json_t *item;
-
-	if (json_is_array(v))		/* podman: "nosuid", "uid=0" */
-		mask_assignments(v);
-	else if (!json_is_object(v))
-		mask_all(v);
-	json_object_foreach(v, name, item)
-		if ((strcmp(name, "type") != 0 &&
-		    strcmp(name, "device") != 0) || !json_is_string(item) ||
-		    strpbrk(json_string_value(item), "@,=") != NULL)
-			mask_all(item);
-}
-
-/* Such as "splunk-token". */
-static void
-mask_log_config(json_t *v)
-{
-	static const char *const secret[] = { "token", "url", "key", "pass",
-	    "secret", "credential" };
-	const char *name;
-	json_t *item;
-	size_t i;
-
-	json_object_foreach(json_object_get(v, "Config"), name, item)
-		for (i = 0; i < sizeof(secret) / sizeof(secret[0]); i++)
-			if (strcasestr(name, secret[i]) != NULL)
-				mask_all(item);
-}
-
-/* "scheme://USER:PASSWORD@host" */
-static void
-mask_userinfo(json_t *v)
-{
-	const char *text = json_string_value(v), *at, *from;
-
-	if (text == NULL || (at = strrchr(text, '@')) == NULL)
+	if (r == NULL)
 		return;
-	from = strstr(text, "://");
-	from = from == NULL || from > at ? text : from + 3;
-	/* Docker's engine has done it already, as "xxxxx:xxxxx". */
-	if (from + strspn(from, "x:") != at)
-		mask(v, (size_t)(from - text), at);
+	if (r->held != NULL)
+		explicit_bzero(r->held, TEXT_MAX);
+	free(r->held);
+	free(r->levels);
+	free(r);
 }
 
+/* --- passing on ----------------------------------------------------------- */
+
 static void
-mask_member(const char *name, json_t *v)
+put(struct piece *s, const void *p, size_t n)
+{
+	if (n > 0 && buffer_put(s->out, p, n) == -1)
+		s->failed = true;
+}
+
+/* All that was read, up to p. */
+static void
+pass(struct piece *s, const uint8_t *p)
+{
+	put(s, s->from, (size_t)(p - s->from));
+	s->from = p;
+}
+
+/* --- the rules -------------------------------------------------------- */
+
+static bool
+has_word_of_secret(const char *name, size_t n)
+{
+	static const char *const word[] = { "token", "url", "key", "pass",
+	    "secret", "credential" };
+	size_t i, at, len;
+
+	for (i = 0; i < sizeof(word) / sizeof(word[0]); i++) {
+		len = strlen(word[i]);
+		for (at = 0; at + len <= n; at++)
+			if (strncasecmp(name + at, word[i], len) == 0)
+				return true;
+	}
+	return false;
+}
+
+static bool
+is_named(const char *name, size_t n, const char *what)
+{
+	return n == strlen(what) && memcmp(name, what, n) == 0;
+}
+
+/* Of a member with that name, wherever it is. */
+static enum rule
+rule_by_name(const char *name, size_t n)
 {
 	static const struct {
 		const char *name;
-		void (*mask)(json_t *);
+		enum rule rule;
 	} members[] = {
-		{ "Env", mask_variables },
-		{ "CreateCommand", mask_assignments },
-		{ "Options", mask_options },
-		{ "DriverOpts", mask_options },
-		{ "HttpProxy", mask_userinfo },
-		{ "HttpsProxy", mask_userinfo },
-		{ "LogConfig", mask_log_config }
+		{ "Env", VARIABLES },
+		{ "CreateCommand", ASSIGNMENTS },
+		{ "Options", OPTIONS },
+		{ "DriverOpts", OPTIONS },
+		{ "HttpProxy", PROXY },
+		{ "HttpsProxy", PROXY },
+		{ "LogConfig", LOG_CONFIG }
 	};
 	size_t i;
 
 	for (i = 0; i < sizeof(members) / sizeof(members[0]); i++)
-		if (strcmp(name, members[i].name) == 0)
-			members[i].mask(v);
+		if (is_named(name, n, members[i].name))
+			return members[i].rule;
+	return PLAIN;
 }
 
-/* --- by look ---------------------------------------------------------- */
-
-/* Where p goes on after a word and blanks, or NULL. */
-static const char *
-behind(const char *p, const char *word)
+static enum rule
+rule_of_member(const struct level *l, const char *name, size_t n)
 {
-	size_t n = strlen(word), blank;
-
-	if (strncasecmp(p, word, n) != 0 ||
-	    (blank = strspn(p + n, BLANK)) == 0)
-		return NULL;
-	return p + n + blank;
-}
-
-/* At p is "|N NAME=value ... /bin/sh -c command". */
-static void
-mask_build_args(json_t *s, const char *p)
-{
-	static const char shell[] = " /bin/sh -c ";
-	const char *equals = strchr(p, '='), *tail = "", *found;
-
-	if (equals == NULL)
-		return;
-	/* The last one: a value may look like a command, too. */
-	for (found = equals; (found = strstr(found, shell)) != NULL; found++)
-		tail = found;
-	mask(s, (size_t)(equals + 1 - json_string_value(s)), tail);
-}
-
-/* What a Dockerfile's instruction at p lays open; false when it is none. */
-static bool
-mask_instruction(json_t *s, const char *p)
-{
-	const char *next;
-
-	p += strspn(p, BLANK "'\"");	/* "Command" has quotes around it */
-	while ((next = behind(p, "ONBUILD")) != NULL ||
-	    (next = behind(p, "RUN")) != NULL)
-		p = next;
-	if ((next = behind(p, "ENV")) != NULL ||
-	    (next = behind(p, "ARG")) != NULL) {
-		next += strcspn(next, "=" BLANK);
-		if (*next != '\0')
-			mask(s, (size_t)(next + 1 - json_string_value(s)), "");
-		return true;
+	switch (l->rule) {
+	case ALL:
+		return ALL;
+	case OPTIONS:
+		return is_named(name, n, "type") ||
+		    is_named(name, n, "device") ? DEVICE : ALL;
+	case LOG_CONFIG:
+		if (is_named(name, n, "Config"))
+			return LOG_OPTIONS;
+		break;
+	case LOG_OPTIONS:
+		if (has_word_of_secret(name, n))
+			return ALL;
+		break;
+	default:
+		break;
 	}
-	if (p[0] != '|' || !isdigit((unsigned char)p[1]))
-		return false;
-	mask_build_args(s, p);
-	return true;
+	return rule_by_name(name, n);
 }
 
-/* The first instruction in a string, alone or behind "#(nop)". */
+static struct level *
+top(struct redactor *r)
+{
+	return r->depth == 0 ? NULL : &r->levels[r->depth - 1];
+}
+
+/* The rule of the array's next item. */
 static void
-mask_instructions(json_t *s)
+next_item(struct redactor *r, bool first)
 {
-	static const char nop[] = "#(nop)";
-	const char *p = json_string_value(s);
+	struct level *l = top(r);
 
-	while (!mask_instruction(s, p) && (p = strstr(p, nop)) != NULL)
-		p += strlen(nop);
-}
-
-/* "mount SOURCE:TARGET, data: OPTIONS: reason", as moby says it. */
-static bool
-mask_mount_error(json_t *s)
-{
-	static const char data[] = ", data: ";
-	const char *text = json_string_value(s), *p, *tail = "", *found;
-
-	if ((p = strstr(text, "mount ")) == NULL ||
-	    (p = strstr(p, data)) == NULL)
-		return false;
-	p += strlen(data);
-	for (found = p; (found = strstr(found, ": ")) != NULL; found++)
-		tail = found;
-	mask(s, (size_t)(p - text), tail);
-	return true;
-}
-
-static void
-mask_look(json_t *s)
-{
-	mask_instructions(s);
-	if (mask_mount_error(s))
-		mask_instructions(s);	/* of what is left */
-}
-
-/* ["|N", "NAME=value", ..., "/bin/sh", "-c", "command"] */
-static void
-mask_list(json_t *list)
-{
-	const char *first = json_string_value(json_array_get(list, 0));
-	unsigned long i, n;
-
-	if (first == NULL || first[0] != '|' ||
-	    !isdigit((unsigned char)first[1]))
-		return;
-	n = strtoul(first + 1, NULL, 10);
-	for (i = 1; i <= n && i < json_array_size(list); i++)
-		mask_assignment(json_array_get(list, i));
-}
-
-/* No deeper than jansson itself went when it read the document. */
-static void
-walk(json_t *v)
-{
-	const char *name;
-	json_t *item;
-	size_t i;
-
-	if (json_is_string(v))
-		mask_look(v);
-	if (json_is_array(v))
-		mask_list(v);
-	json_array_foreach(v, i, item)
-		walk(item);
-	json_object_foreach(v, name, item) {
-		mask_member(name, item);
-		walk(item);
+	r->first = first;
+	r->rule = l->rule;
+	if (l->arguments > 0) {
+		l->arguments--;
+		if (r->rule != ALL)
+			r->rule = ASSIGNMENT;
 	}
 }
 
-char *
-redact_json(const uint8_t *p, size_t n, const char *reveal, size_t *len)
+static void
+mask_by_rule(struct redactor *r, struct text *t)
 {
-	json_t *document;
-	char *out;
+	switch (r->rule) {
+	case ALL:
+	case OPTIONS:
+		text_mask_all(t);
+		return;
+	case VARIABLE:
+		text_mask_variable(t, r->reveal);
+		break;
+	case VARIABLES:
+	case ASSIGNMENTS:
+	case ASSIGNMENT:
+		text_mask_assignment(t);
+		break;
+	case DEVICE:
+		text_mask_device(t);
+		break;
+	case PROXY:
+		text_mask_proxy(t);
+		break;
+	default:
+		break;
+	}
+	text_mask_look(t);
+}
 
-	if (n > REDACT_MAX)
-		return NULL;
-	document = json_loadb((const char *)p, n,
-	    JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);
-	if (document == NULL)
-		return NULL;
-	revealed = reveal;
-	walk(document);
-	revealed = NULL;
-	out = json_dumps(document, JSON_COMPACT | JSON_ENCODE_ANY);
-	json_decref(document);
-	if (out != NULL)
-		*len = strlen(out);
-	return out;
+/* --- values ------------------------------------------------------------- */
+
+static int
+open_level(struct redactor *r, bool object)
+{
+	struct level *l;
+
+	if (r->depth == REDACT_DEPTH_MAX)
+		return -1;
+	if (r->depth == r->size) {
+		r->size = r->size == 0 ? 16 : 2 * r->size;
+		r->levels = xreallocarray(r->levels, r->size, sizeof(*l));
+	}
+	l = &r->levels[r->depth++];
+	l->object = object;
+	l->rule = (uint8_t)(object ? rules[r->rule].in_object :
+	    rules[r->rule].in_array);
+	l->arguments = 0;
+	r->expected = object ? NAME_OR_END : ITEM_OR_END;
+	return 0;
+}
+
+static void
+value_ends(struct redactor *r)
+{
+	r->expected = r->depth == 0 ? NOTHING : COMMA_OR_END;
+}
+
+static int
+close_level(struct redactor *r, bool object)
+{
+	if (r->depth == 0 || top(r)->object != object)
+		return -1;
+	r->depth--;
+	value_ends(r);
+	return 0;
+}
+
+static int
+begin_word(struct redactor *r, char c)
+{
+	r->word = c == 't' ? "rue" : c == 'f' ? "alse" : c == 'n' ? "ull" :
+	    NULL;
+	r->expected = IN_WORD;
+	return r->word == NULL ? -1 : 0;
+}
+
+static int
+begin_number(struct redactor *r, struct piece *s)
+{
+	if (!json_number_begins(&r->number, *s->p))
+		return -1;
+	r->hidden = rules[r->rule].hides_numbers;
+	if (r->hidden) {
+		pass(s, s->p);
+		put(s, "0", 1);
+		s->from = s->p + 1;
+	}
+	r->expected = IN_NUMBER;
+	return 0;
+}
+
+static void
+begin_string(struct redactor *r, enum expected expected)
+{
+	memset(&r->string, 0, sizeof(r->string));
+	r->held_len = 0;
+	r->middle = r->mount = r->dropped = false;
+	r->expected = expected;
+}
+
+static int
+begin_value(struct redactor *r, struct piece *s)
+{
+	switch (*s->p) {
+	case '"':
+		begin_string(r, IN_STRING);
+		return 0;
+	case '{':
+		return open_level(r, true);
+	case '[':
+		return open_level(r, false);
+	case 't':
+	case 'f':
+	case 'n':
+		return begin_word(r, (char)*s->p);
+	default:
+		return begin_number(r, s);
+	}
+}
+
+/* --- strings --------------------------------------------------------------- */
+
+/* By its look alone; else a rule has to see all of it. */
+static bool
+is_looked_at(enum rule rule)
+{
+	return rule == PLAIN || rule == LOG_CONFIG || rule == LOG_OPTIONS;
+}
+
+static void
+read_text(const struct redactor *r, const uint8_t *raw, size_t n,
+    struct text *t)
+{
+	static char room[TEXT_MAX];
+	const char *p = json_decode(raw, &n, room);
+
+	text_init(t, p, n);
+	t->middle = r->middle;
+	t->mount = r->mount;
+}
+
+/* Passes on the first n bytes of what is held, and keeps the others. */
+static void
+release(struct redactor *r, struct piece *s, size_t n)
+{
+	put(s, r->held, n);
+	r->held_len -= n;
+	memmove(r->held, r->held + n, r->held_len);
+	r->middle = true;
+}
+
+static void
+drop_the_rest(struct redactor *r, struct piece *s, const char *p, size_t n)
+{
+	if (json_encode(s->out, p, n) == -1)
+		s->failed = true;
+	put(s, "***", 3);
+	r->held_len = 0;
+	r->dropped = true;
+}
+
+/* A string is longer than what is held of one. */
+static void
+spill(struct redactor *r, struct piece *s)
+{
+	size_t n = json_whole(r->held, r->held_len), open;
+	struct text t;
+
+	if (r->expected == IN_NAME) {
+		release(r, s, n);
+		return;
+	}
+	read_text(r, r->held, n, &t);
+	mask_by_rule(r, &t);
+	if (t.first == SIZE_MAX && !is_looked_at(r->rule))
+		text_mask_all(&t);
+	open = text_open_end(&t);
+	if (t.first != SIZE_MAX || open == 0) {
+		drop_the_rest(r, s, t.p, t.first != SIZE_MAX ? t.first : 0);
+		return;
+	}
+	r->mount = text_has_mount(&t);
+	if (t.len > KEPT_BACK && open > t.len - KEPT_BACK)
+		open = t.len - KEPT_BACK;
+	release(r, s, json_raw_length(r->held, n, open));
+}
+
+static void
+hold(struct redactor *r, struct piece *s, const uint8_t *p, size_t n)
+{
+	size_t room;
+
+	if (r->held == NULL)
+		r->held = xreallocarray(NULL, TEXT_MAX, 1);
+	while (n > 0 && !r->dropped) {
+		room = TEXT_MAX - r->held_len;
+		if (room > n)
+			room = n;
+		memcpy(r->held + r->held_len, p, room);
+		r->held_len += room;
+		p += room;
+		n -= room;
+		if (r->held_len == TEXT_MAX)
+			spill(r, s);
+	}
+}
+
+/* Of a name that is longer than what is held only the end is known. */
+static void
+name_ends(struct redactor *r, const uint8_t *raw, size_t n)
+{
+	struct level *l = top(r);
+	struct text t;
+
+	read_text(r, raw, n, &t);
+	if (!r->middle)
+		r->rule = rule_of_member(l, t.p, t.len);
+	else
+		r->rule = l->rule == PLAIN ? PLAIN : ALL;
+	r->first = false;
+	r->expected = COLON;
+}
+
+/* Of the string the n bytes at raw are left; true: masked, and passed on. */
+static bool
+text_ends(struct redactor *r, struct piece *s, const uint8_t *raw, size_t n)
+{
+	struct text t;
+
+	read_text(r, raw, n, &t);
+	if (r->first && !r->middle)
+		top(r)->arguments = text_build_args(&t);
+	mask_by_rule(r, &t);
+	value_ends(r);
+	if (!t.changed)
+		return false;
+	if (s->from < s->p)
+		pass(s, s->p);
+	if (json_encode(s->out, t.p, t.len) == -1)
+		s->failed = true;
+	return true;
+}
+
+/* Its closing quote is at quote, and all since the opening one at s->p. */
+static void
+string_ends(struct redactor *r, struct piece *s, const uint8_t *quote)
+{
+	size_t n = (size_t)(quote - s->p);
+
+	if (r->expected == IN_NAME)
+		name_ends(r, s->p, n);
+	else if (text_ends(r, s, s->p, n))
+		s->from = quote;
+}
+
+/* The same where a part of it came earlier. */
+static void
+held_string_ends(struct redactor *r, struct piece *s, const uint8_t *quote)
+{
+	pass(s, s->p);
+	hold(r, s, s->p, (size_t)(quote - s->p));
+	s->from = s->p = quote;
+	if (r->dropped)
+		value_ends(r);
+	else if (r->expected == IN_NAME) {
+		name_ends(r, r->held, r->held_len);
+		put(s, r->held, r->held_len);
+	} else if (!text_ends(r, s, r->held, r->held_len))
+		put(s, r->held, r->held_len);
+	r->held_len = 0;
+}
+
+static int
+read_string(struct redactor *r, struct piece *s)
+{
+	const uint8_t *quote = json_string_read(&r->string, s->p, s->end);
+
+	if (quote == NULL)
+		return -1;
+	if (quote == s->end) {
+		pass(s, s->p);
+		hold(r, s, s->p, (size_t)(s->end - s->p));
+		s->from = s->p = s->end;
+		return 0;
+	}
+	if (r->held_len == 0 && !r->middle && !r->dropped &&
+	    quote - s->p <= TEXT_MAX)
+		string_ends(r, s, quote);
+	else
+		held_string_ends(r, s, quote);
+	s->p = quote + 1;
+	return 0;
+}
+
+/* --- the rest of the grammar ------------------------------------------- */
+
+static int
+read_number(struct redactor *r, struct piece *s)
+{
+	enum json_step step = JSON_GOES_ON;
+
+	while (s->p < s->end &&
+	    (step = json_number_step(&r->number, *s->p)) == JSON_GOES_ON)
+		s->p++;
+	if (r->hidden)
+		s->from = s->p;
+	if (step == JSON_ENDS)
+		value_ends(r);
+	return step == JSON_BAD ? -1 : 0;
+}
+
+static int
+read_word(struct redactor *r, struct piece *s)
+{
+	for (; *r->word != '\0' && s->p < s->end; s->p++, r->word++)
+		if (*s->p != (uint8_t)*r->word)
+			return -1;
+	if (*r->word == '\0')
+		value_ends(r);
+	return 0;
+}
+
+static int
+read_name(struct redactor *r, uint8_t c)
+{
+	if (c != '"')
+		return -1;
+	begin_string(r, IN_NAME);
+	return 0;
+}
+
+static int
+read_comma(struct redactor *r, uint8_t c)
+{
+	if (c != ',')
+		return c == ']' || c == '}' ? close_level(r, c == '}') : -1;
+	if (top(r)->object)
+		r->expected = NAME;
+	else {
+		next_item(r, false);
+		r->expected = VALUE;
+	}
+	return 0;
+}
+
+/* One byte that is no blank, between strings, numbers and words. */
+static int
+read_mark(struct redactor *r, struct piece *s, uint8_t c)
+{
+	switch (r->expected) {
+	case ITEM_OR_END:
+		if (c == ']')
+			return close_level(r, false);
+		next_item(r, true);
+		return begin_value(r, s);
+	case VALUE:
+		return begin_value(r, s);
+	case NAME_OR_END:
+		return c == '}' ? close_level(r, true) : read_name(r, c);
+	case NAME:
+		return read_name(r, c);
+	case COLON:
+		r->expected = VALUE;
+		return c == ':' ? 0 : -1;
+	case COMMA_OR_END:
+		return read_comma(r, c);
+	default:
+		return -1;	/* something stands behind the document */
+	}
+}
+
+static int
+read_some(struct redactor *r, struct piece *s)
+{
+	int rc = 0;
+
+	switch (r->expected) {
+	case IN_NAME:
+	case IN_STRING:
+		return read_string(r, s);
+	case IN_NUMBER:
+		return read_number(r, s);
+	case IN_WORD:
+		return read_word(r, s);
+	default:
+		if (memchr(" \t\r\n", *s->p, 4) == NULL)
+			rc = read_mark(r, s, *s->p);
+		s->p++;
+		return rc;
+	}
+}
+
+int
+redactor_feed(struct redactor *r, const uint8_t *p, size_t n,
+    struct buffer *out)
+{
+	struct piece s = { p, p, p + n, out, false };
+
+	while (s.p < s.end)
+		if (read_some(r, &s) == -1 || s.failed)
+			return -1;
+	pass(&s, s.end);
+	return s.failed ? -1 : 0;
+}
+
+int
+redactor_end(const struct redactor *r)
+{
+	if (r->expected == IN_NUMBER)
+		return r->depth == 0 && json_number_is_whole(&r->number) ?
+		    0 : -1;
+	return r->expected == NOTHING ? 0 : -1;
 }

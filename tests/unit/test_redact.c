@@ -15,42 +15,77 @@
 
 static const char *reveal;
 
-/* NULL when it is refused; else freed by the caller. */
+/*
+ * Handed in in pieces of step bytes, the first of which has first bytes.  NULL
+ * when it is refused; else freed by the caller.
+ */
+static char *
+redact_split(const char *text, size_t n, size_t first, size_t step)
+{
+	struct redactor *r = redactor_new(reveal);
+	struct buffer out;
+	size_t at = 0, piece = first;
+	char *copy, *s = NULL;
+	int rc = 0;
+
+	buffer_init(&out, SIZE_MAX / 2);
+	for (; at < n && rc == 0; at += piece, piece = step) {
+		if (piece > n - at)
+			piece = n - at;
+		copy = malloc(piece > 0 ? piece : 1);
+		assert_non_null(copy);
+		memcpy(copy, text + at, piece);
+		rc = redactor_feed(r, (const uint8_t *)copy, piece, &out);
+		free(copy);
+	}
+	if (rc == 0 && redactor_end(r) == 0) {
+		assert_true(out.len > 0);
+		s = strndup((const char *)buffer_head(&out), out.len);
+		assert_non_null(s);
+		assert_int_equal(strlen(s), out.len);
+	}
+	redactor_free(r);
+	buffer_clear(&out);
+	return s;
+}
+
 static char *
 redact(const char *text, size_t n)
 {
-	char *copy = malloc(n > 0 ? n : 1), *out;
-	size_t len = 0;
+	return redact_split(text, n, n, n);
+}
 
-	assert_non_null(copy);
-	memcpy(copy, text, n);
-	out = redact_json((const uint8_t *)copy, n, reveal, &len);
-	free(copy);
-	if (out != NULL)
-		assert_int_equal(strlen(out), len);
-	return out;
+static void
+expect_split(const char *in, size_t n, const char *want, size_t first,
+    size_t step)
+{
+	char *out = redact_split(in, n, first, step);
+
+	if (out == NULL)
+		fail_msg("%s, after %zu", in, first);
+	assert_string_equal(out, want);
+	free(out);
 }
 
 struct pair {
-	const char *in, *out;
+	const char *in, *out;	/* out NULL: the same */
 };
 
+/* However it arrives; and what comes out does not change any more. */
 static void
 each(const struct pair *cases, size_t n)
 {
-	char *out, *again;
-	size_t i;
+	const char *in, *want;
+	size_t i, len, at;
 
 	for (i = 0; i < n; i++) {
-		out = redact(cases[i].in, strlen(cases[i].in));
-		if (out == NULL)
-			fail_msg("%s", cases[i].in);
-		assert_string_equal(out, cases[i].out);
-		again = redact(out, strlen(out));
-		assert_non_null(again);
-		assert_string_equal(again, out);
-		free(again);
-		free(out);
+		in = cases[i].in;
+		want = cases[i].out == NULL ? in : cases[i].out;
+		len = strlen(in);
+		for (at = 0; at <= len; at++)
+			expect_split(in, len, want, at, len);
+		expect_split(in, len, want, 1, 1);
+		expect_split(want, strlen(want), want, strlen(want), 1);
 	}
 }
 
@@ -90,7 +125,7 @@ test_env(void **state)
 {
 	static const struct pair cases[] = {
 		{ "{\"Config\": {\"Env\": [\"A=s3cret\", \"B=\", \"C\"]}}",
-		    "{\"Config\":{\"Env\":[\"A=***\",\"B=***\",\"C\"]}}" },
+		    "{\"Config\": {\"Env\": [\"A=***\", \"B=***\", \"C\"]}}" },
 		{ "{\"ContainerConfig\":{\"Env\":[\"A=b=c\\nd=e\"]}}",
 		    "{\"ContainerConfig\":{\"Env\":[\"A=***\"]}}" },
 		{ "[[{\"x\":[{\"Env\":[\"A=s\"]}]}]]",
@@ -102,17 +137,18 @@ test_env(void **state)
 		/* What no engine says. */
 		{ "{\"Env\":\"A=s\"}", "{\"Env\":\"A=***\"}" },
 		{ "{\"Env\":{\"A\":\"s\",\"B\":4711,\"C\":1.5,\"D\":null}}",
-		    "{\"Env\":{\"A\":\"***\",\"B\":0,\"C\":0.0,\"D\":null}}" },
+		    "{\"Env\":{\"A\":\"***\",\"B\":0,\"C\":0,\"D\":null}}" },
 		{ "{\"Env\":[[\"s\"],{\"A\":[\"s\",true]},4711,\"A=s\"]}",
 		    "{\"Env\":[[\"***\"],{\"A\":[\"***\",true]},0,"
 		    "\"A=***\"]}" },
-		{ "{\"\\u0045nv\":[\"A=s\"]}", "{\"Env\":[\"A=***\"]}" },
+		{ "{\"\\u0045nv\":[\"A=s\"]}", "{\"\\u0045nv\":[\"A=***\"]}" },
+		{ "{\"Env\":[\"\\u0041\\n\\\"=s\",\"\\ud83d\\ude00\\ud800=s\"]}",
+		    "{\"Env\":[\"A\\n\\\"=***\","
+		    "\"\xf0\x9f\x98\x80\xef\xbf\xbd=***\"]}" },
 		/* The engine's own order and the rest stay. */
 		{ "{\"b\":1,\"a\":[true,false,null,-0.5,\"\\u003cx\\n\\\"\"],"
 		    "\"env\":\"x\",\"ENV\":\"A=b\",\"Labels\":{\"x\":\"A=b\"}}",
-		    "{\"b\":1,\"a\":[true,false,null,-0.5,\"<x\\n\\\"\"],"
-		    "\"env\":\"x\",\"ENV\":\"A=b\","
-		    "\"Labels\":{\"x\":\"A=b\"}}" },
+		    NULL },
 		{ "{\"CreateCommand\":[\"podman\",\"run\",\"-e\",\"A=s\","
 		    "\"--env=B=s\",\"-eC=s\",\"--rm\"]}",
 		    "{\"CreateCommand\":[\"podman\",\"run\",\"-e\",\"A=***\","
@@ -224,47 +260,163 @@ test_instructions(void **state)
 	each(cases, COUNT(cases));
 }
 
+/* User and password of a URL, in any string. */
+static void
+test_urls(void **state)
+{
+	static const struct pair cases[] = {
+		{ "[\"git clone https://u:s@h/p.git x://a:b@c\"]",
+		    "[\"git clone https://***@h/p.git x://***@c\"]" },
+		{ "\"postgres://u:p/w#?@h:1/db\"", "\"postgres://***@h:1/db\"" },
+		{ "\"https:\\/\\/u:s@h\"", "\"https://***@h\"" },
+		{ "\"HTTPS://token@h\"", "\"HTTPS://***@h\"" },
+		{ "{\"Source\":\"//u:s@h/p\",\"x\":\"cifs://u:s@h/p\"}",
+		    "{\"Source\":\"//u:s@h/p\",\"x\":\"cifs://***@h/p\"}" },
+		{ "\"a://b:c@\"", "\"a://***@\"" },
+		/* And what is none. */
+		{ "[\"ssh://git@h/p\",\"https://h:8080/@scope/p\","
+		    "\"https://h/a:b@c\",\"http://[::1]:1/a@b\",\"://\","
+		    "\"u:p@h\",\"A <a@b.c> https://d:1\",\"://@\"]", NULL },
+	};
+
+	(void)state;
+	each(cases, COUNT(cases));
+}
+
+/* What jansson did not take, and what it wrote anew. */
+static void
+test_taken(void **state)
+{
+	static const struct pair cases[] = {
+		{ "{\"a\":1,\"a\":2}", NULL },
+		{ "{\"Env\":[\"A=s\"],\"Env\":[\"B=t\"]}",
+		    "{\"Env\":[\"A=***\"],\"Env\":[\"B=***\"]}" },
+		{ "{\"l\":\"\\u0000\",\"Env\":[\"A\\u0000=s\",\"B=\\u0000s\"]}",
+		    "{\"l\":\"\\u0000\",\"Env\":[\"A\\u0000=***\",\"B=***\"]}" },
+		{ "[\"\\u0000ENV A=s\",\"#(nop)\\tENV A=\\u0000s\"]",
+		    "[\"\\u0000ENV A=s\",\"#(nop)\\tENV A=***\"]" },
+		{ "[\"\xff\",\"\xc0\x80\",\"\\ud800\"]", NULL },
+		{ "[99999999999999999999,-1e999,0.10e+5,-0,1E-0]", NULL },
+		{ " [ 1 , { } , [ ] ,\n{ \"a\" : null } ]\r\n\t ", NULL },
+		{ "{\"Options\":{\"x\":-1.5e+9,\"y\":[0,12,true]}}",
+		    "{\"Options\":{\"x\":0,\"y\":[0,0,true]}}" },
+		{ "0", NULL }, { "-12.5", NULL }, { "true", NULL },
+		{ "\"\\b\\f\\n\\r\\t\\/\\\\\\\"\"", NULL },
+	};
+
+	(void)state;
+	each(cases, COUNT(cases));
+}
+
 static void
 test_refused(void **state)
 {
 	static const char *const bad[] = { "", " ", "{", "{}x", "{} {}", "nul",
-	    "{\"a\":1,\"a\":2}", "{\"a\":1,\"\\u0061\":2}", "[1,]", "{'a':1}",
-	    "\"\\u0000\"", "{\"Env\":[\"A=\\u0000s\"]}", "\"\xff\"",
-	    "\"\xc0\x80\"", "\"\\ud800\"", "\"a\nb\"", "[01]", "NaN", "1e999",
-	    "99999999999999999999", "\xef\xbb\xbf{}", "[1] // x" };
-	size_t i;
+	    "nulll", "truE", "[1,]", "[,1]", "{,}", "{\"a\"}", "{\"a\":}",
+	    "{\"a\":1,}", "{\"a\" 1}", "{'a':1}", "{1:2}", "[1 2]", "[}",
+	    "{]", "[{]}", "\"a\nb\"", "\"\\x\"", "\"\\u12g4\"", "\"\\u12\"",
+	    "\"a", "[01]", "[-]", "[1.]", "[.5]", "[1e]", "[1e+]", "[+1]",
+	    "[1.5.5]", "[1e5e5]", "[1-2]", "NaN", "-", "1.",
+	    "\xef\xbb\xbf{}", "[1] // x", "{\"a\":1}}", "]" };
+	size_t i, n;
 
 	(void)state;
-	for (i = 0; i < COUNT(bad); i++)
-		if (redact(bad[i], strlen(bad[i])) != NULL)
+	for (i = 0; i < COUNT(bad); i++) {
+		n = strlen(bad[i]);
+		if (redact(bad[i], n) != NULL ||
+		    redact_split(bad[i], n, 1, 1) != NULL)
 			fail_msg("%s", bad[i]);
+	}
 	assert_null(redact("{}\0", 3));
 	assert_null(redact("{\0}", 3));
+	assert_null(redact("\"\0\"", 3));
+}
+
+#define LARGE (3 * 1024 * 1024)
+
+/* A document of n bytes that begins and ends so, filled in between. */
+static char *
+filled(const char *begin, char fill, const char *end, size_t n)
+{
+	char *text = malloc(n + 1);
+
+	assert_non_null(text);
+	memset(text, fill, n);
+	memcpy(text, begin, strlen(begin));
+	memcpy(text + n - strlen(end), end, strlen(end) + 1);
+	return text;
 }
 
 static void
-test_sizes(void **state)
+expect_large(char *text, const char *want)
 {
-	char *text = malloc(REDACT_MAX + 1), *out;
+	static const size_t step[] = { LARGE, 1, 1000, 32768, 65536 };
+	size_t i;
+
+	for (i = 0; i < COUNT(step); i++)
+		expect_split(text, strlen(text), want == NULL ? text : want,
+		    step[i], step[i]);
+	free(text);
+}
+
+/* Strings longer than what is held of one. */
+static void
+test_long(void **state)
+{
+	(void)state;
+	/* What is no secret stays, to the byte. */
+	expect_large(filled("{\"Labels\":{\"a\":\"", 'x', "\"}}", LARGE), NULL);
+	expect_large(filled("[\"", '\\', "\"]", LARGE), NULL);
+	expect_large(filled("{\"", 'n', "\":1}", LARGE), NULL);
+	/* What is, goes. */
+	expect_large(filled("{\"Env\":[\"A=", 's', "\"]}", LARGE),
+	    "{\"Env\":[\"A=***\"]}");
+	expect_large(filled("{\"Env\":[\"", 's', "=s\"]}", LARGE),
+	    "{\"Env\":[\"***\"]}");
+	expect_large(filled("{\"Options\":{\"o\":\"", 's', "\",\"n\":1}}",
+	    LARGE), "{\"Options\":{\"o\":\"***\",\"n\":0}}");
+	expect_large(filled("[\"ENV A=", 's', "\"]", LARGE),
+	    "[\"ENV A=***\"]");
+	expect_large(filled("[\"x https://", 's', "@h\"]", LARGE),
+	    "[\"***\"]");
+}
+
+/* A URL at every place near the end of what is held. */
+static void
+test_long_url(void **state)
+{
+	static const char url[] = " u://n:s@h/";
+	char *text = filled("[\"", 'x', "\"]", 40000), *found, *out;
+	size_t at;
+
+	(void)state;
+	for (at = 32700; at < 32800; at++) {
+		memcpy(text + at, url, strlen(url));
+		out = redact(text, 40000);
+		assert_non_null(out);
+		assert_null(strstr(out, "n:s"));
+		assert_memory_equal(out, text, at + 5);
+		found = out + at + 5;
+		assert_memory_equal(found, "***", 3);
+		/* Behind it there is the end, or what followed. */
+		assert_true(strcmp(found, "***\"]") == 0 ||
+		    strcmp(found + 3, text + at + 8) == 0);
+		free(out);
+		text[at] = 'x';
+	}
+	free(text);
+}
+
+static void
+test_depth(void **state)
+{
+	char *text = malloc(LARGE), *out;
 
 	(void)state;
 	assert_non_null(text);
-	memset(text, ' ', REDACT_MAX + 1);
-	memcpy(text, "{\"Env\":[\"A=s\"]}", 15);
-	assert_null(redact(text, REDACT_MAX + 1));
-	out = redact(text, REDACT_MAX);
-	assert_string_equal(out, "{\"Env\":[\"A=***\"]}");
-	free(out);
-	/* A value that is nearly all of it. */
-	memset(text, 's', REDACT_MAX);
-	memcpy(text, "{\"Env\":[\"A=", 11);
-	memcpy(text + REDACT_MAX - 4, "\"]} ", 4);
-	out = redact(text, REDACT_MAX);
-	assert_string_equal(out, "{\"Env\":[\"A=***\"]}");
-	free(out);
-	/* Nested without end: refused, and the stack lives. */
-	memset(text, '[', REDACT_MAX);
-	assert_null(redact(text, REDACT_MAX));
+	/* Nested without end: refused. */
+	memset(text, '[', LARGE);
+	assert_null(redact(text, LARGE));
 	/* Nested as deep as is read. */
 	memset(text, '[', 2000);
 	memcpy(text + 2000, "\"ENV A=s\"", 9);
@@ -284,8 +436,12 @@ main(void)
 		cmocka_unit_test(test_reveal),
 		cmocka_unit_test(test_options),
 		cmocka_unit_test(test_instructions),
+		cmocka_unit_test(test_urls),
+		cmocka_unit_test(test_taken),
 		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_long),
+		cmocka_unit_test(test_long_url),
+		cmocka_unit_test(test_depth),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,27 +1,44 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Takes secrets out of a Docker engine's JSON: environments and the options
- * of volumes, wherever in the document they stand.
+ * Takes secrets out of a Docker engine's JSON: environments, the options of
+ * volumes, passwords in URLs, wherever in the document they stand.
+ *
+ * A filter in one pass: bytes go in as they arrive and come out with "***" for
+ * each secret, and all else as it was, to the blank.  It needs no more memory
+ * for a large document than for a small one: 16 KiB for what is open, and
+ * 32 KiB for a string that arrives in parts.
  */
 #ifndef ORTHRUS_MUZZLE_REDACT_H
 #define ORTHRUS_MUZZLE_REDACT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* A document that is longer is not looked at, nor passed on. */
-#define REDACT_MAX (8 * 1024 * 1024)
+#include "orthrus/base/mem.h"
+
+/* Arrays and objects within each other; what is deeper is not passed on. */
+#define REDACT_DEPTH_MAX 2048
+
+struct redactor;
 
 /*
- * Returns the document of n bytes at p anew, without its secrets, as a string
- * of *len bytes that the caller frees; NULL when it is not JSON (RFC 8259,
- * nothing behind it, no name twice in an object, nothing nested deeper than
- * jansson goes) or longer than REDACT_MAX.
+ * For one document; reveal lists variables that stay readable, see names.h,
+ * and stays the caller's until redactor_free().
+ */
+struct redactor *redactor_new(const char *reveal);
+void redactor_free(struct redactor *r);		/* NULL: nothing */
+
+/*
+ * Goes through n bytes and appends to out what may be seen by now: all of it
+ * but a string or the end of one that has to be seen whole.  0, or -1 when
+ * this is no JSON (RFC 8259) or nested too deep, and when out is full; what is
+ * in out then is not the whole document and must not pass for it.
  *
  * By the name of a member, in any object:
- *	"Env"		of each "NAME=value" the value becomes "***", but for
- *			names in reveal (names.h); one without '=' stays; what is neither a string nor a list
- *			of strings is masked all through
+ *	"Env"		of each "NAME=value" the value, but for names in
+ *			reveal; one without '=' stays; what is neither a string
+ *			nor a list of strings is masked all through
  *	"CreateCommand"	(podman) of each argument what follows its '='
  *	"Options"	all but "type" and "device", for drivers have a
  *			"password" beside "o"; a device with '@', ',' or '=' as
@@ -31,17 +48,23 @@
  *			or credential in its name
  *	"HttpProxy", "HttpsProxy"	what stands before the '@'
  * By its look, in any string, for it may be in "CreatedBy", "Cmd", "Args",
- * "Command", "OnBuild" or "Error":
+ * "Command", "OnBuild", "Error", a label or a mount:
  *	"ENV NAME=value ...", "ARG NAME=value ...", alone or behind "#(nop)",
  *			"ONBUILD": all behind the first name, because values
  *			stand there without their quotes
  *	"|N NAME=value ... /bin/sh -c ...", build arguments: all between the
  *			first name and the command; also as a list of strings
  *	"mount ..., data: OPTIONS: reason": a volume that could not be mounted
+ *	"scheme://USER:PASSWORD@": user and password; of http and https also a
+ *			user alone, which is a token
+ * In a string of more than 32 KiB all behind the first secret is masked.
  *
- * Labels, command lines, and what a container itself writes stay as they are.
+ * Other labels, command lines, and what a container itself writes stay as they
+ * are.
  */
-char *redact_json(const uint8_t *p, size_t n, const char *reveal,
-    size_t *len);
+int redactor_feed(struct redactor *r, const uint8_t *p, size_t n,
+    struct buffer *out);
+/* Was that the whole document?  0, or -1: something is missing. */
+int redactor_end(const struct redactor *r);
 
 #endif
