@@ -18,8 +18,8 @@
 #include "algorithms.h"
 #include "inbound_private.h"
 
-#define YOUNG_MS 100		/* for the next step, over a long link */
-#define LOGIN_MS 2000		/* for all of them */
+#define YOUNG_MS 100		/* one step of a login takes, far away */
+#define LOGIN_MS 2000		/* all of them take */
 
 static int
 set_bind_options(struct acceptor *a, ssh_key key)
@@ -34,7 +34,7 @@ set_bind_options(struct acceptor *a, ssh_key key)
 	    ssh_bind_options_set(a->bind, SSH_BIND_OPTIONS_IMPORT_KEY, key);
 }
 
-/* Its public blob, which some ways to log in name. */
+/* Keeps the public blob: hostbound logins name it (login.c). */
 static int
 note_host_blob(struct acceptor *a, ssh_key key)
 {
@@ -50,7 +50,10 @@ note_host_blob(struct acceptor *a, ssh_key key)
 	return rc;
 }
 
-/* identity_load() looks at what could be wrong with the file. */
+/*
+ * Loads the key twice: identity_load() has the checks and their words, but not
+ * libssh's key in the form that a bind wants.
+ */
 static int
 load_host_key(struct acceptor *a, struct error *e)
 {
@@ -113,9 +116,10 @@ acceptor_free(struct acceptor *a)
 }
 
 /*
- * The oldest of those that have come least far makes room, and who takes his
- * time has come nowhere: whoever only holds connections open gains nothing,
- * whoever logs in is let finish.
+ * Who makes room for the next: of those that have come least far the oldest.
+ * Who has taken longer than LOGIN_MS counts as if he had said nothing.  So
+ * whoever only holds connections open gains nothing by it, and whoever logs in
+ * can finish.
  */
 static struct inbound *
 least_far(const struct acceptor *a)

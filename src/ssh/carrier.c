@@ -102,7 +102,7 @@ read_once(const struct carrier *k, struct packet_tap *tap, size_t *got)
 	if (n == -1 && errno == EAGAIN)
 		return 0;
 	if (n == 0)
-		errno = ECONNRESET;	/* SSH ends with a message, not so */
+		errno = ECONNRESET;	/* SSH says goodbye before it closes */
 	if (n <= 0)
 		return -1;
 	*got = (size_t)n;

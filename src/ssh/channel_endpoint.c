@@ -28,7 +28,7 @@ send_adjust(struct channel *ch, uint32_t bytes)
 	mux_send(ch->mux, &iov, 1);
 }
 
-/* Bulk that makes small streams wait. */
+/* True for bulk that makes small streams wait: its window shrinks. */
 static bool
 slows_small_streams(const struct channel *ch)
 {
@@ -180,7 +180,7 @@ ch_close(struct endpoint *ep, bool aborted)
 {
 	struct channel *ch = (struct channel *)ep;
 
-	(void)aborted;		/* CLOSE without EOF is all that SSH can say */
+	(void)aborted;		/* SSH has only CLOSE without EOF for that */
 	ch->owned = false;
 	ch->want_read = ch->want_write = false;
 	buffer_clear(&ch->in);
@@ -191,7 +191,10 @@ ch_close(struct endpoint *ep, bool aborted)
 	channel_retire(ch);
 }
 
-/* A program's client says that it has gone by closing all of its channel. */
+/*
+ * Whether the peer still reads.  Of a program that was run that is known, for
+ * its client closes the whole channel when it goes.
+ */
 static int
 ch_reads(struct endpoint *ep)
 {

@@ -72,13 +72,16 @@ on_channel_data(struct channel *ch, struct wire *w)
 		return;
 	}
 	if (!ch->owned || len == 0)
-		return;		/* closed here, CLOSE not yet seen there */
+		return;		/* the peer has not seen our CLOSE yet */
 	ch->mux->in += len;
 	channel_moved(ch, len);
 	channel_land(ch, p, len);
 }
 
-/* Its window is used up as if it were data, and granted again at once. */
+/*
+ * Drops standard error.  It counts against the window like data (RFC 4254
+ * section 5.2), so that as much is granted again at once.
+ */
 static void
 on_extended_data(struct channel *ch, struct wire *w)
 {
@@ -145,7 +148,10 @@ channel_message(struct channel *ch, uint8_t type, struct wire *w)
 		    "open");
 		return;
 	}
-	/* An end comes behind the data before it. */
+	/*
+	 * What came before this message must be delivered before it is acted
+	 * upon.
+	 */
 	if (type != MSG_CHANNEL_DATA)
 		channel_deliver();
 	switch (type) {
@@ -156,7 +162,9 @@ channel_message(struct channel *ch, uint8_t type, struct wire *w)
 		on_channel_data(ch, w);
 		break;
 	case MSG_CHANNEL_EXTENDED_DATA:
-		/* What somebody's standard error says is of no use here. */
+		/*
+		 * Only a subsystem has a standard error; nobody reads it here.
+		 */
 		if (ch->subsystem != NULL) {
 			on_extended_data(ch, w);
 			break;

@@ -101,7 +101,10 @@ on_connection_end(evutil_socket_t fd, short what, void *arg)
 
 /* --- the way out ------------------------------------------------------ */
 
-/* Behind the other events of this turn: one send for all of them. */
+/*
+ * Flushes behind the other events of this turn, so that one send(2) carries
+ * what all of them have written.
+ */
 static void
 flush_output_soon(struct connection *c)
 {
@@ -168,7 +171,10 @@ connection_catch_up(struct connection *c)
 	return c->state == RUNNING;
 }
 
-/* Sends; what the kernel does not take waits for the descriptor. */
+/*
+ * Sends what is there.  What the kernel does not take is sent when the carrier
+ * can be written again.
+ */
 static void
 flush_output(struct connection *c)
 {
@@ -195,14 +201,19 @@ on_flush_output(evutil_socket_t fd, short what, void *arg)
 		flush_output(c);
 }
 
-/* Keys or the login are there: the descriptor's traffic comes to us. */
+/*
+ * The handshake is done: from here on we read and write the carrier ourselves.
+ */
 static void
 start_running(struct connection *c)
 {
 	c->state = RUNNING;
 	c->heard_at = clock_ms();
 	carrier_watch(&c->carrier, true, false);
-	/* What libssh has still to send, and what it has read already. */
+	/*
+	 * libssh may still hold bytes to send, and bytes that it has read:
+	 * they are dealt with in the next turn.
+	 */
 	carrier_read_soon(&c->carrier);
 }
 
@@ -214,7 +225,10 @@ handshake_step(struct connection *c)
 	c->begun = true;
 	step = c->role->step(c->arg);
 	carrier_acknowledge(&c->carrier);
-	/* A hasty client sends its login and more along with its new keys. */
+	/*
+	 * A client may send its login and more together with its NEWKEYS, so
+	 * that data may have landed in this step.
+	 */
 	c->ops->deliver();
 	if (c->state == OVER)
 		return;
@@ -244,7 +258,9 @@ connection_connect(struct connection *c)
 {
 	int rc = packet_connect(c->tap, LEASH_AGENT_BANNER "_" PACKAGE_VERSION);
 
-	/* It makes the descriptor block again when it is done. */
+	/*
+	 * When ssh_connect() is done, it has set the descriptor to blocking.
+	 */
 	if (rc != SSH_AGAIN)
 		fcntl(c->carrier.fd, F_SETFL,
 		    fcntl(c->carrier.fd, F_GETFL) | O_NONBLOCK);
@@ -324,8 +340,8 @@ connection_dialled(struct connection *c, int fd)
 	if (connection_attach(c, fd) == -1)
 		return -1;
 	errno = ENOMEM;
-	return ssh_options_set(c->ssh, SSH_OPTIONS_FD, &c->carrier.copy) == SSH_OK ?
-	    0 : -1;
+	return ssh_options_set(c->ssh, SSH_OPTIONS_FD, &c->carrier.copy) ==
+	    SSH_OK ? 0 : -1;
 }
 
 int

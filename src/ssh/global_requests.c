@@ -30,9 +30,10 @@ send_request(struct mux *m, const struct iovec *iov, uint16_t port,
 }
 
 /*
- * OpenSSH's sshd, which answers in order, tells by it of a listener before it
- * grants that: 'Forwarding listen address "localhost" overridden by server
- * GatewayPorts'.
+ * Before OpenSSH's sshd grants a listener at another address than we asked
+ * for, it says so in SSH_MSG_DEBUG: 'Forwarding listen address "localhost"
+ * overridden by server GatewayPorts'. It answers in order, so that the request
+ * is the oldest one.
  */
 void
 mux_on_debug(struct mux *m, struct wire *w)
@@ -49,7 +50,7 @@ mux_on_debug(struct mux *m, struct wire *w)
 		r->overridden = true;
 }
 
-/* A ping's answer, or a mark's. */
+/* A ping was answered, or a mark: takes the time that took. */
 static void
 note_round_trip(struct mux *m, const struct global_request *r)
 {
@@ -200,8 +201,8 @@ mux_end_requests(struct mux *m)
 }
 
 /*
- * Has the service listen, or stop to, as one of the four requests says.
- * chosen is the port, where the client left it to us.
+ * Has the service listen, or stop listening, as one of the four requests says.
+ * *chosen is set to the port where the client left it to us.
  */
 static bool
 serve_listen_request(struct mux *m, enum listen_request kind, struct wire *w,
@@ -232,8 +233,8 @@ serve_listen_request(struct mux *m, enum listen_request kind, struct wire *w,
 }
 
 /*
- * A client is offered nothing (hostkeys-00@openssh.com and the like); a
- * server's clients may ask for listeners.
+ * Answers a request of the peer.  A server's clients may ask for listeners;
+ * all else is refused, as hostkeys-00@openssh.com is by a client.
  */
 void
 mux_on_request(struct mux *m, struct wire *w)

@@ -94,8 +94,9 @@ check_pins(const struct hostkey_policy *policy, const char *shown,
 }
 
 /*
- * One file: as OpenSSH does, a key that is known for the host at port 22 also
- * counts at another port, but another key there says nothing.
+ * Looks into one file.  As OpenSSH does, a key that is known for the host at
+ * port 22 also counts at another port, but a different key at port 22 does not
+ * speak against it.
  */
 static enum known_host
 check_known_hosts_file(const char *path, const char *host, uint16_t port,
@@ -202,7 +203,10 @@ check_known_hosts(const struct hostkey_policy *policy, const char *host,
 	bool match = false, unreadable = false;
 	size_t i;
 
-	/* All files: what one revokes, another one cannot allow. */
+	/*
+	 * All files are read, for a key that one of them revokes is not
+	 * allowed by another.
+	 */
 	for (i = 0; i < policy->nknown_hosts; i++) {
 		found = check_known_hosts_file(policy->known_hosts[i], host,
 		    port, blob, &line, &unreadable);
@@ -227,7 +231,10 @@ check_known_hosts(const struct hostkey_policy *policy, const char *host,
 	return decide_unknown_key(policy, shown, fp, blob, unreadable, e);
 }
 
-/* What an AUTH_KEY has vouched for is known at every later login. */
+/*
+ * Remembers the key that an AUTH_KEY has vouched for, so that it is known at
+ * later logins, which have no AUTH_KEY.
+ */
 static int
 remember_pinned_key(const struct hostkey_policy *policy, const char *host,
     uint16_t port, const char *shown, const char *blob, struct error *e)

@@ -148,8 +148,9 @@ cert_is_for(const char *cert, ssh_key key)
 }
 
 /*
- * What a gateway issues can be read in full, for its times and names; another
- * authority's certificate need not be of that kind to serve.
+ * Reads the certificate's times and names, where it is of the kind that a
+ * gateway issues.  Another authority's may be of another kind and serves all
+ * the same.
  */
 static void
 read_certificate_facts(const char *base64, struct identity *id)

@@ -48,10 +48,10 @@ inbound_logged_in(struct inbound *in)
 	a->counters.unauthenticated--;
 	a->counters.sessions++;
 	a->counters.logins++;
-	timer_set(in->timer, 0);	/* libssh has to send its answer first */
+	timer_set(in->timer, 0);	/* libssh must send its answer first */
 }
 
-/* Before anything else is told of it. */
+/* Tells the owner of the login, before anything else of the session. */
 static void
 announce_login(struct inbound *in)
 {
@@ -85,7 +85,10 @@ on_inbound_timer(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-/* The owner hears of each login, and of its end. */
+/*
+ * A login may have succeeded and not been told yet: its owner hears of it, and
+ * then of its end.
+ */
 static void
 on_inbound_over(void *arg)
 {
@@ -102,7 +105,7 @@ on_inbound_over(void *arg)
 	inbound_free(in);
 }
 
-/* Its first channel may come before the loop has announced it. */
+/* The first channel may come before the timer has announced the login. */
 static void
 on_inbound_asked(void *arg)
 {
@@ -128,7 +131,10 @@ is_orthrus(const struct inbound *in)
 	    LEASH_AGENT_BANNER, strlen(LEASH_AGENT_BANNER)) == 0;
 }
 
-/* Keys first: what follows are whole packets, the login before the rest. */
+/*
+ * The steps end with the key exchange.  The login comes in packets that the
+ * tap sees, as all that follows.
+ */
 static enum connection_step
 inbound_step(void *arg)
 {

@@ -16,7 +16,7 @@ static struct {
 	uint8_t data[INPUT_SIZE];
 } space;
 
-/* The owner gets what he has left there to keep. */
+/* Moves what the owner has left there into memory of its own. */
 static void
 put_unread_aside(void)
 {

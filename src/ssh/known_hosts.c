@@ -85,7 +85,10 @@ base64_decode(struct span text, uint8_t *out, size_t max)
 	return n;
 }
 
-/* '*' and '?', without regard to case; linear but for one step back. */
+/*
+ * Matches '*' and '?', without regard to case.  It goes back to the last '*'
+ * only, so that no pattern takes exponential time.
+ */
 static bool
 pattern_match(struct span pattern, const char *s)
 {
@@ -134,7 +137,7 @@ hashed_match(struct span field, const char *name)
 	return memcmp(mac, hash, sizeof(hash)) == 0;
 }
 
-/* Does the first field of a line speak of name? */
+/* True when the first field of a line is about name. */
 static bool
 hosts_match(struct span hosts, const char *name)
 {
@@ -198,7 +201,9 @@ check_known_hosts_line(struct span line, const char *name, const uint8_t *want,
 	return same ? KNOWN_HOST_MATCH : KNOWN_HOST_CHANGED;
 }
 
-/* The name that stands in the file: lower case, "[host]:port" if not 22. */
+/*
+ * Writes the name as it stands in a file: lower case, "[host]:port" if not 22.
+ */
 static void
 lookup_name(const char *host, uint16_t port, char *name, size_t size)
 {

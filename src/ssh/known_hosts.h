@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What a known_hosts file says of a key, in OpenSSH's format, sshd(8).  Pure. */
+/* What a known_hosts file (sshd(8)) says of a key.  Pure. */
 #ifndef ORTHRUS_SSH_KNOWN_HOSTS_H
 #define ORTHRUS_SSH_KNOWN_HOSTS_H
 

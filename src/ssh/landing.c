@@ -19,7 +19,10 @@ static struct {
 	uint8_t data[LANDING_SIZE];
 } landing;
 
-/* Hands on what has arrived; what is not taken stays with the channel. */
+/*
+ * Offers what has landed to the relay.  What that does not take stays with the
+ * channel.
+ */
 static void
 offer_landed(struct channel *ch, const uint8_t *p, size_t len)
 {

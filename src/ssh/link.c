@@ -14,7 +14,10 @@
 #include "orthrus/base/mem.h"
 #include "orthrus/ssh/link.h"
 
-/* A session that lasted this long was a success: waiting starts small. */
+/*
+ * A session that lasted this long was a success: the next wait is the
+ * shortest.
+ */
 #define STABLE_MS 2000
 
 struct link {
@@ -47,14 +50,17 @@ backoff_delay(unsigned n, uint64_t min, uint64_t max, uint32_t random)
 		delay *= 2;
 	if (delay > max)
 		delay = max;
-	/* 8 bits of chance do, and cannot overflow with a delay of a year. */
+	/*
+	 * 8 random bits suffice, and their product with a year does not
+	 * overflow.
+	 */
 	return delay - delay / 4 * (random >> 24) / 255;
 }
 
 static void
 set_link_state(struct link *l, enum link_state state)
 {
-	/* While it tries again and again, it counts as one outage. */
+	/* An outage begins when a session ends, not anew with each attempt. */
 	if ((l->state == LINK_CONNECTED) != (state == LINK_CONNECTED))
 		l->since = time(NULL);
 	l->state = state;
@@ -127,7 +133,7 @@ round_failed(struct link *l, const struct error *why)
 	wait_before_retry(l, delay);
 }
 
-/* A session that was up: another server next, where there is one. */
+/* Leaves the session that was up.  The next server comes next, if any. */
 static void
 leave_session(struct link *l, const struct error *why)
 {
@@ -160,7 +166,7 @@ attempt_failed(struct link *l, const struct error *why)
 	l->session = NULL;
 	if (why->code != EX_UNAVAILABLE && !told_before)
 		l->refusal = *why;
-	/* Else it is told as the end, which is the first refusal. */
+	/* When this is the reason to give up, gave_up() tells of it. */
 	if (!last || !is_hopeless(l) || told_before)
 		log_warn("%s", why->text);
 	l->next = (l->next + 1) % l->config.nservers;
@@ -225,7 +231,7 @@ link_new(struct event_base *base, struct dialer *dialer,
 	return l;
 }
 
-/* Where the session that is up is in the new list, or nservers. */
+/* The place of the session's server in the new list, or nservers. */
 static size_t
 server_still_wanted(const struct link *l, const struct link_config *config)
 {

@@ -15,13 +15,14 @@
 
 #include "inbound_private.h"
 
-#define REQUESTS_MAX 32		/* of any kind: questions are free only so long */
+#define REQUESTS_MAX 32		/* even of those that cost no attempt */
 #define BLOB_TEXT_MAX 8192	/* base64 of a key that is looked at */
 #define TOO_MANY "Too many authentication failures"
 
 /*
- * A client may send its request together with its NEWKEYS: then libssh hands
- * it on before it tells that the keys are there.
+ * True until the login or the end.  It does not ask for the keys: a client may
+ * send its request together with its NEWKEYS, and then libssh hands it on
+ * before it says that the keys are there.
  */
 static bool
 awaits_login(const struct inbound *in)
@@ -73,7 +74,10 @@ names_our_host_key(const struct inbound *in, struct wire *w)
 	    memcmp(blob, a->host_blob, len) == 0;
 }
 
-/* Nothing unread: what follows a request is neither signed nor anyone's. */
+/*
+ * True when all of the request was read.  Bytes behind it are not covered by
+ * its signature, and mean nothing.
+ */
 static bool
 request_ends(const struct wire *w)
 {
@@ -110,7 +114,10 @@ is_key_request(const struct inbound *in, struct wire *w, bool hostbound)
 		return false;
 	if (is_signed)
 		wire_string(w, &len);
-	/* The key's own word for its type decides who parses it. */
+	/*
+	 * libssh parses the key as the type that the blob names, so that both
+	 * must agree.
+	 */
 	return request_ends(w) && wire_is(&key, type) && !key.bad &&
 	    (strcmp(type, KEY_TYPE_NAME) == 0 ||
 	    strcmp(type, CERT_TYPE_NAME) == 0);
@@ -234,7 +241,10 @@ owner_accepts_key(struct inbound *in, const char *user, ssh_key key,
 	return ok;
 }
 
-/* Only a signature logs in; what was only asked is asked again then. */
+/*
+ * Without a signature this is only a question whether the key would do.  The
+ * owner is asked again when the signature comes.
+ */
 static int
 on_login_key(ssh_session session, const char *user, struct ssh_key_struct *key,
     char state, void *arg)

@@ -30,7 +30,7 @@ struct event_base;
 #define PACKET_MIN 256		/* a peer that takes less is refused */
 #define SESSIONS_MAX 10		/* session channels; sshd's MaxSessions */
 
-/* Data in a row for one channel: one write to its socket. */
+/* So much data in a row for one channel goes to its socket with one write. */
 #define LANDING_SIZE (128 * 1024)
 
 enum channel_state {
@@ -52,7 +52,7 @@ struct channel {
 
 	bool got_eof, sent_eof;
 	bool got_close, sent_close;
-	bool lost;			/* the session ended under it */
+	bool lost;			/* its session has ended */
 	bool owned;			/* someone still holds the endpoint */
 	bool want_read, want_write;	/* watch() */
 	bool in_readers, in_writers, in_held, in_dead;
@@ -64,15 +64,15 @@ struct channel {
 	void *arg;
 	/* Session channels only. */
 	bool is_session;		/* counted in mux->nsessions */
-	const char *subsystem;		/* asked for; static text */
-	bool answered;			/* that request was */
+	const char *subsystem;		/* that it is opened for; static text */
+	bool answered;			/* the request for the subsystem was */
 	bool (*request)(void *arg, struct channel *ch, const char *type,
 	    const uint8_t *p, size_t len);
 	void *request_arg;
 	struct event *dismissal;	/* it is being refused; else NULL */
-	bool answer_wanted;		/* to the request under way */
-	bool runs;			/* channel_run(): its end is due, with */
-	uint32_t exit_status;		/* this */
+	bool answer_wanted;		/* the peer wants an answer */
+	bool runs;			/* channel_run() was called: ... */
+	uint32_t exit_status;		/* ... its end tells the peer this */
 };
 
 TAILQ_HEAD(channel_list, channel);
@@ -104,7 +104,7 @@ struct mux {
 	struct channel **channels;	/* by our number */
 	uint32_t *free_ids;
 	size_t nslots, nfree;
-	size_t grown;			/* what all windows have grown by */
+	size_t grown;			/* bytes, by all windows */
 	struct channel_list readers, writers, dead;
 	struct channel_list held;	/* bulk that waits for a mark */
 	struct pace pace;
@@ -122,10 +122,10 @@ void mux_violation(struct mux *m, const char *what);
 int mux_send(struct mux *m, const struct iovec *iov, int n);
 /* A packet that is only a type and the recipient's channel number. */
 int mux_send_to_peer(struct channel *ch, uint8_t type);
-/* How much streams may send now; congested: they must wait. */
+/* How much streams may send now.  While it is congested they must wait. */
 size_t mux_room(struct mux *m);
 bool mux_congested(struct mux *m);
-/* Has what was put off done by the loop, after descriptors had their turn. */
+/* Has the loop call mux_turn(), after descriptors had their turn. */
 void mux_soon(struct mux *m);
 
 /* Gives a channel its number, which is its own until mux_remove(). */
@@ -143,17 +143,20 @@ void channel_moved(struct channel *ch, size_t n);
 size_t channel_room(struct channel *ch);
 /* It has something to be read: its relay is told in its turn. */
 void channel_queue_reader(struct channel *ch);
-/* It has room again, or something to be told: in its turn. */
+/*
+ * It may write again, or must hear that it cannot: its relay is told in its
+ * turn.
+ */
 void channel_queue_writer(struct channel *ch);
 /* Takes it out of each queue. */
 void channel_unqueue(struct channel *ch);
-/* A mark was answered: those it held may go on. */
+/* A mark was answered: the channels that waited for it may go on. */
 void mux_release_held(struct mux *m);
 /* Tells the relays of those whose turn it is. */
 void mux_wake(struct mux *m);
 
 /* global_requests.c */
-/* A mark behind the bulk sent so far (pace.h). */
+/* Sends a mark behind the bulk sent so far (pace.h). */
 void mux_mark(struct mux *m);
 /* The peer's request (w behind the type), and its answer to our oldest one. */
 void mux_on_request(struct mux *m, struct wire *w);
@@ -162,7 +165,7 @@ void mux_on_answer(struct mux *m, bool ok, struct wire *w);
 void mux_on_debug(struct mux *m, struct wire *w);
 /* No answer comes any more: those who wait are told MUX_REFUSED. */
 void mux_end_requests(struct mux *m);
-/* Bulk arrives, or will: the round trip is asked for if that is due. */
+/* Measures the round trip if that is due; called while bulk arrives. */
 void mux_measure(struct mux *m);
 
 /* channel.c */
@@ -184,29 +187,38 @@ void channel_opened_or_failed(struct channel *ch, enum open_failure reason,
     const char *text);
 /* True for a session channel on which nothing was asked for that we do. */
 bool channel_is_unused(const struct channel *ch);
-/* The session is gone: whoever waits is told, what has arrived stays. */
+/*
+ * The session is gone: whoever waits for the channel is told.  What has
+ * arrived stays until the relay has taken it.
+ */
 void channel_session_ended(struct channel *ch);
 
 /* session_channel.c */
-/* The session channel is there: its subsystem is asked for. */
+/* The session channel is there: asks for its subsystem. */
 void channel_start_subsystem(struct channel *ch);
-/* It was refused, or the channel closed instead. */
+/* The subsystem was refused, or the channel closed instead. */
 void channel_subsystem_failed(struct channel *ch);
 /* CHANNEL_REQUEST, and the answer to ours. */
 void channel_on_peer_request(struct channel *ch, struct wire *w);
 void channel_on_request_answer(struct channel *ch, bool ok);
-/* What runs there, if anything, is over: its exit status, once. */
+/* Sends the exit status of what ran there, if anything did, once. */
 void channel_run_ended(struct channel *ch, uint32_t status);
 
 /* channel_endpoint.c */
 extern const struct endpoint_ops channel_ops;
-/* n bytes have left for good: room for as many more, now or with others. */
+/*
+ * The relay has taken n bytes for good: the peer is granted as many more, now
+ * or together with others.
+ */
 void channel_credit(struct channel *ch, size_t n);
 
 /* landing.c */
-/* Data of a packet for the channel: it lands behind what came before it. */
+/* Puts the data of a packet behind what has landed for the channel. */
 void channel_land(struct channel *ch, const uint8_t *p, size_t len);
-/* Delivers what has landed, of any session; before anything else is done. */
+/*
+ * Delivers what has landed, whichever session it is of.  Called before the
+ * loop goes on.
+ */
 void channel_deliver(void);
 
 /* channel_messages.c */

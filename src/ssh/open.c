@@ -10,7 +10,10 @@
 
 #include "mux_private.h"
 
-/* The head that every CHANNEL_OPEN has; returns where the rest goes. */
+/*
+ * Writes the head that every CHANNEL_OPEN has, and returns where the rest
+ * goes.
+ */
 static uint8_t *
 put_open_head(uint8_t *p, const struct channel *ch, const char *type)
 {
@@ -60,7 +63,7 @@ open_stream(struct mux *m, const struct address *at, bool forwarded,
 		p = wire_put_string(p, "", 0);
 		if (!forwarded)
 			p = wire_put_u32(p, 0);
-	} else {		/* who connected stays here */
+	} else {		/* we do not tell who connected */
 		p = wire_put_u32(p, at->port);
 		p = wire_put_string(p, "127.0.0.1", 9);
 		p = wire_put_u32(p, 0);
@@ -121,7 +124,7 @@ send_open_failure(struct mux *m, uint32_t peer, enum open_failure reason,
 	mux_send(m, &iov, 1);
 }
 
-/* "host, port" or "path", with who connected behind it, which nobody needs. */
+/* Reads "host, port" or "path".  The originator behind it is not used. */
 static bool
 read_stream_address(struct wire *w, bool is_unix, struct address *at)
 {
@@ -145,8 +148,9 @@ read_stream_address(struct wire *w, bool is_unix, struct address *at)
 }
 
 /*
- * The kinds of channels that a peer may open: a client's far end connects to
- * what it listens on for us, a server's clients want to be connected.
+ * The kinds of channels that a peer may open.  A client's server forwards what
+ * connects to a listener that it keeps for us; a server's clients ask to be
+ * connected, and for session channels.
  */
 static const struct open_kind {
 	const char *type;

@@ -55,7 +55,10 @@ ssh_of(const struct outbound *s)
 
 /* --- the steps up to the login ---------------------------------------- */
 
-/* libssh's own words, and what they mean where they do not say it. */
+/*
+ * Fails with libssh's own words, and with what they mean where they do not say
+ * so.
+ */
 static void
 outbound_fail_libssh(struct outbound *s, const char *what)
 {
@@ -90,7 +93,7 @@ exchange_keys(struct outbound *s)
 		outbound_fail_libssh(s, "SSH handshake failed");
 		return STEP_FAILED;
 	}
-	/* Nothing about us is told before this is settled. */
+	/* Nothing about us is sent before the host key is found right. */
 	if (hostkey_check(ssh_of(s), s->config.server.host,
 	    s->config.server.port, &s->config.policy, s->host_key, &e) == -1) {
 		outbound_fail(s, e.code, "%s", e.text);
@@ -154,7 +157,10 @@ login_refused(struct outbound *s, bool partial)
 	    "agent cannot give)" : "");
 }
 
-/* STEP_RUN: what follows is the next step, or all of them are done. */
+/*
+ * What follows from the answer to a login.  STEP_RUN goes on with the next
+ * step, if there is one.
+ */
 static enum connection_step
 after_auth(struct outbound *s, int rc)
 {
@@ -212,7 +218,7 @@ on_probe_answer(void *arg, enum mux_answer answer, uint16_t port)
 {
 	struct outbound *s = arg;
 
-	(void)answer;		/* a refusal is an answer */
+	(void)answer;		/* a refusal is an answer as well */
 	(void)port;
 	if (connection_is_over(s->connection))
 		return;
@@ -242,7 +248,7 @@ probe_server(struct outbound *s)
 	uint64_t now, silent;
 
 	if (server_is_dead(s)) {
-		/* It may have arrived just now. */
+		/* A sign of life may have arrived that was not read yet. */
 		if (!connection_catch_up(s->connection))
 			return;
 		if (server_is_dead(s)) {
@@ -438,7 +444,7 @@ outbound_mux(struct outbound *s)
 	return is_logged_in(s) ? connection_mux(s->connection) : NULL;
 }
 
-/* Nobody is at a socket that is none of IP's: text is empty then. */
+/* Writes the peer's address; empty where the socket is not one of IP. */
 static void
 peer_address(int fd, char *text)
 {

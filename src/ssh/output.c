@@ -11,16 +11,21 @@
 #include "output.h"
 #include "packet.h"
 
-/* More than this unsent: streams wait, each woken in its turn. */
+/* With more than this unsent, streams wait, and each is woken in its turn. */
 #define BACKLOG_HIGH (128 * 1024)
-/* More than this unsent (answers nobody reads): input waits, too. */
+/* With more than this unsent (answers that nobody reads) input waits, too. */
 #define BACKLOG_FLOOD (2 * 1024 * 1024)
-/* The carrier took that much without a pause: it takes a quantum, as a rule. */
+/*
+ * A carrier that took so much without a pause will, as a rule, take a quantum.
+ */
 #define UNHINDERED (4 * 1024 * 1024)
-#define ROOM_LEAST (32 * 1024)	/* a whole packet; it is full soon enough */
-#define QUEUED_COST 128		/* of a packet that libssh queues, about */
+#define ROOM_LEAST (32 * 1024)	/* a whole packet */
+#define QUEUED_COST 128		/* memory for each that it keeps, about */
 
-/* Streams wait while there are no keys; what is sent then is answers. */
+/*
+ * Counts a packet that libssh keeps.  Streams wait during a key exchange, so
+ * that these are answers, which a peer could demand without end.
+ */
 static int
 count_kept(struct output *o, const struct iovec *iov, int n, const char **why)
 {

@@ -16,9 +16,9 @@ struct packet_tap;
 struct output {
 	struct packet_tap *tap;
 	int carrier;			/* descriptor, or -1: none now */
-	bool rekeying;			/* libssh queues what we send: */
-	size_t kept_bytes;		/* so many bytes since it began */
-	size_t unhindered;		/* sent since the carrier was last full */
+	bool rekeying;			/* libssh keeps what we send ... */
+	size_t kept_bytes;		/* ... so many bytes until now */
+	size_t unhindered;		/* sent since the carrier was full */
 };
 
 /*

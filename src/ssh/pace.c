@@ -69,10 +69,11 @@ pace_mark(struct pace *p)
 }
 
 /*
- * Twice as much in a round trip until something queues, then a quarter less
- * for each late answer and an eighth more for each that is not.  When the
- * shortest round trip is old, what is on its way drains once, so that the next
- * answer tells the truth.
+ * The limit doubles with each round trip until something queues.  From then on
+ * it falls by a quarter with each late answer, and rises by an eighth of the
+ * bytes of each other one.  When the shortest round trip is old, the limit
+ * drops to the least, so that the path drains and the next answer shows its
+ * length.
  */
 void
 pace_answered(struct pace *p, size_t bytes, uint64_t round_trip, uint64_t now)

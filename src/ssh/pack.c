@@ -84,7 +84,7 @@ pack_for_libssh(struct ssh_buffer_struct *buffer, const char *format,
 	for (; *format != '\0' && rc == SSH_OK; format++)
 		rc = pack_one(buffer, *format, &rest);
 	if (rc == SSH_OK && va_arg(rest.list, uint32_t) != CANARY)
-		rc = SSH_ERROR;		/* its letters mean something else */
+		rc = SSH_ERROR;		/* a letter means something else */
 	va_end(rest.list);
 	return rc;
 }

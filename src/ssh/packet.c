@@ -63,7 +63,7 @@ struct packet_tap {
 	ssh_packet_callback kex_table[2], auth_table[1];
 
 	bool ours;			/* taken over from libssh's socket */
-	unsigned turns;			/* in which that could not be */
+	unsigned turns;			/* in which it was not yet possible */
 	bool wrote;			/* libssh gave us bytes to send */
 	struct input in;		/* received, not yet libssh's */
 	/*
@@ -83,13 +83,17 @@ struct packet_tap {
 #define FEED_SIZE INPUT_KEPT_MAX
 
 /*
- * Whose turn it is, and the packet that packet_send() is handing over;
- * everything is one thread.
+ * The tap that is at work, and the packet that packet_send() is handing to
+ * libssh.  libssh passes neither on to the functions that we wrap; there is
+ * one thread.
  */
 static struct packet_tap *current;
 static const struct iovec *outgoing;
 static int outgoing_n;
-/* Whose client's identification libssh may be about to send, and ours. */
+/*
+ * The tap whose connection libssh is about to begin, and what it is to call
+ * itself.
+ */
 static struct packet_tap *greeter;
 static const char *greeting;
 
@@ -119,7 +123,10 @@ __wrap__ssh_buffer_pack(struct ssh_buffer_struct *buffer, const char *format,
 	return rc;
 }
 
-/* One output buffer that no session needs at the moment. */
+/*
+ * An output buffer that no session needs at the moment, for the next that
+ * does.
+ */
 #define SPARE_MAX (512 * 1024)
 static uint8_t *spare;
 static size_t spare_size;
@@ -172,9 +179,10 @@ __wrap_ssh_socket_write(struct ssh_socket_struct *socket, const void *data,
     uint32_t len)
 {
 	/*
-	 * During the handshake at once: what waits for the next POLLOUT is
-	 * lost if the peer's proposal, read meanwhile, does not match ours,
-	 * and then he cannot tell his user why.
+	 * During the handshake libssh has to write at once.  Else its proposal
+	 * waits for the next POLLOUT, and is lost if the peer's, read
+	 * meanwhile, does not match it: then the peer cannot tell its user
+	 * why.
 	 */
 	if (current == NULL)
 		ssh_socket_set_write_wontblock(socket);
@@ -223,7 +231,10 @@ on_login_packet(ssh_session session, uint8_t type, ssh_buffer packet, void *arg)
 	    ssh_buffer_get_len(packet)) ? SSH_PACKET_NOT_USED : SSH_PACKET_USED;
 }
 
-/* An answer to a question of a method that is not served: a bad login. */
+/*
+ * The answer to a question that only methods ask which are not served: the
+ * filter refuses it as a bad login.
+ */
 static int
 on_login_answer_packet(ssh_session session, uint8_t type, ssh_buffer packet,
     void *arg)
@@ -307,7 +318,7 @@ packet_send(struct packet_tap *tap, const struct iovec *iov, int n)
 	tap->wrote = !tap->ours;
 	rc = ssh_packet_send_unimplemented(tap->session, 0);
 	current = before;
-	if (outgoing != NULL) {		/* the step we route was not taken */
+	if (outgoing != NULL) {		/* libssh did not build a packet */
 		outgoing = NULL;
 		return -1;
 	}
@@ -353,10 +364,13 @@ packet_take_over(struct packet_tap *tap)
 	if (rc == SSH_ERROR || !ssh_is_connected(tap->session))
 		return -1;
 	status = ssh_get_status(tap->session);
-	if (status & SSH_CLOSED_ERROR)	/* what it read was against the rules */
+	if (status & SSH_CLOSED_ERROR)	/* what it read broke the protocol */
 		return -1;
 	tap->ours = (status & (SSH_READ_PENDING | SSH_WRITE_PENDING)) == 0;
-	/* Until then nobody counts what libssh keeps for the peer. */
+	/*
+	 * Nobody counts what libssh keeps for the peer until then, so that it
+	 * may not last for ever.
+	 */
 	if (tap->ours || ++tap->turns < HAND_OVER_TURNS)
 		return tap->ours;
 	errno = EPROTO;
@@ -421,7 +435,10 @@ packet_sent(struct packet_tap *tap, size_t n)
 	tap->out_off += n;
 	if (tap->out_off < tap->out_len)
 		return;
-	/* An idle session keeps nothing; the next that sends has it warm. */
+	/*
+	 * An idle session keeps no buffer.  The next session that sends takes
+	 * this one, which the cache still holds.
+	 */
 	if (spare == NULL && tap->out_size <= SPARE_MAX) {
 		spare = tap->out;
 		spare_size = tap->out_size;

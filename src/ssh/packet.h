@@ -44,8 +44,8 @@ enum {
 /*
  * Gets every packet of the connection protocol (80 to 100) that arrives, and
  * MSG_DEBUG: its payload without the type byte, valid during the call only.
- * Hears of MSG_KEXINIT and MSG_NEWKEYS with no payload.  Called from inside libssh: it
- * must not free the session or the tap.
+ * Hears of MSG_KEXINIT and MSG_NEWKEYS with no payload.  It is called from
+ * inside libssh, and so must not free the session or the tap.
  */
 typedef void packet_handler(void *arg, uint8_t type, const uint8_t *p,
     size_t len);
@@ -65,7 +65,10 @@ int packet_connect(struct packet_tap *tap, const char *identification);
  */
 void packet_tap_logins(struct packet_tap *tap, bool (*filter)(void *arg,
     const uint8_t *p, size_t len), void *arg);
-/* The session must not be given another turn: its packets come here. */
+/*
+ * Frees the tap.  The session must not have another turn: libssh would hand
+ * its packets to a tap that is gone.
+ */
 void packet_tap_free(struct packet_tap *tap);
 
 /*

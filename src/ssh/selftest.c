@@ -66,13 +66,16 @@ carry_bytes(struct selftest *t, int from, int to)
 	return n;
 }
 
-/* One turn for everybody: bytes moved, or -1. */
+/* Gives both sides and the relay one turn.  Bytes moved, or -1. */
 static ssize_t
 selftest_turn(struct selftest *t)
 {
 	ssize_t down, up;
 
-	/* A dead session is seen by its state, not by these calls. */
+	/*
+	 * What these return does not matter: a dead session is seen by its
+	 * state.
+	 */
 	ssh_event_dopoll(t->client_event, 0);
 	ssh_event_dopoll(t->server_event, 0);
 	down = carry_bytes(t, t->to_server, t->to_client);
@@ -185,7 +188,7 @@ exchange_test_keys(struct selftest *t)
 	if (ssh_get_fd(t->client) == t->client_fd)
 		t->client_fd = -1;	/* it owns it now */
 	s = ssh_handle_key_exchange(t->server);
-	/* Only now do they have something to watch. */
+	/* Before, the sessions had no socket that an event could watch. */
 	if (ssh_event_add_session(t->client_event, t->client) != SSH_OK ||
 	    ssh_event_add_session(t->server_event, t->server) != SSH_OK)
 		return -1;

@@ -43,7 +43,7 @@ channel_on_request_answer(struct channel *ch, bool ok)
 	ch->answered = true;
 	if (!ok)
 		channel_subsystem_failed(ch);
-	else if (ch->opened != NULL)	/* not given up meanwhile */
+	else if (ch->opened != NULL)	/* else it was given up */
 		channel_opened_or_failed(ch, OPEN_OK, "");
 }
 
@@ -82,7 +82,10 @@ channel_say(struct channel *ch, const char *text)
 		ch->send_window -= (uint32_t)len;
 }
 
-/* For scripts whose client does not ask whether its request was refused. */
+/*
+ * Tells how it went.  Scripts look at that, and a client need not ask whether
+ * its request was granted.
+ */
 static void
 send_exit_status(struct channel *ch, uint32_t status)
 {
@@ -118,8 +121,8 @@ on_dismissal(evutil_socket_t fd, short what, void *arg)
 }
 
 /*
- * OpenSSH's client ends at the refusal, with what it has read but not yet
- * shown: so that it comes a little later.
+ * Sends the text now and the refusal a little later: OpenSSH's client ends as
+ * soon as it reads a refusal, and does not show text that came with it.
  */
 void
 channel_dismiss(struct channel *ch, const char *text)
@@ -174,8 +177,9 @@ channel_exit(struct channel *ch, uint32_t status, const char *text)
 }
 
 /*
- * Nothing can be asked of a forwarded stream, RFC 4254 section 5.4, and no
- * second request succeeds on a session channel (section 6.5).
+ * Answers a request of the peer.  On a forwarded stream all are refused (RFC
+ * 4254 section 5.4), and so is a second one on a session channel (section
+ * 6.5).
  */
 void
 channel_on_peer_request(struct channel *ch, struct wire *w)
@@ -185,13 +189,13 @@ channel_on_peer_request(struct channel *ch, struct wire *w)
 	const uint8_t *name;
 	size_t len;
 
-	if (ch->dismissal != NULL) {	/* answers come in order */
+	if (ch->dismissal != NULL) {	/* its refusal comes first */
 		on_dismissal(-1, 0, ch);
 		return;
 	}
 	name = wire_string(w, &len);
 	ch->answer_wanted = wire_bool(w);
-	if (len < sizeof(type))		/* else it is none that is known */
+	if (len < sizeof(type))		/* a longer one is not known */
 		memcpy(type, name, len);
 	if (ch->request != NULL && ch->ep.relay == NULL && !w->bad &&
 	    !ch->sent_close)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The order of things: the key and its mark are on disk before the gateway
- * hears of the key; the certificate's file appears last, all at once, and says
- * that the pair is complete; it also leaves last, so that a change which was
- * cut off is found and finished.
+ * The order keeps either pair whole, whenever the process is killed.  The key
+ * and its mark are on disk before the gateway hears of the key.  The
+ * certificate's file appears last and all at once, which says that the pair is
+ * complete.  It is also moved last, so that a change which was cut off is
+ * found and finished.
  */
 #include "config.h"
 
@@ -55,7 +56,7 @@ successor_mark(const char *path, char mark[MARK_MAX])
 
 /* --- the change --------------------------------------------------- */
 
-/* PATH.new of each comes to PATH, in this order. */
+/* PATH.new with each suffix is moved to PATH with it, in this order. */
 static const char *const suffixes[] = { ".enrolled", "", ".pub", "-cert.pub" };
 #define NSUFFIXES (sizeof(suffixes) / sizeof(suffixes[0]))
 
@@ -65,7 +66,7 @@ next_path(const char *path, const char *suffix)
 	return xasprintf("%s.new%s", path, suffix);
 }
 
-/* One that is missing has come there before the process was killed. */
+/* A file that is missing was moved before the process was killed. */
 static int
 move_into_place(const char *path, const char *suffix, struct error *e)
 {
@@ -164,7 +165,10 @@ successor_make(const char *path, const char *mark, const char *comment,
 	char before[MARK_MAX];
 	int r = -1;
 
-	/* What is left of a change that was cut off would go with the rest. */
+	/*
+	 * A change that was cut off is finished first: else its files would be
+	 * removed below.
+	 */
 	if (successor_settle(path, e) == -1)
 		return -1;
 	file = next_path(path, "");
@@ -222,7 +226,10 @@ write_key_line(const char *path, const char *suffix, const char *type,
 	return r;
 }
 
-/* Put there by a call before, which failed at the very end. */
+/*
+ * True when an earlier call has put the pair there, and failed only at its
+ * very end.
+ */
 static bool
 is_installed(const char *path, const uint8_t *certificate, size_t len)
 {

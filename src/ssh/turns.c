@@ -19,7 +19,10 @@ channel_cannot_send(const struct channel *ch)
 	return ch->lost || ch->got_close || ch->sent_close || ch->sent_eof;
 }
 
-/* Bulk beside small streams, at a peer that is known to answer marks. */
+/*
+ * Without a round trip the peer is not known to answer marks, and bulk that
+ * waited for one might wait for ever.
+ */
 bool
 channel_is_paced(const struct channel *ch)
 {
@@ -28,8 +31,9 @@ channel_is_paced(const struct channel *ch)
 }
 
 /*
- * It moved n bytes.  A subsystem is the two programs' own: nobody waits for a
- * heartbeat as for a key that was pressed, and bulk need not slow down for it.
+ * A subsystem belongs to our two programs.  Nobody waits for its heartbeats as
+ * for the echo of a key, so that bulk need not slow down for them: they are
+ * not counted.
  */
 void
 channel_moved(struct channel *ch, size_t n)
@@ -44,7 +48,7 @@ channel_room(struct channel *ch)
 	size_t room;
 
 	if (channel_cannot_send(ch))
-		return SIZE_MAX;	/* let it try: write() says EPIPE */
+		return SIZE_MAX;	/* write() then says EPIPE */
 	room = mux_room(ch->mux);
 	if (ch->send_window < room)
 		room = ch->send_window;
@@ -80,7 +84,10 @@ channel_queue_writer(struct channel *ch)
 	ch->in_writers = true;
 	ch->write_turn = ch->mux->turn_number;
 	TAILQ_INSERT_TAIL(&ch->mux->writers, ch, writers);
-	/* While the session is congested, its next turn serves the queue. */
+	/*
+	 * A congested session serves the queue in the turn that its next flush
+	 * brings.
+	 */
 	if (!mux_congested(ch->mux))
 		mux_soon(ch->mux);
 }
@@ -117,7 +124,10 @@ channel_unqueue(struct channel *ch)
 
 /* --- a turn ----------------------------------------------------------- */
 
-/* Those that queue again while they are served wait for the next turn. */
+/*
+ * Serves those that were queued before this turn.  Who queues again meanwhile
+ * waits for the next one, so that nobody is served twice.
+ */
 static void
 wake_readers(struct mux *m)
 {
@@ -146,7 +156,7 @@ wake_writers(struct mux *m)
 		if (channel_room(ch) > 0)
 			relay_writable(&ch->ep);
 		else if (ch->send_window > 0)
-			channel_queue_writer(ch);	/* held meanwhile */
+			channel_queue_writer(ch);	/* it is paced by now */
 	}
 }
 

@@ -36,8 +36,9 @@ window_left_unread(struct window *w)
 }
 
 /*
- * Never half of a large window at once: over a long link its sender would fall
- * into step with that, one half a round trip, the other always on its way.
+ * A large window is granted in pieces smaller than its half.  Else the sender
+ * would fall into step with the grants over a long path: it would send one
+ * half, and wait a round trip for the other.
  */
 bool
 window_consumed(struct window *w, size_t n)
@@ -70,9 +71,10 @@ largest_size(const struct window_view *view)
 }
 
 /*
- * A window may have grown by as much as is left of the budget: so one alone
- * gets half of it, each of n an equal part, and one more finds something.
- * Returns twice what it may yet grow by, or below 0 twice what is too much.
+ * A window may grow by as much as is left of the budget: so one alone gets
+ * half of the budget, each of several an equal part, and one more still finds
+ * something.  Returns twice what it may yet grow by, or below 0 twice what it
+ * has grown too much.
  */
 static int64_t
 budget_share(const struct window *w, size_t grown)
@@ -81,7 +83,7 @@ budget_share(const struct window *w, size_t grown)
 	    (int64_t)(w->size - w->first);
 }
 
-/* How much smaller it should be. */
+/* By how many bytes the window should be smaller. */
 static uint32_t
 excess_of(const struct window *w, size_t grown, const struct window_view *view)
 {
@@ -94,7 +96,10 @@ excess_of(const struct window *w, size_t grown, const struct window_view *view)
 	return share < 0 ? (uint32_t)(-share / 2) : 0;
 }
 
-/* It shrinks by being granted less than was used: so much of bytes. */
+/*
+ * A window shrinks when less is granted than was used.  Returns how many of
+ * the bytes are not granted.
+ */
 static uint32_t
 window_shrink(struct window *w, size_t *grown, const struct window_view *view,
     uint32_t bytes)
@@ -110,8 +115,8 @@ window_shrink(struct window *w, size_t *grown, const struct window_view *view,
 }
 
 /*
- * The size that lets twice as much be on its way as the path has taken lately:
- * a sender who is held back by nothing but the window doubles it.
+ * The size at which twice as much could be on its way as the path has taken
+ * lately.  So a sender that only the window holds back doubles it.
  */
 static uint64_t
 wanted_size(const struct window *w, const struct window_view *view)
@@ -125,7 +130,9 @@ wanted_size(const struct window *w, const struct window_view *view)
 	return took == 0 ? UINT64_MAX : 2 * w->used * trip / took;
 }
 
-/* Returns what is added: as much again at most. */
+/*
+ * Grows the window, at most to twice its size, and returns by how many bytes.
+ */
 static uint32_t
 window_grow(struct window *w, size_t *grown, const struct window_view *view)
 {
@@ -144,7 +151,7 @@ window_grow(struct window *w, size_t *grown, const struct window_view *view)
 	return (uint32_t)size;
 }
 
-/* Half of it was used: the time that took decides. */
+/* Half of the window was used: decides by the time which that took. */
 static uint32_t
 window_reconsider(struct window *w, size_t *grown,
     const struct window_view *view)

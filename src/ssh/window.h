@@ -22,7 +22,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A channel's first: its share of this, from 16 KiB to 1 MiB. */
+/* More is granted when so much was consumed, or half of the window. */
+#define WINDOW_GRANT (256 * 1024)
+/* A channel begins with its share of the first, within the other two. */
 #define WINDOW_FIRST_ALL (2 * 1024 * 1024)
 #define WINDOW_FIRST_MOST (1024 * 1024)
 #define WINDOW_FIRST_LEAST (16 * 1024)
@@ -31,41 +33,44 @@
 #define WINDOW_LARGEST (16 * 1024 * 1024)	/* 1.3 Gbit/s at 100 ms */
 #define WINDOW_LONG_TRIP 10000	/* us; from there on the path is long */
 #define WINDOW_LEAST_TRIP 4000	/* us; a process may wait so for its turn */
-#define WINDOW_GRANT (256 * 1024)	/* so much is granted at once, or half */
 #define WINDOW_BUDGET (32 * 1024 * 1024)	/* what all grow by */
 #define WINDOW_SLOWED (64 * 1024)	/* where small streams wait for it */
 
 struct window {
 	uint32_t left;			/* the peer may still send */
 	uint32_t size;			/* left is refilled to that */
-	uint32_t first;			/* of size, no growth */
-	uint32_t excess;		/* of size, to be given back */
+	uint32_t first;			/* the part of size that is no growth */
+	uint32_t excess;		/* the part of size to be given back */
 	uint32_t credit;		/* consumed, not yet granted again */
-	uint32_t used;			/* of it, since measured_at */
+	uint32_t used;			/* consumed since measured_at */
 	uint64_t measured_at;		/* us; 0: not yet */
 	bool kept_up;			/* nothing was left unread lately */
-	bool used_up;			/* it was, since it might grow */
+	bool used_up;			/* left was 0 since measured_at */
 };
 
 /* What its size follows from. */
 struct window_view {
 	uint64_t now;			/* us */
 	uint64_t round_trip;		/* us, the least lately; 0: unknown */
-	bool unread;			/* something is, at the moment */
+	bool unread;			/* data wait for the reader */
 	bool slowed;			/* small streams wait for this one */
 };
 
-/* Of a channel that is the so manieth of its session. */
+/*
+ * For a new channel, when its session has so many with it: the more there are,
+ * the smaller it begins.
+ */
 void window_init(struct window *w, size_t channels);
 /* n bytes have arrived; false when the peer had no right to them. */
 bool window_arrived(struct window *w, size_t n);
-/* The reader did not take all at once. */
+/* The reader has not taken all that it was offered. */
 void window_left_unread(struct window *w);
 /* n bytes have left for good; true when it is time for window_grant(). */
 bool window_consumed(struct window *w, size_t n);
 /*
- * Returns the bytes that are to be granted now, which are in left already, and
- * maybe none.  grown is what all windows of the session have grown by.
+ * Returns how many bytes are to be granted to the peer now, maybe none; left
+ * counts them already.  *grown is what all windows of the session have grown
+ * by, in bytes, and is kept up to date here.
  */
 uint32_t window_grant(struct window *w, size_t *grown,
     const struct window_view *view);

@@ -60,7 +60,10 @@ struct dialer {
 	void *ok_arg;
 };
 
-/* Errors that tell more come first; our own shortages above all. */
+/*
+ * How much an error tells, for the one that is reported: the more, the higher.
+ * Our own shortages tell most, since they explain all others.
+ */
 static unsigned
 error_rank(int error)
 {
@@ -79,14 +82,17 @@ error_rank(int error)
 static void
 note_error(struct dial *d, int error)
 {
-	/* That one means "name not found" to our callers. */
+	/* EADDRNOTAVAIL means "name not found" to our callers. */
 	if (error == EADDRNOTAVAIL)
 		error = ENETUNREACH;
 	if (error_rank(error) > error_rank(d->error))
 		d->error = error;
 }
 
-/* Lets go of an attempt's descriptor: closed unless the caller took it. */
+/*
+ * Ends an attempt, and returns its descriptor for the caller to close or keep;
+ * -1 when it has none.
+ */
 static int
 attempt_end(struct dial_attempt *a)
 {
@@ -120,7 +126,7 @@ dial_free(struct dial *d)
 	free(d);
 }
 
-/* The end of every dial that is not cancelled. */
+/* Ends a dial that was not cancelled: frees it and tells its owner. */
 static void
 dial_finish(struct dial *d, int fd, int error)
 {
@@ -254,7 +260,10 @@ next_of_family(struct addrinfo *ai, int family, bool same)
 	return ai;
 }
 
-/* In the resolver's order, but the families take turns. */
+/*
+ * Adds the addresses in the resolver's order, but with the families taking
+ * turns (RFC 8305 section 4).
+ */
 static void
 add_interleaved(struct dial *d, struct addrinfo *list)
 {

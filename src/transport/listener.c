@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Listeners on libevent's own, with what it leaves to its user: several
- * addresses for one listener, socket files, and running out of descriptors.
+ * Listeners on top of libevent's.  It leaves to its user what is here: several
+ * addresses for one listener, socket files, and what happens when descriptors
+ * run out.
  */
 #include "config.h"
 
@@ -58,7 +59,10 @@ on_listener_accept(struct evconnlistener *socket, evutil_socket_t fd,
 	l->accept(l->arg, fd);
 }
 
-/* Level-triggered readiness would spin while no descriptor can be had. */
+/*
+ * Pauses: while no descriptor can be had the socket stays readable, and the
+ * loop would spin.
+ */
 static void
 on_listener_error(struct evconnlistener *socket, void *arg)
 {
@@ -194,7 +198,10 @@ listener_open_tcp(struct listener *l, const struct address *at, struct error *e)
 	}
 	snprintf(port, sizeof(port), "%u", at->port);
 	for (i = 0; i < nhosts; i++) {
-		/* Only a configured bind address can be a name to resolve. */
+		/*
+		 * This may block where the address is a name, which only a
+		 * configured bind address can be.
+		 */
 		if ((rc = getaddrinfo(hosts[i], port, &hints, &list)) != 0)
 			return error_set(e, EX_UNAVAILABLE, "%s",
 			    gai_strerror(rc));
@@ -202,7 +209,7 @@ listener_open_tcp(struct listener *l, const struct address *at, struct error *e)
 		    ai = ai->ai_next) {
 			if (listen_at(l, ai) == 0)
 				continue;
-			/* A host without IPv6 still has the other one. */
+			/* A host without IPv6 still has IPv4. */
 			if (errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL)
 				error = errno;
 		}

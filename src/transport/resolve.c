@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A few threads that sit in getaddrinfo(3), so that the loop does not have
- * to.  What they share with it is one locked pool, which outlives the
- * resolver while a thread still hangs in a query.
+ * A few threads that call getaddrinfo(3), so that the loop need not block in
+ * it.  They share one locked pool with the loop, which outlives the resolver
+ * while a thread still hangs in a query.
  */
 #include "resolve.h"
 
@@ -115,7 +115,10 @@ finish_lookup(struct lookup_pool *p, struct lookup *l)
 	}
 	l->state = LOOKUP_DONE;
 	TAILQ_INSERT_TAIL(&p->finished, l, link);
-	/* When its buffer is full, the loop is awake anyway. */
+	/*
+	 * When the socket's buffer is full, the loop has enough bytes to wake
+	 * it.
+	 */
 	n = send(p->wake, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 	(void)n;
 }
@@ -256,7 +259,7 @@ next_finished(struct lookup_pool *p, bool *more)
 	return l;
 }
 
-/* One answer a turn, because its callback may free the resolver. */
+/* Hands on one answer a turn, because its callback may free the resolver. */
 static void
 on_resolver_wake(evutil_socket_t fd, short what, void *arg)
 {
@@ -266,7 +269,10 @@ on_resolver_wake(evutil_socket_t fd, short what, void *arg)
 	bool more;
 
 	(void)what;
-	/* A byte means "look", not "one": some may not have fitted in. */
+	/*
+	 * A byte says that there are answers, not how many: some may not have
+	 * fitted in.
+	 */
 	while (recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
 		;
 	l = next_finished(r->pool, &more);

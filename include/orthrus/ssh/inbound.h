@@ -32,17 +32,19 @@ struct acceptor_config {
 
 struct acceptor_events {
 	/*
-	 * May a key (its blob, a certificate's as a whole) log in as user?
-	 * Asked first, and again with proven when the client has signed with
-	 * it.  Only ssh-ed25519 and its certificates come here.
+	 * Whether a key may log in as user; blob is the key's, or a whole
+	 * certificate.  Called first when the client asks, and again with
+	 * proven when it has signed with the key.  Only ssh-ed25519 and its
+	 * certificates come here.
 	 */
 	bool (*key)(void *arg, struct inbound *in, const char *user,
 	    const uint8_t *blob, size_t len, bool proven);
-	/* Is this the user's password?  Only for password_user. */
+	/* Whether this is the password of password_user. */
 	bool (*password)(void *arg, struct inbound *in, const char *password);
 	/*
-	 * Somebody was refused before he was logged in, and neither key() nor
-	 * password() has said so: what he tried, or the whole connection.
+	 * Somebody was refused before he was logged in, not by key() or
+	 * password().  Either what he tried was refused, or the whole
+	 * connection.
 	 */
 	void (*turned_away)(void *arg, struct inbound *in, const char *why);
 	/* Logged in: channels may be opened, and mux_serve() called. */
@@ -92,7 +94,7 @@ const char *inbound_peer(const struct inbound *in);
 /* The key exchange in use, RFC 4253 section 6.5; "" before there is one. */
 const char *inbound_kex(const struct inbound *in);
 struct mux *inbound_mux(struct inbound *in);
-/* Something of the owner's. */
+/* A pointer that the owner keeps with the session. */
 void inbound_set_data(struct inbound *in, void *data);
 void *inbound_data(const struct inbound *in);
 /* When anything last arrived, in ms of the monotonic clock. */

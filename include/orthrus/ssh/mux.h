@@ -43,8 +43,9 @@ struct mux_service {
 	void (*forwarded)(void *arg, struct channel *ch,
 	    const struct address *listen);
 	/*
-	 * The rest is a server's.  direct-tcpip (RFC 4254 section 7.2),
-	 * direct-streamlocal@openssh.com
+	 * A server's, as all that follow: a client wants to be connected
+	 * (direct-tcpip, RFC 4254 section 7.2, or
+	 * direct-streamlocal@openssh.com).
 	 */
 	void (*direct)(void *arg, struct channel *ch, const struct address *to);
 	/* session (RFC 4254 section 6.1): see channel_on_request(). */
@@ -97,13 +98,13 @@ struct channel *mux_open_subsystem(struct mux *m, const char *name,
 /* Gives up an attempt; opened is not called, a late success is closed. */
 void channel_cancel(struct channel *ch);
 
-/* The two answers to incoming().  text is sent to the peer. */
+/* The two answers to a channel that the peer opens.  text is sent to it. */
 void channel_accept(struct channel *ch);
 void channel_refuse(struct channel *ch, enum open_failure reason,
     const char *text);
 /*
- * gone is called if the session ends before such a channel was answered; the
- * channel is then not to be touched any more.
+ * Has gone called if the session ends before such a channel is answered.  The
+ * channel must not be touched any more then.
  */
 void channel_on_gone(struct channel *ch, void (*gone)(void *arg), void *arg);
 
@@ -118,15 +119,20 @@ void channel_on_request(struct channel *ch, bool (*request)(void *arg,
     struct channel *ch, const char *type, const uint8_t *p, size_t len),
     void *arg);
 /*
- * The next three are for request, and grant it at once.  run: what was asked
- * for is at the channel's endpoint, a stream like the others from here on;
- * before its end the client is told status as its exit status, and 1 when it
- * is cut off (RFC 4254 section 6.10).  exit: it says text, and has ended
- * already.  say: text on standard error, which is left out where the client's
- * window has no room for it.
+ * For request(): grants it, and makes the channel's endpoint a stream like the
+ * others.  Before its end the client is told status as its exit status, or 1
+ * when it is cut off (RFC 4254 section 6.10).
  */
 void channel_run(struct channel *ch, uint32_t status);
+/*
+ * For request(): grants it, says text on standard error, and ends the channel
+ * with status as its exit status.
+ */
 void channel_exit(struct channel *ch, uint32_t status, const char *text);
+/*
+ * Says text on standard error (stream 1); left out where the client's window
+ * has no room for it.
+ */
 void channel_say(struct channel *ch, const char *text);
 /*
  * Tells people on standard error (stream 1) why their request is refused, and

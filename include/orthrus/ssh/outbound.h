@@ -51,7 +51,7 @@ struct outbound_events {
 	void (*ended)(void *arg, const struct error *why);
 };
 
-/* Once, before the first session. */
+/* To be called once, before the first session. */
 void ssh_library_init(void);
 /* "libssh VERSION". */
 const char *ssh_library_text(void);

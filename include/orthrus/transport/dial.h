@@ -18,9 +18,9 @@ struct dialer;
 struct dial;
 
 /*
- * One per loop.  Owns a few resolver threads (started at need, at most 4) and
- * a bounded queue of lookups (1,024).  NULL never; a failure to make threads
- * shows as a failed dial.
+ * Makes a dialer, of which a loop needs one.  It owns a few resolver threads
+ * (started at need, at most 4) and a bounded queue of lookups (1,024).  Never
+ * NULL; where no thread can be made, a dial fails.
  */
 struct dialer *dialer_new(struct event_base *base);
 /*
@@ -31,8 +31,8 @@ void dialer_free(struct dialer *d);
 
 struct sockaddr;
 /*
- * From now on only those addresses are connected to of which ok says so; a
- * dial that has none left ends with EACCES.
+ * From now on only addresses that ok() allows are connected to.  A dial that
+ * has none left ends with EACCES.
  */
 void dialer_set_filter(struct dialer *d, bool (*ok)(void *arg,
     const struct address *to, const struct sockaddr *resolved), void *arg);

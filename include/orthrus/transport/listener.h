@@ -36,9 +36,9 @@ struct listener *listener_new(struct event_base *base,
  */
 void listener_pause(struct listener *l, unsigned ms);
 
-/* The same for as long as it is held. */
+/* Accepts nothing more as long as it is held. */
 void listener_hold(struct listener *l, bool held);
-/* What stands in front of its lines in the log: static text. */
+/* Puts label (static text) in front of its lines in the log. */
 void listener_label(struct listener *l, const char *label);
 
 /* The TCP port that is bound (of its first socket), 0 for a Unix socket. */
