@@ -40,6 +40,7 @@ unit_tests = \
 	tests/unit/test_http \
 	tests/unit/test_http_server \
 	tests/unit/test_upstream \
+	tests/unit/test_exchange \
 	tests/unit/test_redact \
 	tests/unit/test_backoff \
 	tests/unit/test_link \
@@ -76,6 +77,7 @@ tests_unit_test_dial_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getaddrinfo
 tests_unit_test_frames_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=event_add
 tests_unit_test_link_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=timer_set \
 	-Wl,--wrap=clock_ms
+tests_unit_test_exchange_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=timer_set
 
 # Their own far end stands in for connection.c, packet.c and the clock, and so
 # is not in libfixtures.a, where it would stand in for everybody's.
