@@ -297,6 +297,30 @@ socks5_reply(enum socks5_reply code, uint8_t out[SOCKS5_OUT_MAX])
 	return sizeof(reply);
 }
 
+/* As C libraries, Go, Java, Node, Erlang and Windows have it. */
+enum socks5_reply
+socks5_reply_for(const char *text)
+{
+	static const char *const unreachable[] = {
+		"unreach", "no route", "timed out", "timedout", "timeout",
+		"not known", "resolution", "resolve", "no address",
+		"unknown host", "unknownhost", "no such host", "nxdomain",
+		"host not found", "enotfound", "lookup failed",
+		"network is down", "host is down", "in time",
+		"not currently connected",	/* an agent, at charon */
+		/* sshd, when connect(2) itself fails: no route, mostly. */
+		"open failed"
+	};
+	size_t i;
+
+	if (strcasestr(text, "refused") != NULL)
+		return SOCKS5_REFUSED;
+	for (i = 0; i < sizeof(unreachable) / sizeof(unreachable[0]); i++)
+		if (strcasestr(text, unreachable[i]) != NULL)
+			return SOCKS5_HOST_UNREACHABLE;
+	return SOCKS5_REFUSED;
+}
+
 void
 socks5_clear(struct socks5 *s)
 {

@@ -192,33 +192,15 @@ is_socks(const struct tunnel_stream *s)
 	return s->tunnel->config.kind == TUNNEL_SOCKS5;
 }
 
-/*
- * RFC 1928 section 6, from what the server says in its own words.  Most that
- * say nothing of the reason, or something unknown, were refused.
- */
+/* RFC 1928 section 6. */
 static enum socks5_reply
 reply_code(enum open_failure reason, const char *text)
 {
-	static const char *const unreachable[] = {
-		"unreachable", "No route", "timed out", "not known",
-		"resolution", "resolve", "No address", "unknown host",
-		"Network is down", "Host is down", "in time",
-		"not currently connected",	/* an agent, at charon */
-		/* sshd, when connect(2) itself fails: no route, mostly. */
-		"open failed"
-	};
-	size_t i;
-
 	if (reason == OPEN_PROHIBITED)
 		return SOCKS5_PROHIBITED;
 	if (reason != OPEN_CONNECT_FAILED)
 		return SOCKS5_FAILURE;
-	if (strcasestr(text, "refused") != NULL)
-		return SOCKS5_REFUSED;
-	for (i = 0; i < sizeof(unreachable) / sizeof(unreachable[0]); i++)
-		if (strcasestr(text, unreachable[i]) != NULL)
-			return SOCKS5_HOST_UNREACHABLE;
-	return SOCKS5_REFUSED;
+	return socks5_reply_for(text);
 }
 
 /*

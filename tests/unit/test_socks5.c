@@ -446,6 +446,54 @@ test_reply(void **state)
 	}
 }
 
+/* What servers say, word for word. */
+static void
+test_reply_for(void **state)
+{
+	static const struct {
+		const char *text;
+		enum socks5_reply code;
+	} cases[] = {
+		{ "Connection refused", SOCKS5_REFUSED },
+		{ "dial tcp 127.0.0.1:1: connect: connection refused",
+		    SOCKS5_REFUSED },
+		{ "connect ECONNREFUSED 127.0.0.1:1", SOCKS5_REFUSED },
+		{ "", SOCKS5_REFUSED },
+		{ "Connect failed", SOCKS5_REFUSED },
+		{ "No route to host", SOCKS5_HOST_UNREACHABLE },
+		{ "Network is unreachable", SOCKS5_HOST_UNREACHABLE },
+		{ "Host is unreachable", SOCKS5_HOST_UNREACHABLE },
+		{ "Connection timed out", SOCKS5_HOST_UNREACHABLE },
+		{ "Name or service not known", SOCKS5_HOST_UNREACHABLE },
+		{ "Temporary failure in name resolution",
+		    SOCKS5_HOST_UNREACHABLE },
+		{ "Name does not resolve", SOCKS5_HOST_UNREACHABLE },
+		{ "open failed", SOCKS5_HOST_UNREACHABLE },
+		{ "agent paris is not currently connected",
+		    SOCKS5_HOST_UNREACHABLE },
+		{ "dial tcp: lookup a.invalid on 192.0.2.1:53: no such host",
+		    SOCKS5_HOST_UNREACHABLE },
+		{ "dial tcp 192.0.2.1:80: i/o timeout",
+		    SOCKS5_HOST_UNREACHABLE },
+		{ "java.net.UnknownHostException: a.invalid",
+		    SOCKS5_HOST_UNREACHABLE },
+		{ "getaddrinfo ENOTFOUND a.invalid", SOCKS5_HOST_UNREACHABLE },
+		{ "connect ETIMEDOUT 192.0.2.1:80", SOCKS5_HOST_UNREACHABLE },
+		{ "connect EHOSTUNREACH 192.0.2.1:80",
+		    SOCKS5_HOST_UNREACHABLE },
+		{ "{error,nxdomain}", SOCKS5_HOST_UNREACHABLE },
+		{ "DNS lookup failed: address 'a.invalid' not found",
+		    SOCKS5_HOST_UNREACHABLE },
+		{ "No such host is known.", SOCKS5_HOST_UNREACHABLE },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		if (socks5_reply_for(cases[i].text) != cases[i].code)
+			fail_msg("%s", cases[i].text);
+}
+
 int
 main(void)
 {
@@ -458,6 +506,7 @@ main(void)
 		cmocka_unit_test(test_http),
 		cmocka_unit_test(test_wiped),
 		cmocka_unit_test(test_reply),
+		cmocka_unit_test(test_reply_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -65,6 +65,13 @@ enum socks5_verdict socks5_feed(struct socks5 *s, const uint8_t *in, size_t len,
  */
 size_t socks5_reply(enum socks5_reply code, uint8_t out[SOCKS5_OUT_MAX]);
 
+/*
+ * What it means that a server could not connect, from its own words (RFC 4254
+ * section 5.1 has one code for all of it): refused where they say nothing of
+ * the reason, or something unknown.
+ */
+enum socks5_reply socks5_reply_for(const char *text);
+
 /* Wipes everything, credentials included. */
 void socks5_clear(struct socks5 *s);
 
