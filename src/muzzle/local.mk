@@ -18,6 +18,8 @@ liborthrus_a_SOURCES += \
 	src/muzzle/policy.c \
 	src/muzzle/probe.c \
 	src/muzzle/redact.c \
+	src/muzzle/redact_rules.c \
+	src/muzzle/redact_rules.h \
 	src/muzzle/secrets.c \
 	src/muzzle/secrets.h \
 	src/muzzle/swarm.c \

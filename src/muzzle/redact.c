@@ -4,11 +4,11 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "orthrus/muzzle/redact.h"
 
 #include "json_text.h"
+#include "redact_rules.h"
 #include "secrets.h"
 
 /*
@@ -16,30 +16,6 @@
  * secret may begin in it.
  */
 #define KEPT_BACK 1024
-
-/* What is done with a value, because of where it stands. */
-enum rule {
-	PLAIN, ALL, VARIABLES, VARIABLE, ASSIGNMENTS, ASSIGNMENT, OPTIONS,
-	DEVICE, PROXY, LOG_CONFIG, LOG_OPTIONS
-};
-
-/* Of the values in an array and in an object that has a rule itself. */
-static const struct {
-	enum rule in_array, in_object;
-	bool hides_numbers;
-} rules[] = {
-	[PLAIN] = { PLAIN, PLAIN, false },
-	[ALL] = { ALL, ALL, true },
-	[VARIABLES] = { VARIABLE, ALL, true },
-	[VARIABLE] = { ALL, ALL, true },
-	[ASSIGNMENTS] = { ASSIGNMENT, ALL, true },
-	[ASSIGNMENT] = { ALL, ALL, true },
-	[OPTIONS] = { ASSIGNMENT, OPTIONS, true },
-	[DEVICE] = { ALL, ALL, true },
-	[PROXY] = { PLAIN, PLAIN, false },
-	[LOG_CONFIG] = { PLAIN, LOG_CONFIG, false },
-	[LOG_OPTIONS] = { PLAIN, LOG_OPTIONS, false },
-};
 
 /* What may come next. */
 enum expected {
@@ -50,7 +26,7 @@ enum expected {
 /* An array or an object that has begun. */
 struct level {
 	bool object;
-	uint8_t rule;		/* of what is in it */
+	enum rule rule;		/* of what is in it */
 	unsigned arguments;	/* the next items are build arguments */
 };
 
@@ -119,76 +95,7 @@ pass(struct piece *s, const uint8_t *p)
 	s->from = p;
 }
 
-/* --- the rules -------------------------------------------------------- */
-
-static bool
-has_word_of_secret(const char *name, size_t n)
-{
-	static const char *const word[] = { "token", "url", "key", "pass",
-	    "secret", "credential" };
-	size_t i, at, len;
-
-	for (i = 0; i < sizeof(word) / sizeof(word[0]); i++) {
-		len = strlen(word[i]);
-		for (at = 0; at + len <= n; at++)
-			if (strncasecmp(name + at, word[i], len) == 0)
-				return true;
-	}
-	return false;
-}
-
-static bool
-is_named(const char *name, size_t n, const char *what)
-{
-	return n == strlen(what) && memcmp(name, what, n) == 0;
-}
-
-/* Of a member with that name, wherever it is. */
-static enum rule
-rule_by_name(const char *name, size_t n)
-{
-	static const struct {
-		const char *name;
-		enum rule rule;
-	} members[] = {
-		{ "Env", VARIABLES },
-		{ "CreateCommand", ASSIGNMENTS },
-		{ "Options", OPTIONS },
-		{ "DriverOpts", OPTIONS },
-		{ "HttpProxy", PROXY },
-		{ "HttpsProxy", PROXY },
-		{ "LogConfig", LOG_CONFIG }
-	};
-	size_t i;
-
-	for (i = 0; i < sizeof(members) / sizeof(members[0]); i++)
-		if (is_named(name, n, members[i].name))
-			return members[i].rule;
-	return PLAIN;
-}
-
-static enum rule
-rule_of_member(const struct level *l, const char *name, size_t n)
-{
-	switch (l->rule) {
-	case ALL:
-		return ALL;
-	case OPTIONS:
-		return is_named(name, n, "type") ||
-		    is_named(name, n, "device") ? DEVICE : ALL;
-	case LOG_CONFIG:
-		if (is_named(name, n, "Config"))
-			return LOG_OPTIONS;
-		break;
-	case LOG_OPTIONS:
-		if (has_word_of_secret(name, n))
-			return ALL;
-		break;
-	default:
-		break;
-	}
-	return rule_by_name(name, n);
-}
+/* --- values ------------------------------------------------------------ */
 
 static struct level *
 top(struct redactor *r)
@@ -211,36 +118,6 @@ next_item(struct redactor *r, bool first)
 	}
 }
 
-static void
-mask_by_rule(struct redactor *r, struct text *t)
-{
-	switch (r->rule) {
-	case ALL:
-	case OPTIONS:
-		text_mask_all(t);
-		return;
-	case VARIABLE:
-		text_mask_variable(t, r->reveal);
-		break;
-	case VARIABLES:
-	case ASSIGNMENTS:
-	case ASSIGNMENT:
-		text_mask_assignment(t);
-		break;
-	case DEVICE:
-		text_mask_device(t);
-		break;
-	case PROXY:
-		text_mask_proxy(t);
-		break;
-	default:
-		break;
-	}
-	text_mask_look(t);
-}
-
-/* --- values ------------------------------------------------------------- */
-
 static int
 open_level(struct redactor *r, bool object)
 {
@@ -254,8 +131,7 @@ open_level(struct redactor *r, bool object)
 	}
 	l = &r->levels[r->depth++];
 	l->object = object;
-	l->rule = (uint8_t)(object ? rules[r->rule].in_object :
-	    rules[r->rule].in_array);
+	l->rule = rule_inside(r->rule, object);
 	l->arguments = 0;
 	r->expected = object ? NAME_OR_END : ITEM_OR_END;
 	return 0;
@@ -291,7 +167,7 @@ begin_number(struct redactor *r, struct piece *s)
 {
 	if (!json_number_begins(&r->number, *s->p))
 		return -1;
-	r->hidden = rules[r->rule].hides_numbers;
+	r->hidden = rule_hides_numbers(r->rule);
 	if (r->hidden) {
 		pass(s, s->p);
 		put(s, "0", 1);
@@ -331,13 +207,6 @@ begin_value(struct redactor *r, struct piece *s)
 }
 
 /* --- strings --------------------------------------------------------------- */
-
-/* By its look alone; else a rule has to see all of it. */
-static bool
-is_looked_at(enum rule rule)
-{
-	return rule == PLAIN || rule == LOG_CONFIG || rule == LOG_OPTIONS;
-}
 
 static void
 read_text(const struct redactor *r, const uint8_t *raw, size_t n,
@@ -383,8 +252,8 @@ spill(struct redactor *r, struct piece *s)
 		return;
 	}
 	read_text(r, r->held, n, &t);
-	mask_by_rule(r, &t);
-	if (t.first == SIZE_MAX && !is_looked_at(r->rule))
+	rule_mask(r->rule, r->reveal, &t);
+	if (t.first == SIZE_MAX && !rule_sees_parts(r->rule))
 		text_mask_all(&t);
 	open = text_open_end(&t);
 	if (t.first != SIZE_MAX || open == 0) {
@@ -426,7 +295,7 @@ name_ends(struct redactor *r, const uint8_t *raw, size_t n)
 
 	read_text(r, raw, n, &t);
 	if (!r->middle)
-		r->rule = rule_of_member(l, t.p, t.len);
+		r->rule = rule_of_member(l->rule, t.p, t.len);
 	else
 		r->rule = l->rule == PLAIN ? PLAIN : ALL;
 	r->first = false;
@@ -442,7 +311,7 @@ text_ends(struct redactor *r, struct piece *s, const uint8_t *raw, size_t n)
 	read_text(r, raw, n, &t);
 	if (r->first && !r->middle)
 		top(r)->arguments = text_build_args(&t);
-	mask_by_rule(r, &t);
+	rule_mask(r->rule, r->reveal, &t);
 	value_ends(r);
 	if (!t.changed)
 		return false;

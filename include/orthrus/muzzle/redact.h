@@ -5,7 +5,7 @@
  *
  * A filter in one pass: bytes go in as they arrive and come out with "***" for
  * each secret, and all else as it was, to the blank.  It needs no more memory
- * for a large document than for a small one: 16 KiB for what is open, and
+ * for a large document than for a small one: 24 KiB for what is open, and
  * 32 KiB for a string that arrives in parts.
  */
 #ifndef ORTHRUS_MUZZLE_REDACT_H

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: ISC */
+/* See redact_rules.h. */
+#include "config.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "redact_rules.h"
+
+static const struct {
+	enum rule in_array, in_object;
+	bool hides_numbers;
+} rules[] = {
+	[PLAIN] = { PLAIN, PLAIN, false },
+	[ALL] = { ALL, ALL, true },
+	[VARIABLES] = { VARIABLE, ALL, true },
+	[VARIABLE] = { ALL, ALL, true },
+	[ASSIGNMENTS] = { ASSIGNMENT, ALL, true },
+	[ASSIGNMENT] = { ALL, ALL, true },
+	[OPTIONS] = { ASSIGNMENT, OPTIONS, true },
+	[DEVICE] = { ALL, ALL, true },
+	[PROXY] = { PLAIN, PLAIN, false },
+	[LOG_CONFIG] = { PLAIN, LOG_CONFIG, false },
+	[LOG_OPTIONS] = { PLAIN, LOG_OPTIONS, false },
+};
+
+enum rule
+rule_inside(enum rule rule, bool object)
+{
+	return object ? rules[rule].in_object : rules[rule].in_array;
+}
+
+bool
+rule_hides_numbers(enum rule rule)
+{
+	return rules[rule].hides_numbers;
+}
+
+static bool
+has_word_of_secret(const char *name, size_t n)
+{
+	static const char *const word[] = { "token", "url", "key", "pass",
+	    "secret", "credential" };
+	size_t i, at, len;
+
+	for (i = 0; i < sizeof(word) / sizeof(word[0]); i++) {
+		len = strlen(word[i]);
+		for (at = 0; at + len <= n; at++)
+			if (strncasecmp(name + at, word[i], len) == 0)
+				return true;
+	}
+	return false;
+}
+
+static bool
+is_named(const char *name, size_t n, const char *what)
+{
+	return n == strlen(what) && memcmp(name, what, n) == 0;
+}
+
+/* Of a member with that name, wherever it is. */
+static enum rule
+rule_by_name(const char *name, size_t n)
+{
+	static const struct {
+		const char *name;
+		enum rule rule;
+	} members[] = {
+		{ "Env", VARIABLES },
+		{ "CreateCommand", ASSIGNMENTS },
+		{ "Options", OPTIONS },
+		{ "DriverOpts", OPTIONS },
+		{ "HttpProxy", PROXY },
+		{ "HttpsProxy", PROXY },
+		{ "LogConfig", LOG_CONFIG }
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+		if (is_named(name, n, members[i].name))
+			return members[i].rule;
+	return PLAIN;
+}
+
+enum rule
+rule_of_member(enum rule rule, const char *name, size_t n)
+{
+	switch (rule) {
+	case ALL:
+		return ALL;
+	case OPTIONS:
+		return is_named(name, n, "type") ||
+		    is_named(name, n, "device") ? DEVICE : ALL;
+	case LOG_CONFIG:
+		if (is_named(name, n, "Config"))
+			return LOG_OPTIONS;
+		break;
+	case LOG_OPTIONS:
+		if (has_word_of_secret(name, n))
+			return ALL;
+		break;
+	default:
+		break;
+	}
+	return rule_by_name(name, n);
+}
+
+void
+rule_mask(enum rule rule, const char *reveal, struct text *t)
+{
+	switch (rule) {
+	case ALL:
+	case OPTIONS:
+		text_mask_all(t);
+		return;
+	case VARIABLE:
+		text_mask_variable(t, reveal);
+		break;
+	case VARIABLES:
+	case ASSIGNMENTS:
+	case ASSIGNMENT:
+		text_mask_assignment(t);
+		break;
+	case DEVICE:
+		text_mask_device(t);
+		break;
+	case PROXY:
+		text_mask_proxy(t);
+		break;
+	default:
+		break;
+	}
+	text_mask_look(t);
+}
+
+bool
+rule_sees_parts(enum rule rule)
+{
+	return rule == PLAIN || rule == LOG_CONFIG || rule == LOG_OPTIONS;
+}
