@@ -56,7 +56,10 @@ agent_leash_let_go(struct agent_leash *l, uint32_t again_ms)
 
 /* --- what we say -------------------------------------------------- */
 
-/* All messages are written here; frames_send() copies. */
+/*
+ * Every message is encoded into this one space; frames_send() copies it from
+ * there.
+ */
 static uint8_t scratch[4 + LEASH_FRAME_MAX];
 
 static int
@@ -65,7 +68,10 @@ agent_leash_say(struct agent_leash *l, const struct leash_message *m)
 	return frames_send(l->frames, scratch, leash_encode(m, scratch));
 }
 
-/* What is known about the host may come late, or change. */
+/*
+ * Sends our Hello when it differs from the one that was sent last: Docker's
+ * version, say, may become known late, or change.
+ */
 static void
 agent_leash_say_hello(struct agent_leash *l)
 {
@@ -93,7 +99,10 @@ on_agent_leash_timer(evutil_socket_t fd, short what, void *arg)
 	agent_leash_say_hello(l);
 	m = xcalloc(1, sizeof(*m));
 	host_heartbeat(m);
-	/* A gateway that does not read them finds us offline all the same. */
+	/*
+	 * This fails when the gateway does not read its leash.  Nothing more is
+	 * done about it, since by the gateway's own clock we are offline then.
+	 */
 	if (agent_leash_say(l, m) == -1)
 		log_debug("leash: a heartbeat could not be sent");
 	free(m);
@@ -183,7 +192,10 @@ on_gateway_error(struct agent_leash *l)
 	log_warn("leash: the gateway reports an error: %s", l->error);
 }
 
-/* Messages of other kinds are not for us; a newer gateway may know more. */
+/*
+ * What the gateway may send.  Messages of other kinds are ignored: a newer
+ * gateway may know more.
+ */
 static void (*const handlers[])(struct agent_leash *) = {
 	[LEASH_WELCOME] = on_gateway_welcome,
 	[LEASH_UPDATE] = on_gateway_update,
@@ -199,7 +211,10 @@ on_agent_leash_frame(void *arg, const uint8_t *p, size_t n)
 	struct agent_leash *l = arg;
 	const char *why;
 
-	/* Each costs us something: a line in the log, a look at files. */
+	/*
+	 * A message costs us a line in the log or a look at files, so their
+	 * number is bounded.
+	 */
 	if (!bucket_take(&l->messages, clock_ms(), LEASH_BURST, LEASH_RATE)) {
 		agent_leash_let_go(l, FLOODED_MS);
 		l->events.missing(l->arg, "the gateway sends more than a "
@@ -244,7 +259,7 @@ on_agent_leash_opened(void *arg, enum open_failure reason, const char *text)
 		return;
 	}
 	l->frames = frames_new(l->base, LEASH_FRAME_MAX, &events, l);
-	/* The frames tell of its end, as long as somebody wants to know. */
+	/* The relay tells nobody when it ends, since the frames do. */
 	relay_start(frames_endpoint(l->frames), channel_endpoint(ch), NULL,
 	    NULL);
 	l->welcomed = false;

@@ -31,7 +31,10 @@ orthrus_load_identity(const struct config *c, struct error *e)
 {
 	struct identity *id = identity_load(c->identity, e);
 
-	/* As compose has it when its own variable was forgotten. */
+	/*
+	 * Docker Compose sets a variable to nothing when the variable behind it
+	 * was forgotten.  Then that is why the identity is missing.
+	 */
 	if (id == NULL && access(c->identity, F_OK) == -1 &&
 	    (is_empty("AUTH_KEY") || is_empty("AUTH_KEY_FILE")))
 		error_set(e, e->code, "%s (%s is set, but empty)", e->text,

@@ -66,7 +66,10 @@ on_leash_held(void *arg, uint64_t renew_before)
 	renewal_allow(g->renewal, g->leash, renew_before);
 }
 
-/* Within a session they only grow, so this is told a few times at most. */
+/*
+ * Limits only grow within a session, so this line is logged a few times at
+ * most.
+ */
 static void
 on_leash_limits(void *arg, const struct policy_limits *limits)
 {
@@ -109,7 +112,10 @@ on_leave_tick(evutil_socket_t fd, short what, void *arg)
 		wait_leave_tick(g);
 }
 
-/* Streams that exist may end in peace, as far as the gateway's time goes. */
+/*
+ * Leaves the gateway when all streams have ended, or when its patience is
+ * nearly over.
+ */
 static void
 on_leash_drain(void *arg, const char *reason)
 {

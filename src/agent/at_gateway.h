@@ -12,13 +12,13 @@ struct mux;
 struct at_gateway *at_gateway_new(struct orthrus *a);
 void at_gateway_free(struct at_gateway *g);	/* NULL is fine */
 
-/* A session is up, at a gateway or at another server; it is down again. */
+/* A session is up, whose server is a gateway or not; that session has ended. */
 void at_gateway_up(struct at_gateway *g, struct mux *mux, bool gateway);
 void at_gateway_down(struct at_gateway *g);
-/* The identity is another one. */
+/* The agent has another identity, whose renewal is to be planned. */
 void at_gateway_reloaded(struct at_gateway *g);
 
-/* For the status. */
+/* True while the gateway holds our leash. */
 bool at_gateway_held(const struct at_gateway *g);
 
 #endif

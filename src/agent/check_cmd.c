@@ -22,7 +22,7 @@ check_usage(void)
 	config_usage(stdout);
 }
 
-/* With a password or an AUTH_KEY to log in with, there need not be a key. */
+/* Who has a password or an AUTH_KEY to log in with need not have a key yet. */
 static int
 check_identity(const struct config *c, struct error *e)
 {
@@ -38,7 +38,7 @@ check_identity(const struct config *c, struct error *e)
 	    enrolment_name_fits(c, c->name, e);
 }
 
-/* What is right, but may not be what was meant. */
+/* Tells of settings that are valid, but may not be what was meant. */
 static void
 print_notes(const struct config *c)
 {

@@ -39,7 +39,7 @@ stop_loop(struct orthrus *a, int code)
 	event_base_loopbreak(a->base);
 }
 
-/* systemd hears "ready" when every listener is bound, not before. */
+/* Tells systemd that we are ready when every listener is bound, not before. */
 static void
 on_tunnels_change(void *arg)
 {
@@ -93,7 +93,10 @@ on_link_down(void *arg)
 	on_tunnels_change(a);
 }
 
-/* For "status", and for systemd's; the link has logged it. */
+/*
+ * Keeps the reason for "orthrus status", and tells it to systemd.  The link has
+ * logged it.
+ */
 static void
 on_link_trouble(void *arg, const struct error *why)
 {
@@ -176,7 +179,7 @@ on_drain_tick(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (a->mux != NULL)
 		mux_counters(a->mux, &c);
-	/* The peer's CLOSE for each channel says that it has got everything. */
+	/* When the peer has closed every channel, it has got everything. */
 	if ((tunnels_open(a->tunnels) == 0 && c.open == 0 &&
 	    !socket_endpoints_linger()) ||
 	    ++a->drain_ticks > DRAIN_TICKS)
@@ -199,7 +202,10 @@ on_connect_stop(void *arg, int sig)
 	log_info("stopping");
 	notify_send("STOPPING=1");
 	tunnels_stop(a->tunnels);
-	/* Nobody waits for the leash's channel to close. */
+	/*
+	 * The leash goes first, or its channel would be waited for like a
+	 * stream.
+	 */
 	at_gateway_down(a->gateway);
 	on_drain_tick(-1, 0, a);
 }
@@ -211,7 +217,10 @@ on_connect_reload(void *arg)
 
 	if (a->stopping)
 		return;
-	/* While systemd still waits for the first READY, this is not it. */
+	/*
+	 * While systemd waits for the first READY, a reload's must not be taken
+	 * for it.
+	 */
 	if (a->told_ready)
 		notify_reloading();
 	orthrus_reload(a);

@@ -122,7 +122,9 @@ socket_answers(const char *path)
 	if (fd == -1)
 		return false;
 	memcpy(sun.sun_path, path, strnlen(path, sizeof(sun.sun_path) - 1));
-	/* EAGAIN: its queue is full. */
+	/*
+	 * EAGAIN says that a listener's queue is full, so there is a listener.
+	 */
 	yes = connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0 ||
 	    errno == EAGAIN;
 	close(fd);
@@ -130,8 +132,8 @@ socket_answers(const char *path)
 }
 
 /*
- * In a directory of somebody else, the socket could be exchanged for another;
- * /tmp/orthrus-UID is a name that anybody may take.
+ * Refuses a directory of another user, who could exchange the socket for
+ * another.  Anybody may have made /tmp/orthrus-UID before us.
  */
 static int
 control_check_directory(const char *path, struct error *e)
@@ -188,7 +190,10 @@ control_new(struct event_base *base, const struct address *at,
 	LIST_INIT(&c->clients);
 	c->listener = listener_new(base, at, on_control_client, c, e);
 	if (c->listener == NULL) {
-		/* Nobody answers there, so it is not taken. */
+		/*
+		 * Nobody answers there: it is no running orthrus that is in the
+		 * way.
+		 */
 		if (at->kind == ADDRESS_UNIX && e != NULL)
 			e->code = EX_CANTCREAT;
 		free(c);

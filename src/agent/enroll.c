@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The enrolment: a link of its own, whose sessions log in with the AUTH_KEY at
- * the one gateway that it names, and one question and answer.
+ * The enrolment has a link of its own.  Its sessions log in with the AUTH_KEY,
+ * at no gateway but the one that the AUTH_KEY names, and ask one question.
  */
 #include "config.h"
 
@@ -75,7 +75,10 @@ enrolment_failed(struct agent_enrolment *en, int code, const char *fmt, ...)
 	en->events.failed(en->arg, &e);
 }
 
-/* This session brings nothing: the next attempt, from the loop. */
+/*
+ * Has the link go on to its next attempt in so many seconds, from the loop, as
+ * this session brings no answer.
+ */
 static void
 enrolment_end_session(struct agent_enrolment *en, const char *why,
     unsigned seconds)
@@ -98,7 +101,10 @@ on_enrolment_deadline(evutil_socket_t fd, short what, void *arg)
 
 /* --- the answer --------------------------------------------------- */
 
-/* As whom we would log in at the server that the answer is from. */
+/*
+ * The user as whom the configuration would have us log in at the server that
+ * has answered.
+ */
 static const char *
 configured_user(const struct agent_enrolment *en)
 {
@@ -112,7 +118,10 @@ configured_user(const struct agent_enrolment *en)
 	return "";
 }
 
-/* The certificate is good for one name, here and as the user there. */
+/*
+ * True when name is both this agent's name and the user that it logs in as,
+ * since a certificate is good for one name.  Else the enrolment has failed.
+ */
 static bool
 enrolment_names_fit(struct agent_enrolment *en, const char *name)
 {
@@ -214,7 +223,10 @@ on_enrolment_opened(void *arg, enum open_failure reason, const char *text)
 	    NULL);
 	m = xcalloc(1, sizeof(*m));
 	m->kind = LEASH_ENROLL;
-	/* The one name that we would take, so that no other uses the key up. */
+	/*
+	 * Names the one agent that we can be, so that the gateway refuses any
+	 * other before the AUTH_KEY is used up.
+	 */
 	if (en->any_name)
 		enrolment_name(en->config, m->enroll.name);
 	else
@@ -293,7 +305,10 @@ enrolment_start(struct agent_enrolment *en, struct dialer *dialer)
 	en->link = link_new(en->base, dialer, &lc, &events, en);
 }
 
-/* 0, or -1 with *e: who the gateway is, and a key that is to be certified. */
+/*
+ * Reads from the AUTH_KEY which gateway it is for, and makes a key to be
+ * certified: 0, or -1 with *e.
+ */
 static int
 enrolment_prepare(struct agent_enrolment *en, struct error *e)
 {
@@ -302,7 +317,10 @@ enrolment_prepare(struct agent_enrolment *en, struct error *e)
 	struct auth_key k;
 	int r;
 
-	/* The AUTH_KEY is not to be used up for what is refused here. */
+	/*
+	 * What would be refused in the end is refused before the AUTH_KEY is
+	 * used up.
+	 */
 	if (!en->any_name && enrolment_name_fits(c, c->name, e) == -1)
 		return -1;
 	if (auth_key_parse(c->auth_key, &k, e) == -1)

@@ -21,24 +21,30 @@ struct link;
  */
 int enrolment_look(const struct config *c, bool *needed, struct error *e);
 
-/* As whom an enrolment has made the identity that is there; "": none has. */
+/*
+ * The name that an enrolment gave to the identity that is there; "" when none
+ * did.
+ */
 void enrolment_name(const struct config *c, char name[NAME_MAX_LEN]);
 
 /*
- * 0, or -1 with *e (EX_CONFIG): the identity of c came by an enrolment, under
- * another name than this one, and so is not to be used or replaced under it.
+ * 0, or -1 with *e (EX_CONFIG) when the identity of c came by an enrolment
+ * under another name.  It must not be used or replaced under this one.
  */
 int enrolment_name_fits(const struct config *c, const char *name,
     struct error *e);
 
-/* The identity of c is there, and no enrolment has brought it. */
+/* True when the identity of c is there and no enrolment has brought it. */
 bool enrolment_is_own(const struct config *c);
 
-/* Both of the first and the last end it; it is then to be freed, or at once. */
+/*
+ * What an enrolment tells its owner.  After done or failed it is over, and the
+ * owner frees it, also from inside of that call.
+ */
 struct enrolment_events {
 	/* The identity of c is there, registered under this name. */
 	void (*done)(void *arg, const char *name);
-	/* It goes on, as a link does: an attempt has failed. */
+	/* An attempt has failed; the next one follows, as with any link. */
 	void (*trouble)(void *arg, const struct error *why);
 	/*
 	 * EX_NOPERM when the gateway refused the AUTH_KEY or is another one,

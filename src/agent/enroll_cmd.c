@@ -134,7 +134,7 @@ enroll_run(struct enroll_run *r, bool any_name)
 	return r->code;
 }
 
-/* True when there is something to do; else *code is how it ends. */
+/* True when an enrolment is needed; else *code is how the command ends. */
 static bool
 enrolment_is_wanted(const struct config *c, int *code)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Before an enrolment: whether there is to be one, and whose the identity is
- * that is there.
+ * What is looked at before an enrolment: whether one is needed, and where the
+ * identity that is there has come from.
  */
 #include "config.h"
 

@@ -18,7 +18,10 @@
 
 #include "orthrus.h"
 
-/* What cannot be told as it is is not told. */
+/*
+ * Leaves out a text that is too long or not clean: the gateway would refuse the
+ * message because of it.
+ */
 static void
 set_hello_text(char to[LEASH_TEXT_MAX], const char *s)
 {
@@ -87,7 +90,10 @@ host_hello(const struct orthrus *a, struct leash_message *m)
 	set_hello_list(m->hello.docker_registries, c->docker_policy.registries);
 }
 
-/* In bytes, without what caches could give back; where the kernel tells. */
+/*
+ * Memory in bytes, where /proc/meminfo can be read.  What caches could give
+ * back is not counted as used.
+ */
 static void
 read_memory(uint64_t *used, uint64_t *total)
 {

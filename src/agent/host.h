@@ -7,9 +7,9 @@
 
 struct orthrus;
 
-/* m is zeroed but for its kind. */
+/* Fills in m, which is zeroed but for its kind. */
 void host_hello(const struct orthrus *a, struct leash_message *m);
-/* Load and memory now; sets the kind as well. */
+/* Fills in load and memory as they are now, and the kind. */
 void host_heartbeat(struct leash_message *m);
 
 #endif

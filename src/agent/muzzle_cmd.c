@@ -45,7 +45,7 @@ struct muzzle_options {
 	bool verbose;
 };
 
-/* A client of the listener; nothing is needed but to end it. */
+/* A client of the listener, kept only so that it can be ended. */
 struct proxy_client {
 	TAILQ_ENTRY(proxy_client) next;
 	struct proxy *proxy;
@@ -373,7 +373,10 @@ proxy_free(struct proxy *p)
 	event_base_free(p->base);
 }
 
-/* While it is being shared it is its owner's alone. */
+/*
+ * Gives the socket its group and then its mode, so that until the end of this
+ * only its owner can use it.
+ */
 static int
 share_socket(const struct muzzle_options *o, struct error *e)
 {
@@ -390,7 +393,11 @@ share_socket(const struct muzzle_options *o, struct error *e)
 	return 0;
 }
 
-/* It is not asked until a client asks: looking does not wake it. */
+/*
+ * Warns when the engine's socket cannot be used.  Nothing connects to it before
+ * a client does, since that would start an engine that systemd starts on
+ * demand.
+ */
 static void
 look_for_engine(const struct address *at)
 {

@@ -48,8 +48,8 @@ int orthrus_load_credentials(const struct config *c, struct identity **id,
 void orthrus_forget_credentials(struct orthrus *a);
 
 /*
- * identity_load() of c's; when there is none, the error also says that a
- * variable which would have brought one is empty.
+ * Loads the identity of c.  When there is none, the error also names the
+ * variable that would have brought one and is set to nothing.
  */
 struct identity *orthrus_load_identity(const struct config *c, struct error *e);
 
@@ -58,8 +58,9 @@ int orthrus_apply_tunnels(struct orthrus *a, const struct config *c,
     struct error *e);
 
 /*
- * What a link is to know of a configuration: all but keys and passwords.
- * Points into c; that of a is complete, and points into a as well.
+ * What a link is to know of a configuration.  link_config_of() tells all but
+ * keys and passwords, and points into c; orthrus_link_config() tells these as
+ * well, and points into a, too.
  */
 void link_config_of(const struct config *c, struct link_config *lc);
 void orthrus_link_config(const struct orthrus *a, struct link_config *lc);

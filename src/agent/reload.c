@@ -28,7 +28,7 @@ reload_control(struct orthrus *a, const struct config *c, struct error *e)
 	return 0;
 }
 
-/* All of it is taken over, or nothing is. */
+/* Takes over all of the new configuration, or nothing of it. */
 void
 orthrus_reload(struct orthrus *a)
 {

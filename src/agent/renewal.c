@@ -25,8 +25,8 @@
 
 #define LOOK_SECONDS 3600	/* the clock may have been set meanwhile */
 #define AGAIN_SECONDS 60	/* between requests; or a tenth of the rest */
-#define CLOCKS_SECONDS 60	/* certificates begin so long ago, for clocks */
-#define BEHIND_SECONDS 3600	/* and so far may our clock be behind */
+#define CLOCKS_SECONDS 60	/* how long before its issue one begins */
+#define BEHIND_SECONDS 3600	/* how far our clock may be behind */
 
 struct renewal {
 	struct orthrus *agent;
@@ -132,7 +132,10 @@ renewal_ask(struct renewal *r)
 	free(comment);
 }
 
-/* What can be renewed: only an enrolment's; NULL when nothing can be. */
+/*
+ * The certificate that may be renewed, which is one that an enrolment has
+ * brought; else NULL.
+ */
 static const struct certificate *
 renewable_certificate(const struct renewal *r)
 {
@@ -142,7 +145,10 @@ renewable_certificate(const struct renewal *r)
 	    identity_certificate(r->agent->identity) : NULL;
 }
 
-/* It is kept when trying again may help: a full disk may have room later. */
+/*
+ * Puts the new certificate in its place: true when that is done.  It is kept
+ * for another attempt where that may help, as on a full disk.
+ */
 static bool
 renewal_install(struct renewal *r)
 {
@@ -209,7 +215,10 @@ on_renewal_timer(evutil_socket_t fd, short what, void *arg)
 	renewal_step(arg);
 }
 
-/* Before anything that works is touched. */
+/*
+ * Judges the gateway's certificate, before anything that works is replaced by
+ * it: 0, or -1 with *e.
+ */
 static int
 renewal_judge(const struct renewal *r, const uint8_t *blob, size_t len,
     struct error *e)

@@ -11,16 +11,18 @@ struct orthrus;
 struct agent_leash;
 struct renewal;
 
-/* Changes a's identity, when the time has come. */
+/* Makes what changes the identity of a when it is time to. */
 struct renewal *renewal_new(struct orthrus *a);
 void renewal_free(struct renewal *r);
 
-/* The leash is held, and renewals are wanted so many seconds before the end
- * of the certificate; with NULL it is held no more. */
+/*
+ * The leash l is held, and a renewal is wanted so many seconds before the end
+ * of the certificate.  With NULL no leash is held any more.
+ */
 void renewal_allow(struct renewal *r, struct agent_leash *l, uint64_t before);
-/* The gateway's answer; what was not asked for is passed over. */
+/* Takes the gateway's answer; one that was not asked for is ignored. */
 void renewal_answer(struct renewal *r, const struct leash_message *m);
-/* The identity is another one: what was under way is forgotten. */
+/* Plans for another identity, and forgets a request that was under way. */
 void renewal_plan(struct renewal *r);
 
 /*

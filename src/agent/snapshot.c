@@ -27,7 +27,10 @@ state_text(const struct orthrus *a, const struct link_info *info)
 
 	if (a->stopping)
 		return "stopping";
-	/* A session to enrol in is none that anybody can use. */
+	/*
+	 * A session that only enrols is of no use to anybody, and not
+	 * "connected".
+	 */
 	if (a->link == NULL && info->state == LINK_CONNECTED)
 		return text[LINK_CONNECTING];
 	return text[info->state];
@@ -48,7 +51,10 @@ certificate_json(const struct certificate *c)
 
 	if (c == NULL)
 		return json_null();
-	/* As text, for many readers of JSON have no 64 bits. */
+	/*
+	 * The serial is text, since many readers of JSON have no 64 bits for a
+	 * number.
+	 */
 	snprintf(serial, sizeof(serial), "%llu",
 	    (unsigned long long)c->serial);
 	return json_pack("{s:s, s:o}", "serial", serial, "expires",
@@ -67,7 +73,10 @@ struct lists {
 	json_t *socks5, *forwards, *docker;
 };
 
-/* The contract's docker object; what it has of a forward comes in o. */
+/*
+ * Fills in the contract's docker object.  o, which is used up, has what it
+ * shares with a forward.
+ */
 static void
 add_docker(json_t *docker, json_t *o, const struct tunnel_info *t)
 {

@@ -61,7 +61,10 @@ keep_first(void *arg, const char *line)
 	first->seen = true;
 }
 
-/* What "connect" would take; the server is of no interest here. */
+/*
+ * The control address that "connect" would take.  The server is made up, since
+ * its address plays no part.
+ */
 static int
 configured_address(const char *file, struct address *at, struct error *e)
 {
@@ -207,7 +210,7 @@ ask_at(const struct address *at, uint64_t limit_ms, int *connect_error,
 	return status;
 }
 
-/* Was it left to us which one to ask? */
+/* True when nothing says which process to ask. */
 static bool
 any_will_do(const struct status_target *target)
 {

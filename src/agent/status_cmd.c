@@ -67,7 +67,10 @@ read_status_options(int argc, char **argv, struct status_options *o, int *code)
 	return command_line_read(&line, argc, argv, code);
 }
 
-/* The last answer, or NULL with *e; *ready says whether it was worth it. */
+/*
+ * Asks until everything is up or the time is over: the last answer, or NULL
+ * with *e.  *ready says whether everything is up.
+ */
 static json_t *
 wait_until_ready(const struct status_options *o, bool *ready, struct error *e)
 {
@@ -76,7 +79,7 @@ wait_until_ready(const struct status_options *o, bool *ready, struct error *e)
 	json_t *status;
 
 	for (;; now = clock_ms()) {
-		/* At the end there is time for one last look. */
+		/* At the end there is still time for one last look. */
 		left = end > now + POLL_MS ? end - now : POLL_MS;
 		status = status_ask(&o->target,
 		    left < ANSWER_MS ? left : ANSWER_MS, e);
@@ -92,7 +95,10 @@ wait_until_ready(const struct status_options *o, bool *ready, struct error *e)
 static void
 print_status(const json_t *status, bool json)
 {
-	/* ASCII, so that no control character beyond it gets through. */
+	/*
+	 * JSON is all ASCII, so that no control character beyond it gets
+	 * through.
+	 */
 	char *text = json ? json_dumps(status, JSON_INDENT(2) |
 	    JSON_ENSURE_ASCII) : NULL;
 

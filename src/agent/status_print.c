@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Shows a status document to people.  It comes from another process, so that
- * nothing of it reaches the terminal unescaped.
+ * Shows a status document to people.  It comes from another process, so all of
+ * it is escaped before it reaches the terminal.
  */
 #include "status.h"
 

@@ -54,7 +54,7 @@ command_main(const struct command_table *t, int argc, char **argv)
 {
 	size_t i;
 
-	signal(SIGPIPE, SIG_IGN);	/* it is an error of the write */
+	signal(SIGPIPE, SIG_IGN);	/* a write fails instead */
 	if (sodium_init() == -1) {
 		fprintf(stderr, "%s: libsodium cannot start\n", t->program);
 		return EX_OSERR;

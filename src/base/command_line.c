@@ -21,7 +21,7 @@ has_value(const struct command_option *o)
 	return o->flag == NULL && !o->bare;
 }
 
-/* What getopt_long() wants to know of them; freed by the caller. */
+/* The options as getopt_long() wants them; freed by the caller. */
 static struct option *
 command_long_options(const struct command_line *l)
 {
@@ -40,7 +40,7 @@ command_long_options(const struct command_line *l)
 	return v;
 }
 
-/* The same of letters. */
+/* Their letters as getopt_long() wants them; freed by the caller. */
 static char *
 command_short_options(const struct command_line *l)
 {

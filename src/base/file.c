@@ -180,7 +180,10 @@ file_make_parents(const char *path, struct error *e)
 	    p = strchr(p + 1, '/')) {
 		*p = '\0';
 		if (mkdir(dir, 0700) == -1 && errno != EEXIST) {
-			/* A read-only file system says EROFS for one there. */
+			/*
+			 * On a read-only file system mkdir(2) says EROFS for a
+			 * directory that is there.
+			 */
 			struct stat st;
 			int err = errno;
 

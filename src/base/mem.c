@@ -13,7 +13,7 @@
 
 #define BUFFER_MIN 1024		/* first allocation, unless the limit is less */
 
-/* No logging here: that could want memory. */
+/* Writes its line itself, since logging could need memory. */
 static void __attribute__((noreturn))
 out_of_memory(void)
 {
@@ -111,7 +111,7 @@ buffer_compact(struct buffer *b)
 	b->off = 0;
 }
 
-/* Not with realloc(3), which would leave the old bytes behind. */
+/* Copies by hand, since realloc(3) would leave the old bytes behind. */
 static void
 buffer_grow(struct buffer *b, size_t want)
 {

@@ -13,8 +13,8 @@
 #include "commands.h"
 
 /*
- * Shows a new AUTH_KEY, of which nothing but a hash is kept.  When it could
- * not be shown, nobody will ever know it.
+ * Shows a new AUTH_KEY.  The registry has only its hash, so one that cannot be
+ * shown is lost.
  */
 int
 call_show_auth_key(const struct call *c, const struct state *s,
@@ -43,8 +43,9 @@ call_show_auth_key(const struct call *c, const struct state *s,
 }
 
 /*
- * Somebody else than the service's user, or without its configuration, gets a
- * gateway of their own, of which the one that runs knows nothing.
+ * Opens the state, and says when it has made a new gateway.  That is what
+ * somebody gets who is not the service's user, or does not have its
+ * configuration, and the gateway that runs knows nothing of it.
  */
 struct state *
 call_open(const struct call *c, struct error *e)
@@ -74,7 +75,10 @@ call_check_agent(const struct call *c, struct state *s, const char *name)
 	    name, name);
 }
 
-/* The longest path that the agent's endpoints have must fit. */
+/*
+ * Refuses a name with which the path of docker.sock, the longest that an
+ * agent's endpoints have, would not fit.
+ */
 static int
 check_room(const struct call *c, struct error *e)
 {
@@ -109,7 +113,10 @@ agent_add(const struct call *c)
 	return code;
 }
 
-/* What was revoked holds here at once; sshd(8) needs the list for it. */
+/*
+ * Writes the list of revoked keys, for an sshd(8) that uses it.  The gateway
+ * needs none.
+ */
 static int
 write_revoked(const struct call *c, struct state *s)
 {

@@ -30,7 +30,10 @@ listed_status(const struct listing *l, const struct peer *p)
 	return agent_status(p, l->served, l->call->config->timeout, l->now);
 }
 
-/* Load and memory of one that is not online say nothing any more. */
+/*
+ * Adds an agent's row.  Load and memory are left out unless it is online, since
+ * they would be old.
+ */
 static void
 agent_row(struct listing *l, const struct peer *p)
 {

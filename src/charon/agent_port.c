@@ -29,7 +29,10 @@ read_port_argument(const char *text, uint16_t *port, struct error *e)
 	    "or off");
 }
 
-/* What the gateway itself listens on, whether it runs or not. */
+/*
+ * Refuses a port that the gateway itself listens on, whether it runs now or
+ * not.
+ */
 static int
 check_own_ports(const struct gateway_config *c, uint16_t port, struct error *e)
 {
@@ -45,7 +48,7 @@ check_own_ports(const struct gateway_config *c, uint16_t port, struct error *e)
 
 enum port_trial { TO_BIND, TO_CONNECT };
 
-/* To be at 127.0.0.1:port, or at whoever is: 0, or errno. */
+/* Tries to bind 127.0.0.1:port, or to connect to it: 0, or errno. */
 static int
 try_port(enum port_trial what, uint16_t port)
 {
@@ -57,7 +60,10 @@ try_port(enum port_trial what, uint16_t port)
 
 	if (fd == -1)
 		return errno;
-	/* As the gateway does: those who have left do not count. */
+	/*
+	 * The gateway sets this, too, so connections that have ended do not
+	 * keep the port.
+	 */
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if ((what == TO_BIND ? bind(fd, sa, sizeof(in)) :
 	    connect(fd, sa, sizeof(in))) == -1)
@@ -76,7 +82,10 @@ assign_docker_port(const struct call *c, struct state *s, uint16_t port,
 	if (found == -1 || (port != 0 && registry_docker_port_check(
 	    s->registry, c->name, port, e) == -1))
 		return -1;
-	/* Where it is this agent's already, the gateway listens there. */
+	/*
+	 * Where the port is this agent's already, it is the gateway that
+	 * listens there.
+	 */
 	if (port != 0 && found == 1 && p.docker_port != port &&
 	    try_port(TO_BIND, port) == EADDRINUSE)
 		return error_set(e, EX_UNAVAILABLE, "another program listens "
@@ -85,7 +94,10 @@ assign_docker_port(const struct call *c, struct state *s, uint16_t port,
 	return registry_set_docker_port(s->registry, c->name, port, e);
 }
 
-/* The gateway may lack the right, or live in another network. */
+/*
+ * Looks whether the gateway listens.  It may lack the right to, or run in a
+ * network of its own.
+ */
 static int
 check_listening(const struct call *c, uint16_t port)
 {

@@ -13,7 +13,10 @@
 
 #include "cli.h"
 
-/* What an agent has told of itself may hold anything. */
+/*
+ * Prints a line, escaped, since what an agent tells of itself may hold
+ * anything.
+ */
 static void
 print_agent_text(const char *label, const char *text)
 {

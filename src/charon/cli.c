@@ -128,7 +128,7 @@ take_allow(void *arg, char *list, struct error *e)
 	return 0;
 }
 
-/* The name and what follows it, where there are any. */
+/* Takes the name, and the port behind it, where the command has them. */
 static int
 take_arguments(void *arg, char **arguments, struct error *e)
 {
@@ -183,8 +183,8 @@ read_line(struct line *l, int argc, char **argv, int *code)
 /* --- running ------------------------------------------------------ */
 
 /*
- * The next line of a script may use what was added, and must not reach what
- * was removed.
+ * Waits for the gateway that runs, since the next line of a script may use what
+ * was added, and must not reach what was removed.
  */
 bool
 call_tell(const struct call *c)

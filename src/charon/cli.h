@@ -20,7 +20,7 @@ struct json_t;
 #define TAKES_FOR	0x10
 #define TAKES_SERVER	0x20
 #define TAKES_PORT	0x80		/* behind the name */
-/* It changes the registry: what it did holds when it returns. */
+/* It changes the registry, and returns when the gateway that runs knows. */
 #define CHANGES		0x40
 
 /* One run of a command. */
@@ -43,24 +43,39 @@ struct command {
 
 /* Reads options and configuration and runs it; returns the exit code. */
 int command_run(const struct command *command, int argc, char **argv);
-/* The same for that command of a group, "agent", which argv[1] names. */
+/*
+ * Runs in the same way the command of a group, such as "agent", that argv[1]
+ * names.
+ */
 int group_run(const char *group, const struct command *table, size_t n,
     int argc, char **argv);
 
 /* Prints "charon COMMAND: text" and returns the code of *e. */
 int call_fail(const struct call *c, const struct error *e);
-/* Waits until the gateway that runs, if any, has read the registry: true. */
+/*
+ * Waits until the gateway that runs, if any, has read the registry: true when
+ * it has.
+ */
 bool call_tell(const struct call *c);
 /* Prints the document for programs, then call_end(). */
 int call_print_json(const struct call *c, const struct json_t *json);
-/* What was printed on stdout has arrived: 0, or EX_IOERR after saying so. */
+/*
+ * Makes sure that what was printed has arrived: 0, or EX_IOERR after saying
+ * that it has not.
+ */
 int call_end(const struct call *c);
 
-/* agent_cmd.c: what "charon client" does in the same way. */
+/* agent_cmd.c: what "charon client" uses as well. */
 
-/* For who registers somebody: what is missing is made, which is told. */
+/*
+ * Opens the state for a command that registers somebody.  What is missing is
+ * made, and the user is told.
+ */
 struct state *call_open(const struct call *c, struct error *e);
-/* Warns unless name is an agent's; nothing is wrong with adding it later. */
+/*
+ * Warns unless name is a registered agent's.  It is no error, for the agent may
+ * be added later.
+ */
 void call_check_agent(const struct call *c, struct state *s,
     const char *name);
 int call_show_auth_key(const struct call *c, const struct state *s,

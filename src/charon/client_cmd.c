@@ -14,7 +14,7 @@
 
 #define KEY_FILE_MAX (16 * 1024)
 
-/* One public key, as ssh-keygen(1) writes it. */
+/* Reads one public key, as ssh-keygen(1) writes it. */
 static int
 read_client_key(const char *path, uint8_t key[ED25519_KEY_LEN], struct error *e)
 {
@@ -31,7 +31,10 @@ read_client_key(const char *path, uint8_t key[ED25519_KEY_LEN], struct error *e)
 	return r;
 }
 
-/* Each agent of a list once, where its first item stands. */
+/*
+ * Warns of the agents in a list that are not registered, once each: at its
+ * first item.
+ */
 static void
 check_agents(const struct call *c, struct state *s, const char *list)
 {
@@ -66,7 +69,10 @@ read_allow(const struct call *c, char list[ALLOW_MAX], struct error *e)
 	return -1;
 }
 
-/* With a key of its own nothing is shown; else it enrols like an agent. */
+/*
+ * A client with a key of its own gets no AUTH_KEY; any other enrols with one,
+ * like an agent.
+ */
 static int
 client_add(const struct call *c)
 {

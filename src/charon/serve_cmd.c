@@ -36,7 +36,7 @@ on_serve_stop(void *arg, int sig)
 	gateway_drain(sv->gateway);
 }
 
-/* All of it is taken over, or nothing is. */
+/* Takes over all of the new configuration, or nothing of it. */
 static void
 on_serve_reload(void *arg)
 {

@@ -56,8 +56,8 @@ print_snippet(const struct snippet *s, const char *name, const char *link)
 /* --- the gateway's address ---------------------------------------- */
 
 /*
- * CHARON_LINK, for the caller to free.  Without a port in the option, and
- * without the option, it is the one that this gateway listens on.
+ * The value of CHARON_LINK, for the caller to free.  Its port is the one that
+ * this gateway listens on, unless --server has another.
  */
 static char *
 link_text(const struct call *c, struct error *e)
@@ -105,7 +105,10 @@ find_snippet(const char *platform, struct error *e)
 	return NULL;
 }
 
-/* It can be printed anywhere; where the registry is, a typing error shows. */
+/*
+ * Warns when the name is no registered agent's, so that a typing error shows.
+ * Where the registry is not at hand, the snippet is printed all the same.
+ */
 static void
 warn_if_unknown(const struct call *c)
 {

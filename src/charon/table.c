@@ -18,7 +18,10 @@ table_add(struct table *t, const char *text)
 {
 	char cell[CELL_MAX];
 
-	/* A power of two is when it is full. */
+	/*
+	 * The cells' memory doubles whenever their number reaches a power of
+	 * two.
+	 */
 	if ((t->n & (t->n - 1)) == 0)
 		t->cells = xreallocarray(t->cells, t->n == 0 ? 1 : 2 * t->n,
 		    sizeof(*t->cells));
@@ -26,7 +29,7 @@ table_add(struct table *t, const char *text)
 	t->cells[t->n++] = xstrdup(cell);
 }
 
-/* Characters of UTF-8, each of which takes one column. */
+/* Counts characters of UTF-8, each of which is taken for one column. */
 static size_t
 display_width(const char *s)
 {

@@ -49,14 +49,14 @@ struct keyword {
 	const char *help;
 };
 
-/* What the table of a program makes, and the loader must know of it. */
+/* A program's table, and what the loader must know of what it makes. */
 struct program {
 	const struct keyword *rows;	/* the first one names the file */
 	size_t n;
 	size_t size;		/* of its configuration */
-	/* Frees what the fields hold, but for the head's. */
+	/* Frees what the fields hold, except for the head. */
 	void (*clear)(void *c);
-	/* The one key without which nothing is told to be missing, or NULL. */
+	/* The one key that a configuration must have; NULL: none. */
 	const char *section, *key;
 	const char *example;	/* a section of its file, to show */
 };
@@ -134,7 +134,10 @@ struct near {
 #define NEAR(w) { .word = (w) }
 void near_try(struct near *n, const char *candidate);
 
-/* What is being put together from all origins. */
+/*
+ * A configuration that is being put together from all origins, and what is
+ * wrong with it.
+ */
 struct problem {
 	enum origin origin;
 	unsigned line;
@@ -169,17 +172,20 @@ void head_free(struct config_head *c);	/* NULL too */
  */
 void loader_take(struct loader *l, const struct keyword *kw,
     enum origin origin, unsigned line, const char *label, const char *text);
-/* The same for one item of it, and for the defaults. */
+/* Takes one item of such a text, or a default value. */
 void loader_take_one(struct loader *l, const struct keyword *kw,
     enum origin origin, unsigned line, const char *label, const char *value);
 /* Puts text into the report, behind "FILE:LINE: " where it belongs. */
 void loader_fail(struct loader *l, enum origin origin, unsigned line,
     const char *text);
-/* The same for something that is wrong with a setting. */
+/* Reports in the same way what is wrong with a setting. */
 void loader_blame(struct loader *l, const struct setting *s, struct error *e);
-/* May what is missing be in a file, or on a line, that cannot be read? */
+/*
+ * True when what is missing may be in a file, or on a line, that cannot be
+ * read.
+ */
 bool loader_unclear(const struct loader *l);
-/* Was a value meant for it, right or not? */
+/* True when a value was given for it, right or not. */
 bool loader_given(const struct loader *l, const char *section,
     const char *key);
 bool *loader_given_to(const struct loader *l, const struct keyword *kw);
@@ -189,21 +195,26 @@ struct config *loader_config(const struct loader *l);
 
 void load_options(struct loader *l, int argc, char **argv);
 void load_file(struct loader *l);
-/* orthrus: users, and everything that is wrong only in combination. */
+/*
+ * orthrus: fills in the users, and finds all that is wrong only in combination.
+ */
 void load_finish(struct loader *l);
 void load_offers(struct loader *l);	/* the part of it in offers.c */
 
 /* Keeps s, whose strings then belong to c. */
 void setting_add(struct config_head *c, const struct setting *s);
-/* The same; but of several options the last counts, while a list grows. */
+/*
+ * Keeps s like setting_add(), but in the place of an earlier one: of several
+ * options the last counts, unless the keyword takes many values.
+ */
 void setting_keep(struct config_head *c, const struct setting *s);
-/* Is kw set by an origin that comes before this one? */
+/* True when an origin that comes before this one has set kw. */
 bool setting_is_hidden(const struct config_head *c, const struct keyword *kw,
     enum origin origin);
 void setting_clear(struct setting *s);
 struct setting *setting_find(const struct config_head *c,
     const char *section, const char *key);
-/* The n-th of kw, which made the n-th forward. */
+/* The n-th setting of kw, from which the n-th forward was made. */
 const struct setting *setting_nth(const struct config_head *c,
     const struct keyword *kw, size_t n);
 

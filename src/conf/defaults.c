@@ -105,7 +105,10 @@ runtime_directory(void)
 	return runtime_directory_of("orthrus");
 }
 
-/* The first default file that exists.  Those that we may not see do not. */
+/*
+ * The first default file that exists.  One that we may not see counts as
+ * missing.
+ */
 char *
 initial_file(const void *c, unsigned i)
 {

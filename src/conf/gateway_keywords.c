@@ -10,7 +10,7 @@
 #define DEFAULT_FILE "/etc/charon/charon.ini"
 #define AT(field) .offset = offsetof(struct gateway_config, field)
 
-/* One that we may not see does not count. */
+/* The default file, unless it is missing or we may not see it. */
 static char *
 initial_ini(const void *c, unsigned i)
 {
@@ -35,7 +35,7 @@ initial_runtime(const void *c, unsigned i)
 	return i > 0 ? NULL : runtime_directory_of("charon");
 }
 
-/* Nothing where the directory's own value was refused. */
+/* There is no default where the value of the directory was refused. */
 static char *
 initial_host_key(const void *config, unsigned i)
 {

@@ -10,7 +10,10 @@
 /* Room for "/agents/N/docker.sock" in the path of a socket. */
 #define DIRECTORY_MAX (UNIX_PATH_MAX_LEN - 1 - 21)
 
-/* Absolute, for the gateway and the commands run from different places. */
+/*
+ * The path must be absolute, since the gateway and the commands run from
+ * different directories.
+ */
 int
 set_directory(void *c, struct setting *s, struct error *e)
 {
@@ -35,7 +38,7 @@ set_directory(void *c, struct setting *s, struct error *e)
 	return 0;
 }
 
-/* Absolute for the same reason. */
+/* This path must be absolute for the same reason. */
 int
 set_key_file(void *c, struct setting *s, struct error *e)
 {
@@ -97,7 +100,9 @@ set_interval(void *c, struct setting *s, struct error *e)
 	return 0;
 }
 
-/* A certificate's times have no fractions of seconds. */
+/*
+ * Only whole seconds are taken, since a certificate's times have no fractions.
+ */
 int
 set_seconds(void *c, struct setting *s, struct error *e)
 {

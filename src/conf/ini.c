@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * libinih behind a strict gate: it is handed one line at a time, and only
- * lines that ini_line_parse() understood; what it makes of them is compared
+ * libinih behind a strict gate: it gets one line at a time, and only lines that
+ * ini_line_parse() has understood.  What libinih makes of a line is compared
  * with that.
  */
 #include <stdio.h>
@@ -32,14 +32,17 @@ struct reader {
 	unsigned line;
 	struct ini_line now;	/* the line that libinih is at */
 	bool full;		/* it fills libinih's buffer */
-	bool expected;		/* libinih must call on_key() for it */
+	bool expected;		/* libinih must call on_inih_key() for it */
 	bool any;		/* a section has begun */
 	bool wanted;		/* the keys of this section are */
 	char section[INI_SECTION_MAX + 1];
 	struct seen sections, keys;
 };
 
-/* The line on which name was seen before, or 0; it is remembered. */
+/*
+ * The line on which name was seen before; 0 when it is new, and is then
+ * remembered.
+ */
 static unsigned
 seen_before(struct seen *s, const char *name, unsigned line)
 {
@@ -73,7 +76,7 @@ ini_fail(struct reader *r, const char *text)
 	r->hooks->error(r->arg, r->line, text);
 }
 
-/* libinih made something else of the line; another version might. */
+/* libinih made something else of the line, as another version of it may do. */
 static void
 ini_fail_differs(struct reader *r)
 {
@@ -146,9 +149,9 @@ ini_cut_line(struct reader *r, const char **line, size_t *len)
 }
 
 /*
- * libinih's reader: gives it the line, or a harmless one in its place.  As
- * with fgets(3), the end of a line that fills the buffer comes by itself:
- * recent versions throw away all that follows until they have seen one.
+ * libinih's reader, which gets the line, or a harmless one in its place.  As
+ * with fgets(3), a line that fills the buffer gets its newline with the next
+ * call: recent versions throw away everything up to the next newline.
  */
 static char *
 next_inih_line(char *buf, int size, void *stream)

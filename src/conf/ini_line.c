@@ -45,7 +45,7 @@ check_line_text(const char *p, size_t len, struct error *e)
 	return 0;
 }
 
-/* A comment behind text: libinih cuts at " ;" but keeps " #". */
+/* True when a comment follows the text; libinih cuts only those with a ';'. */
 static bool
 has_comment(const char *s)
 {

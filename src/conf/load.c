@@ -9,7 +9,10 @@
 #include "conf.h"
 #include "orthrus/base/mem.h"
 
-/* A variable that is set to nothing counts as not set, as with compose. */
+/*
+ * A variable that is set to nothing counts as not set, as it does for Docker
+ * Compose.
+ */
 static void
 load_environment(struct loader *l)
 {
@@ -26,7 +29,7 @@ load_environment(struct loader *l)
 	}
 }
 
-/* In the order of the table, for one default may rest on another. */
+/* Called in the order of the table, since one default may rest on another. */
 static void
 load_default(struct loader *l, const struct keyword *kw)
 {

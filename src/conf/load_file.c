@@ -28,7 +28,7 @@ file_fail(struct file *f, unsigned line, const struct error *e)
 	loader_fail(f->l, FROM_FILE, line, e->text);
 }
 
-/* Is it the section of the required key, or (key not NULL) that key? */
+/* True for the section of the required key, or with key for that key in it. */
 static bool
 is_required(const struct program *p, const char *section, const char *key)
 {
@@ -36,7 +36,10 @@ is_required(const struct program *p, const char *section, const char *key)
 	    (key == NULL || strcmp(key, p->key) == 0);
 }
 
-/* "a, b, c": the keys of a section, or all sections when it is NULL. */
+/*
+ * Writes "a, b, c": the keys of a section, or all sections when section is
+ * NULL.
+ */
 static const char *
 known_words(const struct program *p, const char *section, char list[LIST_MAX])
 {
@@ -64,7 +67,7 @@ known_words(const struct program *p, const char *section, char list[LIST_MAX])
 	return list;
 }
 
-/* A named section is nothing without its one key. */
+/* Ends a section.  A named one must have had its one key. */
 static void
 end_section(struct file *f)
 {
@@ -211,7 +214,10 @@ on_ini_error(void *arg, unsigned line, const char *text)
 	loader_fail(f->l, FROM_FILE, line, text);
 }
 
-/* Like ssh(1) with its own: the file decides what is opened to whom. */
+/*
+ * Refuses a file that others may write to, as ssh(1) does, since it decides
+ * what is opened to whom.
+ */
 static int
 check_file_access(const struct stat *st, struct error *e)
 {
@@ -247,7 +253,9 @@ load_file(struct loader *l)
 	if (text == NULL) {
 		l->unclear = true;
 		file_open_error(errno, &e);
-		/* A file that is there has a first line to point at. */
+		/*
+		 * The error points at the first line of a file that is there.
+		 */
 		file_fail(&f, st.st_mode != 0, &e);
 		return;
 	}

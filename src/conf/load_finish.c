@@ -28,7 +28,9 @@ check_server(struct loader *l)
 	    l->required_line, e.text);
 }
 
-/* One "server.user" for all, or one for each that differs. */
+/*
+ * Adds a setting "server.user", unless one from the same origin says the same.
+ */
 static void
 add_user(struct config *c, const struct setting *from, const char *user)
 {
@@ -49,7 +51,10 @@ add_user(struct config *c, const struct setting *from, const char *user)
 	setting_add(&c->head, &s);
 }
 
-/* The user that is set, else the address's own, else the agent's name. */
+/*
+ * A server's user is the one that is set, else the address's own, else the
+ * agent's name.
+ */
 static void
 fill_users(struct config *c)
 {
@@ -83,7 +88,10 @@ is_loopback4(const struct address *a)
 	    strcmp(a->host, "localhost") == 0;
 }
 
-/* Only one of the two can be bound.  Port 0 is another one each time. */
+/*
+ * True when only one of the two can be bound.  Port 0 is another port each
+ * time.
+ */
 static bool
 same_listener(const struct address *a, const struct address *b)
 {
@@ -116,7 +124,10 @@ check_forwards(struct loader *l, const struct forward_conf *v, size_t n,
 	}
 }
 
-/* A forward that was asked for goes before a SOCKS5 that was not. */
+/*
+ * A forward that was asked for takes the port from a SOCKS5 server that is
+ * there by default only.
+ */
 static void
 check_socks5_port(struct loader *l)
 {
@@ -191,7 +202,7 @@ check_backoff(struct loader *l)
 	}
 }
 
-/* A secret that cannot be read stops us now, not at the first connection. */
+/* A secret that cannot be read is an error now, not at the first connection. */
 static void
 check_secret_file(struct loader *l, const struct setting *s, size_t max)
 {

@@ -46,7 +46,10 @@ keyword_short_options(const struct program *p)
 	return s;
 }
 
-/* From what getopt_long() returned or left in optopt; NULL if unknown. */
+/*
+ * The row for what getopt_long() has returned, or left in optopt; NULL if
+ * unknown.
+ */
 static const struct keyword *
 keyword_by_code(const struct program *p, int code)
 {
@@ -61,7 +64,7 @@ keyword_by_code(const struct program *p, int code)
 	return NULL;
 }
 
-/* The unknown option that text, without a "=VALUE", is. */
+/* Reports the unknown option that text, up to a "=VALUE", is. */
 static void
 fail_unknown(struct loader *l, const char *text)
 {
@@ -85,7 +88,7 @@ fail_unknown(struct loader *l, const char *text)
 	free(word);
 }
 
-/* getopt_long() returned ':' or '?' for text. */
+/* Reports why getopt_long() has returned ':' or '?' for text. */
 static void
 fail_option(struct loader *l, int code, const char *text)
 {
@@ -149,7 +152,7 @@ take_keyword_option(struct loader *l, const struct keyword *kw, char **word)
 		take_out_secret(word);
 }
 
-/* Somebody may have forgotten "--auth-key". */
+/* Hides an AUTH_KEY in front of which somebody forgot "--auth-key". */
 static const char *
 without_secret(const char *argument)
 {

@@ -7,7 +7,7 @@
 
 #define WORD_MAX 32
 
-/* Case, and '-' for '_', are mistakes too small to count. */
+/* Another case, or '-' for '_', is too small a mistake to count. */
 static char
 fold_letter(char c)
 {
@@ -20,7 +20,7 @@ min(unsigned a, unsigned b)
 	return a < b ? a : b;
 }
 
-/* The edits (insert, delete, replace, swap) that make a of b. */
+/* The number of edits (insert, delete, replace, swap) that make a of b. */
 static unsigned
 edit_distance(const char *a, const char *b)
 {
@@ -45,7 +45,9 @@ edit_distance(const char *a, const char *b)
 	return d[n][m];
 }
 
-/* Of the words of at least three letters, one begins with the other. */
+/*
+ * True when one word begins with the other, which has at least three letters.
+ */
 static bool
 one_begins_other(const char *a, const char *b)
 {

@@ -15,7 +15,10 @@
 
 /* --- values ------------------------------------------------------- */
 
-/* A port of another host's is offered as well; a socket has no number. */
+/*
+ * Reads what is offered: a port, of another host, too.  A Unix socket is
+ * refused, since it has no port number.
+ */
 static int
 parse_target(const char *text, struct address *to, struct error *e)
 {
@@ -61,7 +64,7 @@ set_mode(void *config, struct setting *s, struct error *e)
 	    "socket,port", s->value);
 }
 
-/* The key itself is nowhere but in its field. */
+/* Puts the key into its field, and leaves no copy of it anywhere else. */
 static int
 take_auth_key(struct config *c, const char *text, struct error *e)
 {
@@ -121,7 +124,9 @@ fail_mode(struct loader *l, const char *variable, const char *word)
 	loader_fail(l, FROM_ENVIRONMENT, 0, e.text);
 }
 
-/* Where ORTHRUS_MODE is set, the environment shares what it says, no more. */
+/*
+ * Where ORTHRUS_MODE is set, the environment shares what it says and no more.
+ */
 static void
 check_mode(struct loader *l)
 {
@@ -172,7 +177,10 @@ check_exposed(struct loader *l)
 	}
 }
 
-/* A key in the option or AUTH_KEY goes first; two variables are a mistake. */
+/*
+ * Reads the key from AUTH_KEY_FILE.  A key in the option goes first; AUTH_KEY
+ * beside it is a mistake.
+ */
 static void
 load_auth_key_file(struct loader *l)
 {
@@ -190,7 +198,10 @@ load_auth_key_file(struct loader *l)
 		loader_blame(l, s, &e);
 		return;
 	}
-	/* Once enrolled, it may be taken away; whoever loads c tells it. */
+	/*
+	 * After the enrolment the file may be taken away; the commands tell of
+	 * it.
+	 */
 	if (access(s->value, F_OK) == -1 && errno == ENOENT &&
 	    c->identity != NULL && access(c->identity, F_OK) == 0)
 		return;

@@ -34,7 +34,9 @@ print_key(const struct keyword *kw, const char *label, FILE *f)
 		fprintf(f, "%s %s.%s = ", kw->section, label, kw->key);
 }
 
-/* Of a secret, the setting's text is "***" only; passwords are in files. */
+/*
+ * A secret's setting has only "***" for its text, and passwords are in files.
+ */
 static size_t
 print_settings(const struct config_head *c, const struct keyword *kw,
     FILE *f)

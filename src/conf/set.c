@@ -52,7 +52,9 @@ set_text(void *c, struct setting *s, struct error *e)
 	return 0;
 }
 
-/* "~/" is the home directory, from wherever the value comes. */
+/*
+ * Puts the home directory in the place of "~/", from wherever the value comes.
+ */
 static int
 expand_path(struct setting *s, struct error *e)
 {
@@ -135,7 +137,7 @@ set_server(void *config, struct setting *s, struct error *e)
 	return 0;
 }
 
-/* Valid is what can stand before the '@' of a server. */
+/* A user is valid when it can stand before the '@' of a server. */
 int
 set_user(void *c, struct setting *s, struct error *e)
 {

@@ -10,7 +10,7 @@
 #define FORMS "expected AGENT:PORT, AGENT:docker, AGENT:* or egress"
 #define ITEM_MAX (NAME_MAX_LEN + sizeof(":docker"))
 
-/* Is item, of len bytes, one of the list's? */
+/* True when the item of len bytes is in the list. */
 static bool
 list_holds(const char *list, const char *item, size_t len)
 {
@@ -33,7 +33,7 @@ fail_item(const char *item, size_t len, const char *what, struct error *e)
 	return error_set(e, EX_USAGE, "\"%.*s\": %s", (int)len, item, what);
 }
 
-/* Writes the item of len bytes at p in its one form. */
+/* Writes the item of len bytes at p in its canonical form. */
 static int
 parse_item(const char *p, size_t len, char out[ITEM_MAX], struct error *e)
 {
@@ -137,7 +137,10 @@ allow_egress(const char *list)
 	return list_holds(list, "egress", strlen("egress"));
 }
 
-/* Of the name in an item of n bytes that allows Docker; else 0. */
+/*
+ * The length of the agent's name in an item of n bytes that allows its Docker;
+ * 0 for any other item.
+ */
 static size_t
 docker_name_len(const char *item, size_t n)
 {

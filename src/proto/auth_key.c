@@ -19,7 +19,10 @@
 
 _Static_assert(TEXT_LEN + 1 == AUTH_KEY_TEXT_MAX, "the text has its room");
 
-/* It is a secret, so nothing of it is shown: only how long it is. */
+/*
+ * Checks prefix and length.  The text is a secret, so an error tells no more of
+ * it than its length.
+ */
 static int
 check_auth_key_shape(const char *text, struct error *e)
 {

@@ -62,7 +62,10 @@ in_order(const uint8_t *a, size_t alen, const uint8_t *b, size_t blen)
 	return r < 0 || (r == 0 && alen < blen);
 }
 
-/* Names with their data, of which only the names matter here. */
+/*
+ * Reads options: names with data, of which only the names are looked at.  *any
+ * tells whether there are some.
+ */
 static int
 read_certificate_options(struct wire *outer, bool *any, struct error *e)
 {
@@ -202,7 +205,7 @@ certificate_judge(const struct certificate *c, const uint8_t *blob,
     size_t len, const uint8_t (*cas)[ED25519_KEY_LEN], size_t ncas,
     const char *principal, uint64_t now, struct error *e)
 {
-	/* What is not signed is not worth a look. */
+	/* The signature comes first, since nothing else counts without it. */
 	if (check_signature(c, blob, len, cas, ncas, e) == -1)
 		return -1;
 	if (c->type != CERT_USER)

@@ -10,13 +10,15 @@
 #include "orthrus/proto/wire.h"
 
 #define NONCE_LEN 32
-/* Without it a stock sshd would open neither -L nor -R. */
+/* Without this extension a stock sshd opens neither -L nor -R. */
 #define EXTENSION "permit-port-forwarding"
 #define EXTENSIONS_LEN (4 + sizeof(EXTENSION) - 1 + 4)
 #define SIGNATURE_BLOB_LEN (4 + sizeof(KEY_TYPE_NAME) - 1 + 4 + \
     ED25519_SIGNATURE_LEN)
 
-/* All strings of a certificate at their longest, and its five numbers. */
+/*
+ * The sum of all strings of a certificate at their longest, and of its numbers.
+ */
 _Static_assert(sizeof(CERT_TYPE_NAME) + NONCE_LEN + ED25519_KEY_LEN +
     CERT_KEY_ID_MAX + CERT_PRINCIPALS_MAX * (4 + NAME_MAX_LEN) +
     EXTENSIONS_LEN + KEY_BLOB_LEN + SIGNATURE_BLOB_LEN + 10 * 4 + 5 * 8 <=
@@ -56,7 +58,10 @@ certificate_write(const struct certificate *c, const uint8_t ca_secret[64],
 	uint8_t nonce[NONCE_LEN], ca[KEY_BLOB_LEN];
 	uint8_t signature[ED25519_SIGNATURE_LEN], *p = out;
 
-	/* So that nobody can prepare two certificates with one hash. */
+	/*
+	 * A random nonce keeps others from preparing two certificates with one
+	 * hash.
+	 */
 	randombytes_buf(nonce, sizeof(nonce));
 	key_blob_write(ca_secret + ED25519_SEED_LEN, ca);
 	p = put_certificate_text(p, CERT_TYPE_NAME);

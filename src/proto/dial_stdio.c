@@ -23,7 +23,10 @@ copy_name(char out[NAME_MAX_LEN], const char *from, size_t len)
 	return true;
 }
 
-/* What stands for itself, unquoted and in quotes, in every shell. */
+/*
+ * True for a character that stands for itself in every shell, outside of quotes
+ * (quote is 0) or inside of them.
+ */
 static bool
 is_plain(uint8_t c, uint8_t quote)
 {
@@ -37,7 +40,10 @@ is_plain(uint8_t c, uint8_t quote)
 	    (c >= '0' && c <= '9') || strchr("_./:=-", c) != NULL;
 }
 
-/* The next word, its quotes taken off: false when it is none of ours. */
+/*
+ * Reads the next word without its quotes: false when there is none, or one that
+ * cannot belong to our command.
+ */
 static bool
 next_shell_word(struct words *w, char word[WORD_MAX])
 {
@@ -69,7 +75,7 @@ next_is(struct words *w, const char *wanted)
 	return next_shell_word(w, word) && strcmp(word, wanted) == 0;
 }
 
-/* "unix:///AGENT"; what a URL ends with is not asked about. */
+/* Reads "unix:///AGENT".  As at the end of any URL, one more slash is fine. */
 static enum dial_stdio
 read_host(const char *host, char agent[NAME_MAX_LEN])
 {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* Where clients may go: the rules, and what is inside and not for a name. */
+/*
+ * Where clients may go: rules are read, and asked.  Addresses that are not
+ * public can only be reached by a rule that names them.
+ */
 #include "orthrus/proto/egress.h"
 
 #include <netinet/in.h>
@@ -23,7 +26,7 @@ struct network {
 
 static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
 
-/* Networks that are not for everyone, RFC 6890 and what it lists. */
+/* Networks that are not public: RFC 6890 and the registries that it names. */
 #define V4(a, b, c, bits) { { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, \
 	(a), (b), (c), 0 }, MAPPED_BITS + (bits) }
 static const struct network inside[] = {
@@ -46,7 +49,10 @@ static const struct network inside[] = {
 	{ { 0xff }, 8 },		/* multicast */
 };
 
-/* IPv6 networks in which an IPv4 address stands, and at which byte. */
+/*
+ * IPv6 networks whose addresses hold an IPv4 address, and the byte it begins
+ * at.
+ */
 static const struct {
 	struct network network;
 	unsigned at;
@@ -102,7 +108,9 @@ is_inside(const uint8_t a[16])
 	return false;
 }
 
-/* A literal, of IPv6 with or without a zone: true and its 16 bytes. */
+/*
+ * Reads an IPv4 or IPv6 literal, which may have a zone: true, and its 16 bytes.
+ */
 static bool
 read_literal(const char *s, uint8_t out[16])
 {
@@ -157,7 +165,10 @@ fold_name(const char *s, size_t len, char out[HOST_MAX])
 	return true;
 }
 
-/* Labels with a dot between; the last is no number, as of "10.1". */
+/*
+ * True for labels with dots between.  The last one is no number, as it is in
+ * "10.1".
+ */
 static bool
 is_domain_name(const char *s)
 {
@@ -196,7 +207,7 @@ parse_ports(const char *s, struct egress_rule *rule)
 	return rule->low <= rule->high ? 0 : -1;
 }
 
-/* Decimal 0 to max, of at most three digits. */
+/* Reads a decimal number from 0 to max, of at most three digits: 0, or -1. */
 static int
 parse_bits(const char *s, unsigned max, unsigned *bits)
 {
@@ -221,7 +232,9 @@ has_bits_behind(const uint8_t a[16], unsigned prefix)
 	return false;
 }
 
-/* "ADDRESS" or "ADDRESS/BITS": 1 when it is one, 0 when not, -1 with *e. */
+/*
+ * Reads "ADDRESS" or "ADDRESS/BITS": 1 when it is one, 0 when not, -1 with *e.
+ */
 static int
 parse_network(char *host, bool v6, struct egress_rule *rule, struct error *e)
 {
@@ -245,7 +258,10 @@ parse_network(char *host, bool v6, struct egress_rule *rule, struct error *e)
 		return error_set(e, EX_USAGE, "\"%s/%u\" is an address in a "
 		    "network; write the network's own, or no /%u", host, bits,
 		    bits);
-	/* What resolves is compared as IPv4, and so must be this. */
+	/*
+	 * Addresses that a name resolves to are compared as IPv4, so this must
+	 * be IPv4, too.
+	 */
 	if (v6 && is_mapped(rule->address))
 		return error_set(e, EX_USAGE, "\"%s\": write it as an IPv4 "
 		    "address", host);
@@ -350,7 +366,10 @@ egress_rule_format(const struct egress_rule *rule, char text[EGRESS_TEXT_MAX])
 
 /* --- questions ---------------------------------------------------- */
 
-/* Does a rule name the address, itself or by its network?  ::/0 has no IPv4. */
+/*
+ * True when a rule names the address or its network.  ::/0 holds no IPv4
+ * address.
+ */
 static bool
 network_allows(const struct egress_rule *rules, size_t n, const uint8_t a[16],
     uint16_t port)

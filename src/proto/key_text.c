@@ -47,7 +47,7 @@ key_blob_read(const uint8_t *blob, size_t len, uint8_t key[ED25519_KEY_LEN])
 	return 0;
 }
 
-/* Says what the text is that is no public key line. */
+/* Tells what is wrong with a text that is no public key line. */
 static int
 no_key_line(const char *line, struct error *e)
 {
@@ -127,7 +127,7 @@ private_key_damaged(struct error *e)
 	return error_set(e, EX_DATAERR, "the private key is damaged");
 }
 
-/* The part that a passphrase would encrypt. */
+/* Reads the part that a passphrase would encrypt. */
 static int
 read_private_secret(const uint8_t *p, size_t len,
     const uint8_t key[ED25519_KEY_LEN], uint8_t secret[64], struct error *e)

@@ -19,7 +19,10 @@
 #define MEMORY_MAX (1024 * 1024)	/* for one message */
 #define HOST_SUFFIX ".orthrus"
 
-/* protobuf-c asks for memory as the peer pleases: up to here. */
+/*
+ * Bounds the memory that protobuf-c asks for, since the peer decides how much
+ * that is.
+ */
 static void *
 bounded_alloc(void *left, size_t size)
 {

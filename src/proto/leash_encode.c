@@ -9,7 +9,9 @@
 
 #include "proto/leash.pb-c.h"	/* made from proto/leash.proto */
 
-/* protobuf-c knows no const; packing changes nothing. */
+/*
+ * Casts const away, which protobuf-c does not know.  Packing changes nothing.
+ */
 static ProtobufCBinaryData
 bytes_field(const void *p, size_t n)
 {

@@ -69,7 +69,10 @@ parse_user(const char **s, struct server *server, struct error *e)
 	if (at == NULL)
 		return 0;
 	len = (size_t)(at - *s);
-	/* First, and without quoting: it holds a secret. */
+	/*
+	 * This comes first, and quotes nothing, since the text holds a
+	 * password.
+	 */
 	if (memchr(*s, ':', len) != NULL)
 		return error_set(e, EX_USAGE, "a server address holds no "
 		    "password (there is a ':' before the '@' in front of "

@@ -95,7 +95,10 @@ socks5_refuse(struct socks5_output *out, enum socks5_reply code)
 	return SOCKS5_CLOSE;
 }
 
-/* Hashes have one length, so the time tells nothing about the secret. */
+/*
+ * Compares hashes, which all have one length, so that the time it takes tells
+ * nothing about the secret.
+ */
 static bool
 secret_equal(const char *secret, const uint8_t *given, size_t len)
 {
@@ -183,7 +186,7 @@ step_password(struct socks5 *s, struct socks5_output *out)
 	return socks5_enter(s, STATE_REQUEST, REQUEST_HEAD);
 }
 
-/* Names stay names: whoever connects resolves them, far from here. */
+/* Takes a name as it is, since the far end resolves it. */
 static int
 set_host(struct address *to, uint8_t type, const uint8_t *p, size_t len)
 {
@@ -219,7 +222,10 @@ step_request(struct socks5 *s, struct socks5_output *out)
 	else
 		len = s->buf[start++];
 
-	/* Read in full even if refused: unread input would end in a RST. */
+	/*
+	 * A request is read in full even when it is refused: with input unread,
+	 * closing would send a reset.
+	 */
 	if (s->have < start + len + 2)
 		return socks5_need(s, start + len + 2);
 	if (command != COMMAND_CONNECT)

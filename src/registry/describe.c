@@ -91,7 +91,7 @@ time_or_null(int64_t seconds)
 	    text));
 }
 
-/* Steals the path, which need not be UTF-8. */
+/* Frees the path.  One that is not UTF-8 becomes null. */
 static json_t *
 path_json(char *path)
 {
@@ -142,7 +142,7 @@ add_docker_port(json_t *agent, const struct peer *p)
 		    json_sprintf("127.0.0.1:%u", (unsigned)p->docker_port));
 }
 
-/* Until the first hello everything that it tells is null or empty. */
+/* Until the first Hello all that it would tell is null or empty. */
 struct json_t *
 agent_json(const struct peer *p, enum agent_status status, const char *runtime)
 {

@@ -19,7 +19,7 @@
 #include "orthrus/base/mem.h"
 #include "registry_private.h"
 
-/* A log that one large change has blown up shrinks to this again. */
+/* The limit makes a log that one large change has blown up shrink again. */
 #define SETTINGS \
 	"PRAGMA foreign_keys = ON;" \
 	"PRAGMA trusted_schema = OFF;" \
@@ -28,8 +28,8 @@
 /* Forces each commit to disk before it returns. */
 #define FORCED SETTINGS "PRAGMA synchronous = FULL;"
 /*
- * Forces nothing but checkpoints.  Without those, OFF, this connection could
- * lose what the other one has acknowledged.
+ * Forces only checkpoints to disk.  With OFF, which forces nothing, this
+ * connection could lose what the other one has acknowledged.
  */
 #define UNFORCED SETTINGS "PRAGMA synchronous = NORMAL;"
 
@@ -57,7 +57,9 @@ check_owner(const char *path, const struct stat *st, struct error *e)
 	    "belong to the user that runs charon", path, (unsigned)st->st_uid);
 }
 
-/* An empty file that is private and belongs to whom the registry will. */
+/*
+ * Makes an empty, private file that belongs to whoever will own the registry.
+ */
 static int
 make_file(const char *path, struct error *e)
 {
@@ -80,9 +82,9 @@ make_file(const char *path, struct error *e)
 }
 
 /*
- * The file is there, private, and ours, before SQLite looks at it.  One that
- * is there is not opened for that: closing it again would drop the locks that
- * this process may hold on it for another handle (POSIX locks).
+ * Makes sure that the file is there, private and ours before SQLite looks at
+ * it.  One that is there is not opened here: closing it again would drop the
+ * locks that this process may hold on it for another handle (POSIX locks).
  */
 static int
 prepare_file(const char *path, bool create, struct error *e)
@@ -179,7 +181,10 @@ registry_open(const char *path, bool create, int busy_ms, struct error *e)
 {
 	struct registry *r = xcalloc(1, sizeof(*r));
 
-	/* A name such as "file:x" or ":memory:" means something to SQLite. */
+	/*
+	 * A relative path begins with "./", since names such as "file:x" or
+	 * ":memory:" mean something to SQLite.
+	 */
 	r->path = xasprintf("%s%s", *path == '/' ? "" : "./", path);
 	r->frame = xcalloc(1, 4 + LEASH_FRAME_MAX);
 	if (prepare_file(r->path, create, e) == 0 &&

@@ -12,9 +12,15 @@
 #include "orthrus/base/file.h"
 #include "registry_private.h"
 
-/* Clocks of two hosts differ. */
+/*
+ * Certificates begin so many seconds early, since the clocks of two hosts
+ * differ.
+ */
 #define EARLY 60
-/* A peer that asks for ever new ones must not fill the disk. */
+/*
+ * The most that a peer may have: asking for ever new ones must not fill the
+ * disk.
+ */
 #define CERTIFICATES_MAX 256
 
 /* --- AUTH_KEY --------------------------------------------------------- */
@@ -22,12 +28,15 @@
 /* What is known of the AUTH_KEY of one peer. */
 struct secret {
 	char name[NAME_MAX_LEN];
-	bool used;			/* by used_by */
-	bool closed;			/* which has logged in since */
+	bool used;			/* used_by has enrolled with it */
+	bool closed;			/* and has logged in since */
 	uint8_t used_by[ED25519_KEY_LEN];
 };
 
-/* Whether a wrong secret is one that a rekey has replaced, for the log. */
+/*
+ * Says in *e, for the log, whether a wrong secret is one that a rekey has
+ * replaced: always -1.
+ */
 static int
 auth_key_wrong(struct registry *r, const char *name, uint64_t id,
     const uint8_t hash[SECRET_HASH_LEN], struct error *e)
@@ -46,7 +55,7 @@ auth_key_wrong(struct registry *r, const char *name, uint64_t id,
 	    "rekey has replaced it", name);
 }
 
-/* Finds *x and compares: 0, or -1 with *e. */
+/* Looks up *x by the id of auth, and compares the secrets: 0, or -1 with *e. */
 static int
 check_auth_secret(struct registry *r, const struct auth_key *auth,
     struct secret *x, struct error *e)
@@ -102,7 +111,7 @@ registry_auth_key_valid(struct registry *r, const struct auth_key *auth,
 
 /* --- issuing ---------------------------------------------------------- */
 
-/* Everything of *c but the serial. */
+/* Fills in everything of *c but the serial. */
 static void
 fill_certificate(struct certificate *c, const char *name, const uint8_t *key,
     uint64_t lifetime, int64_t now)
@@ -117,7 +126,10 @@ fill_certificate(struct certificate *c, const char *name, const uint8_t *key,
 	memcpy(c->key, key, ED25519_KEY_LEN);
 }
 
-/* Forgets what no longer says anything: expired, it is refused anyway. */
+/*
+ * Forgets expired certificates.  Their own dates have them refused, so their
+ * rows are of no use any more.
+ */
 static int
 expire_certificates(struct registry *r, uint64_t id, int64_t now,
     struct error *e)
@@ -151,7 +163,10 @@ issue_certificate(struct registry *r, uint64_t id, struct certificate *c,
 	return 0;
 }
 
-/* The serial that this key got before, for the new times; else a new one. */
+/*
+ * Gives *c the serial that this key got before, for the new times, or else a
+ * new one.
+ */
 static int
 issue_certificate_again(struct registry *r, uint64_t id, struct certificate *c,
     struct error *e)
@@ -217,7 +232,10 @@ renew_certificate(struct registry *r, uint64_t id, uint64_t serial,
 	if (found != 1)
 		return found == -1 ? -1 : error_set(e, EX_NOUSER, "whom this "
 		    "certificate is for was removed");
-	/* Whoever holds a key that was replaced must not get the next one. */
+	/*
+	 * A certificate that was replaced is not renewed, or whoever still
+	 * holds its key would get the next one.
+	 */
 	s = sql_start(&r->main, SQL_CERTIFICATE_STATE, e, "ii", (int64_t)id,
 	    (int64_t)serial);
 	if (s == NULL || (found = sql_step(&r->main, s, e)) == -1)
@@ -245,7 +263,10 @@ registry_renew(struct registry *r, uint64_t id, uint64_t serial,
 
 /* --- logging in ------------------------------------------------------- */
 
-/* Why the row of a serial does not let name in with key; true when it does. */
+/*
+ * True when the row of a serial lets name in with key; else *e says why it does
+ * not.
+ */
 static bool
 judge_certificate_row(sqlite3_stmt *s, const char *name, uint64_t serial,
     const uint8_t *key, struct error *e)

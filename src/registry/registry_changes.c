@@ -19,7 +19,7 @@ data_version(struct database *d, int64_t *version, struct error *e)
 	return 0;
 }
 
-/* The first number in the journal and the one after its last. */
+/* Reads the first number in the journal, and the one after its last. */
 static int
 journal_range(struct database *d, int64_t *first, int64_t *next,
     struct error *e)
@@ -82,7 +82,10 @@ tell_peers_since(struct registry *r, int64_t seq, changed *each, void *arg,
 	return result;
 }
 
-/* In one reading transaction: what is told and *next belong together. */
+/*
+ * Runs in one reading transaction, so that what is told and *next belong
+ * together.
+ */
 static int
 read_changes(struct registry *r, int64_t seq, int64_t *next, changed *each,
     void *arg, struct error *e)

@@ -35,7 +35,7 @@ registry_damaged(struct registry *r, struct error *e)
 	    "charon did not write); put a copy in its place", r->path);
 }
 
-/* A text column of less than size bytes: true, and copied. */
+/* Copies a text column of less than size bytes: true when it is one. */
 static bool
 copy_column(sqlite3_stmt *s, int i, char *out, size_t size)
 {
@@ -67,13 +67,18 @@ peer_read(struct registry *r, sqlite3_stmt *s, struct peer *p, struct error *e)
 	p->memory_used = (uint64_t)sqlite3_column_int64(s, 10);
 	p->memory_total = (uint64_t)sqlite3_column_int64(s, 11);
 	p->docker_port = (uint16_t)sqlite3_column_int(s, 13);
-	/* Names become paths: what is no name goes no further. */
+	/*
+	 * Names become paths, so a row whose name is no name goes no further.
+	 */
 	if (!copy_column(s, 2, p->name, sizeof(p->name)) ||
 	    !name_valid(p->name) ||
 	    !copy_column(s, 5, p->allow, sizeof(p->allow)) ||
 	    (p->has_key && !sql_blob(s, 4, p->key, sizeof(p->key))))
 		return registry_damaged(r, e);
-	/* What another version wrote may be beyond us: it comes anew. */
+	/*
+	 * A Hello that another version wrote may not be readable here.  It is
+	 * left out, since the agent will send it again.
+	 */
 	frame = sqlite3_column_blob(s, 12);
 	if (frame == NULL || leash_decode(frame,
 	    (size_t)sqlite3_column_bytes(s, 12), &p->hello, &why) == -1 ||
@@ -108,7 +113,10 @@ look_up_peer(struct registry *r, const char *name, struct known_peer *k,
 	return 1;
 }
 
-/* The same; that there is none is an error, which speaks of this kind. */
+/*
+ * Looks up a peer that must be there: 0, or -1 with *e, which speaks of this
+ * kind when there is no such name.
+ */
 static int
 must_find_peer(struct registry *r, enum peer_kind kind, const char *name,
     struct known_peer *k, struct error *e)
@@ -122,7 +130,9 @@ must_find_peer(struct registry *r, enum peer_kind kind, const char *name,
 	    kind_name(kind));
 }
 
-/* Ends a change of the list of peers, which the journal has grown by. */
+/*
+ * Ends a change of the list of peers, and prunes the journal, which has grown.
+ */
 static int
 change_end_pruned(struct registry *r, int result, struct error *e)
 {
@@ -165,7 +175,10 @@ check_new_peer(enum peer_kind kind, const char *name, const char *allow,
 	return check_allow(name, allow, e);
 }
 
-/* To add a client again is how one would try to let it in elsewhere, too. */
+/*
+ * Says that a name is taken.  Who adds a client again probably wants to let it
+ * in elsewhere, too, and is told how.
+ */
 static int
 name_is_taken(enum peer_kind kind, enum peer_kind other, const char *name,
     struct error *e)
@@ -181,7 +194,10 @@ name_is_taken(enum peer_kind kind, enum peer_kind other, const char *name,
 	    kind_name(other), name);
 }
 
-/* The row itself, inside a change; auth has its id, and its secret if any. */
+/*
+ * Adds the row, inside a change: with key, or with the hash of an AUTH_KEY's
+ * secret.
+ */
 static int
 insert_peer(struct registry *r, enum peer_kind kind, const char *name,
     const char *allow, const uint8_t *key, const uint8_t *hash, uint64_t id,

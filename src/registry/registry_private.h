@@ -50,7 +50,7 @@ struct registry {
 	bool hurried;			/* see registry_hurry() */
 	char *path;
 	struct database main;		/* forces what it commits to disk */
-	struct database seen;		/* does not; opened when needed */
+	struct database seen;		/* does not force; opened when needed */
 	/* registry_changes(): what was so when *seq was last brought up. */
 	int64_t seq_read, version_read;
 	bool changed;			/* by this handle since */
@@ -62,7 +62,7 @@ int schema_update(struct database *d, bool create, struct error *e);
 /* Runs a constant text of several statements. */
 int sql_script(struct database *d, const char *text, struct error *e);
 
-/* *e says what the connection's last error means; always -1. */
+/* Puts into *e what the connection's last error means: always -1. */
 int sql_error(struct database *d, struct error *e);
 
 /*
@@ -79,7 +79,7 @@ void sql_reset(sqlite3_stmt *s);
 /* Starts it and steps to its end: 0, or -1 with *e. */
 int sql_run(struct database *d, enum sql which, struct error *e,
     const char *format, ...);
-/* A blob of exactly n bytes in column i: true, and copied to out. */
+/* Copies a blob of exactly n bytes in column i to out: true when it is one. */
 bool sql_blob(sqlite3_stmt *s, int i, void *out, size_t n);
 
 /*

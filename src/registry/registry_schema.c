@@ -8,11 +8,10 @@
 #define APPLICATION_ID 0x4f727468
 
 /*
- * What every change leaves in the table changes comes from triggers, so that
- * no way to change a peer can forget it.  A removed peer's certificates stay,
- * revoked and without an owner.  What the gateway sees has tables of its own,
- * as it comes often and is no change; a hello again its own, for being large
- * and seldom new.
+ * Triggers write every change of a peer into the table changes, so that no way
+ * to change one can forget it.  A removed peer's certificates stay, revoked and
+ * without an owner.  What the gateway sees has a table of its own, since it
+ * comes often and is no change; so have hellos, which are large and seldom new.
  */
 static const char *const versions[] = {
 	"CREATE TABLE peers ("
@@ -102,7 +101,7 @@ sql_script(struct database *d, const char *text, struct error *e)
 	return 0;
 }
 
-/* The one number that a constant query answers. */
+/* Reads the one number that a constant query answers. */
 static int
 query_number(struct database *d, const char *text, int64_t *value,
     struct error *e)
@@ -119,7 +118,7 @@ query_number(struct database *d, const char *text, int64_t *value,
 	return r;
 }
 
-/* Whose database it is and of which version: 0, or -1 with *e. */
+/* Finds out whose database it is and of which version: 0, or -1 with *e. */
 static int
 identify_database(struct database *d, int64_t *version, struct error *e)
 {
@@ -170,17 +169,26 @@ schema_update(struct database *d, bool create, struct error *e)
 	int64_t version;
 	int r;
 
-	/* At one moment: another process may be making it. */
+	/*
+	 * All of it is read at one moment, since another process may be making
+	 * the tables.
+	 */
 	if (sql_run(d, SQL_BEGIN_READ, e, "") == -1 ||
 	    sql_end(d, identify_database(d, &version, e), e) == -1)
 		return -1;
-	/* A question about one of many reads only what it needs. */
+	/*
+	 * A command's question about one peer reads only what it needs; the
+	 * gateway checks all of the database when it starts.
+	 */
 	if (version == VERSION_NOW)
 		return create ? check_integrity(d, e) : 0;
 	if (version == 0 && !create)
 		return error_set(e, EX_CONFIG, "registry %s: it is empty; "
 		    "\"charon serve\" fills it at its first start", d->path);
-	/* Another process may be at it: what counts is read under the lock. */
+	/*
+	 * Another process may be updating it, too, so the version is read again
+	 * under the lock.
+	 */
 	if (sql_begin(d, e) == -1)
 		return -1;
 	r = identify_database(d, &version, e);

@@ -16,7 +16,10 @@
 	" LEFT JOIN hellos AS h ON h.peer = p.id"
 
 const char *const sql_text[SQL_COUNT] = {
-	/* Deferred ones could fail half way, when another writes first. */
+	/*
+	 * A deferred transaction could fail half way, when another process
+	 * writes first.
+	 */
 	[SQL_BEGIN] = "BEGIN IMMEDIATE",
 	[SQL_BEGIN_READ] = "BEGIN",
 	[SQL_COMMIT] = "COMMIT",
@@ -79,7 +82,7 @@ const char *const sql_text[SQL_COUNT] = {
 	    "  (SELECT 1 FROM certificates WHERE key = c.key AND revoked = 0"
 	    "  AND valid_before > ?1)",
 
-	/* Nothing for one that was removed meanwhile. */
+	/* These write nothing for a peer that was removed meanwhile. */
 	[SQL_SEEN] = "INSERT INTO seen"
 	    " (peer, last_seen, online, load, memory_used, memory_total)"
 	    " SELECT id, ?2, ?3, ?4, ?5, ?6 FROM peers WHERE id = ?1"
@@ -98,7 +101,10 @@ const char *const sql_text[SQL_COUNT] = {
 	    " (SELECT max(seq) FROM changes)",
 	[SQL_CHANGES] = "SELECT peer, max(revoked), max(seq) AS last"
 	    " FROM changes WHERE seq >= ?1 GROUP BY peer ORDER BY last",
-	/* By number and not by age: a clock may be set. */
+	/*
+	 * The journal is pruned by number and not by age, since a clock may be
+	 * set.
+	 */
 	[SQL_CHANGES_PRUNE] = "DELETE FROM changes"
 	    " WHERE seq <= (SELECT max(seq) FROM changes) - ?1",
 };
@@ -258,7 +264,10 @@ sql_end(struct database *d, int r, struct error *e)
 {
 	if (r != -1 && sql_run(d, SQL_COMMIT, e, "") == -1)
 		r = -1;
-	/* Some errors have rolled it back already, others have not. */
+	/*
+	 * Some errors have rolled the transaction back already, others have
+	 * not.
+	 */
 	if (r == -1 && sqlite3_get_autocommit(d->db) == 0)
 		sqlite3_exec(d->db, "ROLLBACK", NULL, NULL, NULL);
 	return r;

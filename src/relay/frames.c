@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A conversation in frames as an endpoint.  As in any endpoint whose owner
- * may do anything when it hears of something, what there is to tell is put
- * off to an event of its own; so is everything that is told to the relay.
+ * A conversation in frames as an endpoint.  Its owner may do anything when it
+ * is told of something, so it is told from an event of its own, and the relay
+ * is, too.
  */
 #include "config.h"
 
@@ -46,7 +46,7 @@ frames_soon(struct frames *f)
 	event_active(f->work, EV_TIMEOUT, 0);
 }
 
-/* As soon, but not before the loop has looked at everything else. */
+/* Runs the next step, but not before the loop has looked at everything else. */
 static void
 frames_later(struct frames *f)
 {
@@ -66,7 +66,10 @@ frames_finalize(struct event *ev, void *arg)
 	free(f);
 }
 
-/* Neither owner nor relay has it any more; but events may be under way. */
+/*
+ * Frees it, when neither owner nor relay has it any more.  Its events may still
+ * be under way, so libevent does it later.
+ */
 static void
 frames_release(struct frames *f)
 {
@@ -95,7 +98,10 @@ frames_tell_end(struct frames *f, const char *why)
 	f->events->ended(f->arg, why);
 }
 
-/* One frame, or that there will be no more: whether there may be another. */
+/*
+ * Tells of one frame, or that there will be no more: true when there may be
+ * another.
+ */
 static bool
 frames_tell_one(struct frames *f)
 {
@@ -117,7 +123,10 @@ frames_tell_one(struct frames *f)
 	return !f->over;
 }
 
-/* With as much as a whole frame at hand there is something to tell first. */
+/*
+ * There is no room while a whole frame is at hand, of which the owner is told
+ * first.
+ */
 static size_t
 frames_room(struct endpoint *ep)
 {
@@ -275,7 +284,10 @@ frames_finish(struct frames *f)
 	frames_soon(f);
 }
 
-/* A peer that neither reads the rest nor ends would keep all this for ever. */
+/*
+ * Cuts off a peer that neither reads the rest nor ends its side, and so would
+ * keep all this for ever.
+ */
 static void
 on_frames_deadline(evutil_socket_t fd, short what, void *arg)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Two half-streams between two endpoints.  Events change what is known,
- * pump() moves what can be moved, settle() ends what has ended.
+ * Two half-streams between two endpoints.  Each event that an endpoint tells of
+ * has half_pump() move what can be moved, and relay_leave() ends the relay when
+ * both halves have ended.
  */
 #include "config.h"
 
@@ -81,9 +82,9 @@ relay_leave(struct relay *r)
 }
 
 /*
- * One turn for one direction: up to a quantum, so that others get theirs.
- * What is left behind by an endpoint that hung up (a window at most) goes in
- * one turn, since that endpoint has no turns of its own any more.
+ * Moves bytes in one direction, up to a quantum, so that others get their turn.
+ * What an endpoint that hung up has left behind (a window at most) goes in one
+ * turn, since that endpoint has no turns of its own any more.
  */
 static void
 half_pump(struct relay *r, struct half *h)
@@ -101,7 +102,10 @@ half_pump(struct relay *r, struct half *h)
 		if (n == -1 && errno == EAGAIN)
 			return;
 		if (n == -1) {
-			/* Broken, not ended: nobody is there to write to. */
+			/*
+			 * The endpoint is broken, and not at its end: nobody is
+			 * there to write to.
+			 */
 			r->half[0].state = r->half[1].state = HALF_DEAD;
 			return;
 		}
@@ -150,7 +154,7 @@ relay_start(struct endpoint *a, struct endpoint *b, relay_done *done,
 	a->relay = b->relay = r;
 	r->done = done;
 	r->arg = arg;
-	/* No byte moves yet: the owner has not got its handle. */
+	/* No byte moves yet, since the owner does not have its handle. */
 	relay_watch(r);
 	return r;
 }
@@ -216,7 +220,7 @@ relay_offer(struct endpoint *ep, const uint8_t *p, size_t n)
 	h->bytes += (uint64_t)w;
 	if ((size_t)w < n)
 		h->wait_to = true;
-	/* What was ended meanwhile is over; else nothing has changed. */
+	/* Only a half that has ended, or waits now, changes what is watched. */
 	if (h->wait_to || h->state != HALF_OPEN)
 		relay_leave(r);
 	else if (--r->depth == 0 && r->ended)

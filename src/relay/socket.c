@@ -48,7 +48,10 @@ struct socket_endpoint {
 static TAILQ_HEAD(, socket_endpoint) lingering =
     TAILQ_HEAD_INITIALIZER(lingering);
 
-/* One thread, one loop: peek()ed bytes live until the next peek(). */
+/*
+ * All sockets share one space: there is one thread, and peeked bytes are valid
+ * until the next peek().
+ */
 static uint8_t scratch[RELAY_QUANTUM];
 
 static ssize_t
@@ -95,7 +98,7 @@ sock_consume(struct endpoint *ep, size_t n)
 	s->peeked = 0;
 }
 
-/* The kernel does not say; write() does. */
+/* The kernel does not tell how much it would take; write() finds out. */
 static size_t
 sock_room(struct endpoint *ep)
 {
@@ -142,7 +145,7 @@ sock_watch(struct endpoint *ep, bool readable, bool writable)
 
 	watch_one(s->readable, &s->reading, readable);
 	watch_one(s->writable, &s->writing, writable);
-	/* What is at hand causes no event of the descriptor. */
+	/* What was read before causes no event of the descriptor. */
 	if (readable && s->in.len > 0)
 		event_active(s->readable, EV_READ, 0);
 }
@@ -161,8 +164,9 @@ sock_finalize(struct event *ev, void *arg)
 }
 
 /*
- * Input that nobody takes any more would turn close(2) into a reset, for which
- * a Unix socket's peer loses even the end that it was told before.
+ * Drops input that nobody takes any more.  Unread, it would turn close(2) into
+ * a reset, by which a Unix socket's peer loses even the end that it was told of
+ * before.
  */
 static void
 drop_input(struct socket_endpoint *s)
@@ -194,13 +198,13 @@ sock_release(struct socket_endpoint *s)
 		drop_input(s);
 	close(s->fd);
 	s->fd = -1;
-	/* The memory goes when no callback of it can be under way. */
+	/* The memory is freed when none of its callbacks can be under way. */
 	event_free_finalize(0, s->readable, sock_finalize);
 }
 
 /*
- * Bytes that a TCP peer may yet take.  One that has reset the connection takes
- * none; what a Unix socket took is the peer's already.
+ * The bytes that a TCP peer may yet take.  A peer that has reset the connection
+ * takes none, and what a Unix socket took is its peer's already.
  */
 static int
 unsent_bytes(const struct socket_endpoint *s)

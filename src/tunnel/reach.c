@@ -23,15 +23,19 @@
 #define MEET_MS 1000		/* for that to come back to us */
 #define PROBES_MAX 3
 
-/* What it means when a probe comes back to us; not, and the next is tried. */
+/*
+ * An address to try, and what it means when that probe comes back to us.  When
+ * it does not, the next one is tried.
+ */
 struct probe {
 	const char *host;
 	enum reach means;
 };
 
 /*
- * By the names of what every server can listen on: all there is to know is
- * whether others can reach it, and OpenSSH's sshd tells that.
+ * True for loopback by the names that every server can listen on.  All that is
+ * then left to know is whether others can reach it, and OpenSSH's sshd tells
+ * that.
  */
 static bool
 asked_for_loopback(const struct tunnel *t)
@@ -54,7 +58,10 @@ asked_for_all(const struct tunnel *t)
 	    strcmp(t->at.host, "0.0.0.0") == 0 || strcmp(t->at.host, "::") == 0;
 }
 
-/* Nobody listens on it alone, but who was asked to. */
+/*
+ * An address of loopback on which nobody listens who was not asked for just
+ * that.
+ */
 static const char *
 other_loopback(const struct tunnel *t)
 {
@@ -70,7 +77,10 @@ dialled_another(const struct tunnel *t)
 	return dialled.host[0] != '\0' && !address_is_local(&dialled);
 }
 
-/* Can others reach it, can it be reached as it was asked for, or at all? */
+/*
+ * The probes that find out whether others can reach the port, whether it can be
+ * reached as it was asked for, and whether it can be reached at all.
+ */
 static size_t
 list_probes(const struct tunnel *t, struct probe probes[PROBES_MAX])
 {
@@ -99,9 +109,9 @@ settle_reach(struct tunnel *t, enum reach reach)
 }
 
 /*
- * Nothing came back.  That a port is on loopback only is said when there is
- * proof: when the server's machine refuses elsewhere, and not when the server
- * forbids it, has no such address, or is slow.
+ * Nothing came back.  A port is said to be on loopback only when there is
+ * proof: when the server's machine refuses connections elsewhere, and not when
+ * the server forbids them, has no such address, or is slow.
  */
 static void
 probe_failed(struct tunnel *t, bool refused)
@@ -132,7 +142,7 @@ on_probe_opened(void *arg, enum open_failure reason, const char *text)
 		timer_set(t->probe_timer, MEET_MS);
 }
 
-/* It got nowhere, or to somebody else. */
+/* The probe got nowhere, or to somebody else. */
 static void
 on_probe_timer(evutil_socket_t fd, short what, void *arg)
 {

@@ -46,8 +46,8 @@ has_place(const struct tunnel *t)
 }
 
 /*
- * A gateway has a place for each agent's socket and ports; charon and this
- * have agreed on how they are named.
+ * Finds where to ask the server to listen.  A gateway has a place of its own
+ * for each agent's socket and ports, whose names charon forms in the same way.
  */
 static void
 find_place(struct tunnel *t)
@@ -70,8 +70,8 @@ find_place(struct tunnel *t)
 }
 
 /*
- * Where the far end listens: whatever host was asked for, a gateway's port is
- * one of the agent's name there.
+ * Where the far end listens, to be shown.  A port at a gateway has the agent's
+ * name for its host, whatever host was asked for.
  */
 void
 remote_place(const struct tunnel *t, struct address *at)
@@ -88,7 +88,7 @@ remote_place(const struct tunnel *t, struct address *at)
 		    t->set->server.name);
 }
 
-/* What to look at, besides patience, when the far end says no. */
+/* What somebody can look at when the far end refuses to listen. */
 static const char *
 listen_hint(const struct tunnel *t)
 {
@@ -118,7 +118,10 @@ listen_refused(struct tunnel *t)
 	timer_set(t->retry, RETRY_SECONDS * 1000);
 }
 
-/* Takes it back from the server; an answer that is still due may grant it. */
+/*
+ * Has the server stop listening, also when its answer is still due, which may
+ * grant it.
+ */
 static void
 remote_unlisten(struct tunnel *t)
 {
@@ -132,7 +135,10 @@ remote_unlisten(struct tunnel *t)
 	t->port = 0;
 }
 
-/* Not asked again in this session: each time it would be open for a moment. */
+/*
+ * Gives up a listener that is open to all.  It is not asked for again in this
+ * session, since it would be open for a moment each time.
+ */
 static void
 remote_withdraw(struct tunnel *t)
 {

@@ -73,7 +73,10 @@ tunnel_remove(struct tunnel *t)
 	t->listener = NULL;
 	if (is_remote(t))
 		remote_remove(t);
-	/* What is no longer shared is not, for those who look now either. */
+	/*
+	 * Docker that is no longer shared is not shared with those who are
+	 * connected, either.
+	 */
 	if (t->config.kind == TUNNEL_DOCKER)
 		streams_abort(t);
 	t->removed = true;
@@ -94,7 +97,10 @@ same_text(const char *a, const char *b)
 static bool
 same_tunnel(const struct tunnel *t, const struct tunnel_config *c)
 {
-	/* A listener that could not be had is tried again. */
+	/*
+	 * A listener that could not be had is no reason to keep it: it is tried
+	 * again.
+	 */
 	if (!is_remote(t) && t->state == TUNNEL_DOWN)
 		return false;
 	return t->config.kind == c->kind &&
@@ -106,7 +112,10 @@ same_tunnel(const struct tunnel *t, const struct tunnel_config *c)
 	    same_text(t->password, c->password);
 }
 
-/* Takes the tunnel that serves c already out of the list, if there is one. */
+/*
+ * Takes the tunnel that serves c already out of the list; NULL when there is
+ * none.
+ */
 static struct tunnel *
 take_tunnel(struct tunnel_list *list, const struct tunnel_config *c)
 {
@@ -120,7 +129,10 @@ take_tunnel(struct tunnel_list *list, const struct tunnel_config *c)
 	return NULL;
 }
 
-/* What leaves stops listening first: its address may be wanted anew. */
+/*
+ * Tunnels that leave stop listening first, since a new one may want the
+ * address.
+ */
 static void
 close_listeners(struct tunnel_list *list)
 {
@@ -146,7 +158,7 @@ reopen_listeners(struct tunnel_list *list)
 		}
 }
 
-/* What was configured, less what the gateway takes away. */
+/* Applies the policy that was configured, less what the gateway takes away. */
 static void
 apply_policy(struct tunnel *t)
 {
@@ -156,7 +168,10 @@ apply_policy(struct tunnel *t)
 		muzzle_set_policy(t->muzzle, &p);
 }
 
-/* Sets up what kept[] lacks: 0, or -1 with *e; fresh is what there is. */
+/*
+ * Sets up the tunnels that kept[] lacks, and lists them in fresh: 0, or -1 with
+ * *e.
+ */
 static int
 set_up_fresh(struct tunnels *set, const struct tunnel_config *config,
     size_t n, struct tunnel **kept, struct tunnel_list *fresh,
@@ -186,7 +201,7 @@ free_fresh(struct tunnel_list *fresh)
 	}
 }
 
-/* Lets what is new take part in the session that there may be. */
+/* Gives new tunnels their part in the session, if there is one. */
 static void
 start_fresh(struct tunnels *set, const struct tunnel_list *fresh)
 {
@@ -200,7 +215,10 @@ start_fresh(struct tunnels *set, const struct tunnel_list *fresh)
 	}
 }
 
-/* In the order of the configuration, with what needs no new listener. */
+/*
+ * Lists all in the order of the configuration, and takes over names and
+ * policies, which need no new listener.
+ */
 static void
 list_in_order(struct tunnels *set, const struct tunnel_config *config,
     size_t n, struct tunnel **kept)
@@ -287,7 +305,10 @@ tunnels_up(struct tunnels *set, struct mux *mux,
 	set->mux = mux;
 	mux_serve(mux, &service, set);
 	set->server = *server;
-	/* Listeners before anything else: they are what others wait for. */
+	/*
+	 * Listeners are asked for before anything else, since others wait for
+	 * them.
+	 */
 	TAILQ_FOREACH(t, &set->list, next) {
 		if (is_remote(t))
 			remote_arm(t);

@@ -6,15 +6,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Zeroed it is full. */
+/* A token bucket; a zeroed one is full. */
 struct bucket {
 	unsigned tokens;
 	uint64_t filled_at;		/* ms; 0: never */
 };
 
 /*
- * Takes a token at now (clock_ms()): false when there is none left of the
- * burst that fit in, of which rate come back each second.
+ * Takes a token at now (clock_ms()): false when none is left.  The bucket holds
+ * burst tokens, and gets rate new ones each second.
  */
 bool bucket_take(struct bucket *b, uint64_t now, unsigned burst,
     unsigned rate);

@@ -29,8 +29,9 @@ char *file_read(const char *path, size_t max, size_t *len, struct stat *st);
 bool file_is_credential(const char *path, const struct stat *st);
 
 /*
- * What was opened as path is for its owner only, and the owner is us or root:
- * 0, or -1 with *e (EX_CONFIG), which begins with what, "identity" or the like.
+ * Checks that only its owner may use the file that was opened as path, and that
+ * the owner is us or root: 0, or -1 with *e (EX_CONFIG), whose text begins with
+ * what, such as "identity".
  */
 int file_check_private(const char *what, const char *path,
     const struct stat *st, struct error *e);
@@ -50,7 +51,10 @@ int file_give_to_owner(int fd, const char *path);
 int file_replace(const char *path, mode_t mode, const void *p, size_t n,
     struct error *e);
 
-/* Makes the name path last: 0, or -1 with errno. */
+/*
+ * Forces the directory of path to disk, so that its name there lasts: 0, or -1
+ * with errno.
+ */
 int file_sync_parent(const char *path);
 
 /*

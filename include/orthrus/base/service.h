@@ -10,9 +10,9 @@ struct event_base;
 struct service;
 
 struct service_events {
-	/* SIGTERM or SIGINT, which sig says; each time that it is asked. */
+	/* SIGTERM or SIGINT has come, as sig says, and may come again. */
 	void (*stop)(void *arg, int sig);
-	/* SIGHUP; NULL: it ends the program, as it does without us. */
+	/* SIGHUP has come.  With NULL it ends the program, as by default. */
 	void (*reload)(void *arg);
 };
 

@@ -11,10 +11,13 @@ struct span {
 	size_t len;
 };
 
-/* Is it the word, does it begin with it?  ASCII's case does not matter. */
+/*
+ * Whether s is the word; whether it begins with it.  Case does not matter
+ * (ASCII).
+ */
 bool span_is(struct span s, const char *word);
 bool span_begins(struct span s, const char *word);
-/* Has it nothing but ASCII letters, digits, and what stands in more? */
+/* True when s has only ASCII letters, digits and the characters in more. */
 bool span_consists(struct span s, const char *more);
 
 /*

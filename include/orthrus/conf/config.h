@@ -93,7 +93,7 @@ struct config *config_check(int argc, char **argv,
 
 void config_free(struct config *c);
 
-/* Wipes c's auth_key as soon as it has served. */
+/* Wipes auth_key of c, when it has served. */
 void config_forget_auth_key(struct config *c);
 /* True when nobody chose the name: it is this host's. */
 bool config_name_is_default(const struct config *c);

@@ -22,7 +22,10 @@
  */
 int allow_parse(const char *text, char list[ALLOW_MAX], struct error *e);
 
-/* Of a list that allow_parse() wrote; any other text allows nothing more. */
+/*
+ * Whether a list that allow_parse() wrote allows it.  An item of any other form
+ * allows nothing.
+ */
 bool allow_port(const char *list, const char *agent, uint16_t port);
 bool allow_docker(const char *list, const char *agent);
 bool allow_egress(const char *list);

@@ -32,9 +32,9 @@ enum dial_stdio dial_stdio_read(const uint8_t *p, size_t len,
     char agent[NAME_MAX_LEN]);
 
 /*
- * Splits the user "NAME" or "NAME+AGENT": false when NAME is none or AGENT too
- * long.  AGENT may be anything else, for who is let in can be told what is
- * wrong with it; "" when there is none.
+ * Splits the user "NAME" or "NAME+AGENT": false when NAME is no name or AGENT
+ * too long.  agent becomes "" when there is none.  It may be no valid name:
+ * whoever is let in as NAME can be told what is wrong with it.
  */
 bool dial_stdio_user(const char *user, char name[NAME_MAX_LEN],
     char agent[NAME_MAX_LEN]);

@@ -27,7 +27,7 @@ struct egress_rule {
 	char name[HOST_MAX];	/* lower case; of EGRESS_BELOW ".suffix" */
 	uint8_t address[16];	/* IPv4 as ::ffff:a.b.c.d */
 	unsigned prefix;	/* bits of that, 0 to 128 */
-	uint16_t low, high;	/* ports, both in */
+	uint16_t low, high;	/* ports, inclusive */
 };
 
 #define EGRESS_TEXT_MAX (HOST_MAX + 24)
@@ -46,8 +46,8 @@ const char *egress_rule_format(const struct egress_rule *rule,
     char text[EGRESS_TEXT_MAX]);
 
 /*
- * May a client ask for host (a name in any case, or a literal without
- * brackets) and port?  Literals of addresses that are not public need a rule
+ * Whether a client may ask for host (a name in any case, or a literal without
+ * brackets) and port.  Literals of addresses that are not public need a rule
  * that names them; ".orthrus", which is for agents, never passes.
  */
 bool egress_allows(const struct egress_rule *rules, size_t n,

@@ -14,9 +14,9 @@ struct json_t;
 enum agent_status { AGENT_PENDING, AGENT_ONLINE, AGENT_OFFLINE };
 
 /*
- * What the registry's row means now (UNIX seconds): online is only whom a
- * gateway that runs (served) has heard within the timeout and a little more,
- * which the writing of the row takes.
+ * What the registry's row means at now (UNIX seconds).  An agent is online only
+ * when a gateway runs (served) and has heard it within the timeout, and a
+ * little more for the writing of the row.
  */
 enum agent_status agent_status(const struct peer *p, bool served,
     uint64_t timeout_ms, int64_t now);

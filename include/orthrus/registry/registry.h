@@ -53,8 +53,9 @@ struct registry *registry_open(const char *path, bool create, int busy_ms,
     struct error *e);
 void registry_close(struct registry *r);
 /*
- * For who must not wait, as a loop: the wait for another process becomes
- * busy_ms, and none for what was seen, which is tried again anyway.
+ * For a caller that must not wait, such as a loop: calls wait busy_ms for
+ * another process from now on, and those that write what was seen do not wait
+ * at all, since that is written again anyway.
  */
 void registry_hurry(struct registry *r, int busy_ms);
 
@@ -74,24 +75,27 @@ int registry_add(struct registry *r, enum peer_kind kind, const char *name,
     const char *allow, const uint8_t *key, struct auth_key *auth,
     struct error *e);
 /*
- * What a client may reach from now on; it is told as a change, and its
- * sessions stay.
+ * Sets what a client may reach from now on.  That is told as a change, and the
+ * client's sessions stay.
  */
 int registry_set_allow(struct registry *r, const char *name,
     const char *allow, struct error *e);
 /*
- * Where an agent's Docker is at 127.0.0.1 from now on, told as a change; 0:
- * nowhere.  Another agent's port is EX_DATAERR.
+ * Sets the port that an agent's Docker has at 127.0.0.1 from now on, 0 for
+ * none.  That is told as a change.  Another agent's port is EX_DATAERR.
  */
 int registry_set_docker_port(struct registry *r, const char *name,
     uint16_t port, struct error *e);
-/* Only whether it is another's: 0, or -1 with *e. */
+/* Checks only whether the port is another agent's: 0, or -1 with *e. */
 int registry_docker_port_check(struct registry *r, const char *name,
     uint16_t port, struct error *e);
-/* A new secret; every certificate is revoked. */
+/* Makes a new secret, and revokes every certificate. */
 int registry_rekey(struct registry *r, const char *name,
     struct auth_key *auth, struct error *e);
-/* Forgets it; its certificates stay on the revocation list till they expire. */
+/*
+ * Forgets a peer.  Its certificates stay on the revocation list till they
+ * expire.
+ */
 int registry_remove(struct registry *r, enum peer_kind kind,
     const char *name, struct error *e);
 
@@ -155,7 +159,7 @@ int registry_logged_in(struct registry *r, uint64_t id, uint64_t serial,
 int registry_seen_begin(struct registry *r, struct error *e);
 int registry_seen(struct registry *r, const struct peer *p, struct error *e);
 int registry_seen_commit(struct registry *r, struct error *e);
-/* No agent is online: at the start and the end of the gateway. */
+/* Writes that no agent is online, at the start and the end of the gateway. */
 int registry_all_offline(struct registry *r, struct error *e);
 
 /*

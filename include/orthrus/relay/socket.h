@@ -21,7 +21,7 @@ struct endpoint *socket_endpoint_new(struct event_base *base, int fd,
  * all such at once, for the end of the process.
  */
 void socket_endpoints_end(void);
-/* True while there are such. */
+/* True while an endpoint lingers so. */
 bool socket_endpoints_linger(void);
 
 #endif

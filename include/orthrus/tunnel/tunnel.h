@@ -68,13 +68,16 @@ int tunnels_apply(struct tunnels *set, const struct tunnel_config *config,
 
 /* What is known of a session's server. */
 struct tunnel_server {
-	char name[NAME_MAX_LEN];	/* ours at a gateway, "": it is none */
+	char name[NAME_MAX_LEN];	/* ours at a gateway; "": no gateway */
 	/* It tells when it listens on every interface instead. */
 	bool tells;
 	char address[HOST_MAX];		/* its own, numeric; "" unknown */
 };
 
-/* A session can carry channels; it cannot any more (before mux_free()). */
+/*
+ * A session can carry channels from now on; it can no longer (to be called
+ * before mux_free()).
+ */
 void tunnels_up(struct tunnels *set, struct mux *mux,
     const struct tunnel_server *server);
 void tunnels_down(struct tunnels *set);
