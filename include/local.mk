@@ -52,6 +52,7 @@ noinst_HEADERS += \
 	include/orthrus/muzzle/names.h \
 	include/orthrus/muzzle/policy.h \
 	include/orthrus/muzzle/redact.h \
+	include/orthrus/stream/stream.h \
 	include/orthrus/tunnel/tunnel.h \
 	include/orthrus/registry/describe.h \
 	include/orthrus/registry/registry.h \

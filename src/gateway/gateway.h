@@ -269,21 +269,18 @@ bool docker_stdio_open(struct session *s, struct channel *ch,
 /* --- stream.c: two endpoints joined ------------------------------- */
 
 /*
- * Opens a channel to what agent a listens on (port 0: Docker) and joins it
- * with the socket fd, or, when fd is -1, with the channel ch, which is
- * answered.  What cannot be had is refused or closed.
+ * Joins ch, which is answered, with a channel to what the agent listens on
+ * under that port, or with its Docker behind its Muzzle.
  */
-void stream_to_agent(struct agent *a, uint16_t port, int fd,
-    struct channel *ch);
-/* The same with the agent's Docker socket, through its Muzzle. */
-void stream_to_docker(struct agent *a, int fd, struct channel *ch);
-/* The same for mine, an endpoint of any kind. */
-void stream_docker_endpoint(struct agent *a, struct endpoint *mine);
-/* Dials to and joins it with ch: egress. */
-void stream_dial(struct gateway *g, const struct address *to,
+void gateway_stream_agent(struct agent *a, uint16_t port, struct channel *ch);
+void gateway_stream_docker(struct agent *a, struct channel *ch);
+/* The same for mine, the endpoint of a session channel that runs. */
+void gateway_stream_docker_stdio(struct agent *a, struct endpoint *mine);
+/* Dials to and joins it with ch, which is answered: egress. */
+void gateway_stream_dial(struct gateway *g, const struct address *to,
     struct channel *ch);
 /* By streams, from sockets of this machine and for agents' Muzzles. */
-extern const struct agent_way stream_way;
+extern const struct agent_way gateway_stream_way;
 
 /* --- tell.c: commands that wait until we know --------------------- */
 
@@ -317,7 +314,7 @@ struct gateway {
 	struct agents *agents;
 	struct session_list sessions;
 	size_t nsessions[3];		/* by kind */
-	LIST_HEAD(, stream) streams;
+	LIST_HEAD(, gateway_stream) streams;
 	struct stream_counters counters;	/* bytes: of those that ended */
 
 	/* The configuration. */

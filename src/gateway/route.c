@@ -116,7 +116,7 @@ route_egress(struct session *s, struct channel *ch, const struct address *to)
 		refuse_channel(s, ch, REFUSED_EGRESS, "not allowed: the "
 		    "gateway's [egress] allow does not name it");
 	else
-		stream_dial(s->gateway, to, ch);
+		gateway_stream_dial(s->gateway, to, ch);
 }
 
 bool
@@ -184,13 +184,13 @@ route_direct(struct session *s, struct channel *ch, const struct address *to)
 	else if ((a = route_find(s, &w)) == NULL)
 		refuse_channel(s, ch, w.why, w.text);
 	else if (w.port == 0)
-		stream_to_docker(a, -1, ch);
+		gateway_stream_docker(a, ch);
 	else if ((ep = agent_port(a, w.port)) == NULL)
 		refuse_channel(s, ch, REFUSED_UNKNOWN,
 		    "the agent does not offer this port");
 	else {
 		agent_endpoint_count(ep);
-		stream_to_agent(a, w.port, -1, ch);
+		gateway_stream_agent(a, w.port, ch);
 	}
 }
 

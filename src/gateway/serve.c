@@ -217,7 +217,7 @@ listen_all(struct gateway *g, struct error *e)
 	    &session_events, g, e);
 	if (g->acceptor == NULL || registry_all_offline(g->registry, e) == -1)
 		return -1;
-	g->agents = agents_new(g, &stream_way);
+	g->agents = agents_new(g, &gateway_stream_way);
 	g->listener = listener_new(g->base, &c->ssh_listen, on_ssh_accept, g,
 	    e);
 	return g->listener == NULL ? -1 : 0;

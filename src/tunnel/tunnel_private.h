@@ -6,10 +6,12 @@
 #include <sys/queue.h>
 
 #include "orthrus/ssh/mux.h"
+#include "orthrus/stream/stream.h"
 #include "orthrus/tunnel/tunnel.h"
 
 #define HANDSHAKE_SECONDS 10	/* SOCKS5, from accept to request */
 #define HANDSHAKES_MAX 1024	/* more: the oldest is dropped */
+#define FAREWELL_SECONDS 1	/* for the client to close first */
 #define OUTAGE_SECONDS 5	/* how long a new connection waits */
 #define OPEN_SECONDS 150	/* the far end's own connect gives up before */
 #define DIAL_MS 10000		/* to the target of a remote forward */
@@ -17,7 +19,7 @@
 
 struct event;
 struct listener;
-struct tunnel_stream;
+struct socks5;
 
 /* Where a server listens of whom a TCP port was asked. */
 enum reach {
@@ -50,6 +52,22 @@ struct tunnel {
 	size_t open;
 	uint64_t total;
 	time_t told_at;			/* the last failure that was logged */
+};
+
+struct tunnel_stream {
+	struct stream st;		/* first */
+	TAILQ_ENTRY(tunnel_stream) next, handshake;
+	struct tunnels *set;
+	struct tunnel *tunnel;
+	bool waiting;			/* for a session, a few seconds */
+	int fd;				/* local: -1 when the relay has it */
+	struct address to;		/* the same */
+	/* SOCKS5 */
+	struct socks5 *socks;		/* NULL after the handshake */
+	struct event *readable;		/* until it is relayed */
+	void (*requested)(struct tunnel_stream *s);
+	uint8_t *early;			/* read behind the request */
+	size_t nearly;
 };
 
 TAILQ_HEAD(tunnel_list, tunnel);
@@ -95,10 +113,21 @@ void reach_cancel(struct tunnel *t);
 void reach_met(struct tunnel *t, struct channel *ch);	/* refused here */
 
 /* stream.c */
-void stream_accept(void *tunnel, int fd);	/* a listener_accept */
-void stream_incoming(struct tunnel *t, struct channel *ch);
-void stream_session_up(struct tunnels *set);
-void streams_abort(struct tunnel *t);	/* those that are relayed */
-void streams_free(struct tunnels *set);
+void tunnel_stream_accept(void *tunnel, int fd);	/* a listener_accept */
+void tunnel_stream_incoming(struct tunnel *t, struct channel *ch);
+void tunnel_streams_session_up(struct tunnels *set);
+void tunnel_streams_abort(struct tunnel *t);	/* those that are relayed */
+void tunnel_streams_free(struct tunnels *set);
+
+/* socks.c */
+bool is_socks(const struct tunnel_stream *s);
+/* Reads what the client wants into s->to, then calls requested. */
+void socks_start(struct tunnel_stream *s,
+    void (*requested)(struct tunnel_stream *s));
+void socks_accept(struct tunnel_stream *s);
+/* The same with why not, of which the client is told the kind; ends s. */
+void socks_refuse(struct tunnel_stream *s, enum open_failure reason,
+    const char *text);
+void socks_leave_handshake(struct tunnel_stream *s);
 
 #endif

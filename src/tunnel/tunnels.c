@@ -49,7 +49,7 @@ tunnel_setup(struct tunnel *t, struct error *e)
 		return 0;
 	}
 	t->listener = listener_new(t->set->base, &t->config.spec.listen,
-	    stream_accept, t, e);
+	    tunnel_stream_accept, t, e);
 	if (t->listener != NULL) {
 		t->state = TUNNEL_UP;
 		log_info("%s listening on %s", tunnel_label(t),
@@ -78,7 +78,7 @@ tunnel_remove(struct tunnel *t)
 	 * connected, either.
 	 */
 	if (t->config.kind == TUNNEL_DOCKER)
-		streams_abort(t);
+		tunnel_streams_abort(t);
 	t->removed = true;
 	if (t->open > 0)
 		TAILQ_INSERT_TAIL(&t->set->removed, t, next);
@@ -292,7 +292,7 @@ on_forwarded(void *arg, struct channel *ch, const struct address *listen)
 	else if (t->checking)
 		reach_met(t, ch);
 	else
-		stream_incoming(t, ch);
+		tunnel_stream_incoming(t, ch);
 }
 
 void
@@ -315,7 +315,7 @@ tunnels_up(struct tunnels *set, struct mux *mux,
 		if (t->muzzle != NULL)
 			muzzle_watch(t->muzzle, server->name[0] != '\0');
 	}
-	stream_session_up(set);
+	tunnel_streams_session_up(set);
 	if (set->changed != NULL)
 		set->changed(set->changed_arg);
 }
@@ -372,7 +372,7 @@ tunnels_free(struct tunnels *set)
 	if (set == NULL)
 		return;
 	set->changed = NULL;
-	streams_free(set);
+	tunnel_streams_free(set);
 	while ((t = TAILQ_FIRST(&set->list)) != NULL) {
 		TAILQ_REMOVE(&set->list, t, next);
 		tunnel_remove(t);

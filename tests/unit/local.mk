@@ -56,6 +56,7 @@ unit_tests = \
 	tests/unit/test_window \
 	tests/unit/test_channel \
 	tests/unit/test_tunnels \
+	tests/unit/test_stream \
 	tests/unit/test_registry \
 	tests/unit/test_registry_certs \
 	tests/unit/test_registry_faults \
@@ -95,6 +96,8 @@ tests_unit_test_channel_SOURCES = tests/unit/test_channel.c $(mux_sources)
 tests_unit_test_channel_LDFLAGS = $(peer_ldflags)
 tests_unit_test_tunnels_SOURCES = tests/unit/test_tunnels.c $(peer_sources)
 tests_unit_test_tunnels_LDFLAGS = $(peer_ldflags)
+tests_unit_test_stream_SOURCES = tests/unit/test_stream.c $(peer_sources)
+tests_unit_test_stream_LDFLAGS = $(peer_ldflags)
 endif
 
 # What tests share; the fuzzers, which need no cmocka, as well.
