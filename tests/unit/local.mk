@@ -74,7 +74,8 @@ TESTS += $(unit_tests)
 AM_CPPFLAGS += $(CMOCKA_CFLAGS) -DCMOCKA_DISABLE_DEPRECATION_WARNINGS
 
 # Functions of the system that a test takes over.
-tests_unit_test_dial_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getaddrinfo
+tests_unit_test_dial_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getaddrinfo \
+	-Wl,--wrap=timer_set
 tests_unit_test_frames_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=event_add
 tests_unit_test_link_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=timer_set \
 	-Wl,--wrap=clock_ms
