@@ -41,6 +41,7 @@ unit_tests = \
 	tests/unit/test_http_server \
 	tests/unit/test_upstream \
 	tests/unit/test_exchange \
+	tests/unit/test_exchange_engine \
 	tests/unit/test_redact \
 	tests/unit/test_backoff \
 	tests/unit/test_link \
@@ -79,7 +80,7 @@ tests_unit_test_dial_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getaddrinfo \
 tests_unit_test_frames_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=event_add
 tests_unit_test_link_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=timer_set \
 	-Wl,--wrap=clock_ms
-tests_unit_test_exchange_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=timer_set
+tests_unit_test_exchange_engine_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=timer_set
 
 # Their own far end stands in for connection.c, packet.c and the clock, and so
 # is not in libfixtures.a, where it would stand in for everybody's.
@@ -107,7 +108,8 @@ tests_unit_libfixtures_a_SOURCES = tests/unit/descriptors.c \
 	tests/unit/descriptors.h tests/unit/memory_endpoint.c \
 	tests/unit/memory_endpoint.h
 if CMOCKA
-tests_unit_libfixtures_a_SOURCES += tests/unit/registry_fixture.c \
+tests_unit_libfixtures_a_SOURCES += tests/unit/muzzle_fixture.c \
+	tests/unit/muzzle_fixture.h tests/unit/registry_fixture.c \
 	tests/unit/registry_fixture.h
 endif
 peer_sources = tests/unit/fake_peer.c tests/unit/fake_peer.h
