@@ -95,6 +95,15 @@ mux_teardown(void **state)
 	return 0;
 }
 
+size_t
+open_channels(void)
+{
+	struct mux_counters c;
+
+	mux_counters(mux, &c);
+	return c.open;
+}
+
 void
 turns(void)
 {

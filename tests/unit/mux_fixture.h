@@ -36,6 +36,8 @@ extern struct address incoming_listen;
 int mux_setup(void **state);
 int mux_teardown(void **state);
 
+/* Channels that the mux has open, or opening. */
+size_t open_channels(void);
 /* Turns until there is nothing left to do. */
 void turns(void);
 

@@ -33,15 +33,6 @@ teardown(void **state)
 	return 0;
 }
 
-static size_t
-open_channels(void)
-{
-	struct mux_counters c;
-
-	mux_counters(mux, &c);
-	return c.open;
-}
-
 /* Both have said CLOSE: nothing is left, and nothing more was said. */
 static void
 assert_gone(void)

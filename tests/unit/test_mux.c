@@ -14,15 +14,6 @@
 
 #include "mux_fixture.h"
 
-static size_t
-open_channels(void)
-{
-	struct mux_counters c;
-
-	mux_counters(mux, &c);
-	return c.open;
-}
-
 /* --- opening ---------------------------------------------------------- */
 
 static void

@@ -63,15 +63,6 @@ setup_server(void **state)
 	return 0;
 }
 
-static size_t
-open_channels(void)
-{
-	struct mux_counters c;
-
-	mux_counters(mux, &c);
-	return c.open;
-}
-
 /* --- listeners ---------------------------------------------------- */
 
 static const struct sent *

@@ -117,15 +117,6 @@ teardown(void **state)
 	return 0;
 }
 
-static size_t
-open_channels(void)
-{
-	struct mux_counters c;
-
-	mux_counters(mux, &c);
-	return c.open;
-}
-
 /* Its number here, as the confirmation says. */
 static uint32_t
 open_session(uint32_t peer, uint32_t window)
