@@ -58,6 +58,7 @@ unit_tests = \
 	tests/unit/test_channel \
 	tests/unit/test_tunnels \
 	tests/unit/test_stream \
+	tests/unit/test_route \
 	tests/unit/test_registry \
 	tests/unit/test_registry_certs \
 	tests/unit/test_registry_faults \
