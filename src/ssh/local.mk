@@ -38,6 +38,8 @@ liborthrus_a_SOURCES += \
 	src/ssh/pack.h \
 	src/ssh/packet.c \
 	src/ssh/packet.h \
+	src/ssh/probe.c \
+	src/ssh/probe.h \
 	src/ssh/round_trip.c \
 	src/ssh/round_trip.h \
 	src/ssh/selftest.c \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A client's SSH session: the steps up to its login, and whether the server
- * still lives.
+ * A client's SSH session: the steps up to its login, and what its owner is told
+ * of it.
  */
 #include "config.h"
 
@@ -27,6 +27,7 @@
 
 #include "algorithms.h"
 #include "mux_private.h"
+#include "probe.h"
 
 enum step { HANDSHAKE, LOGIN, PASSWORD, UP };
 
@@ -38,10 +39,9 @@ struct outbound {
 	bool password_told;
 	struct dial *dial;
 	struct connection *connection;
-	struct event *timer;		/* deadline of the login, then probes */
+	struct event *deadline;		/* of the login */
+	struct probe probe;		/* from there on */
 	char host_key[FINGERPRINT_MAX];
-	uint64_t probed_at;		/* ms; 0: no probe is under way */
-	int64_t rtt_ms;
 };
 
 #define outbound_fail(s, code, ...) \
@@ -214,75 +214,12 @@ is_logged_in(const struct outbound *s)
 /* --- being up --------------------------------------------------------- */
 
 static void
-on_probe_answer(void *arg, enum mux_answer answer, uint16_t port)
-{
-	struct outbound *s = arg;
-
-	(void)answer;		/* a refusal is an answer as well */
-	(void)port;
-	if (connection_is_over(s->connection))
-		return;
-	s->rtt_ms = (int64_t)(clock_ms() - s->probed_at);
-	s->probed_at = 0;
-	timer_set(s->timer, s->config.probe_ms);
-}
-
-/*
- * The peer is dead when it has been silent for dead_ms and a probe had its
- * time to be answered.  Silence alone proves nothing: it may have been this
- * process that did not run.
- */
-static bool
-server_is_dead(const struct outbound *s)
-{
-	uint64_t now = clock_ms();
-
-	return s->probed_at != 0 &&
-	    now - connection_heard_at(s->connection) >= s->config.dead_ms &&
-	    now - s->probed_at >= s->config.dead_ms - s->config.probe_ms;
-}
-
-static void
-probe_server(struct outbound *s)
-{
-	uint64_t now, silent;
-
-	if (server_is_dead(s)) {
-		/* A sign of life may have arrived that was not read yet. */
-		if (!connection_catch_up(s->connection))
-			return;
-		if (server_is_dead(s)) {
-			outbound_fail(s, EX_UNAVAILABLE, "no sign of life from "
-			    "the server for %llu s", (unsigned long long)
-			    (clock_ms() - connection_heard_at(s->connection)) /
-			    1000);
-			return;
-		}
-	}
-	now = clock_ms();
-	silent = now - connection_heard_at(s->connection);
-	if (silent >= s->config.probe_ms && s->probed_at == 0) {
-		s->probed_at = now;
-		mux_ping(connection_mux(s->connection), on_probe_answer, s);
-	}
-	if (s->probed_at == 0)
-		timer_set(s->timer, s->config.probe_ms - silent);
-	else
-		timer_set(s->timer, s->probed_at + s->config.dead_ms -
-		    s->config.probe_ms > now ? s->probed_at +
-		    s->config.dead_ms - s->config.probe_ms - now : 100);
-}
-
-static void
 outbound_came_up(struct outbound *s)
 {
-	struct mux *mux = connection_mux(s->connection);
-
 	if (server_is_gateway(s))
-		mux_peer_is_ours(mux);
-	s->probed_at = clock_ms();
-	mux_ping(mux, on_probe_answer, s);	/* for the round-trip time */
-	timer_set(s->timer, s->config.probe_ms);
+		mux_peer_is_ours(connection_mux(s->connection));
+	event_del(s->deadline);
+	probe_start(&s->probe);
 	s->events.up(s->arg);
 }
 
@@ -322,20 +259,15 @@ on_outbound_over(void *arg)
 }
 
 static void
-on_outbound_timer(evutil_socket_t fd, short what, void *arg)
+on_login_deadline(evutil_socket_t fd, short what, void *arg)
 {
 	struct outbound *s = arg;
 
 	(void)fd;
 	(void)what;
-	if (connection_is_over(s->connection))
-		return;
-	if (s->step == UP)
-		probe_server(s);
-	else
-		outbound_fail(s, EX_UNAVAILABLE, "no answer: the server took "
-		    "the connection but did not finish the SSH login within "
-		    "%llu s", (unsigned long long)s->config.login_ms / 1000);
+	outbound_fail(s, EX_UNAVAILABLE, "no answer: the server took the "
+	    "connection but did not finish the SSH login within %llu s",
+	    (unsigned long long)s->config.login_ms / 1000);
 }
 
 /* --- beginning -------------------------------------------------------- */
@@ -377,7 +309,7 @@ on_server_dialled(void *arg, int fd, int error)
 		    ssh_get_error(ssh_of(s)));
 		return;
 	}
-	timer_set(s->timer, s->config.login_ms);
+	timer_set(s->deadline, s->config.login_ms);
 	connection_begin(s->connection);
 }
 
@@ -412,11 +344,12 @@ outbound_start(struct event_base *base, struct dialer *dialer,
 	s->config = *config;
 	s->events = *events;
 	s->arg = arg;
-	s->rtt_ms = -1;
-	s->timer = evtimer_new(base, on_outbound_timer, s);
+	s->deadline = evtimer_new(base, on_login_deadline, s);
 	s->connection = connection_new(base, (unsigned)config->dead_ms, &role,
 	    s);
 	mux_new(base, s->connection);
+	probe_init(&s->probe, base, s->connection, config->probe_ms,
+	    config->dead_ms);
 	memset(&to, 0, sizeof(to));
 	to.kind = ADDRESS_TCP;
 	memcpy(to.host, config->server.host, sizeof(to.host));
@@ -434,7 +367,8 @@ outbound_free(struct outbound *s)
 	if (s->dial != NULL)
 		dial_cancel(s->dial);
 	connection_free(s->connection);
-	event_free(s->timer);
+	probe_clear(&s->probe);
+	event_free(s->deadline);
 	free(s);
 }
 
@@ -469,7 +403,7 @@ outbound_info(const struct outbound *s, struct outbound_info *info)
 	info->kex = is_logged_in(s) ? connection_kex(s->connection) : "";
 	info->cipher = cipher != NULL ? cipher : "";
 	memcpy(info->host_key, s->host_key, sizeof(info->host_key));
-	info->rtt_ms = s->rtt_ms;
+	info->rtt_ms = s->probe.rtt_ms;
 	if (!is_logged_in(s))
 		return;
 	info->gateway = server_is_gateway(s);

@@ -53,6 +53,7 @@ unit_tests = \
 	tests/unit/test_input \
 	tests/unit/test_output \
 	tests/unit/test_pace \
+	tests/unit/test_probe \
 	tests/unit/test_round_trip \
 	tests/unit/test_window \
 	tests/unit/test_channel \
@@ -81,6 +82,7 @@ tests_unit_test_dial_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getaddrinfo \
 tests_unit_test_frames_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=event_add
 tests_unit_test_link_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=timer_set \
 	-Wl,--wrap=clock_ms
+tests_unit_test_probe_LDFLAGS = $(tests_unit_test_link_LDFLAGS)
 tests_unit_test_exchange_engine_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=timer_set
 
 # Their own far end stands in for connection.c, packet.c and the clock, and so
