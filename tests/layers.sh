@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 # Proves that the layers include only downwards, as the .may_include file in
-# each folder of src/ allows, and that no circle hides in those files.
+# each folder of src/ allows, that no circle hides in those files, and that
+# private headers have names of their own.
 #
 #   layers.sh [ROOT]	the tree to check; else $top_srcdir, else this one
 set -eu
@@ -88,6 +89,24 @@ for dir in src/*/; do
 			;;
 		esac
 	done
+done
+
+# A private header has a name of its own, or that of the public one that it
+# stands behind.
+for header in src/*/*.h; do
+	name=$(basename "$header" .h)
+	public=$(dirname "include/orthrus/${header#src/}")
+	case $name in
+	*_private)
+		[ -f "$public/${name%_private}.h" ] ||
+		    bad "$header: there is no $public/${name%_private}.h"
+		;;
+	*)
+		[ ! -f "$public/$name.h" ] ||
+		    bad "$header: $public/$name.h is another; call it" \
+			"${name}_private.h"
+		;;
+	esac
 done
 
 if [ -s "$work/bad" ]; then

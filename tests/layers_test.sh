@@ -86,6 +86,18 @@ rm "$tree/src/agent/.may_include"
 refused "a folder without permits" "src/agent: has no .may_include"
 
 plant
+: >"$tree/src/ssh/mine.h"
+: >"$tree/src/ssh/b_private.h"
+passes "private headers with names of their own"
+
+: >"$tree/src/ssh/b.h"
+refused "two headers of one name" "src/ssh/b.h: include/orthrus/ssh/b.h is another"
+
+plant
+: >"$tree/src/ssh/lost_private.h"
+refused "a private header of nothing" "src/ssh/lost_private.h: there is no include"
+
+plant
 rm -rf "$tree/src"
 mkdir "$tree/src"
 refused "an empty tree" "no layers found"

@@ -3,8 +3,8 @@
  * What the files of this folder share while the gateway runs: the registered
  * agents, the sessions, and the streams between them.
  */
-#ifndef ORTHRUS_GATEWAY_PRIVATE_H
-#define ORTHRUS_GATEWAY_PRIVATE_H
+#ifndef ORTHRUS_GATEWAY_GATEWAY_H
+#define ORTHRUS_GATEWAY_GATEWAY_H
 
 #include <sys/queue.h>
 

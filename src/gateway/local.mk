@@ -14,8 +14,6 @@ liborthrus_a_SOURCES += \
 	src/gateway/listens.c \
 	src/gateway/login.c \
 	src/gateway/refused.c \
-	src/registry/registry_private.h \
-	src/registry/registry_schema.c \
 	src/gateway/route.c \
 	src/gateway/serve.c \
 	src/gateway/session.c \

@@ -4,8 +4,8 @@
  * its prepared statements, and the few steps by which all SQL is run.  Every
  * value is bound; no statement is ever put together at run time.
  */
-#ifndef ORTHRUS_REGISTRY_PRIVATE_H
-#define ORTHRUS_REGISTRY_PRIVATE_H
+#ifndef ORTHRUS_REGISTRY_REGISTRY_PRIVATE_H
+#define ORTHRUS_REGISTRY_REGISTRY_PRIVATE_H
 
 #include <sqlite3.h>
 

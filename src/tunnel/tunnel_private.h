@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What the files of this folder share: tunnels, and their streams. */
-#ifndef ORTHRUS_TUNNEL_PRIVATE_H
-#define ORTHRUS_TUNNEL_PRIVATE_H
+#ifndef ORTHRUS_TUNNEL_TUNNEL_PRIVATE_H
+#define ORTHRUS_TUNNEL_TUNNEL_PRIVATE_H
 
 #include <sys/queue.h>
 
