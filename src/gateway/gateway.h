@@ -151,7 +151,7 @@ struct session {
 	struct gateway *gateway;
 	struct inbound *in;
 	enum session_kind kind;
-	char name[NAME_MAX_LEN];	/* of the agent or client; "" enrolling */
+	char name[NAME_MAX_LEN];	/* agent's, client's; "": enrolling */
 	char wanted[NAME_MAX_LEN];	/* behind a "+" in its login; "" none */
 	uint64_t id;			/* its registry's */
 	uint64_t serial;		/* of its certificate, 0: none */

@@ -155,7 +155,7 @@ client_is_up(struct session *s)
 }
 
 static void
-on_session_up(void *arg, struct inbound *in)
+on_acceptor_up(void *arg, struct inbound *in)
 {
 	struct session *s = inbound_data(in);
 
@@ -172,7 +172,7 @@ on_session_up(void *arg, struct inbound *in)
 }
 
 static void
-on_session_ended(void *arg, struct inbound *in, const struct error *why)
+on_acceptor_ended(void *arg, struct inbound *in, const struct error *why)
 {
 	struct session *s = inbound_data(in);
 
@@ -186,6 +186,6 @@ on_session_ended(void *arg, struct inbound *in, const struct error *why)
 }
 
 const struct acceptor_events session_events = {
-	login_key, login_password, login_turned_away, on_session_up,
-	on_session_ended
+	login_key, login_password, login_turned_away, on_acceptor_up,
+	on_acceptor_ended
 };

@@ -35,7 +35,7 @@ struct gateway_stream {
 /* --- life ------------------------------------------------------------- */
 
 static struct endpoint *
-on_stream_here(struct stream *st)
+on_gateway_stream_here(struct stream *st)
 {
 	struct gateway_stream *s = (struct gateway_stream *)st;
 	struct endpoint *here = s->mine;
@@ -48,7 +48,7 @@ on_stream_here(struct stream *st)
 }
 
 static void
-on_stream_ended(struct stream *st, uint64_t out, uint64_t in)
+on_gateway_stream_ended(struct stream *st, uint64_t out, uint64_t in)
 {
 	struct gateway_stream *s = (struct gateway_stream *)st;
 
@@ -65,7 +65,7 @@ on_stream_ended(struct stream *st, uint64_t out, uint64_t in)
 
 /* It cannot be had: said in the words of whoever asked. */
 static void
-give_up_stream(struct gateway_stream *s, enum open_failure reason,
+give_up_gateway_stream(struct gateway_stream *s, enum open_failure reason,
     const char *why)
 {
 	char *text;
@@ -96,34 +96,34 @@ why_not_opened(const struct gateway_stream *s)
 }
 
 static void
-on_stream_failed(struct stream *st, enum open_failure reason,
+on_gateway_stream_failed(struct stream *st, enum open_failure reason,
     const char *text)
 {
 	struct gateway_stream *s = (struct gateway_stream *)st;
 
 	if (s->asked[0] == '\0')
-		give_up_stream(s, reason, reason == OPEN_PROHIBITED ?
+		give_up_gateway_stream(s, reason, reason == OPEN_PROHIBITED ?
 		    "not allowed here" : text);
 	else
-		give_up_stream(s, OPEN_CONNECT_FAILED, text == NULL ?
+		give_up_gateway_stream(s, OPEN_CONNECT_FAILED, text == NULL ?
 		    "the agent's target did not answer in time" :
 		    why_not_opened(s));
 }
 
 static void
-on_stream_late(struct stream *st)
+on_gateway_stream_late(struct stream *st)
 {
 	struct gateway_stream *s = (struct gateway_stream *)st;
 
-	give_up_stream(s, OPEN_CONNECT_FAILED, s->why);
+	give_up_gateway_stream(s, OPEN_CONNECT_FAILED, s->why);
 }
 
 static struct gateway_stream *
-new_stream(struct gateway *g, int fd, struct channel *from)
+new_gateway_stream(struct gateway *g, int fd, struct channel *from)
 {
 	static const struct stream_events events = {
-		on_stream_here, on_stream_failed, on_stream_late,
-		on_stream_ended
+		on_gateway_stream_here, on_gateway_stream_failed,
+		on_gateway_stream_late, on_gateway_stream_ended
 	};
 	struct gateway_stream *s = xcalloc(1, sizeof(*s));
 
@@ -161,7 +161,7 @@ open_at_agent(struct gateway_stream *s, struct agent *a, uint16_t port)
 	if (s->why == NULL)
 		return;
 	if (s->mine == NULL)
-		give_up_stream(s, OPEN_CONNECT_FAILED, s->why);
+		give_up_gateway_stream(s, OPEN_CONNECT_FAILED, s->why);
 	else
 		stream_wait(&s->st, 0);
 }
@@ -176,19 +176,19 @@ join_docker(struct gateway_stream *s, struct agent *a)
 void
 gateway_stream_agent(struct agent *a, uint16_t port, struct channel *ch)
 {
-	open_at_agent(new_stream(a->gateway, -1, ch), a, port);
+	open_at_agent(new_gateway_stream(a->gateway, -1, ch), a, port);
 }
 
 void
 gateway_stream_docker(struct agent *a, struct channel *ch)
 {
-	join_docker(new_stream(a->gateway, -1, ch), a);
+	join_docker(new_gateway_stream(a->gateway, -1, ch), a);
 }
 
 void
 gateway_stream_docker_stdio(struct agent *a, struct endpoint *mine)
 {
-	struct gateway_stream *s = new_stream(a->gateway, -1, NULL);
+	struct gateway_stream *s = new_gateway_stream(a->gateway, -1, NULL);
 
 	s->mine = mine;
 	join_docker(s, a);
@@ -197,7 +197,7 @@ gateway_stream_docker_stdio(struct agent *a, struct endpoint *mine)
 static void
 visit_agent(struct agent *a, uint16_t port, int fd)
 {
-	struct gateway_stream *s = new_stream(a->gateway, fd, NULL);
+	struct gateway_stream *s = new_gateway_stream(a->gateway, fd, NULL);
 
 	if (port == 0)
 		join_docker(s, a);
@@ -210,7 +210,7 @@ agent_way_connect(void *arg, struct endpoint *ep,
     void (*failed)(struct endpoint *ep, const char *why))
 {
 	struct agent *a = arg;
-	struct gateway_stream *s = new_stream(a->gateway, -1, NULL);
+	struct gateway_stream *s = new_gateway_stream(a->gateway, -1, NULL);
 
 	s->mine = ep;
 	s->failed = failed;
@@ -236,7 +236,7 @@ void
 gateway_stream_dial(struct gateway *g, const struct address *to,
     struct channel *ch)
 {
-	stream_dial(&new_stream(g, -1, ch)->st, g->dialer, to, DIAL_MS);
+	stream_dial(&new_gateway_stream(g, -1, ch)->st, g->dialer, to, DIAL_MS);
 }
 
 /* --- all of them -------------------------------------------------- */
@@ -265,7 +265,7 @@ gateway_end_streams(struct gateway *g)
 		if (s->st.relay != NULL)
 			stream_end(&s->st);
 		else
-			give_up_stream(s, OPEN_CONNECT_FAILED,
+			give_up_gateway_stream(s, OPEN_CONNECT_FAILED,
 			    "shutting down");
 	}
 }

@@ -27,7 +27,7 @@
  * An address to try, and what it means when that probe comes back to us.  When
  * it does not, the next one is tried.
  */
-struct probe {
+struct reach_probe {
 	const char *host;
 	enum reach means;
 };
@@ -82,22 +82,22 @@ dialled_another(const struct tunnel *t)
  * reached as it was asked for, and whether it can be reached at all.
  */
 static size_t
-list_probes(const struct tunnel *t, struct probe probes[PROBES_MAX])
+list_probes(const struct tunnel *t, struct reach_probe probes[PROBES_MAX])
 {
 	bool all = asked_for_all(t);
 	size_t n = 0;
 
-	probes[n++] = (struct probe){ other_loopback(t),
+	probes[n++] = (struct reach_probe){ other_loopback(t),
 	    all ? REACH_ASKED : REACH_ALL };
 	if (asked_for_loopback(t)) {
 		if (dialled_another(t))
-			probes[n++] = (struct probe){ t->set->server.address,
-			    REACH_ALL };
+			probes[n++] = (struct reach_probe){
+			    t->set->server.address, REACH_ALL };
 		return n;
 	}
 	if (!all)
-		probes[n++] = (struct probe){ t->at.host, REACH_ASKED };
-	probes[n++] = (struct probe){ "127.0.0.1", REACH_LOOPBACK };
+		probes[n++] = (struct reach_probe){ t->at.host, REACH_ASKED };
+	probes[n++] = (struct reach_probe){ "127.0.0.1", REACH_LOOPBACK };
 	return n;
 }
 
@@ -114,7 +114,7 @@ settle_reach(struct tunnel *t, enum reach reach)
  * the server forbids them, has no such address, or is slow.
  */
 static void
-probe_failed(struct tunnel *t, bool refused)
+reach_probe_failed(struct tunnel *t, bool refused)
 {
 	if (refused || asked_for_loopback(t))
 		reach_check(t);
@@ -123,14 +123,14 @@ probe_failed(struct tunnel *t, bool refused)
 }
 
 static void
-on_probe_opened(void *arg, enum open_failure reason, const char *text)
+on_reach_opened(void *arg, enum open_failure reason, const char *text)
 {
 	struct tunnel *t = arg;
 	struct endpoint *ep = channel_endpoint(t->probe);
 
 	t->probe = NULL;
 	if (reason != OPEN_OK) {
-		probe_failed(t, reason == OPEN_CONNECT_FAILED &&
+		reach_probe_failed(t, reason == OPEN_CONNECT_FAILED &&
 		    strcasestr(text, "refused") != NULL);
 		return;
 	}
@@ -144,21 +144,21 @@ on_probe_opened(void *arg, enum open_failure reason, const char *text)
 
 /* The probe got nowhere, or to somebody else. */
 static void
-on_probe_timer(evutil_socket_t fd, short what, void *arg)
+on_reach_timer(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	probe_failed(arg, false);
+	reach_probe_failed(arg, false);
 }
 
 void
 reach_check(struct tunnel *t)
 {
 	struct address to = { .kind = ADDRESS_TCP, .port = t->port };
-	struct probe probes[PROBES_MAX];
+	struct reach_probe probes[PROBES_MAX];
 
 	if (t->probe_timer == NULL)
-		t->probe_timer = evtimer_new(t->set->base, on_probe_timer, t);
+		t->probe_timer = evtimer_new(t->set->base, on_reach_timer, t);
 	if (t->probe != NULL)
 		channel_cancel(t->probe);
 	t->probe = NULL;
@@ -171,7 +171,7 @@ reach_check(struct tunnel *t)
 	t->probe_means = probes[t->probes].means;
 	snprintf(to.host, sizeof(to.host), "%s", probes[t->probes].host);
 	t->probes++;
-	t->probe = mux_open(t->set->mux, &to, on_probe_opened, t);
+	t->probe = mux_open(t->set->mux, &to, on_reach_opened, t);
 	if (t->probe == NULL)
 		settle_reach(t, REACH_ASKED);
 	else

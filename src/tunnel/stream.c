@@ -23,7 +23,7 @@
 
 /* A local connection is relayed from now on. */
 static struct endpoint *
-on_stream_here(struct stream *st)
+on_tunnel_stream_here(struct stream *st)
 {
 	struct tunnel_stream *s = (struct tunnel_stream *)st;
 	struct endpoint *here;
@@ -42,7 +42,7 @@ on_stream_here(struct stream *st)
 }
 
 static void
-on_stream_ended(struct stream *st, uint64_t down, uint64_t up)
+on_tunnel_stream_ended(struct stream *st, uint64_t down, uint64_t up)
 {
 	struct tunnel_stream *s = (struct tunnel_stream *)st;
 
@@ -91,7 +91,7 @@ tell_failure(struct tunnel *t, bool waited, enum open_failure reason)
 
 /* The connection cannot be had. */
 static void
-give_up_stream(struct tunnel_stream *s, enum open_failure reason,
+give_up_tunnel_stream(struct tunnel_stream *s, enum open_failure reason,
     const char *text)
 {
 	tell_failure(s->tunnel, s->waiting, reason);
@@ -110,7 +110,7 @@ wait_for_session(struct tunnel_stream *s)
 }
 
 static void
-on_stream_failed(struct stream *st, enum open_failure reason,
+on_tunnel_stream_failed(struct stream *st, enum open_failure reason,
     const char *text)
 {
 	struct tunnel_stream *s = (struct tunnel_stream *)st;
@@ -119,32 +119,32 @@ on_stream_failed(struct stream *st, enum open_failure reason,
 		log_warn("%s: its target: %s", tunnel_label(s->tunnel), text);
 		stream_refuse(st, OPEN_CONNECT_FAILED, text);
 	} else if (text == NULL)
-		give_up_stream(s, reason, "timed out");
+		give_up_tunnel_stream(s, reason, "timed out");
 	else if (s->set->mux == NULL)
 		/* Nothing has been sent yet: the next session serves, too. */
 		wait_for_session(s);
 	else
-		give_up_stream(s, reason, text);
+		give_up_tunnel_stream(s, reason, text);
 }
 
 /* Of a handshake, a farewell, or a session that it has waited for. */
 static void
-on_stream_late(struct stream *st)
+on_tunnel_stream_late(struct stream *st)
 {
 	struct tunnel_stream *s = (struct tunnel_stream *)st;
 
 	if (s->waiting)
-		give_up_stream(s, OPEN_RESOURCE_SHORTAGE, "");
+		give_up_tunnel_stream(s, OPEN_RESOURCE_SHORTAGE, "");
 	else
 		stream_end(st);
 }
 
 static struct tunnel_stream *
-new_stream(struct tunnel *t, int fd, struct channel *from)
+new_tunnel_stream(struct tunnel *t, int fd, struct channel *from)
 {
 	static const struct stream_events events = {
-		on_stream_here, on_stream_failed, on_stream_late,
-		on_stream_ended
+		on_tunnel_stream_here, on_tunnel_stream_failed,
+		on_tunnel_stream_late, on_tunnel_stream_ended
 	};
 	struct tunnel_stream *s = xcalloc(1, sizeof(*s));
 
@@ -171,14 +171,14 @@ open_channel(struct tunnel_stream *s)
 	s->waiting = false;
 	if (!stream_open(&s->st, mux_open, s->set->mux, &s->to,
 	    OPEN_SECONDS * 1000))
-		give_up_stream(s, OPEN_RESOURCE_SHORTAGE, "");
+		give_up_tunnel_stream(s, OPEN_RESOURCE_SHORTAGE, "");
 }
 
 void
 tunnel_stream_accept(void *arg, int fd)
 {
 	struct tunnel *t = arg;
-	struct tunnel_stream *s = new_stream(t, fd, NULL);
+	struct tunnel_stream *s = new_tunnel_stream(t, fd, NULL);
 
 	if (is_socks(s))
 		socks_start(s, open_channel);
@@ -205,7 +205,7 @@ tunnel_streams_session_up(struct tunnels *set)
 void
 tunnel_stream_incoming(struct tunnel *t, struct channel *ch)
 {
-	struct tunnel_stream *s = new_stream(t, -1, ch);
+	struct tunnel_stream *s = new_tunnel_stream(t, -1, ch);
 
 	if (t->muzzle != NULL)		/* it dials for itself */
 		stream_join(&s->st, muzzle_endpoint_new(t->muzzle));
