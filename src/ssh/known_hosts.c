@@ -19,7 +19,7 @@
 #define BLOB_MAX 4096		/* an RSA key of 16,384 bits has 2,071 bytes */
 #define SHA1_LEN 20
 
-struct span {
+struct field {
 	const char *p;
 	size_t n;
 };
@@ -31,16 +31,16 @@ is_field_space(char c)
 }
 
 static bool
-span_is(struct span s, const char *text)
+field_is(struct field s, const char *text)
 {
 	return s.n == strlen(text) && memcmp(s.p, text, s.n) == 0;
 }
 
 /* Cuts the next word off *rest; empty at its end. */
-static struct span
-next_field(struct span *rest)
+static struct field
+next_field(struct field *rest)
 {
-	struct span word;
+	struct field word;
 
 	while (rest->n > 0 && is_field_space(*rest->p)) {
 		rest->p++;
@@ -57,10 +57,10 @@ next_field(struct span *rest)
 }
 
 /* Cuts what stands before the next c (or all of it) off *rest. */
-static struct span
-next_part(struct span *rest, char c)
+static struct field
+next_part(struct field *rest, char c)
 {
-	struct span part = *rest;
+	struct field part = *rest;
 	const char *at = memchr(rest->p, c, rest->n);
 
 	if (at == NULL) {
@@ -75,7 +75,7 @@ next_part(struct span *rest, char c)
 }
 
 static size_t
-base64_decode(struct span text, uint8_t *out, size_t max)
+base64_decode(struct field text, uint8_t *out, size_t max)
 {
 	size_t n;
 
@@ -90,7 +90,7 @@ base64_decode(struct span text, uint8_t *out, size_t max)
  * only, so that no pattern takes exponential time.
  */
 static bool
-pattern_match(struct span pattern, const char *s)
+pattern_match(struct field pattern, const char *s)
 {
 	size_t p = 0, star = SIZE_MAX, i = 0, from = 0, len = strlen(s);
 	char c;
@@ -117,15 +117,15 @@ pattern_match(struct span pattern, const char *s)
 
 /* "|1|salt|hash", both base64, hash being HMAC-SHA1(salt, name). */
 static bool
-hashed_match(struct span field, const char *name)
+hashed_match(struct field field, const char *name)
 {
 	uint8_t salt[SHA1_LEN], hash[SHA1_LEN], mac[EVP_MAX_MD_SIZE];
 	unsigned maclen = 0;
-	struct span magic, part;
+	struct field magic, part;
 
 	next_part(&field, '|');		/* what stands before the first '|' */
 	magic = next_part(&field, '|');
-	if (!span_is(magic, "1"))
+	if (!field_is(magic, "1"))
 		return false;
 	part = next_part(&field, '|');
 	if (base64_decode(part, salt, sizeof(salt)) != sizeof(salt) ||
@@ -139,9 +139,9 @@ hashed_match(struct span field, const char *name)
 
 /* True when the first field of a line is about name. */
 static bool
-hosts_match(struct span hosts, const char *name)
+hosts_match(struct field hosts, const char *name)
 {
-	struct span pattern;
+	struct field pattern;
 	bool found = false, negated;
 
 	if (hosts.n > 0 && hosts.p[0] == '|')
@@ -164,7 +164,7 @@ hosts_match(struct span hosts, const char *name)
 
 /* A key's blob starts with its type as an SSH string. */
 static bool
-blob_has_type(const uint8_t *blob, size_t n, struct span type)
+blob_has_type(const uint8_t *blob, size_t n, struct field type)
 {
 	return type.n > 0 && type.n < 256 && n > 4 + type.n &&
 	    blob[0] == 0 && blob[1] == 0 && blob[2] == 0 &&
@@ -172,11 +172,11 @@ blob_has_type(const uint8_t *blob, size_t n, struct span type)
 }
 
 static enum known_host
-check_known_hosts_line(struct span line, const char *name, const uint8_t *want,
+check_known_hosts_line(struct field line, const char *name, const uint8_t *want,
     size_t wantlen)
 {
 	uint8_t blob[BLOB_MAX];
-	struct span word, type;
+	struct field word, type;
 	bool revoked = false, same;
 	size_t n;
 
@@ -184,7 +184,7 @@ check_known_hosts_line(struct span line, const char *name, const uint8_t *want,
 	if (word.n == 0 || word.p[0] == '#')
 		return KNOWN_HOST_NONE;
 	if (word.p[0] == '@') {
-		if (!span_is(word, "@revoked"))
+		if (!field_is(word, "@revoked"))
 			return KNOWN_HOST_NONE;
 		revoked = true;
 		word = next_field(&line);
@@ -220,7 +220,7 @@ enum known_host
 known_hosts_lookup(const char *text, size_t len, const char *host,
     uint16_t port, const char *key, unsigned *line)
 {
-	struct span rest = { text, len }, wanted = { key, strlen(key) };
+	struct field rest = { text, len }, wanted = { key, strlen(key) };
 	enum known_host found, best = KNOWN_HOST_NONE;
 	char name[HOST_MAX + 16];
 	uint8_t want[BLOB_MAX];
