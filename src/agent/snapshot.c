@@ -138,22 +138,66 @@ add_tunnel(void *arg, const struct tunnel_info *t)
 	json_array_append_new(to->forwards, o);
 }
 
+/* What is known of the session, or of the attempt at one. */
+static void
+add_session(json_t *o, const struct orthrus *a, const struct link_info *info)
+{
+	const struct outbound_info *session = &info->session;
+
+	json_object_set_new(o, "error", a->trouble.code != 0 ?
+	    json_string(a->trouble.text) : json_null());
+	json_object_set_new(o, "gateway", json_boolean(session->gateway));
+	json_object_set_new(o, "leash",
+	    json_boolean(at_gateway_held(a->gateway)));
+	json_object_set_new(o, "certificate",
+	    certificate_json(identity_certificate(a->identity)));
+	json_object_set_new(o, "kex", json_string(session->kex));
+	json_object_set_new(o, "cipher", json_string(session->cipher));
+	json_object_set_new(o, "host_key", json_string(session->host_key));
+}
+
+static void
+add_tunnels(json_t *o, const struct orthrus *a)
+{
+	struct lists lists = { json_pack("{s:n}", "listen"), json_array(),
+	    json_object() };
+
+	tunnels_each(a->tunnels, add_tunnel, &lists);
+	json_object_set_new(o, "socks5", lists.socks5);
+	json_object_set_new(o, "forwards", lists.forwards);
+	json_object_set_new(o, "docker", json_object_size(lists.docker) > 0 ?
+	    json_incref(lists.docker) : json_null());
+	json_decref(lists.docker);
+}
+
+/* Of this session, and of those before it. */
+static void
+add_counters(json_t *o, const struct orthrus *a)
+{
+	struct mux_counters c = { 0 };
+
+	if (a->mux != NULL)
+		mux_counters(a->mux, &c);
+	json_object_set_new(o, "channels", json_pack("{s:I, s:I}",
+	    "open", (json_int_t)c.open,
+	    "total", (json_int_t)(a->past.total + c.total)));
+	json_object_set_new(o, "bytes", json_pack("{s:I, s:I}",
+	    "in", (json_int_t)(a->past.in + c.in),
+	    "out", (json_int_t)(a->past.out + c.out)));
+	json_object_set_new(o, "backlog_bytes", json_integer(
+	    (json_int_t)c.backlog));
+}
+
 char *
 orthrus_snapshot(void *arg)
 {
 	const struct orthrus *a = arg;
-	struct lists lists = { json_pack("{s:n}", "listen"), json_array(),
-	    json_object() };
-	struct mux_counters c = { 0 };
 	struct link_info info;
 	char server[SERVER_TEXT_MAX], *text;
 	json_t *o;
 
 	link_info(a->link != NULL ? a->link : enrolment_link(a->enrolment),
 	    &info);
-	if (a->mux != NULL)
-		mux_counters(a->mux, &c);
-	tunnels_each(a->tunnels, add_tunnel, &lists);
 	o = json_pack("{s:s, s:s, s:i, s:s, s:s, s:o, s:I, s:o, s:s}",
 	    "name", a->config->name, "version", PACKAGE_VERSION,
 	    "pid", (int)getpid(), "state", state_text(a, &info),
@@ -163,30 +207,9 @@ orthrus_snapshot(void *arg)
 	    "rtt_ms", info.session.rtt_ms < 0 ? json_null() :
 	    json_integer(info.session.rtt_ms),
 	    "transport", "tcp");
-	json_object_set_new(o, "error", a->trouble.code != 0 ?
-	    json_string(a->trouble.text) : json_null());
-	json_object_set_new(o, "gateway", json_boolean(info.session.gateway));
-	json_object_set_new(o, "leash",
-	    json_boolean(at_gateway_held(a->gateway)));
-	json_object_set_new(o, "certificate",
-	    certificate_json(identity_certificate(a->identity)));
-	json_object_set_new(o, "kex", json_string(info.session.kex));
-	json_object_set_new(o, "cipher", json_string(info.session.cipher));
-	json_object_set_new(o, "host_key",
-	    json_string(info.session.host_key));
-	json_object_set_new(o, "socks5", lists.socks5);
-	json_object_set_new(o, "forwards", lists.forwards);
-	json_object_set_new(o, "docker", json_object_size(lists.docker) > 0 ?
-	    json_incref(lists.docker) : json_null());
-	json_decref(lists.docker);
-	json_object_set_new(o, "channels", json_pack("{s:I, s:I}",
-	    "open", (json_int_t)c.open,
-	    "total", (json_int_t)(a->past.total + c.total)));
-	json_object_set_new(o, "bytes", json_pack("{s:I, s:I}",
-	    "in", (json_int_t)(a->past.in + c.in),
-	    "out", (json_int_t)(a->past.out + c.out)));
-	json_object_set_new(o, "backlog_bytes", json_integer(
-	    (json_int_t)c.backlog));
+	add_session(o, a, &info);
+	add_tunnels(o, a);
+	add_counters(o, a);
 	text = json_dumps(o, JSON_INDENT(2));
 	json_decref(o);
 	return text != NULL ? text : xstrdup("{}");

@@ -31,6 +31,7 @@ unit_tests = \
 	tests/unit/test_selftest \
 	tests/unit/test_notify \
 	tests/unit/test_control \
+	tests/unit/test_status \
 	tests/unit/test_wire \
 	tests/unit/test_relay \
 	tests/unit/test_frames \
