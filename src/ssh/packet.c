@@ -426,7 +426,7 @@ const uint8_t *
 packet_unsent(const struct packet_tap *tap, size_t *n)
 {
 	*n = tap->out_len - tap->out_off;
-	return tap->out + tap->out_off;
+	return tap->out != NULL ? tap->out + tap->out_off : NULL;
 }
 
 void

@@ -99,7 +99,10 @@ uint8_t *packet_space(struct packet_tap *tap, size_t *n);
  */
 int packet_arrived(struct packet_tap *tap, size_t n);
 
-/* Bytes out: what waits to be sent, until the next call of any function. */
+/*
+ * Bytes out: what waits to be sent, until the next call of any function; may
+ * be NULL with *n 0.
+ */
 const uint8_t *packet_unsent(const struct packet_tap *tap, size_t *n);
 /* The first n of them have been. */
 void packet_sent(struct packet_tap *tap, size_t n);
