@@ -15,7 +15,7 @@ enum listen_request {
 };
 
 static void
-send_request(struct mux *m, const struct iovec *iov, uint16_t port,
+send_global_request(struct mux *m, const struct iovec *iov, uint16_t port,
     bool port_in_answer, mux_answered *answered, void *arg)
 {
 	struct global_request *r = xcalloc(1, sizeof(*r));
@@ -120,8 +120,8 @@ request_listener(struct mux *m, const struct address *at, bool cancel,
 		p = wire_put_u32(p, at->port);
 	iov.iov_base = b;
 	iov.iov_len = (size_t)(p - b);
-	send_request(m, &iov, at->port, !is_unix && !cancel && at->port == 0,
-	    answered, arg);
+	send_global_request(m, &iov, at->port,
+	    !is_unix && !cancel && at->port == 0, answered, arg);
 	TAILQ_LAST(&m->requests, global_request_list)->listens = !cancel;
 }
 
@@ -152,7 +152,7 @@ mux_ping(struct mux *m, mux_answered *answered, void *arg)
 	*p++ = 1;
 	iov.iov_base = b;
 	iov.iov_len = (size_t)(p - b);
-	send_request(m, &iov, 0, false, answered, arg);
+	send_global_request(m, &iov, 0, false, answered, arg);
 	r = TAILQ_LAST(&m->requests, global_request_list);
 	r->sent_at = clock_us();
 	round_trip_asked(&m->round_trip, r->sent_at);

@@ -88,7 +88,7 @@ server_text(const struct link *l)
 }
 
 static void
-on_session_up(void *arg)
+on_link_session_up(void *arg)
 {
 	struct link *l = arg;
 	struct outbound_info info;
@@ -178,7 +178,7 @@ attempt_failed(struct link *l, const struct error *why)
 }
 
 static void
-on_session_ended(void *arg, const struct error *why)
+on_link_session_ended(void *arg, const struct error *why)
 {
 	struct link *l = arg;
 	struct error copy = *why;	/* the session's own memory */
@@ -194,7 +194,7 @@ static void
 try_server(struct link *l)
 {
 	static const struct outbound_events events = {
-		on_session_up, on_session_ended
+		on_link_session_up, on_link_session_ended
 	};
 
 	set_link_state(l, LINK_CONNECTING);

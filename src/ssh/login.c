@@ -37,7 +37,7 @@ tell_turned_away(struct inbound *in, const char *why)
 }
 
 static void
-count_refusal(struct inbound *in)
+count_failed_login(struct inbound *in)
 {
 	in->acceptor->counters.refused++;
 	if (++in->failures >= in->acceptor->config.attempts)
@@ -172,7 +172,7 @@ on_login_request(void *arg, const uint8_t *p, size_t len)
 	}
 	tell_turned_away(in, "its way to log in is not served");
 	connection_refuse_login(in->connection, "publickey");
-	count_refusal(in);
+	count_failed_login(in);
 	return false;
 }
 
@@ -185,7 +185,7 @@ answer_login(struct inbound *in)
 	in->unanswered = false;
 	tell_turned_away(in, "its key or signature is damaged");
 	connection_refuse_login(in->connection, "publickey");
-	count_refusal(in);
+	count_failed_login(in);
 }
 
 static int
@@ -207,7 +207,7 @@ on_login_password(ssh_session session, const char *user, const char *password,
 	if (awaits_login(in) && may_use_password(in, user) &&
 	    a->events.password(a->arg, in, password))
 		return login_succeeded(in);
-	count_refusal(in);
+	count_failed_login(in);
 	return SSH_AUTH_DENIED;
 }
 
@@ -258,7 +258,7 @@ on_login_key(ssh_session session, const char *user, struct ssh_key_struct *key,
 	    (proven || state == SSH_PUBLICKEY_STATE_NONE) &&
 	    owner_accepts_key(in, user, key, proven))
 		return proven ? login_succeeded(in) : SSH_AUTH_SUCCESS;
-	count_refusal(in);
+	count_failed_login(in);
 	return SSH_AUTH_DENIED;
 }
 

@@ -31,7 +31,7 @@ peer_is_dead(const struct probe *p)
 }
 
 static void
-on_probe_answer(void *arg, enum mux_answer answer, uint16_t port)
+on_peer_probe_answer(void *arg, enum mux_answer answer, uint16_t port)
 {
 	struct probe *p = arg;
 
@@ -48,7 +48,7 @@ static void
 send_probe(struct probe *p)
 {
 	p->sent_at = clock_ms();
-	mux_ping(connection_mux(p->connection), on_probe_answer, p);
+	mux_ping(connection_mux(p->connection), on_peer_probe_answer, p);
 }
 
 /* True when that was the end. */
@@ -81,7 +81,7 @@ next_look(const struct probe *p, uint64_t silent)
 }
 
 static void
-on_probe_timer(evutil_socket_t fd, short what, void *arg)
+on_peer_probe_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct probe *p = arg;
 	uint64_t silent;
@@ -101,7 +101,7 @@ probe_init(struct probe *p, struct event_base *base, struct connection *c,
     uint64_t probe_ms, uint64_t dead_ms)
 {
 	p->connection = c;
-	p->timer = evtimer_new(base, on_probe_timer, p);
+	p->timer = evtimer_new(base, on_peer_probe_timer, p);
 	p->probe_ms = probe_ms;
 	p->dead_ms = dead_ms;
 	p->sent_at = 0;

@@ -35,7 +35,7 @@ successor_hash(const char *auth_key, char mark[MARK_MAX])
 }
 
 static bool
-read_mark(const char *path, const char *suffix, char mark[MARK_MAX])
+read_enrolled_mark(const char *path, const char *suffix, char mark[MARK_MAX])
 {
 	char *file = xasprintf("%s%s", path, suffix);
 	char *text = file_read(file, FILE_MAX, NULL, NULL);
@@ -51,7 +51,7 @@ read_mark(const char *path, const char *suffix, char mark[MARK_MAX])
 bool
 successor_mark(const char *path, char mark[MARK_MAX])
 {
-	return read_mark(path, ".enrolled", mark);
+	return read_enrolled_mark(path, ".enrolled", mark);
 }
 
 /* --- the change --------------------------------------------------- */
@@ -172,7 +172,7 @@ successor_make(const char *path, const char *mark, const char *comment,
 	if (successor_settle(path, e) == -1)
 		return -1;
 	file = next_path(path, "");
-	if (mark != NULL && read_mark(path, ".new.enrolled", before) &&
+	if (mark != NULL && read_enrolled_mark(path, ".new.enrolled", before) &&
 	    strcmp(before, mark) == 0 && read_private_key(file, key)) {
 		free(file);
 		return 0;

@@ -157,7 +157,7 @@ add_socket(struct listener *l, int fd)
 /* --- TCP -------------------------------------------------------------- */
 
 static int
-listen_at(struct listener *l, const struct addrinfo *ai)
+listen_on_address(struct listener *l, const struct addrinfo *ai)
 {
 	int on = 1, error;
 	int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK |
@@ -207,7 +207,7 @@ listener_open_tcp(struct listener *l, const struct address *at, struct error *e)
 			    gai_strerror(rc));
 		for (ai = list; ai != NULL && l->n < SOCKETS_MAX;
 		    ai = ai->ai_next) {
-			if (listen_at(l, ai) == 0)
+			if (listen_on_address(l, ai) == 0)
 				continue;
 			/* A host without IPv6 still has IPv4. */
 			if (errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL)
