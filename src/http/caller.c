@@ -77,7 +77,7 @@ is_path(struct span host)
 
 /* Labels with one dot between each. */
 static bool
-is_name(struct span host)
+is_host_name(struct span host)
 {
 	size_t i;
 
@@ -99,7 +99,7 @@ caller_host_name(const char **value, size_t *len)
 		host.len--;
 	*value = host.p;
 	*len = host.len;
-	return is_name(host) || is_ipv6(host);
+	return is_host_name(host) || is_ipv6(host);
 }
 
 /* Is it a number to a browser, which takes the host for an IPv4 address? */
@@ -147,7 +147,7 @@ is_foreign(const struct caller *c, const char *hosts, bool *listed)
 	if (!caller_host_name(&name.p, &name.len))
 		return true;
 	*listed = span_in_list(name, hosts, strncasecmp);
-	return is_name(name) && is_of_dns(name) && !*listed;
+	return is_host_name(name) && is_of_dns(name) && !*listed;
 }
 
 /* --- the other headers, and the verdict --------------------------- */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the files of a server's connections share: conn.c reads requests and
- * does what the relay asks, reply.c writes answers, server.c has them all.
+ * What the files of a server's connections share, each of which calls only
+ * those before it: conn.c has the state of one, reply.c writes answers,
+ * conn_requests.c reads requests, conn_endpoint.c does what the relay asks and
+ * the clock, server.c has them all.
  */
 #ifndef ORTHRUS_HTTP_CONN_H
 #define ORTHRUS_HTTP_CONN_H
@@ -10,6 +12,7 @@
 #include "orthrus/relay/endpoint.h"
 
 #define FULL_SECONDS 1		/* between requests while all places are taken */
+#define IDLE_SECONDS 60		/* between two requests, else */
 #define HEAD_SECONDS 10		/* for a request's head, from its first byte */
 #define OUT_LOW (HTTP_OUT_HIGH / 2)
 
@@ -64,8 +67,8 @@ struct http_conn {
 	unsigned stuck;		/* looks without a change */
 };
 
-/* Ready to be joined with its client. */
-struct http_conn *conn_new(struct http_server *s);
+/* --- conn.c ------------------------------------------------------- */
+
 /* Takes its next step soon, from the loop. */
 void conn_soon(struct http_conn *c);
 void conn_set_timer(struct http_conn *c, unsigned seconds);
@@ -75,12 +78,28 @@ bool conn_is_stream(const struct http_conn *c);
 void conn_recount(struct http_conn *c);
 /* Ends the answer at hand; with gone its producer is told. */
 void conn_release(struct http_conn *c, bool gone);
+/* Waits for a request, for less long while all places are taken. */
+void conn_be_idle(struct http_conn *c);
 /* The answer is in out: what the client has asked next is looked at. */
 void conn_next_request(struct http_conn *c);
+/* Ends the connection when the client has taken what is in out. */
+void conn_close_soon(struct http_conn *c);
 /* Ends the connection so that what was sent does not look whole. */
 void conn_break_off(struct http_conn *c);
+void conn_drop_kept(struct http_conn *c);
+
+/* --- conn_requests.c ---------------------------------------------- */
+
+/* Has the next request answered, if its head is there. */
+void conn_read_request(struct http_conn *c);
+/* Hands the body to the producer, if all of it is there. */
+void conn_read_body(struct http_conn *c);
 /* Answers what is no request, or came too late, and closes. */
 void conn_refuse(struct http_conn *c, int status, bool body, const char *why);
-void conn_drop_kept(struct http_conn *c);
+
+/* --- conn_endpoint.c ---------------------------------------------- */
+
+/* Ready to be joined with its client. */
+struct http_conn *conn_new(struct http_server *s);
 
 #endif

@@ -4,6 +4,8 @@ liborthrus_a_SOURCES += \
 	src/http/caller.c \
 	src/http/conn.c \
 	src/http/conn.h \
+	src/http/conn_endpoint.c \
+	src/http/conn_requests.c \
 	src/http/get.c \
 	src/http/message.c \
 	src/http/reader.c \

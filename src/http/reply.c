@@ -175,26 +175,3 @@ http_is_full(const struct http_conn *c)
 {
 	return c->server->held >= HTTP_HELD_MAX;
 }
-
-void
-http_keep(struct http_conn *c, struct http_kept *k)
-{
-	if (c->kept != k)
-		conn_drop_kept(c);
-	c->kept = k;
-	k->conn = c;
-}
-
-struct http_kept *
-http_kept(const struct http_conn *c)
-{
-	return c->kept;
-}
-
-void
-http_unkeep(struct http_kept *k)
-{
-	if (k->conn != NULL)
-		k->conn->kept = NULL;
-	k->conn = NULL;
-}

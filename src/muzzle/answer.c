@@ -98,7 +98,7 @@ put_head(struct answer *a, struct buffer *out, enum http_framing framing,
 
 /* Now that the head is known: 0, or -1 when that much cannot be kept. */
 static int
-begin(struct answer *a, struct buffer *out, const char **why)
+begin_answer(struct answer *a, struct buffer *out, const char **why)
 {
 	const struct http_answer *parsed = &a->reader.answer;
 
@@ -208,7 +208,7 @@ finish_masked(struct answer *a, struct buffer *out, const char **why)
 
 /* The last byte has come. */
 static enum answer_state
-finish(struct answer *a, struct buffer *out, const char **why)
+finish_answer(struct answer *a, struct buffer *out, const char **why)
 {
 	if (a->redactor != NULL)
 		return finish_masked(a, out, why);
@@ -233,7 +233,7 @@ answer_feed(struct answer *a, const uint8_t *p, size_t n, struct buffer *out,
 		begun = r->begun;
 		used = http_reader_feed(r, p, n, &data, &len, why);
 		if (used == -1 || (r->begun && !begun &&
-		    begin(a, out, why) == -1) ||
+		    begin_answer(a, out, why) == -1) ||
 		    put_payload(a, data, len, out, why) == -1)
 			return ANSWER_BAD;
 		p += used;
@@ -243,5 +243,5 @@ answer_feed(struct answer *a, const uint8_t *p, size_t n, struct buffer *out,
 		*why = "bytes behind the end of its answer";
 		return ANSWER_BAD;
 	}
-	return r->done ? finish(a, out, why) : ANSWER_MORE;
+	return r->done ? finish_answer(a, out, why) : ANSWER_MORE;
 }

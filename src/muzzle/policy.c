@@ -210,7 +210,7 @@ is_word(const char *s, const char *more)
 
 /* Docker's own rule: [a-zA-Z0-9][a-zA-Z0-9_.-]* */
 static bool
-is_name(const char *s)
+is_docker_name(const char *s)
 {
 	return is_word(s, "_.-");
 }
@@ -234,7 +234,7 @@ segments_taken(const char *part, size_t part_len, const struct target *t,
 	size_t many = t->nsegments - after - at, i;
 
 	if (strncmp(part, "{id}", part_len) == 0)
-		return is_name(t->segments[at]);
+		return is_docker_name(t->segments[at]);
 	if (part[0] == '{') {
 		for (i = 0; i < many; i++)
 			if (!is_image_part(t->segments[at + i]))
@@ -266,7 +266,7 @@ route_matches(const struct route *r, const struct target *t, bool *wide)
 		if (n == 0)
 			return false;
 		if (strncmp(p, "{name}", 6) == 0 &&
-		    (n > 1 || !is_name(t->segments[at])))
+		    (n > 1 || !is_docker_name(t->segments[at])))
 			*wide = true;
 		if (strncmp(p, "{image}", 7) == 0)
 			image = ((UINT32_C(1) << n) - 1) << at;

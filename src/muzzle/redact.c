@@ -81,7 +81,7 @@ redactor_free(struct redactor *r)
 /* --- passing on ----------------------------------------------------------- */
 
 static void
-put(struct piece *s, const void *p, size_t n)
+piece_put(struct piece *s, const void *p, size_t n)
 {
 	if (n > 0 && buffer_put(s->out, p, n) == -1)
 		s->failed = true;
@@ -91,7 +91,7 @@ put(struct piece *s, const void *p, size_t n)
 static void
 pass(struct piece *s, const uint8_t *p)
 {
-	put(s, s->from, (size_t)(p - s->from));
+	piece_put(s, s->from, (size_t)(p - s->from));
 	s->from = p;
 }
 
@@ -170,7 +170,7 @@ begin_number(struct redactor *r, struct piece *s)
 	r->hidden = rule_hides_numbers(r->rule);
 	if (r->hidden) {
 		pass(s, s->p);
-		put(s, "0", 1);
+		piece_put(s, "0", 1);
 		s->from = s->p + 1;
 	}
 	r->expected = IN_NUMBER;
@@ -224,7 +224,7 @@ read_text(const struct redactor *r, const uint8_t *raw, size_t n,
 static void
 release(struct redactor *r, struct piece *s, size_t n)
 {
-	put(s, r->held, n);
+	piece_put(s, r->held, n);
 	r->held_len -= n;
 	memmove(r->held, r->held + n, r->held_len);
 	r->middle = true;
@@ -235,7 +235,7 @@ drop_the_rest(struct redactor *r, struct piece *s, const char *p, size_t n)
 {
 	if (json_encode(s->out, p, n) == -1)
 		s->failed = true;
-	put(s, "***", 3);
+	piece_put(s, "***", 3);
 	r->held_len = 0;
 	r->dropped = true;
 }
@@ -345,9 +345,9 @@ held_string_ends(struct redactor *r, struct piece *s, const uint8_t *quote)
 		value_ends(r);
 	else if (r->expected == IN_NAME) {
 		name_ends(r, r->held, r->held_len);
-		put(s, r->held, r->held_len);
+		piece_put(s, r->held, r->held_len);
 	} else if (!text_ends(r, s, r->held, r->held_len))
-		put(s, r->held, r->held_len);
+		piece_put(s, r->held, r->held_len);
 	r->held_len = 0;
 }
 

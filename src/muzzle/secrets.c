@@ -63,7 +63,7 @@ span_to(const struct text *t, size_t at, const char *set)
 
 /* Where the word stands, from at on, or NONE. */
 static size_t
-find(const struct text *t, size_t at, const char *word)
+find_word(const struct text *t, size_t at, const char *word)
 {
 	const char *p;
 
@@ -79,7 +79,7 @@ find_last(const struct text *t, size_t at, const char *word)
 {
 	size_t last = t->len;
 
-	for (; (at = find(t, at, word)) != NONE; at++)
+	for (; (at = find_word(t, at, word)) != NONE; at++)
 		last = at;
 	return last;
 }
@@ -128,7 +128,7 @@ text_mask_all(struct text *t)
 void
 text_mask_assignment(struct text *t)
 {
-	size_t equals = find(t, 0, "=");
+	size_t equals = find_word(t, 0, "=");
 
 	if (equals != NONE)
 		mask(t, equals + 1, t->len);
@@ -163,7 +163,7 @@ text_mask_proxy(struct text *t)
 
 	if (at == NONE)
 		return;
-	from = find(t, 0, "://");
+	from = find_word(t, 0, "://");
 	mask_user(t, from == NONE || from > at ? 0 : from + 3, at);
 }
 
@@ -228,7 +228,7 @@ mask_instructions(struct text *t)
 
 	if (!t->middle && mask_instruction(t, 0))
 		return;
-	while ((at = find(t, at, NOP)) != NONE) {
+	while ((at = find_word(t, at, NOP)) != NONE) {
 		at += strlen(NOP);
 		if (mask_instruction(t, at))
 			return;
@@ -242,9 +242,9 @@ static bool
 mask_mount_error(struct text *t)
 {
 	static const char data[] = ", data: ";
-	size_t at = t->mount ? 0 : find(t, 0, "mount ");
+	size_t at = t->mount ? 0 : find_word(t, 0, "mount ");
 
-	if (at == NONE || (at = find(t, at, data)) == NONE)
+	if (at == NONE || (at = find_word(t, at, data)) == NONE)
 		return false;
 	at += strlen(data);
 	mask(t, at, find_last(t, at, ": "));
@@ -297,7 +297,7 @@ mask_urls(struct text *t)
 {
 	size_t from = 0, at, end;
 
-	while ((from = find(t, from, "://")) != NONE) {
+	while ((from = find_word(t, from, "://")) != NONE) {
 		from += 3;
 		end = authority_end(t, from);
 		at = find_last_at_sign(t, from, end);
@@ -324,7 +324,7 @@ text_open_end(const struct text *t)
 {
 	size_t from = 0, end;
 
-	while ((from = find(t, from, "://")) != NONE) {
+	while ((from = find_word(t, from, "://")) != NONE) {
 		from += 3;
 		end = authority_end(t, from);
 		if (end == t->len)
@@ -337,7 +337,7 @@ text_open_end(const struct text *t)
 bool
 text_has_mount(const struct text *t)
 {
-	return t->mount || find(t, 0, "mount ") != NONE;
+	return t->mount || find_word(t, 0, "mount ") != NONE;
 }
 
 unsigned
