@@ -61,6 +61,7 @@ unit_tests = \
 	tests/unit/test_tunnels \
 	tests/unit/test_stream \
 	tests/unit/test_route \
+	tests/unit/test_gateway_stream \
 	tests/unit/test_registry \
 	tests/unit/test_registry_certs \
 	tests/unit/test_registry_faults \
@@ -104,6 +105,9 @@ tests_unit_test_tunnels_SOURCES = tests/unit/test_tunnels.c $(peer_sources)
 tests_unit_test_tunnels_LDFLAGS = $(peer_ldflags)
 tests_unit_test_stream_SOURCES = tests/unit/test_stream.c $(peer_sources)
 tests_unit_test_stream_LDFLAGS = $(peer_ldflags)
+tests_unit_test_gateway_stream_SOURCES = \
+	tests/unit/test_gateway_stream.c $(peer_sources)
+tests_unit_test_gateway_stream_LDFLAGS = $(peer_ldflags)
 endif
 
 # What tests share; the fuzzers, which need no cmocka, as well.
