@@ -29,7 +29,7 @@ class Charon:
         self.lab, self.name = lab, name
         self.port = port or free_port()
         self.state = lab.path(f"{name}-s")
-        self.runtime = lab.path(f"{name}-r")
+        self.runtime = lab.volatile(f"{name}-r")
         for folder in (self.state, self.runtime):
             os.makedirs(folder, mode=0o700, exist_ok=True)
         self.sections = {"ssh": {"listen": f"127.0.0.1:{self.port}"},

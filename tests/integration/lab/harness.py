@@ -260,6 +260,7 @@ class Lab:
         self.host_key = str(keys / "host")
         # Short, since a Unix socket's path has 107 bytes at most.
         self.dir = tempfile.mkdtemp(prefix="orthrus-t-", dir="/tmp")
+        self.memory = None
         self.things = []
         for sub in ("home", "state", "run", "config/orthrus"):
             os.makedirs(self.path(sub), mode=0o700)
@@ -267,6 +268,17 @@ class Lab:
 
     def path(self, name):
         return os.path.join(self.dir, name)
+
+    def volatile(self, name):
+        """
+        The path of what a machine has in /run, which is in memory: on a disk
+        thousands of sockets take seconds to come and to go.
+        """
+        if self.memory is None:
+            where = "/dev/shm" if os.access("/dev/shm", os.W_OK) else "/tmp"
+            self.memory = tempfile.mkdtemp(prefix="o-", dir=where)
+            os.chmod(self.memory, 0o755)
+        return os.path.join(self.memory, name)
 
     def write(self, name, text, mode=0o600):
         path = self.path(name)
@@ -388,6 +400,7 @@ class Lab:
         with contextlib.suppress(ChildProcessError):
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
-        shutil.rmtree(self.dir, ignore_errors=True)
+        for folder in filter(None, (self.dir, self.memory)):
+            shutil.rmtree(folder, ignore_errors=True)
         if errors:
             raise errors[0]

@@ -39,6 +39,7 @@ KEY_TYPE = b"ssh-ed25519"
 CERTIFICATE_TYPE = b"ssh-ed25519-cert-v01@openssh.com"
 BANNER = b"SSH-2.0-raw\r\n"
 WINDOW, PACKET = 2 ** 21, 32768
+PART = 256 * 1024		# of what is sent
 
 
 class Gone(ConnectionError):
@@ -177,10 +178,17 @@ class Raw:
                                  bytes([pad]) + payload + bytes(pad))
 
     def send(self, *payloads):
-        data = b"".join(map(self.pack, payloads))
-        if self.held is not None:
-            self.held += data
-        else:
+        """
+        Many go out in parts, each of more than the gateway reads at once:
+        sealing them all may take longer than it lets a session be silent.
+        """
+        data = bytearray() if self.held is None else self.held
+        for payload in payloads:
+            data += self.pack(payload)
+            if self.held is None and len(data) >= PART:
+                self.write(data)
+                data = bytearray()
+        if self.held is None:
             self.write(data)
 
     def write(self, data):

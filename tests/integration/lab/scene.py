@@ -105,6 +105,9 @@ class Scene:
         try:
             yield witness
             time.sleep(0.2)	# what is quickly done may have effects
+            if logged:
+                until(f"the log has {logged}", 20, lambda: re.search(
+                    logged, charon.log()[mark:]))
         finally:
             witness.over.set()
             witness.join(30)
@@ -121,8 +124,6 @@ class Scene:
             assert grown < memory, f"{grown / MB:.1f} MB more"
         new = charon.log()[mark:].splitlines()
         said = [line for line in new if logged and re.search(logged, line)]
-        if logged:
-            assert said, "\n".join(new[-40:])
         assert len(said) <= seconds + 2, "\n".join(said[:40])
         assert len(new) <= lines + 8 * seconds, "\n".join(new[:60])
         print(f"{seconds:.1f} s, {grown / MB:.1f} MB, {len(new)} lines, "
