@@ -19,6 +19,8 @@ liborthrus_a_SOURCES += \
 	src/agent/host.h \
 	src/agent/keygen_cmd.c \
 	src/agent/muzzle_cmd.c \
+	src/agent/muzzle_proxy.c \
+	src/agent/muzzle_proxy.h \
 	src/agent/orthrus.h \
 	src/agent/reload.c \
 	src/agent/renewal.c \

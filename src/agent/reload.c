@@ -28,55 +28,77 @@ reload_control(struct orthrus *a, const struct config *c, struct error *e)
 	return 0;
 }
 
+/* What a new configuration brings: what the agent has of an old one. */
+struct credentials {
+	struct config *config;
+	struct identity *identity;
+	char *password;
+};
+
+static void
+credentials_free(struct credentials *c)
+{
+	identity_free(c->identity);
+	secret_free(c->password);
+	config_free(c->config);
+}
+
+/* All that can fail: 0, or -1 with *e, and then nothing is changed. */
+static int
+reload_prepare(struct orthrus *a, struct credentials *fresh, struct error *e)
+{
+	struct error ignored;
+
+	if (orthrus_load_credentials(fresh->config, &fresh->identity,
+	    &fresh->password, e) == -1 ||
+	    orthrus_apply_tunnels(a, fresh->config, e) == -1)
+		return -1;
+	if (reload_control(a, fresh->config, e) == 0)
+		return 0;
+	orthrus_apply_tunnels(a, a->config, &ignored);
+	return -1;
+}
+
+/* Takes over what has been prepared; fresh is then what there was before. */
+static void
+reload_commit(struct orthrus *a, struct credentials *fresh)
+{
+	struct credentials old = { a->config, a->identity, a->password };
+	struct link_config lc;
+
+	log_setup(fresh->config->log_level, fresh->config->log_format);
+	a->config = fresh->config;
+	a->identity = fresh->identity;
+	a->password = fresh->password;
+	*fresh = old;
+	orthrus_link_config(a, &lc);
+	link_update(a->link, &lc);
+	at_gateway_reloaded(a->gateway);
+}
+
 /* Takes over all of the new configuration, or nothing of it. */
 void
 orthrus_reload(struct orthrus *a)
 {
-	struct config *c, *old = a->config;
-	struct identity *id, *old_id;
-	struct link_config lc;
+	struct credentials fresh = { NULL, NULL, NULL };
 	struct error e;
-	char *password, *old_password;
 	int code;
 
 	if (a->link == NULL) {
 		log_error("not reloaded: the enrolment comes first");
 		return;
 	}
-	if ((c = config_load(a->argc, a->argv, config_report_log, NULL,
-	    &code)) == NULL) {
+	fresh.config = config_load(a->argc, a->argv, config_report_log, NULL,
+	    &code);
+	if (fresh.config == NULL) {
 		log_error("not reloaded: the configuration has errors");
 		return;
 	}
-	config_forget_auth_key(c);
-	if (orthrus_load_credentials(c, &id, &password, &e) == -1)
-		goto refused;
-	if (orthrus_apply_tunnels(a, c, &e) == -1)
-		goto refused_late;
-	if (reload_control(a, c, &e) == -1) {
-		struct error ignored;
-
-		orthrus_apply_tunnels(a, old, &ignored);
-		goto refused_late;
-	}
-	log_setup(c->log_level, c->log_format);
-	old_id = a->identity;
-	old_password = a->password;
-	a->config = c;
-	a->identity = id;
-	a->password = password;
-	orthrus_link_config(a, &lc);
-	link_update(a->link, &lc);
-	at_gateway_reloaded(a->gateway);
-	identity_free(old_id);
-	secret_free(old_password);
-	config_free(old);
-	log_info("configuration reloaded");
-	return;
-refused_late:
-	identity_free(id);
-	secret_free(password);
-refused:
-	config_free(c);
-	log_error("not reloaded: %s", e.text);
+	config_forget_auth_key(fresh.config);
+	if (reload_prepare(a, &fresh, &e) == 0) {
+		reload_commit(a, &fresh);
+		log_info("configuration reloaded");
+	} else
+		log_error("not reloaded: %s", e.text);
+	credentials_free(&fresh);
 }

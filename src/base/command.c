@@ -27,7 +27,7 @@ program_usage(const struct command_table *t, FILE *f)
 }
 
 static bool
-is_one_of(const char *word, const char *a, const char *b, const char *c)
+is_option_word(const char *word, const char *a, const char *b, const char *c)
 {
 	return strcmp(word, a) == 0 || strcmp(word, b) == 0 ||
 	    strcmp(word, c) == 0;
@@ -63,11 +63,11 @@ command_main(const struct command_table *t, int argc, char **argv)
 		program_usage(t, stderr);
 		return EX_USAGE;
 	}
-	if (is_one_of(argv[1], "--help", "-h", "help")) {
+	if (is_option_word(argv[1], "--help", "-h", "help")) {
 		program_usage(t, stdout);
 		return 0;
 	}
-	if (is_one_of(argv[1], "--version", "-V", "version")) {
+	if (is_option_word(argv[1], "--version", "-V", "version")) {
 		printf("%s %s\n%s\n", t->program, PACKAGE_VERSION,
 		    t->libraries);
 		return 0;

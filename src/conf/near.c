@@ -15,7 +15,7 @@ fold_letter(char c)
 }
 
 static unsigned
-min(unsigned a, unsigned b)
+least_of(unsigned a, unsigned b)
 {
 	return a < b ? a : b;
 }
@@ -34,12 +34,12 @@ edit_distance(const char *a, const char *b)
 	for (i = 1; i <= n; i++) {
 		for (j = 1; j <= m; j++) {
 			cost = fold_letter(a[i - 1]) != fold_letter(b[j - 1]);
-			d[i][j] = min(d[i - 1][j - 1] + cost,
-			    min(d[i - 1][j], d[i][j - 1]) + 1);
+			d[i][j] = least_of(d[i - 1][j - 1] + cost,
+			    least_of(d[i - 1][j], d[i][j - 1]) + 1);
 			if (i > 1 && j > 1 &&
 			    fold_letter(a[i - 1]) == fold_letter(b[j - 2]) &&
 			    fold_letter(a[i - 2]) == fold_letter(b[j - 1]))
-				d[i][j] = min(d[i][j], d[i - 2][j - 2] + 1);
+				d[i][j] = least_of(d[i][j], d[i - 2][j - 2] + 1);
 		}
 	}
 	return d[n][m];

@@ -28,7 +28,7 @@ copy_name(char out[NAME_MAX_LEN], const char *from, size_t len)
  * (quote is 0) or inside of them.
  */
 static bool
-is_plain(uint8_t c, uint8_t quote)
+is_plain_in_shell(uint8_t c, uint8_t quote)
 {
 	if (c <= ' ' || c >= 0x7f)
 		return quote != 0 && c == ' ';
@@ -58,7 +58,7 @@ next_shell_word(struct words *w, char word[WORD_MAX])
 			quote = c;
 		else if (quote != 0 && c == quote)
 			quote = 0;
-		else if (!is_plain(c, quote) || n == WORD_MAX - 1)
+		else if (!is_plain_in_shell(c, quote) || n == WORD_MAX - 1)
 			return false;
 		else
 			word[n++] = (char)c;
