@@ -116,6 +116,22 @@ is_number(struct span label)
 	return true;
 }
 
+/*
+ * "2f...": a socket's path in hexadecimal, in labels.  With ".socket" behind
+ * it, which is no domain, it is a Host of clients that are built on OkHttp.
+ */
+static bool
+is_hex_path(struct span host)
+{
+	size_t i;
+
+	for (i = 0; i < host.len; i++)
+		if (host.p[i] != '.' &&
+		    text_hex((unsigned char)host.p[i]) == -1)
+			return false;
+	return span_begins(host, "2f");
+}
+
 /* Can DNS have been asked for this name? */
 static bool
 is_of_dns(struct span name)
@@ -127,6 +143,9 @@ is_of_dns(struct span name)
 		return false;
 	last = (struct span){ dot + 1,
 	    name.len - (size_t)(dot + 1 - name.p) };
+	if (span_is(last, "socket") && is_hex_path((struct span){ name.p,
+	    name.len - last.len - 1 }))
+		return false;
 	return !is_number(last) && !span_is(last, "localhost") &&
 	    !span_is(last, "orthrus") && !span_is(last, "sock") &&
 	    !span_is(name, SSH_HOST);

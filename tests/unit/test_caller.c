@@ -66,6 +66,8 @@ test_fine(void **state)
 		"/var/run/docker.sock", "/run/user/1000/podman/podman.sock",
 		"%2Fvar%2Frun%2Fdocker.sock", "%2fvar%2frun%2fdocker.sock:80",
 		"%2Frun%2Fmy%20app%2Fdocker", "%2F%2F.%2Fpipe%2Fdocker_engine",
+		"2f7661722f72756e2f646f636b65722e736f636b.socket",
+		"2F72756e2F.736f636b.Socket:80",
 		/* hyperlocal's: the path in hexadecimal, longer than a label. */
 		("2f72756e2f757365722f313030302f646f636b65722f7468652d736f636b"
 		"65742d6f662d646f636b65722e736f636b"),
@@ -101,6 +103,8 @@ test_foreign(void **state)
 		"127.0.0.1.evil.example", "127.evil.example", "1.41a", "a.0xg",
 		"localhost.evil.example", "evil.localhosts", "a.xlocalhost",
 		"a.orthrus.evil.example", "sock.evil", "a.socks", "xn--a.xn--b",
+		"a.socket", "evil.socket", "2f.evil.socket", "2fg0.socket",
+		"2f72.socket.evil", "2f72.sockets", "3f72.socket",
 		"socket_proxy.internal", "portainer.example.net",
 		"a_b.evil_tld", "host.docker.internal", "a.41x",
 		/* What cannot be a host at all. */
