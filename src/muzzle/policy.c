@@ -75,6 +75,9 @@ static const struct route routes[] = {
 	{ M_GET, DISTRIBUTION, NONE, ANSWER_WHOLE, 0, "GET " DISTRIBUTION },
 	{ M_GET, "/networks", PASS("filters"), ANSWER_WHOLE, 0,
 	    "GET /networks" },
+	/* The one list that engines give with a slash behind it, too. */
+	{ M_GET, "/networks/", PASS("filters"), ANSWER_WHOLE, 0,
+	    "GET /networks/" },
 	{ M_GET, "/networks/{name}", PASS("verbose scope"), ANSWER_WHOLE, 0,
 	    "GET /networks/{name}" },
 	{ M_GET, "/volumes", PASS("filters"), ANSWER_REDACTED, 0,
@@ -233,7 +236,7 @@ segments_taken(const char *part, size_t part_len, const struct target *t,
 {
 	size_t many = t->nsegments - after - at, i;
 
-	if (strncmp(part, "{id}", part_len) == 0)
+	if (part_len == 4 && memcmp(part, "{id}", 4) == 0)
 		return is_docker_name(t->segments[at]);
 	if (part[0] == '{') {
 		for (i = 0; i < many; i++)
