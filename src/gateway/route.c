@@ -245,10 +245,14 @@ route_listen(struct session *s, const struct address *at, bool cancel,
 	    !read_socket_path(s->gateway, at->path, &t) ||
 	    strcmp(t.name, s->name) != 0 : !is_own_host(s, at->host))
 		return refuse_listen(s);
+	/* Port 0 is any when it is asked for, and none that is taken back. */
+	if (at->kind == ADDRESS_TCP && at->port == 0) {
+		if (cancel)
+			return false;
+		t.port = session_listen_choose(s);
+	}
 	if (cancel)
 		return stop_listening(s, t.port);
-	if (at->kind == ADDRESS_TCP && at->port == 0)
-		t.port = session_listen_choose(s);
 	if (!session_listen_add(s, at, t.port))
 		return false;
 	if (t.port != 0 && !agent_expose(s->agent, t.port)) {

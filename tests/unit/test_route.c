@@ -598,6 +598,8 @@ ports_are_chosen(void **state)
 	assert_true(listens(&s, ":0", false, &port));
 	assert_int_equal(port, PORT_CHOSEN_FIRST + 1);
 	assert_true(listens(&s, "/web/docker.sock", false, &port));
+	assert_false(listens(&s, ":0", true, &port));
+	assert_non_null(session_listen_find(&s, 0));
 	assert_true(listens(&s, "localhost:49152", true, &port));
 	assert_true(listens(&s, ":0", false, &port));
 	assert_int_equal(port, PORT_CHOSEN_FIRST);
