@@ -13,63 +13,61 @@
 #include "control.h"
 #include "at_gateway.h"
 
-static int
-reload_control(struct orthrus *a, const struct config *c, struct error *e)
-{
-	struct control *fresh;
-
-	if (address_equal(&a->config->control, &c->control))
-		return 0;
-	fresh = control_new(a->base, &c->control, orthrus_snapshot, a, e);
-	if (fresh == NULL)
-		return -1;
-	control_free(a->control);
-	a->control = fresh;
-	return 0;
-}
-
 /* What a new configuration brings: what the agent has of an old one. */
-struct credentials {
+struct belongings {
 	struct config *config;
 	struct identity *identity;
 	char *password;
+	struct control *control;	/* NULL in a new one: it stays */
 };
 
 static void
-credentials_free(struct credentials *c)
+belongings_free(struct belongings *b)
 {
-	identity_free(c->identity);
-	secret_free(c->password);
-	config_free(c->config);
+	control_free(b->control);
+	identity_free(b->identity);
+	secret_free(b->password);
+	config_free(b->config);
 }
 
-/* All that can fail: 0, or -1 with *e, and then nothing is changed. */
 static int
-reload_prepare(struct orthrus *a, struct credentials *fresh, struct error *e)
+reload_control(struct orthrus *a, struct belongings *fresh, struct error *e)
 {
-	struct error ignored;
-
-	if (orthrus_load_credentials(fresh->config, &fresh->identity,
-	    &fresh->password, e) == -1 ||
-	    orthrus_apply_tunnels(a, fresh->config, e) == -1)
-		return -1;
-	if (reload_control(a, fresh->config, e) == 0)
+	if (address_equal(&a->config->control, &fresh->config->control))
 		return 0;
-	orthrus_apply_tunnels(a, a->config, &ignored);
-	return -1;
+	fresh->control = control_new(a->base, &fresh->config->control,
+	    orthrus_snapshot, a, e);
+	return fresh->control == NULL ? -1 : 0;
+}
+
+/*
+ * All that can fail: 0, or -1 with *e, and then nothing is changed.  The
+ * tunnels come last, since what was ended of them cannot be had back.
+ */
+static int
+reload_prepare(struct orthrus *a, struct belongings *fresh, struct error *e)
+{
+	if (orthrus_load_credentials(fresh->config, &fresh->identity,
+	    &fresh->password, e) == -1 || reload_control(a, fresh, e) == -1)
+		return -1;
+	return orthrus_apply_tunnels(a, fresh->config, e);
 }
 
 /* Takes over what has been prepared; fresh is then what there was before. */
 static void
-reload_commit(struct orthrus *a, struct credentials *fresh)
+reload_commit(struct orthrus *a, struct belongings *fresh)
 {
-	struct credentials old = { a->config, a->identity, a->password };
+	struct belongings old = { a->config, a->identity, a->password, NULL };
 	struct link_config lc;
 
 	log_setup(fresh->config->log_level, fresh->config->log_format);
 	a->config = fresh->config;
 	a->identity = fresh->identity;
 	a->password = fresh->password;
+	if (fresh->control != NULL) {
+		old.control = a->control;
+		a->control = fresh->control;
+	}
 	*fresh = old;
 	orthrus_link_config(a, &lc);
 	link_update(a->link, &lc);
@@ -80,7 +78,7 @@ reload_commit(struct orthrus *a, struct credentials *fresh)
 void
 orthrus_reload(struct orthrus *a)
 {
-	struct credentials fresh = { NULL, NULL, NULL };
+	struct belongings fresh = { NULL, NULL, NULL, NULL };
 	struct error e;
 	int code;
 
@@ -100,5 +98,5 @@ orthrus_reload(struct orthrus *a)
 		log_info("configuration reloaded");
 	} else
 		log_error("not reloaded: %s", e.text);
-	credentials_free(&fresh);
+	belongings_free(&fresh);
 }

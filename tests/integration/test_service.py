@@ -9,6 +9,7 @@ import time
 import pytest
 
 from lab import socks
+from lab.harness import ORTHRUS, Orthrus
 from lab.notify import Notify
 from lab.system import children, free_port, until
 from lab.targets import echo, echoes, read_all, says
@@ -97,6 +98,31 @@ def test_bad_file_changes_nothing(lab, sshd):
     agent.signal(signal.SIGHUP)
     until("a good file is taken again", 10,
           lambda: local_at(("127.0.0.1", other)))
+
+
+def test_bad_control_touches_no_tunnel(lab, sshd):
+    """What fails is found out before a listener comes or goes."""
+    target = lab.serve(echo)
+    control, port, other = lab.path("status"), free_port(), free_port()
+
+    def write(at, name, listen):
+        lab.write("agent.ini", f"[agent]\ncontrol = {at}\n"
+                  f"[socks5]\nlisten = off\n"
+                  f"[forward {name}]\nspec = {listen}:{target.spec}\n")
+
+    write(control, "a", port)
+    argv = lab.connect_argv(sshd, "--config", lab.path("agent.ini"),
+                            socks5=None, control=control)
+    del argv[argv.index("--control"):argv.index(control) + 1]
+    agent = lab.own(Orthrus(lab, [ORTHRUS, *argv], lab.environment(None),
+                            control, None)).wait_ready()
+    write("/dev/null/status", "b", other)
+    agent.signal(signal.SIGHUP)
+    until("it is refused", 10, lambda: "not reloaded" in agent.log())
+    assert "/dev/null" in agent.log()
+    assert "local forward b" not in agent.log()
+    assert agent.log().count("local forward a listening") == 1
+    assert echoes(lab.connect(("127.0.0.1", port)))
 
 
 def test_reload_of_what_does_not_touch_the_session(lab, sshd):
