@@ -256,13 +256,14 @@ spill(struct redactor *r, struct piece *s)
 	if (t.first == SIZE_MAX && !rule_sees_parts(r->rule))
 		text_mask_all(&t);
 	open = text_open_end(&t);
+	if (t.len > KEPT_BACK && open > t.len - KEPT_BACK)
+		open = t.len - KEPT_BACK;
+	open = text_boundary(&t, open);
 	if (t.first != SIZE_MAX || open == 0) {
 		drop_the_rest(r, s, t.p, t.first != SIZE_MAX ? t.first : 0);
 		return;
 	}
 	r->mount = text_has_mount(&t);
-	if (t.len > KEPT_BACK && open > t.len - KEPT_BACK)
-		open = t.len - KEPT_BACK;
 	release(r, s, json_raw_length(r->held, n, open));
 }
 

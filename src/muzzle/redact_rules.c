@@ -19,9 +19,9 @@ static const struct {
 	[ASSIGNMENT] = { ALL, ALL, true },
 	[OPTIONS] = { ASSIGNMENT, OPTIONS, true },
 	[DEVICE] = { ALL, ALL, true },
-	[PROXY] = { PLAIN, PLAIN, false },
-	[LOG_CONFIG] = { PLAIN, LOG_CONFIG, false },
-	[LOG_OPTIONS] = { PLAIN, LOG_OPTIONS, false },
+	[PROXY] = { PROXY, PROXY, false },
+	[LOG_CONFIG] = { LOG_CONFIG, LOG_CONFIG, false },
+	[LOG_OPTIONS] = { LOG_OPTIONS, LOG_OPTIONS, false },
 };
 
 enum rule
@@ -85,6 +85,8 @@ rule_by_name(const char *name, size_t n)
 enum rule
 rule_of_member(enum rule rule, const char *name, size_t n)
 {
+	enum rule by_name = rule_by_name(name, n);
+
 	switch (rule) {
 	case ALL:
 		return ALL;
@@ -98,16 +100,19 @@ rule_of_member(enum rule rule, const char *name, size_t n)
 	case LOG_OPTIONS:
 		if (has_word_of_secret(name, n))
 			return ALL;
-		break;
+		return by_name == PLAIN ? LOG_OPTIONS : by_name;
+	case PROXY:
+		return by_name == PLAIN ? PROXY : by_name;
 	default:
 		break;
 	}
-	return rule_by_name(name, n);
+	return by_name;
 }
 
 void
 rule_mask(enum rule rule, const char *reveal, struct text *t)
 {
+	text_mask_urls(t);
 	switch (rule) {
 	case ALL:
 	case OPTIONS:

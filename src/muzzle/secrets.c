@@ -30,6 +30,7 @@ text_init(struct text *t, const char *p, size_t n)
 	t->p = p;
 	t->len = n;
 	t->first = NONE;
+	t->open = n;
 }
 
 /* --- bytes, which may be NUL --------------------------------------------- */
@@ -181,58 +182,75 @@ behind(const struct text *t, size_t at, const char *word)
 	return at + n + blank;
 }
 
-/*
- * At at is "|N NAME=value ... /bin/sh -c command".  The last such command
- * counts: a value may look like one, too.
- */
+/* From from on it cannot be judged without what follows the text. */
 static void
-mask_build_args(struct text *t, size_t at)
+leave_open(struct text *t, size_t from)
 {
-	size_t equals = at + span_to(t, at, "=");
-
-	if (equals < t->len)
-		mask(t, equals + 1, find_last(t, equals, " /bin/sh -c "));
+	if (from < t->open)
+		t->open = from;
 }
 
-/* What the instruction at at lays open; false when it is none. */
+/*
+ * At at is "|N NAME=value ... /bin/sh -c command"; false when there is no
+ * value.  The last such command counts: a value may look like one, too.
+ */
 static bool
-mask_instruction(struct text *t, size_t at)
+mask_build_args(struct text *t, size_t at)
 {
+	size_t equals = find_word(t, at, "=");
+
+	if (equals == NONE)
+		return false;
+	mask(t, equals + 1, find_last(t, equals, " /bin/sh -c "));
+	return true;
+}
+
+/* At at is "NAME=value", or "NAME value"; false when there is no value. */
+static bool
+mask_values(struct text *t, size_t at)
+{
+	at += span_to(t, at, "=" BLANK);
+	if (at == t->len)
+		return false;
+	mask(t, at + 1, t->len);
+	return true;
+}
+
+/* What the instruction at at lays open; from from on it is known as one. */
+static void
+mask_instruction(struct text *t, size_t from, size_t at)
+{
+	bool whole;
 	size_t next;
 
 	/* "Command" has quotes around it. */
 	at += span_of(t, at, BLANK "'\"");
-	if (at == t->len || !is_one_of(t->p[at], "|OoRrEeAa"))
-		return false;
+	if (at < t->len && !is_one_of(t->p[at], "|OoRrEeAa"))
+		return;
 	while ((next = behind(t, at, "ONBUILD")) != NONE ||
 	    (next = behind(t, at, "RUN")) != NONE)
 		at = next;
 	if ((next = behind(t, at, "ENV")) != NONE ||
-	    (next = behind(t, at, "ARG")) != NONE) {
-		next += span_to(t, next, "=" BLANK);
-		if (next < t->len)
-			mask(t, next + 1, t->len);
-		return true;
-	}
-	if (at == t->len || t->p[at] != '|' || !is_digit(t, at + 1))
-		return false;
-	mask_build_args(t, at);
-	return true;
+	    (next = behind(t, at, "ARG")) != NONE)
+		whole = mask_values(t, next);
+	else if (at < t->len && t->p[at] == '|' && is_digit(t, at + 1))
+		whole = mask_build_args(t, at);
+	else
+		whole = t->len - at > strlen("ONBUILD");
+	if (!whole)
+		leave_open(t, from);
 }
 
-/* The first instruction in a text, alone or behind "#(nop)". */
+/* Of all instructions in a text, alone or behind "#(nop)". */
 static void
 mask_instructions(struct text *t)
 {
 	size_t at = 0;
 
-	if (!t->middle && mask_instruction(t, 0))
-		return;
-	while ((at = find_word(t, at, NOP)) != NONE) {
-		at += strlen(NOP);
-		if (mask_instruction(t, at))
-			return;
-	}
+	if (!t->middle)
+		mask_instruction(t, 0, 0);
+	for (; (at = find_word(t, at, NOP)) != NONE; at += strlen(NOP))
+		mask_instruction(t, at, at + strlen(NOP));
 }
 
 /* --- others -------------------------------------------------------------- */
@@ -292,8 +310,8 @@ is_secret_user(const struct text *t, size_t from, size_t at)
 }
 
 /* Where no '@' follows, no URL within that stretch has one either. */
-static void
-mask_urls(struct text *t)
+void
+text_mask_urls(struct text *t)
 {
 	size_t from = 0, at, end;
 
@@ -314,7 +332,6 @@ text_mask_look(struct text *t)
 	mask_instructions(t);
 	if (mask_mount_error(t))
 		mask_instructions(t);	/* of what is left */
-	mask_urls(t);
 }
 
 #define SCHEME_MAX 16
@@ -327,11 +344,24 @@ text_open_end(const struct text *t)
 	while ((from = find_word(t, from, "://")) != NONE) {
 		from += 3;
 		end = authority_end(t, from);
-		if (end == t->len)
-			return from < SCHEME_MAX ? 0 : from - SCHEME_MAX;
+		if (end == t->len) {
+			from = from < SCHEME_MAX ? 0 : from - SCHEME_MAX;
+			return from < t->open ? from : t->open;
+		}
 		from = end;
 	}
-	return t->len;
+	return t->open;
+}
+
+size_t
+text_boundary(const struct text *t, size_t at)
+{
+	size_t i;
+
+	for (i = 0; i < 3 && at > 0 && at < t->len &&
+	    ((uint8_t)t->p[at] & 0xc0) == 0x80; i++)
+		at--;
+	return at;
 }
 
 bool

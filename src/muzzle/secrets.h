@@ -21,6 +21,8 @@ struct text {
 	bool middle;		/* its beginning was passed on before */
 	bool mount;		/* with "mount " in it */
 	size_t first;		/* where the first mask stands, or SIZE_MAX */
+	size_t open;		/* an instruction from here on may go on behind
+				   the text; len when none does */
 	bool changed;
 };
 
@@ -38,16 +40,23 @@ void text_mask_device(struct text *t);
 /* "scheme://USER:PASSWORD@host", with or without the scheme. */
 void text_mask_proxy(struct text *t);
 /*
+ * By its look: user and password of a URL.  First of all: a mask inside of a
+ * password would take away the '@' that tells of it.
+ */
+void text_mask_urls(struct text *t);
+/*
  * By its look: values of a Dockerfile's instructions, the data of a mount
- * that failed, user and password of a URL.
+ * that failed.
  */
 void text_mask_look(struct text *t);
 
 /*
- * Where a URL begins whose user may end behind the text; len when there is
- * none.
+ * Once text_mask_look() has seen it: where a URL or an instruction begins whose
+ * secret may stand behind the text; len when there is none.
  */
 size_t text_open_end(const struct text *t);
+/* at, or where the character of UTF-8 begins that it would cut. */
+size_t text_boundary(const struct text *t, size_t at);
 /* Does "mount " stand in it, or did it before? */
 bool text_has_mount(const struct text *t);
 /* A list's first item "|N": the N behind it are assignments; 0: none are. */

@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -194,6 +195,15 @@ test_options(void **state)
 		{ "{\"HttpsProxy\":\"u:s@p\",\"HttpProxy\":\"http://p:1\"}",
 		    "{\"HttpsProxy\":\"***@p\",\"HttpProxy\":\"http://p:1\"}" },
 		{ "{\"LogConfig\":7}", "{\"LogConfig\":7}" },
+		/* In a list, or an object between. */
+		{ "{\"LogConfig\":[{\"Config\":[{\"a\":{\"key\":\"s\","
+		    "\"b\":\"c\"}}]}]}",
+		    "{\"LogConfig\":[{\"Config\":[{\"a\":{\"key\":\"***\","
+		    "\"b\":\"c\"}}]}]}" },
+		{ "{\"HttpProxy\":[\"u:s@p\",{\"a\":\"u:s@p\"}],"
+		    "\"b\":\"u:p@h\"}",
+		    "{\"HttpProxy\":[\"***@p\",{\"a\":\"***@p\"}],"
+		    "\"b\":\"u:p@h\"}" },
 	};
 
 	(void)state;
@@ -245,6 +255,9 @@ test_instructions(void **state)
 		    ", data: username=u,pass=s: t: no such device\"}",
 		    "{\"Error\":\"failed to mount local volume: mount //h/x:/v"
 		    ", data: ***: no such device\"}" },
+		/* One that a build argument stands before. */
+		{ "\"|1 A=s /bin/sh -c #(nop) ENV B=t\"",
+		    "\"|1 A=*** /bin/sh -c #(nop) ENV B=***\"" },
 		{ "\"mount a:b, flags: 0x1, data: s\"",
 		    "\"mount a:b, flags: 0x1, data: ***\"" },
 		/* And what is none. */
@@ -273,6 +286,11 @@ test_urls(void **state)
 		{ "{\"Source\":\"//u:s@h/p\",\"x\":\"cifs://u:s@h/p\"}",
 		    "{\"Source\":\"//u:s@h/p\",\"x\":\"cifs://***@h/p\"}" },
 		{ "\"a://b:c@\"", "\"a://***@\"" },
+		/* A password that holds what ends the name of a variable. */
+		{ "{\"CreateCommand\":[\"a://b:s=t@h\",\"--x=a://b:c=d@e\"],"
+		    "\"Env\":[\"a://b:s=t@h\"],\"Options\":[\"a://b:s=t@h\"]}",
+		    "{\"CreateCommand\":[\"a://***@h\",\"--x=***\"],"
+		    "\"Env\":[\"a://***@h\"],\"Options\":[\"a://***@h\"]}" },
 		/* And what is none. */
 		{ "[\"ssh://git@h/p\",\"https://h:8080/@scope/p\","
 		    "\"https://h/a:b@c\",\"http://[::1]:1/a@b\",\"://\","
@@ -381,6 +399,65 @@ test_long(void **state)
 	    "[\"***\"]");
 }
 
+/* Instructions whose value is further away than what is held. */
+static void
+test_long_instruction(void **state)
+{
+	static const struct { const char *begin; char fill; } cases[] = {
+		{ "[\"", ' ' }, { "[\"ENV ", ' ' }, { "[\"ENV ", 'n' },
+		{ "[\"RUN |1 ", 'n' }, { "[\"x #(nop)", ' ' },
+		{ "[\"x #(nop) ONBUILD ARG ", 'n' }, { "[\"RUN ", ' ' }
+	};
+	static const size_t size[] = { 33000, 34000, 70000 };
+	static const char *const end[] = { " ENV A=s3cret\"]",
+	    "=s3cret\"]" };
+	char *text, *out;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases) * COUNT(size); i++) {
+		const size_t c = i / COUNT(size), n = size[i % COUNT(size)];
+
+		text = filled(cases[c].begin, cases[c].fill,
+		    end[cases[c].fill == 'n'], n);
+		out = redact(text, n);
+		assert_non_null(out);
+		assert_null(strstr(out, "s3cret"));
+		assert_non_null(strstr(out, "***\"]"));
+		free(out);
+		free(text);
+	}
+}
+
+/* What is passed on in parts is cut between characters, not in one. */
+static void
+test_long_utf8(void **state)
+{
+	static const char smile[] = "\xf0\x9f\x98\x80";
+	static const char end[] = "http://u:";
+	char *text = malloc(2 + 4 * 9000 + sizeof(end) + 40000), *out, *p;
+	size_t before, i, n;
+
+	(void)state;
+	assert_non_null(text);
+	for (before = 0; before < 8; before++) {
+		n = (size_t)sprintf(text, "[\"%.*s", (int)before, "xxxxxxx");
+		for (i = 0; i < 8180; i++, n += 4)
+			memcpy(text + n, smile, 4);
+		n += (size_t)sprintf(text + n, "%s", end);
+		memset(text + n, 's', 40000);
+		memcpy(text + n + 40000, "@h\"]", 5);
+		out = redact(text, n + 40004);
+		assert_non_null(out);
+		p = strstr(out, "***\"]");
+		assert_non_null(p);
+		assert_int_equal((p - out - 2 - (long)before) % 4, 0);
+		assert_null(strstr(out, "ssss"));
+		free(out);
+	}
+	free(text);
+}
+
 /* A URL at every place near the end of what is held. */
 static void
 test_long_url(void **state)
@@ -440,6 +517,8 @@ main(void)
 		cmocka_unit_test(test_taken),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_long),
+		cmocka_unit_test(test_long_instruction),
+		cmocka_unit_test(test_long_utf8),
 		cmocka_unit_test(test_long_url),
 		cmocka_unit_test(test_depth),
 	};

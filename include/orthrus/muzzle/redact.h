@@ -44,8 +44,8 @@ void redactor_free(struct redactor *r);		/* NULL: nothing */
  *			"password" beside "o"; a device with '@', ',' or '=' as
  *			well; in a list what follows a '='
  *	"DriverOpts"	the same
- *	"LogConfig"	in its "Config" what has token, url, key, pass, secret
- *			or credential in its name
+ *	"LogConfig"	in its "Config", however deep, what has token, url,
+ *			key, pass, secret or credential in its name
  *	"HttpProxy", "HttpsProxy"	what stands before the '@'
  * By its look, in any string, for it may be in "CreatedBy", "Cmd", "Args",
  * "Command", "OnBuild", "Error", a label or a mount:
@@ -57,7 +57,9 @@ void redactor_free(struct redactor *r);		/* NULL: nothing */
  *	"mount ..., data: OPTIONS: reason": a volume that could not be mounted
  *	"scheme://USER:PASSWORD@": user and password; of http and https also a
  *			user alone, which is a token
- * In a string of more than 32 KiB all behind the first secret is masked.
+ * In a string of more than 32 KiB all behind the first secret is masked, and
+ * all of an instruction or a URL of which so much does not show where its
+ * secret begins.
  *
  * Other labels, command lines, and what a container itself writes stay as they
  * are.
