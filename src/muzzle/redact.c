@@ -213,8 +213,10 @@ read_text(const struct redactor *r, const uint8_t *raw, size_t n,
     struct text *t)
 {
 	static char room[TEXT_MAX];
-	const char *p = json_decode(raw, &n, room);
+	const char *p = (const char *)raw;
 
+	if (r->string.escaped)
+		p = json_decode(raw, &n, room);
 	text_init(t, p, n);
 	t->middle = r->middle;
 	t->mount = r->mount;
@@ -451,6 +453,12 @@ read_mark(struct redactor *r, struct piece *s, uint8_t c)
 	}
 }
 
+static bool
+is_blank(uint8_t c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 static int
 read_some(struct redactor *r, struct piece *s)
 {
@@ -465,7 +473,7 @@ read_some(struct redactor *r, struct piece *s)
 	case IN_WORD:
 		return read_word(r, s);
 	default:
-		if (memchr(" \t\r\n", *s->p, 4) == NULL)
+		if (!is_blank(*s->p))
 			rc = read_mark(r, s, *s->p);
 		s->p++;
 		return rc;

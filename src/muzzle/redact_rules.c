@@ -55,7 +55,8 @@ has_word_of_secret(const char *name, size_t n)
 static bool
 is_named(const char *name, size_t n, const char *what)
 {
-	return n == strlen(what) && memcmp(name, what, n) == 0;
+	return n > 0 && name[0] == what[0] && n == strlen(what) &&
+	    memcmp(name, what, n) == 0;
 }
 
 /* Of a member with that name, wherever it is. */

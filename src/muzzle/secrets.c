@@ -68,9 +68,11 @@ find_word(const struct text *t, size_t at, const char *word)
 {
 	const char *p;
 
-	if (at >= t->len)
+	if (at >= t->len ||
+	    (p = memchr(t->p + at, word[0], t->len - at)) == NULL)
 		return NONE;
-	p = memmem(t->p + at, t->len - at, word, strlen(word));
+	/* Dear to begin with, so only where it may be. */
+	p = memmem(p, t->len - (size_t)(p - t->p), word, strlen(word));
 	return p == NULL ? NONE : (size_t)(p - t->p);
 }
 
@@ -260,9 +262,12 @@ static bool
 mask_mount_error(struct text *t)
 {
 	static const char data[] = ", data: ";
-	size_t at = t->mount ? 0 : find_word(t, 0, "mount ");
+	size_t at = find_word(t, 0, data), mount;
 
-	if (at == NONE || (at = find_word(t, at, data)) == NONE)
+	if (at == NONE)
+		return false;
+	mount = t->mount ? 0 : find_word(t, 0, "mount ");
+	if (mount == NONE || (at = find_word(t, mount, data)) == NONE)
 		return false;
 	at += strlen(data);
 	mask(t, at, find_last(t, at, ": "));
