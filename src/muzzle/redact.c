@@ -113,8 +113,7 @@ next_item(struct redactor *r, bool first)
 	r->rule = l->rule;
 	if (l->arguments > 0) {
 		l->arguments--;
-		if (r->rule != ALL)
-			r->rule = ASSIGNMENT;
+		r->rule = rule_of_argument(r->rule);
 	}
 }
 

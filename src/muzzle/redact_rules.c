@@ -110,6 +110,12 @@ rule_of_member(enum rule rule, const char *name, size_t n)
 	return by_name;
 }
 
+enum rule
+rule_of_argument(enum rule rule)
+{
+	return rule == ALL || rule == PROXY ? ALL : ASSIGNMENT;
+}
+
 void
 rule_mask(enum rule rule, const char *reveal, struct text *t)
 {

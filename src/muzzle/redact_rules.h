@@ -26,6 +26,9 @@ enum rule rule_inside(enum rule rule, bool object);
 /* Of the member of n bytes at name, in an object whose members have rule. */
 enum rule rule_of_member(enum rule rule, const char *name, size_t n);
 
+/* Of a build argument in an array whose items have rule: of both. */
+enum rule rule_of_argument(enum rule rule);
+
 /* A number could be a PIN. */
 bool rule_hides_numbers(enum rule rule);
 /* Masks a string; reveal: see names.h. */

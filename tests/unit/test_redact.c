@@ -204,6 +204,8 @@ test_options(void **state)
 		    "\"b\":\"u:p@h\"}",
 		    "{\"HttpProxy\":[\"***@p\",{\"a\":\"***@p\"}],"
 		    "\"b\":\"u:p@h\"}" },
+		{ "{\"HttpProxy\":[\"|2\",\"u:s@p\",\"A=s\",\"p\"]}",
+		    "{\"HttpProxy\":[\"|2\",\"***\",\"***\",\"p\"]}" },
 	};
 
 	(void)state;
