@@ -13,6 +13,11 @@
 
 #define KEPT_MAX (8 * 1024 * 1024)
 /*
+ * A bit more has room, so that what is too large does not look like what is no
+ * JSON: at most twice what is fed at once, and a string that was held.
+ */
+#define ROOM_MAX (KEPT_MAX + 1024 * 1024)
+/*
  * An answer that is masked is passed on in chunks of this; where that is all,
  * with its length.
  */
@@ -34,7 +39,7 @@ answer_begin(struct answer *a, const struct verdict *v, bool http10,
 	a->reveal = reveal == NULL ? NULL : xstrdup(reveal);
 	a->every = every;
 	http_reader_init(&a->reader, v->head);
-	buffer_init(&a->body, KEPT_MAX);
+	buffer_init(&a->body, ROOM_MAX);
 }
 
 void
@@ -129,17 +134,17 @@ static int
 put_masked(struct answer *a, const uint8_t *p, size_t n, struct buffer *out,
     const char **why)
 {
-	*why = too_large;
+	*why = no_json;
 	if (a->unreadable)
 		return 0;
-	if (answer_is_kept(a) && a->body.len + n > KEPT_MAX)
-		return -1;
-	*why = no_json;
 	if (redactor_feed(a->redactor, p, n, &a->body) == -1) {
 		a->unreadable = true;
 		return a->reader.answer.status >= 400 ? 0 : -1;
 	}
-	if (!answer_is_kept(a) && a->body.len >= CHUNK)
+	*why = too_large;
+	if (answer_is_kept(a))
+		return a->body.len > KEPT_MAX ? -1 : 0;
+	if (a->body.len >= CHUNK)
 		put_chunk(a, out);
 	return 0;
 }
@@ -154,7 +159,8 @@ put_payload(struct answer *a, const uint8_t *p, size_t n, struct buffer *out,
 	if (a->redactor != NULL)
 		return put_masked(a, p, n, out, why);
 	if (answer_is_kept(a))
-		return buffer_put(&a->body, p, n);
+		return a->body.len + n > KEPT_MAX ? -1 :
+		    buffer_put(&a->body, p, n);
 	if (framing_of(a) == FRAMING_CHUNKED)
 		http_put_chunk(out, p, n);
 	else

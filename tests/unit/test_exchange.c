@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -245,6 +246,29 @@ test_http10(void **state)
 	assert_goes_on();
 }
 
+/* Which is not the same as what is no JSON, and is told so. */
+static void
+test_too_large_to_keep(void **state)
+{
+	static const char begin[] = CHUNKED "800010\r\n[\"";
+	static const char end[] = "\"]\r\n0\r\n\r\n";
+	size_t len = 0x800010 - 4, n = strlen(begin) + len + strlen(end);
+	char *text = malloc(n);
+	const char *answer;
+
+	(void)state;
+	assert_non_null(text);
+	memset(text, 'x', n);
+	memcpy(text, begin, strlen(begin));
+	memcpy(text + strlen(begin) + len, end, strlen(end));
+	ask("GET /info HTTP/1.0\r\n\r\n");
+	engine_says_bytes(0, text, n);
+	free(text);
+	answer = heard();
+	assert_begins(answer, "HTTP/1.0 502 ");
+	assert_has(answer, "more than 8 MiB");
+}
+
 static void
 test_too_many_streams(void **state)
 {
@@ -383,6 +407,7 @@ main(void)
 		TEST(test_reader_goes_at_once),
 		TEST(test_reader_is_slow),
 		TEST(test_http10),
+		TEST(test_too_large_to_keep),
 		TEST(test_too_many_streams),
 		TEST(test_swarm),
 		TEST(test_on_another_server),
