@@ -46,9 +46,13 @@ span_in_list(struct span s, const char *list,
 {
 	size_t n;
 
+	if (s.len == 0)
+		return false;
 	for (; list != NULL; list = list[n] == ',' ? list + n + 1 : NULL) {
-		n = strcspn(list, ",");
-		if (n == s.len && n > 0 && same(list, s.p, n) == 0)
+		/* Words are short: a call of strcspn(3) for each costs more. */
+		for (n = 0; list[n] != ',' && list[n] != '\0'; n++)
+			;
+		if (n == s.len && same(list, s.p, n) == 0)
 			return true;
 	}
 	return false;

@@ -140,8 +140,10 @@ text_mask_assignment(struct text *t)
 void
 text_mask_variable(struct text *t, const char *revealed)
 {
-	if (!names_have(revealed, t->p, span_to(t, 0, "=")))
-		text_mask_assignment(t);
+	size_t equals = find_word(t, 0, "=");
+
+	if (equals != NONE && !names_have(revealed, t->p, equals))
+		mask(t, equals + 1, t->len);
 }
 
 void
