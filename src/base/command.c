@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include <openssl/crypto.h>
 #include <sodium.h>
 
 #include "orthrus/base/text.h"
@@ -55,6 +56,8 @@ command_main(const struct command_table *t, int argc, char **argv)
 	size_t i;
 
 	signal(SIGPIPE, SIG_IGN);	/* a write fails instead */
+	/* Nobody sees the words of libcrypto's errors, which take 50 KiB. */
+	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS, NULL);
 	if (sodium_init() == -1) {
 		fprintf(stderr, "%s: libsodium cannot start\n", t->program);
 		return EX_OSERR;
