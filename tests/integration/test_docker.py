@@ -233,13 +233,17 @@ def test_logs_follow(lab, idle_engine, way):
     """A container that is quiet for a while, and then speaks."""
     door = Door(lab, way, idle_engine.socket)
     follower = Follower(lab, door.host, "logs", "-f", "--tail", "0", "quiet")
-    until("the stream is open", 10,
-          lambda: idle_engine.connections() > 0 or follower.said())
+
+    def follows():
+        # Before the stream there are other questions, and an open connection.
+        idle_engine.speak("hello")
+        return "hello" in follower.said()
+    until("the stream is open", 30, follows, every=0.2)
     words = [f"after the pause {time.monotonic_ns()}-{i}" for i in range(2)]
     time.sleep(QUIET if way == "sshd-unix" else 0.5)
     for word in words:
         idle_engine.speak(word)
-        until("it is heard", 5, lambda: word in follower.said())
+        until("it is heard", 30, lambda: word in follower.said())
     assert follower.said().split("\n")[-3:] == [*words, ""]
     assert follower.process.poll() is None
 
