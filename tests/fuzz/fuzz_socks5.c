@@ -33,7 +33,7 @@ check(bool ok)
 static void
 feed(struct socks5 *s, const uint8_t *data, size_t len, struct outcome *o)
 {
-	uint8_t *in = malloc(len > 0 ? len : 1);
+	uint8_t *in = calloc(len > 0 ? len : 1, 1);
 	uint8_t *out = malloc(SOCKS5_OUT_MAX);
 	size_t consumed, outlen;
 

@@ -33,7 +33,7 @@ redact_split(const char *text, size_t n, size_t first, size_t step)
 	for (; at < n && rc == 0; at += piece, piece = step) {
 		if (piece > n - at)
 			piece = n - at;
-		copy = malloc(piece > 0 ? piece : 1);
+		copy = calloc(piece > 0 ? piece : 1, 1);
 		assert_non_null(copy);
 		memcpy(copy, text + at, piece);
 		rc = redactor_feed(r, (const uint8_t *)copy, piece, &out);
