@@ -13,6 +13,7 @@ import pytest
 
 from lab.charon import CHARON, Charon
 from lab.openssh import keyscan
+from lab.protobuf import number, read_fields, text
 from lab.system import keygen, until
 from lab.targets import read_all, says
 
@@ -23,45 +24,6 @@ pytestmark = pytest.mark.skipif(not os.access(CHARON, os.X_OK),
 HELLO, HEARTBEAT, RENEW, WELCOME, UPDATE, RENEWED, DRAIN, ERROR = \
     1, 2, 3, 11, 12, 13, 14, 15
 ENROLL, ENROLLED = 21, 22
-
-
-def varint(value):
-    out = b""
-    while value > 127:
-        out += bytes([value & 127 | 128])
-        value >>= 7
-    return out + bytes([value])
-
-
-def number(field, value):
-    return varint(field << 3) + varint(value)
-
-
-def text(field, value):
-    """A text, bytes, or a message."""
-    data = value if isinstance(value, bytes) else value.encode()
-    return varint(field << 3 | 2) + varint(len(data)) + data
-
-
-def take_number(data, at):
-    value = shift = 0
-    while True:
-        value |= (data[at] & 127) << shift
-        at, shift = at + 1, shift + 7
-        if data[at - 1] < 128:
-            return value, at
-
-
-def fields(data):
-    """The fields of a Protobuf message, of numbers and of bytes."""
-    found, at = {}, 0
-    while at < len(data):
-        tag, at = take_number(data, at)
-        value, at = take_number(data, at)
-        if tag & 7 == 2:
-            value, at = data[at:at + value], at + value
-        found[tag >> 3] = value
-    return found
 
 
 class Conversation:
@@ -90,9 +52,10 @@ class Conversation:
         """The next message, which must be of this kind."""
         head = self.ssh.stdout.read(4)
         assert len(head) == 4, self.ssh.stderr.read().decode()
-        message = fields(self.ssh.stdout.read(struct.unpack(">I", head)[0]))
+        length = struct.unpack(">I", head)[0]
+        message = read_fields(self.ssh.stdout.read(length))
         assert list(message) == [kind]
-        return fields(message[kind])
+        return read_fields(message[kind])
 
     def close(self):
         self.ssh.kill()
