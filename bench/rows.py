@@ -153,7 +153,8 @@ def row6(row):
     for n in counts[1:]:
         lines[n]["memory"] = row.measure(f"{n:,} channels, memory of each",
                                          "bytes", ("value<=", 8192))
-    for n in counts[1:]:
+    # A hundred are open within 10 ms, which is too short to be compared.
+    for n in (n for n in counts if n >= 1000):
         lines[n]["open"] = row.measure(f"{n:,} channels, to open all", "s")
     growth = row.measure(f"CPU per GiB at {many:,} against 1", "times",
                          ("value<=", 1.3))
