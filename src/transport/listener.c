@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Listeners on top of libevent's.  It leaves to its user what is here: several
- * addresses for one listener, socket files, and what happens when descriptors
- * run out.
+ * Listeners: several addresses for one, socket files, how much is accepted in
+ * one turn of the loop, and what happens when descriptors run out.
  */
 #include "config.h"
 
@@ -19,7 +18,6 @@
 #include <unistd.h>
 
 #include <event2/event.h>
-#include <event2/listener.h>
 
 #include "orthrus/base/log.h"
 #include "orthrus/base/loop.h"
@@ -28,13 +26,20 @@
 
 #define SOCKETS_MAX 4		/* "localhost" and "*" give two */
 #define BACKLOG 1024
+/*
+ * Accepted in one turn, by all sockets of a listener.  Whoever connects without
+ * end would else have the loop for himself as long as he does.
+ */
+#define ACCEPTS_A_TURN 16
 
 struct listener {
 	struct event_base *base;
-	struct evconnlistener *socket[SOCKETS_MAX];
+	struct event *socket[SOCKETS_MAX];
 	size_t n;
 	struct event *retry;
 	bool held;
+	bool accepting;		/* inside its accept function */
+	bool gone;		/* freed there: its memory follows */
 	const char *label;
 	listener_accept *accept;
 	void *arg;
@@ -43,38 +48,10 @@ struct listener {
 	ino_t ino;
 };
 
-static void
-on_listener_accept(struct evconnlistener *socket, evutil_socket_t fd,
-    struct sockaddr *from, int len, void *arg)
+static bool
+accepts(const struct listener *l)
 {
-	struct listener *l = arg;
-	int on = 1;
-
-	(void)socket;
-	(void)len;
-	if (from->sa_family != AF_UNIX) {
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-		setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-	}
-	l->accept(l->arg, fd);
-}
-
-/*
- * Pauses: while no descriptor can be had the socket stays readable, and the
- * loop would spin.
- */
-static void
-on_listener_error(struct evconnlistener *socket, void *arg)
-{
-	struct listener *l = arg;
-	int error = errno;
-
-	(void)socket;
-	if (evtimer_pending(l->retry, NULL))
-		return;
-	log_warn("%scannot accept connections: %s; trying again in 1 s",
-	    l->label, strerror(error));
-	listener_pause(l, 1000);
+	return !l->gone && !l->held && !evtimer_pending(l->retry, NULL);
 }
 
 static void
@@ -84,9 +61,71 @@ enable_sockets(struct listener *l, bool enabled)
 
 	for (i = 0; i < l->n; i++)
 		if (enabled)
-			evconnlistener_enable(l->socket[i]);
+			event_add(l->socket[i], NULL);
 		else
-			evconnlistener_disable(l->socket[i]);
+			event_del(l->socket[i]);
+}
+
+/*
+ * Pauses: while no descriptor can be had the socket stays readable, and the
+ * loop would spin.
+ */
+static void
+accept_failed(struct listener *l, int error)
+{
+	log_warn("%scannot accept connections: %s; trying again in 1 s",
+	    l->label, strerror(error));
+	listener_pause(l, 1000);
+}
+
+/* Whose connection failed meanwhile, or is forbidden, is no reason to wait. */
+static bool
+is_of_one_connection(int error)
+{
+	return error == EINTR || error == ECONNABORTED || error == EPROTO ||
+	    error == EPERM;
+}
+
+/* One connection: false when there is none, or nothing may be accepted. */
+static bool
+accept_one(struct listener *l, int fd)
+{
+	struct sockaddr_storage from = { .ss_family = AF_UNSPEC };
+	socklen_t len = sizeof(from);
+	int on = 1, got;
+
+	got = accept4(fd, (struct sockaddr *)&from, &len,
+	    SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (got == -1) {
+		if (is_of_one_connection(errno))
+			return true;
+		if (errno != EAGAIN)
+			accept_failed(l, errno);
+		return false;
+	}
+	if (from.ss_family != AF_UNIX) {
+		setsockopt(got, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+		setsockopt(got, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	}
+	l->accept(l->arg, got);
+	return true;
+}
+
+/* Who is left waits for the next turn: his socket stays readable. */
+static void
+on_listener_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct listener *l = arg;
+	size_t i;
+
+	(void)what;
+	l->accepting = true;
+	for (i = 0; i < ACCEPTS_A_TURN / l->n && accepts(l); i++)
+		if (!accept_one(l, (int)fd))
+			break;
+	l->accepting = false;
+	if (l->gone)
+		free(l);
 }
 
 void
@@ -102,7 +141,7 @@ listener_hold(struct listener *l, bool held)
 	if (l->held == held)
 		return;
 	l->held = held;
-	enable_sockets(l, !held && !evtimer_pending(l->retry, NULL));
+	enable_sockets(l, accepts(l));
 }
 
 void
@@ -117,8 +156,8 @@ listener_port(const struct listener *l)
 	struct sockaddr_storage ss;
 	socklen_t len = sizeof(ss);
 
-	if (getsockname(evconnlistener_get_fd(l->socket[0]),
-	    (struct sockaddr *)&ss, &len) == -1)
+	if (getsockname(event_get_fd(l->socket[0]), (struct sockaddr *)&ss,
+	    &len) == -1)
 		return 0;
 	if (ss.ss_family == AF_INET)
 		return ntohs(((struct sockaddr_in *)&ss)->sin_port);
@@ -141,16 +180,13 @@ on_listener_retry(evutil_socket_t fd, short what, void *arg)
 static int
 add_socket(struct listener *l, int fd)
 {
-	struct evconnlistener *socket;
-
-	socket = evconnlistener_new(l->base, on_listener_accept, l,
-	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, BACKLOG, fd);
-	if (socket == NULL) {
+	l->socket[l->n] = event_new(l->base, fd, EV_READ | EV_PERSIST,
+	    on_listener_readable, l);
+	if (l->socket[l->n] == NULL) {
 		close(fd);
 		return -1;
 	}
-	evconnlistener_set_error_cb(socket, on_listener_error);
-	l->socket[l->n++] = socket;
+	event_add(l->socket[l->n++], NULL);
 	return 0;
 }
 
@@ -276,6 +312,15 @@ listener_open_unix(struct listener *l, const struct address *at,
 
 /* --- life ------------------------------------------------------------- */
 
+static void
+close_socket(struct event *socket)
+{
+	int fd = event_get_fd(socket);
+
+	event_free(socket);
+	close(fd);
+}
+
 struct listener *
 listener_new(struct event_base *base, const struct address *at,
     listener_accept *accept_fn, void *arg, struct error *e)
@@ -307,10 +352,12 @@ listener_free(struct listener *l)
 	if (l == NULL)
 		return;
 	for (i = 0; i < l->n; i++)
-		evconnlistener_free(l->socket[i]);
+		close_socket(l->socket[i]);
 	if (l->path[0] != '\0' && lstat(l->path, &st) == 0 &&
 	    S_ISSOCK(st.st_mode) && st.st_dev == l->dev && st.st_ino == l->ino)
 		unlink(l->path);
 	event_free(l->retry);
-	free(l);
+	l->gone = true;
+	if (!l->accepting)
+		free(l);
 }

@@ -23,8 +23,9 @@ typedef void listener_accept(void *arg, int fd);
  * Listens on at; "localhost" is 127.0.0.1 and, where there is IPv6, ::1, "*"
  * every interface.  A Unix socket gets mode 0600; a socket file that nobody
  * listens on any more is replaced, every other file is left alone.  When
- * descriptors run out, accepting pauses for a second and says so.  NULL with
- * *e (EX_UNAVAILABLE) and the cause ("address already in use" and the like).
+ * descriptors run out, accepting pauses for a second and says so.  At most 16
+ * are accepted in one turn of the loop, however many wait.  NULL with *e
+ * (EX_UNAVAILABLE) and the cause ("address already in use" and the like).
  */
 struct listener *listener_new(struct event_base *base,
     const struct address *at, listener_accept *accept, void *arg,
@@ -44,7 +45,10 @@ void listener_label(struct listener *l, const char *label);
 /* The TCP port that is bound (of its first socket), 0 for a Unix socket. */
 uint16_t listener_port(const struct listener *l);
 
-/* Closes it; a socket file is removed if it is still the one made here. */
+/*
+ * Closes it, from inside its accept function too; a socket file is removed if
+ * it is still the one made here.
+ */
 void listener_free(struct listener *l);
 
 #endif
