@@ -24,6 +24,7 @@ noinst_HEADERS += \
 	include/orthrus/proto/server.h \
 	include/orthrus/proto/socks5.h \
 	include/orthrus/proto/spec.h \
+	include/orthrus/proto/userauth.h \
 	include/orthrus/proto/wire.h \
 	include/orthrus/conf/config.h \
 	include/orthrus/conf/gateway.h \
@@ -56,10 +57,12 @@ noinst_HEADERS += \
 	include/orthrus/tunnel/tunnel.h \
 	include/orthrus/registry/describe.h \
 	include/orthrus/registry/registry.h \
-	include/orthrus/gateway/ca.h \
+	include/orthrus/monitor/ask.h \
+	include/orthrus/monitor/ca.h \
+	include/orthrus/monitor/monitor.h \
+	include/orthrus/monitor/state.h \
 	include/orthrus/gateway/refused.h \
 	include/orthrus/gateway/serve.h \
-	include/orthrus/gateway/state.h \
 	include/orthrus/gateway/tell.h \
 	include/orthrus/gateway/view.h \
 	include/orthrus/api/api.h

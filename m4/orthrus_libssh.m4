@@ -2,7 +2,7 @@ dnl SPDX-License-Identifier: ISC
 dnl ORTHRUS_LIBSSH(MINIMUM-VERSION)
 dnl
 dnl Our channel manager needs functions of libssh that only its static library
-dnl shows, and two of them wrapped by the linker.  Whether that works is found
+dnl shows, and four of them wrapped by the linker.  Whether that works is found
 dnl out by linking; configure stops where it does not.  Sets LIBSSH_CFLAGS and
 dnl LIBSSH_LIBS.
 dnl
@@ -13,7 +13,7 @@ AC_DEFUN([ORTHRUS_LIBSSH], [
 
 	PKG_CHECK_VAR([LIBSSH_LIBDIR], [libssh], [libdir])
 	orthrus_archive=$LIBSSH_LIBDIR/libssh.a
-	orthrus_wrap="-Wl,--wrap=_ssh_buffer_pack -Wl,--wrap=ssh_socket_write"
+	orthrus_wrap="-Wl,--wrap=_ssh_buffer_pack -Wl,--wrap=ssh_socket_write -Wl,--wrap=pki_sign_data -Wl,--wrap=ssh_dh_import_next_pubkey_blob"
 	AC_MSG_CHECKING([whether the static libssh gives what channels need])
 	orthrus_save_CFLAGS=$CFLAGS
 	orthrus_save_LIBS=$LIBS
@@ -48,6 +48,29 @@ __wrap__ssh_buffer_pack(ssh_buffer b, const char *format, size_t n, ...)
 {
 	ssh_buffer_pass_bytes(b, 0);
 	return __real__ssh_buffer_pack(b, format, n);
+}
+struct ssh_signature_struct;
+int ssh_pki_import_signature_blob(const ssh_string, const ssh_key,
+    struct ssh_signature_struct **);
+struct ssh_signature_struct *__real_pki_sign_data(const ssh_key, unsigned,
+    const unsigned char *, size_t);
+struct ssh_signature_struct *__wrap_pki_sign_data(const ssh_key, unsigned,
+    const unsigned char *, size_t);
+struct ssh_signature_struct *
+__wrap_pki_sign_data(const ssh_key k, unsigned h, const unsigned char *p,
+    size_t n)
+{
+	struct ssh_signature_struct *g = NULL;
+
+	ssh_pki_import_signature_blob(NULL, k, &g);
+	return g != NULL ? g : __real_pki_sign_data(k, h, p, n);
+}
+int __real_ssh_dh_import_next_pubkey_blob(ssh_session, ssh_string);
+int __wrap_ssh_dh_import_next_pubkey_blob(ssh_session, ssh_string);
+int
+__wrap_ssh_dh_import_next_pubkey_blob(ssh_session s, ssh_string b)
+{
+	return __real_ssh_dh_import_next_pubkey_blob(s, b);
 }
 		]], [[
 	ssh_session s = ssh_new();

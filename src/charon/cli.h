@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 #include "orthrus/conf/gateway.h"
-#include "orthrus/gateway/state.h"
+#include "orthrus/monitor/state.h"
 
 struct json_t;
 

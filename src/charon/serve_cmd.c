@@ -14,6 +14,7 @@
 #include "orthrus/base/service.h"
 #include "orthrus/conf/gateway.h"
 #include "orthrus/gateway/serve.h"
+#include "orthrus/monitor/monitor.h"
 #include "orthrus/relay/socket.h"
 
 #include "commands.h"
@@ -23,6 +24,7 @@ struct serving {
 	char **argv;
 	struct event_base *base;
 	struct service *service;
+	struct monitor *monitor;
 	struct gateway *gateway;
 	struct api *api;
 };
@@ -65,12 +67,19 @@ serve_start(struct serving *sv, struct gateway_config *c, struct error *e)
 	static const struct service_events events = { on_serve_stop,
 	    on_serve_reload };
 
+	/* Before there is anything that it should not share. */
+	sv->monitor = monitor_start(c, sv->argc, sv->argv, e);
+	if (sv->monitor == NULL) {
+		gateway_config_free(c);
+		return -1;
+	}
 	if ((sv->base = event_base_new()) == NULL) {
 		gateway_config_free(c);
 		return error_set(e, EX_OSERR, "cannot make an event loop");
 	}
+	monitor_watch(sv->monitor, sv->base);
 	sv->service = service_new(sv->base, &events, sv);
-	if ((sv->gateway = gateway_start(sv->base, c, e)) == NULL ||
+	if ((sv->gateway = gateway_start(sv->base, sv->monitor, c, e)) == NULL ||
 	    api_start(&sv->api, sv->gateway, sv->base, &c->http_listen,
 	    c->state, e) == -1 || gateway_admit(sv->gateway, e) == -1)
 		return -1;
@@ -85,6 +94,7 @@ serve_finish(struct serving *sv)
 	gateway_free(sv->gateway);
 	socket_endpoints_end();
 	service_free(sv->service);
+	monitor_stop(sv->monitor);
 	if (sv->base != NULL)
 		event_base_free(sv->base);
 }
@@ -109,8 +119,11 @@ cmd_serve(int argc, char **argv)
 	if (serve_start(&sv, config, &e) == -1) {
 		log_error("%s", e.text);
 		code = e.code;
-	} else
+	} else {
 		event_base_dispatch(sv.base);
+		if (monitor_is_lost(sv.monitor))
+			code = EX_SOFTWARE;
+	}
 	serve_finish(&sv);
 	return code;
 }

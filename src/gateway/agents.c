@@ -10,6 +10,7 @@
 
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
+#include "orthrus/monitor/ask.h"
 
 #include "gateway.h"
 
@@ -18,7 +19,6 @@ struct agents {
 	const struct agent_way *way;
 	struct agent **slots;
 	size_t nslots, n;
-	int64_t seq;			/* of the registry's changes */
 	unsigned updates;		/* looks at them so far */
 };
 
@@ -180,8 +180,7 @@ agents_update(struct agents *set, struct error *e)
 	int rc;
 
 	set->updates++;
-	rc = registry_changes(set->gateway->registry, &set->seq, on_peer_change,
-	    set, e);
+	rc = ask_changes(set->gateway->monitor, on_peer_change, set, e);
 	if (rc == 1) {
 		sweep_agents(set);
 		sessions_prune(set->gateway);
@@ -220,7 +219,7 @@ agents_free(struct agents *set)
 /* --- telling the registry ----------------------------------------- */
 
 struct saving {
-	struct registry *registry;
+	struct monitor *monitor;
 	struct error *e;
 	int rc;
 };
@@ -234,6 +233,7 @@ save_agent(void *arg, struct agent *a)
 	if (!a->unsaved || s->rc == -1)
 		return;
 	p.id = a->id;
+	memcpy(p.name, a->name, sizeof(p.name));
 	p.last_seen = a->last_seen;
 	p.online = a->session != NULL;
 	p.load = a->load;
@@ -242,7 +242,7 @@ save_agent(void *arg, struct agent *a)
 	p.hello.kind = LEASH_UNKNOWN;
 	if (a->hello_unsaved)
 		agent_facts(a, &p.hello);
-	s->rc = registry_seen(s->registry, &p, s->e);
+	s->rc = ask_seen_add(s->monitor, &p, s->e);
 }
 
 static void
@@ -262,17 +262,15 @@ note_unsaved(void *arg, struct agent *a)
 int
 agents_save(struct agents *set, struct error *e)
 {
-	struct saving s = { set->gateway->registry, e, 0 };
+	struct saving s = { set->gateway->monitor, e, 0 };
 	bool any = false;
 
 	agents_each(set, note_unsaved, &any);
 	if (!any)
 		return 0;
-	if (registry_seen_begin(s.registry, e) == -1)
-		return -1;
 	agents_each(set, save_agent, &s);
 	if (s.rc == 0)
-		s.rc = registry_seen_commit(s.registry, e);
+		s.rc = ask_seen_commit(s.monitor, e);
 	if (s.rc == 0)
 		agents_each(set, mark_saved, NULL);
 	return s.rc;

@@ -11,6 +11,7 @@
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/base/text.h"
+#include "orthrus/monitor/ask.h"
 #include "orthrus/relay/frames.h"
 #include "orthrus/relay/relay.h"
 
@@ -44,65 +45,33 @@ refuse_enrolment(struct gateway_enrolment *en, struct leash_message *m,
 	send_enrolled(en, m);
 }
 
-/*
- * Whether the AUTH_KEY would give the name that is wanted: a wrong one must
- * not use it up.  *p is whose it is, and p->name "" when nobody's.
- */
-static bool
-name_fits(struct gateway_enrolment *en, const char *wanted, struct peer *p,
-    struct error *e)
-{
-	struct session *s = en->session;
-	int found = registry_find_id(s->gateway->registry, s->auth.id, p, e);
-
-	if (found != 1)
-		p->name[0] = '\0';
-	if (found == 0)
-		error_set(e, EX_NOUSER, "whose AUTH_KEY this is was removed");
-	if (found != 1)
-		return false;
-	if (wanted[0] == '\0' || strcmp(wanted, p->name) == 0)
-		return true;
-	error_set(e, EX_DATAERR, "this AUTH_KEY is for \"%s\", not for "
-	    "\"%s\"; it is still good", p->name, wanted);
-	return false;
-}
-
 static void
 enrol_key(struct gateway_enrolment *en, struct leash_message *m)
 {
+	static struct ask_certificate c;
 	struct session *s = en->session;
 	struct gateway *g = s->gateway;
-	struct certificate c;
 	struct error e;
-	char wanted[NAME_MAX_LEN];
-	uint8_t key[ED25519_KEY_LEN], blob[CERT_MAX];
-	static struct peer p;
 	unsigned untold;
-	bool fits;
 
-	memcpy(wanted, m->enroll.name, sizeof(wanted));
-	memcpy(key, m->enroll.key, sizeof(key));
-	fits = name_fits(en, wanted, &p, &e);
-	if (!fits || registry_enrol(g->registry, &s->auth, key,
-	    g->certificate_lifetime, &c, &e) == -1) {
+	if (ask_enrol(g->monitor, inbound_number(s->in), m->enroll.name,
+	    m->enroll.key, &c, &e) == -1) {
 		if (refused(g, REFUSED_ENROLL, &untold))
 			log_warn("refused an enrolment from %s: %s",
 			    inbound_peer(s->in), e.text);
-		refuse_enrolment(en, m, fits ? NULL : p.name, e.text);
+		refuse_enrolment(en, m, c.name, e.text);
 		return;
 	}
 	memset(m, 0, sizeof(*m));
 	m->kind = LEASH_ENROLLED;
-	strcpy(m->certificate.name, c.principals[0]);
-	m->certificate.len = certificate_write(&c, g->ca->secret, blob);
-	memcpy(m->certificate.certificate, blob, m->certificate.len);
+	strcpy(m->certificate.name, c.name);
+	m->certificate.len = c.len;
+	memcpy(m->certificate.certificate, c.blob, c.len);
 	send_enrolled(en, m);
 	g->enrolments++;
 	g->revoked_dirty = true;
-	log_info("%s enrolled from %s, certificate serial %llu",
-	    c.principals[0], inbound_peer(s->in),
-	    (unsigned long long)c.serial);
+	log_info("%s enrolled from %s, certificate serial %llu", c.name,
+	    inbound_peer(s->in), (unsigned long long)c.serial);
 }
 
 static void

@@ -9,7 +9,6 @@
 #include <sys/queue.h>
 
 #include "orthrus/base/bucket.h"
-#include "orthrus/gateway/ca.h"
 #include "orthrus/gateway/refused.h"
 #include "orthrus/http/upstream.h"
 #include "orthrus/registry/registry.h"
@@ -37,7 +36,7 @@ struct http_server;
 struct gateway_leash;
 struct listener;
 struct session;
-struct state;
+struct monitor;
 
 /* --- agents.c: who is registered ---------------------------------- */
 
@@ -153,14 +152,11 @@ struct session {
 	enum session_kind kind;
 	char name[NAME_MAX_LEN];	/* agent's, client's; "": enrolling */
 	char wanted[NAME_MAX_LEN];	/* behind a "+" in its login; "" none */
-	uint64_t id;			/* its registry's */
+	uint64_t id;			/* the registry's for it */
 	uint64_t serial;		/* of its certificate, 0: none */
-	uint64_t newest;		/* that, or the last one it got here */
-	uint64_t valid_before;		/* of that, UNIX seconds */
 	uint64_t since;			/* ms; up, 0: not yet */
 	struct agent *agent;		/* NULL: displaced, or no agent */
 	char *allow;			/* client: see proto/allow.h */
-	struct auth_key auth;		/* enrolling; wiped */
 	struct gateway_leash *leash;	/* NULL until it is opened */
 	struct bucket messages;		/* that its leash may still bring */
 	unsigned unknown;		/* those of kinds unknown here */
@@ -218,6 +214,9 @@ extern const struct acceptor_events session_events;
 
 /* --- login.c: who may come ---------------------------------------- */
 
+bool login_sign(void *gateway, struct inbound *in, const uint8_t *hash,
+    size_t len, uint8_t signature[ED25519_SIGNATURE_LEN]);
+void login_left(void *gateway, struct inbound *in);
 bool login_key(void *gateway, struct inbound *in, const char *user,
     const uint8_t *blob, size_t len, bool proven);
 bool login_password(void *gateway, struct inbound *in, const char *password);
@@ -301,10 +300,8 @@ void gateway_end_streams(struct gateway *g);
 struct gateway {
 	struct event_base *base;
 	struct dialer *dialer;		/* for egress */
-	struct registry *registry;
+	struct monitor *monitor;	/* has the keys and the registry */
 	struct gateway_config *config;
-	struct state *state;
-	struct ca *ca;
 	struct acceptor *acceptor;
 	struct listener *listener;	/* of SSH */
 	struct listener *tell;		/* of commands that wait, or NULL */
@@ -320,7 +317,7 @@ struct gateway {
 	/* The configuration. */
 	char *runtime;			/* directory */
 	uint32_t heartbeat_ms, timeout_ms;
-	uint64_t certificate_lifetime, renew_before;	/* seconds */
+	uint64_t renew_before;		/* seconds */
 	bool docker_tcp, enabled;
 	struct egress_rule *egress;
 	size_t negress;

@@ -13,13 +13,13 @@
 #include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/base/text.h"
+#include "orthrus/monitor/ask.h"
 #include "orthrus/relay/frames.h"
 #include "orthrus/relay/relay.h"
 
 #include "gateway.h"
 
 #define UNKNOWN_MAX 16		/* messages of unknown kinds */
-#define RENEW_SLACK 60		/* seconds that an agent's clock may be ahead */
 
 struct gateway_leash {
 	struct session *session;
@@ -116,46 +116,31 @@ on_leash_heartbeat(struct gateway_leash *l, const struct leash_message *m)
 	l->beat_at = now;
 }
 
-/*
- * Early renewals would only fill the registry.  The certificate that counts is
- * the one of the login: whoever could not store the next one asks again.
- */
-static bool
-renews_too_early(const struct session *s)
-{
-	uint64_t now = (uint64_t)time(NULL);
-
-	return s->valid_before > now &&
-	    s->valid_before - now > s->gateway->renew_before + RENEW_SLACK;
-}
-
 static void
 on_leash_renew(struct gateway_leash *l, const struct leash_message *m)
 {
+	static struct ask_certificate c;
 	struct session *s = l->session;
 	struct gateway *g = s->gateway;
 	struct leash_message *answer = xcalloc(1, sizeof(*answer));
-	struct certificate c;
 	struct error e;
+	bool early;
 
 	answer->kind = LEASH_RENEWED;
-	if (s->serial == 0 || renews_too_early(s))
-		error_set(&e, EX_DATAERR, "not yet due (is this clock "
-		    "ahead?)");
-	else if (registry_renew(g->registry, s->id, s->newest,
-	    m->renew.key, g->certificate_lifetime, &c, &e) == 0) {
-		s->newest = c.serial;
-		answer->certificate.len = certificate_write(&c, g->ca->secret,
-		    answer->certificate.certificate);
+	if (ask_renew(g->monitor, inbound_number(s->in), m->renew.key, &c,
+	    &early, &e) == 0) {
+		answer->certificate.len = c.len;
+		memcpy(answer->certificate.certificate, c.blob, c.len);
 		g->renewals++;
 		log_info("%s: certificate renewed, serial %llu", s->name,
 		    (unsigned long long)c.serial);
-	} else
-		log_error("%s: cannot renew its certificate: %s", s->name,
-		    e.text);
-	if (answer->certificate.len == 0)
+	} else {
+		if (!early)
+			log_error("%s: cannot renew its certificate: %s",
+			    s->name, e.text);
 		text_escape(answer->certificate.error,
 		    sizeof(answer->certificate.error), e.text, TEXT_PLAIN);
+	}
 	send_message(l, answer);
 	free(answer);
 }

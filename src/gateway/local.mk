@@ -3,13 +3,10 @@
 liborthrus_a_SOURCES += \
 	src/gateway/agent.c \
 	src/gateway/agents.c \
-	src/gateway/ca.c \
 	src/gateway/docker_stdio.c \
 	src/gateway/endpoint.c \
 	src/gateway/enroll.c \
 	src/gateway/gateway.h \
-	src/gateway/key_file.c \
-	src/gateway/key_file.h \
 	src/gateway/leash.c \
 	src/gateway/listens.c \
 	src/gateway/login.c \
@@ -18,7 +15,6 @@ liborthrus_a_SOURCES += \
 	src/gateway/serve.c \
 	src/gateway/session.c \
 	src/gateway/session_events.c \
-	src/gateway/state.c \
 	src/gateway/stream.c \
 	src/gateway/tell.c \
 	src/gateway/view.c

@@ -1,21 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Who may log in: agents and clients with a certificate of ours that is in
- * force, clients with the key they were added with, and those who enrol with
- * an AUTH_KEY as their password.
+ * Who may log in.  The monitor knows; what is refused beyond that has to do
+ * with who is here already.
  */
 #include "config.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-#include <sodium.h>
 
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/base/text.h"
+#include "orthrus/monitor/ask.h"
 #include "orthrus/proto/dial_stdio.h"
 
 #include "gateway.h"
@@ -37,47 +33,16 @@ deny_login(struct gateway *g, struct inbound *in, const char *user,
 	return false;
 }
 
-/* Does *p say that this key may come, for certificate c or plain? */
-static int
-judge_key(struct gateway *g, const char *user, const uint8_t *blob, size_t len,
-    struct certificate *c, struct peer *p, struct error *e)
-{
-	uint8_t key[ED25519_KEY_LEN];
-	int rc;
-
-	c->serial = 0;
-	if (key_blob_read(blob, len, key) == 0) {
-		rc = registry_find(g->registry, user, p, e);
-		if (rc != 1)
-			return rc == -1 ? -1 : error_set(e, EX_NOPERM,
-			    "no such agent or client");
-		if (p->kind != PEER_CLIENT || !p->has_key)
-			return error_set(e, EX_NOPERM, "it must come with a "
-			    "certificate");
-		if (sodium_memcmp(key, p->key, sizeof(key)) != 0)
-			return error_set(e, EX_NOPERM, "not this client's key");
-		return 0;
-	}
-	if (certificate_read(blob, len, c, e) == -1 ||
-	    certificate_judge(c, blob, len, (const uint8_t (*)[32])
-	    g->ca->accepted, g->ca->naccepted, user, (uint64_t)time(NULL),
-	    e) == -1)
-		return -1;
-	rc = registry_certificate_valid(g->registry, user, c->serial, c->key,
-	    p, e);
-	return rc == 1 ? 0 : -1;
-}
-
 /*
  * What was registered, or revoked, since the last look is known before
  * somebody is let in because of it.
  */
 static void
-look_at_registry(struct gateway *g)
+look_at_registry(struct gateway *g, bool changed)
 {
 	struct error e;
 
-	if (agents_update(g->agents, &e) == -1)
+	if (changed && agents_update(g->agents, &e) == -1)
 		log_error("registry: %s", e.text);
 }
 
@@ -89,17 +54,24 @@ login_key(void *arg, struct inbound *in, const char *user,
 	static struct peer p;
 	char name[NAME_MAX_LEN], wanted[NAME_MAX_LEN];
 	enum session_kind kind;
-	struct certificate c;
 	struct session *s;
 	struct error e;
+	const uint8_t *request;
+	uint64_t serial;
+	bool changed;
+	int rc;
 
+	(void)blob;		/* it is in the request */
 	if (g->stopping)
 		return deny_login(g, in, user, "this gateway is stopping");
 	if (!dial_stdio_user(user, name, wanted))
 		return deny_login(g, in, user,
 		    "not the name of an agent or client");
-	look_at_registry(g);
-	if (judge_key(g, name, blob, len, &c, &p, &e) == -1)
+	request = inbound_request(in, &len);
+	rc = ask_key(g->monitor, inbound_number(in), request, len, &p, &serial,
+	    &changed, &e);
+	look_at_registry(g, changed);
+	if (rc == -1)
 		return deny_login(g, in, user, e.text);
 	/* Its session would displace the agent's own. */
 	if (p.kind == PEER_AGENT && wanted[0] != '\0')
@@ -117,8 +89,7 @@ login_key(void *arg, struct inbound *in, const char *user,
 	memcpy(s->name, p.name, sizeof(s->name));
 	memcpy(s->wanted, wanted, sizeof(s->wanted));
 	s->id = p.id;
-	s->serial = s->newest = c.serial;
-	s->valid_before = c.serial != 0 ? c.valid_before : 0;
+	s->serial = serial;
 	s->allow = xstrdup(p.allow);
 	return true;
 }
@@ -127,28 +98,50 @@ bool
 login_password(void *arg, struct inbound *in, const char *password)
 {
 	struct gateway *g = arg;
-	struct auth_key auth;
 	struct session *s;
 	struct error e;
-	bool ok;
+	uint64_t id;
+	bool changed;
+	int rc;
 
 	if (g->stopping)
 		return deny_login(g, in, ENROLL_USER,
 		    "this gateway is stopping");
-	look_at_registry(g);
-	ok = auth_key_parse(password, &auth, &e) == 0 &&
-	    registry_auth_key_valid(g->registry, &auth, &e);
-	if (ok && sessions_of(g, SESSION_ENROLL, auth.id) >=
+	rc = ask_password(g->monitor, inbound_number(in), password, &id,
+	    &changed, &e);
+	look_at_registry(g, changed);
+	if (rc == 0 && sessions_of(g, SESSION_ENROLL, id) >=
 	    ENROLMENTS_AT_ONCE)
-		ok = error_set(&e, EX_TEMPFAIL, "too many enrolments with "
-		    "one AUTH_KEY at once") == 0;
-	if (ok) {
-		s = session_new(g, in, SESSION_ENROLL);
-		s->auth = auth;
-		s->id = auth.id;
-	}
-	auth_key_wipe(&auth);
-	return ok || deny_login(g, in, ENROLL_USER, e.text);
+		rc = error_set(&e, EX_TEMPFAIL, "too many enrolments with one "
+		    "AUTH_KEY at once");
+	if (rc == -1)
+		return deny_login(g, in, ENROLL_USER, e.text);
+	s = session_new(g, in, SESSION_ENROLL);
+	s->id = id;
+	return true;
+}
+
+bool
+login_sign(void *arg, struct inbound *in, const uint8_t *hash, size_t len,
+    uint8_t signature[ED25519_SIGNATURE_LEN])
+{
+	struct gateway *g = arg;
+	struct error e;
+
+	if (ask_sign(g->monitor, inbound_number(in), hash, len, signature,
+	    &e) == 0)
+		return true;
+	log_error("the host key signs nothing for %s: %s", inbound_peer(in),
+	    e.text);
+	return false;
+}
+
+void
+login_left(void *arg, struct inbound *in)
+{
+	struct gateway *g = arg;
+
+	ask_left(g->monitor, inbound_number(in));
 }
 
 void

@@ -16,7 +16,8 @@
 #include "orthrus/base/notify.h"
 #include "orthrus/conf/gateway.h"
 #include "orthrus/gateway/serve.h"
-#include "orthrus/gateway/state.h"
+#include "orthrus/monitor/ask.h"
+#include "orthrus/monitor/monitor.h"
 #include "orthrus/http/server.h"
 #include "orthrus/ssh/outbound.h"
 #include "orthrus/transport/dial.h"
@@ -28,7 +29,6 @@
 #define ATTEMPTS 3
 #define UNAUTHENTICATED_MAX 100
 #define BUSY_PAUSE_MS 50
-#define BUSY_MS 100		/* for another process at the registry */
 #define SAVE_TICKS 4		/* of SWEEP_MS each: 1 s */
 #define DRAIN_TICKS 20		/* 5 s */
 
@@ -54,7 +54,7 @@ save_registry(struct gateway *g)
 		return;
 	}
 	if (g->revoked_dirty) {
-		if (state_write_revoked(g->state, &e) == -1) {
+		if (ask_revoked(g->monitor, &e) == -1) {
 			registry_trouble(g, &e);
 			return;
 		}
@@ -114,7 +114,6 @@ apply_config(struct gateway *g, struct gateway_config *c)
 	g->runtime = c->runtime;
 	g->heartbeat_ms = (uint32_t)c->heartbeat;
 	g->timeout_ms = (uint32_t)c->timeout;
-	g->certificate_lifetime = c->certificate_lifetime;
 	g->renew_before = c->renew_before;
 	g->enabled = c->enabled;
 	g->egress = c->egress;
@@ -144,10 +143,13 @@ gateway_reload(struct gateway *g, struct gateway_config *c)
 {
 	const char *key = needs_restart(g->config, c);
 	struct session *s;
+	struct error e;
 
 	if (key != NULL)
 		return key;
 	apply_config(g, c);
+	if (ask_reload(g->monitor, &e) == -1)
+		log_error("the monitor goes on as before: %s", e.text);
 	TAILQ_FOREACH(s, &g->sessions, next) {
 		if (s->leash != NULL)
 			gateway_leash_update(s->leash);
@@ -206,7 +208,7 @@ listen_all(struct gateway *g, struct error *e)
 {
 	const struct gateway_config *c = g->config;
 	const struct acceptor_config limits = {
-		.host_key = c->host_key,
+		.host_key = monitor_host_key(g->monitor),
 		.version = "charon_" PACKAGE_VERSION,
 		.grace_ms = GRACE_MS, .attempts = ATTEMPTS,
 		.unauthenticated_max = UNAUTHENTICATED_MAX,
@@ -215,7 +217,7 @@ listen_all(struct gateway *g, struct error *e)
 
 	g->acceptor = acceptor_new(g->base, &limits, ENROLL_USER,
 	    &session_events, g, e);
-	if (g->acceptor == NULL || registry_all_offline(g->registry, e) == -1)
+	if (g->acceptor == NULL)
 		return -1;
 	g->agents = agents_new(g, &gateway_stream_way);
 	g->listener = listener_new(g->base, &c->ssh_listen, on_ssh_accept, g,
@@ -241,14 +243,9 @@ static int
 start_parts(struct gateway *g, struct error *e)
 {
 	static const struct timeval sweep = { 0, SWEEP_MS * 1000 };
-	const struct gateway_config *c = g->config;
 
-	if ((g->state = state_open(c, true, e)) == NULL ||
-	    state_lock(g->state, e) == -1 ||
-	    (g->ca = ca_load(c->state, e)) == NULL || make_runtime(g, e) == -1)
+	if (make_runtime(g, e) == -1)
 		return -1;
-	g->registry = g->state->registry;
-	registry_hurry(g->registry, BUSY_MS);
 	g->tick = event_new(g->base, -1, EV_PERSIST, on_gateway_tick, g);
 	event_add(g->tick, &sweep);
 	g->dialer = dialer_new(g->base);
@@ -258,8 +255,8 @@ start_parts(struct gateway *g, struct error *e)
 }
 
 struct gateway *
-gateway_start(struct event_base *base, struct gateway_config *c,
-    struct error *e)
+gateway_start(struct event_base *base, struct monitor *m,
+    struct gateway_config *c, struct error *e)
 {
 	struct gateway *g = xcalloc(1, sizeof(*g));
 
@@ -267,6 +264,7 @@ gateway_start(struct event_base *base, struct gateway_config *c,
 	TAILQ_INIT(&g->sessions);
 	LIST_INIT(&g->streams);
 	g->base = base;
+	g->monitor = m;
 	g->docker_tcp = c->docker_tcp;
 	apply_config(g, c);
 	if (start_parts(g, e) == 0)
@@ -291,8 +289,8 @@ gateway_free(struct gateway *g)
 	TAILQ_FOREACH(s, &g->sessions, next)
 		session_end(s, "this gateway has stopped");
 	gateway_end_streams(g);
-	if (g->agents != NULL && (agents_save(g->agents, &e) == -1 ||
-	    registry_all_offline(g->registry, &e) == -1))
+	if (g->agents != NULL && !monitor_is_lost(g->monitor) &&
+	    agents_save(g->agents, &e) == -1)
 		log_error("registry: %s", e.text);
 	agents_free(g->agents);
 	/* The ends of sessions are told from the loop. */
@@ -300,8 +298,6 @@ gateway_free(struct gateway *g)
 	acceptor_free(g->acceptor);
 	dialer_free(g->dialer);
 	http_server_free(g->refuser);
-	ca_free(g->ca);
-	state_close(g->state);
 	gateway_config_free(g->config);
 	free(g);
 }

@@ -12,6 +12,7 @@
 #include "orthrus/base/log.h"
 #include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
+#include "orthrus/monitor/ask.h"
 
 #include "gateway.h"
 
@@ -106,7 +107,6 @@ session_free(struct session *s)
 	mux_forget(inbound_mux(s->in), s);
 	TAILQ_REMOVE(&s->gateway->sessions, s, next);
 	s->gateway->nsessions[s->kind]--;
-	auth_key_wipe(&s->auth);
 	free(s->listens);
 	free(s->allow);
 	free(s);
@@ -125,13 +125,12 @@ sessions_revoke(struct gateway *g, uint64_t id, const char *why)
 void
 sessions_prune(struct gateway *g)
 {
-	static struct peer p;
 	struct session *s;
 	struct error e;
 
 	TAILQ_FOREACH(s, &g->sessions, next)
 		if (s->kind == SESSION_CLIENT &&
-		    registry_find_id(g->registry, s->id, &p, &e) == 0)
+		    ask_registered(g->monitor, s->id, &e) == 0)
 			session_end(s, "removed from this gateway");
 }
 

@@ -9,6 +9,7 @@
 
 #include "orthrus/base/log.h"
 #include "orthrus/base/loop.h"
+#include "orthrus/monitor/ask.h"
 
 #include "gateway.h"
 
@@ -113,7 +114,7 @@ note_login(struct session *s)
 {
 	struct gateway *g = s->gateway;
 	struct error e;
-	int rc = registry_logged_in(g->registry, s->id, s->serial, &e);
+	int rc = ask_logged_in(g->monitor, inbound_number(s->in), &e);
 
 	if (rc == 1)
 		g->revoked_dirty = true;
@@ -186,6 +187,6 @@ on_acceptor_ended(void *arg, struct inbound *in, const struct error *why)
 }
 
 const struct acceptor_events session_events = {
-	login_key, login_password, login_turned_away, on_acceptor_up,
-	on_acceptor_ended
+	login_sign, login_left, login_key, login_password, login_turned_away,
+	on_acceptor_up, on_acceptor_ended
 };

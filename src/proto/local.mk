@@ -13,6 +13,7 @@ liborthrus_a_SOURCES += \
 	src/proto/server.c \
 	src/proto/socks5.c \
 	src/proto/spec.c \
+	src/proto/userauth.c \
 	src/proto/wire.c
 
 # The leash's messages, made where the build is from proto/leash.proto; -I. is

@@ -9,14 +9,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <sodium.h>
-
 #include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
-#include "orthrus/ssh/identity.h"
 
 #include "algorithms.h"
 #include "inbound_private.h"
+#include "keygen.h"
 
 #define YOUNG_MS 100		/* one step of a login takes, far away */
 #define LOGIN_MS 2000		/* all of them take */
@@ -34,43 +32,17 @@ set_bind_options(struct acceptor *a, ssh_key key)
 	    ssh_bind_options_set(a->bind, SSH_BIND_OPTIONS_IMPORT_KEY, key);
 }
 
-/* Keeps the public blob: hostbound logins name it (login.c). */
-static int
-note_host_blob(struct acceptor *a, ssh_key key)
-{
-	char *text = NULL;
-	size_t n = 0;
-	int rc;
-
-	rc = ssh_pki_export_pubkey_base64(key, &text) == SSH_OK &&
-	    sodium_base642bin(a->host_blob, sizeof(a->host_blob), text,
-	    strlen(text), NULL, &n, NULL, sodium_base64_VARIANT_ORIGINAL) == 0 &&
-	    n == sizeof(a->host_blob) ? 0 : -1;
-	ssh_string_free_char(text);
-	return rc;
-}
-
 /*
- * Loads the key twice: identity_load() has the checks and their words, but not
- * libssh's key in the form that a bind wants.
+ * The bind wants a key of its own.  It gets one that nobody will see: what is
+ * shown and signed with is the host key, which is our owner's (server_key.c).
  */
 static int
-load_host_key(struct acceptor *a, struct error *e)
+prepare_bind(struct acceptor *a, struct error *e)
 {
-	struct identity *id = identity_load(a->config.host_key, e);
 	ssh_key key = NULL;
 
-	if (id == NULL) {
-		error_prefix(e, "host key");
-		return -1;
-	}
-	identity_free(id);
-	if (ssh_pki_import_privkey_file(a->config.host_key, NULL, NULL, NULL,
-	    &key) != SSH_OK || note_host_blob(a, key) == -1) {
-		ssh_key_free(key);
-		return error_set(e, EX_CONFIG, "cannot read the host key %s",
-		    a->config.host_key);
-	}
+	if (keygen_ed25519(&key) != SSH_OK)
+		return error_set(e, EX_SOFTWARE, "libssh makes no key");
 	if (set_bind_options(a, key) != 0)
 		return error_set(e, EX_SOFTWARE, "libssh refuses our options: "
 		    "%s", ssh_get_error(a->bind));
@@ -93,7 +65,9 @@ acceptor_new(struct event_base *base, const struct acceptor_config *config,
 	TAILQ_INIT(&a->sessions);
 	if ((a->bind = ssh_bind_new()) == NULL)
 		abort();
-	if (load_host_key(a, e) == -1) {
+	memcpy(a->host_key.blob, config->host_key, sizeof(a->host_key.blob));
+	a->host_key.sign = inbound_sign;
+	if (prepare_bind(a, e) == -1) {
 		acceptor_free(a);
 		return NULL;
 	}

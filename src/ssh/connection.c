@@ -223,7 +223,9 @@ handshake_step(struct connection *c)
 	enum connection_step step;
 
 	c->begun = true;
+	packet_handshake(c->tap);
 	step = c->role->step(c->arg);
+	packet_handshake(NULL);
 	carrier_acknowledge(&c->carrier);
 	/*
 	 * A client may send its login and more together with its NEWKEYS, so
@@ -308,6 +310,12 @@ connection_filter_logins(struct connection *c,
     bool (*filter)(void *arg, const uint8_t *p, size_t len))
 {
 	packet_tap_logins(c->tap, filter, c->arg);
+}
+
+void
+connection_host_key(struct connection *c, const struct host_key *key)
+{
+	packet_tap_host_key(c->tap, key, c->arg);
 }
 
 void

@@ -19,6 +19,7 @@
 
 struct connection;
 struct event_base;
+struct host_key;
 struct mux;
 struct ssh_bind_struct;
 struct ssh_session_struct;
@@ -111,6 +112,8 @@ bool connection_catch_up(struct connection *c);
  */
 void connection_filter_logins(struct connection *c,
     bool (*filter)(void *arg, const uint8_t *p, size_t len));
+/* Its host key, with the arg of the role: see packet_tap_host_key(). */
+void connection_host_key(struct connection *c, const struct host_key *key);
 /* Answers one with SSH_MSG_USERAUTH_FAILURE, RFC 4252 section 5.1. */
 void connection_refuse_login(struct connection *c, const char *methods);
 

@@ -180,12 +180,14 @@ inbound_new(struct acceptor *a, int fd)
 	struct inbound *in = xcalloc(1, sizeof(*in));
 
 	in->acceptor = a;
+	in->number = ++a->numbers;
 	in->accepted_at = clock_ms();
 	TAILQ_INSERT_TAIL(&a->waiting, in, next);
 	a->counters.unauthenticated++;
 	in->timer = evtimer_new(a->base, on_inbound_timer, in);
 	in->connection = connection_new(a->base, a->config.dead_ms, &role, in);
 	mux_new(a->base, in->connection);
+	connection_host_key(in->connection, &a->host_key);
 	if (connection_accepted(in->connection, a->bind, fd) == -1) {
 		inbound_free(in);
 		return NULL;
@@ -202,6 +204,17 @@ inbound_begin(struct inbound *in)
 	connection_begin(in->connection);
 }
 
+bool
+inbound_sign(void *arg, const uint8_t *hash, size_t len,
+    uint8_t signature[ED25519_SIGNATURE_LEN])
+{
+	struct inbound *in = arg;
+	const struct acceptor *a = in->acceptor;
+
+	in->signed_for = true;
+	return a->events.sign(a->arg, in, hash, len, signature);
+}
+
 void
 inbound_free(struct inbound *in)
 {
@@ -215,7 +228,10 @@ inbound_free(struct inbound *in)
 		a->counters.unauthenticated--;
 	}
 	connection_free(in->connection);
+	if (in->signed_for)
+		a->events.left(a->arg, in);
 	event_free(in->timer);
+	free(in->request);
 	free(in);
 }
 
@@ -230,6 +246,19 @@ void
 inbound_soon(struct inbound *in)
 {
 	timer_set(in->timer, 0);
+}
+
+uint64_t
+inbound_number(const struct inbound *in)
+{
+	return in->number;
+}
+
+const uint8_t *
+inbound_request(const struct inbound *in, size_t *len)
+{
+	*len = in->request_len;
+	return in->request;
 }
 
 const char *

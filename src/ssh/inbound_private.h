@@ -16,6 +16,7 @@
 #include "orthrus/ssh/inbound.h"
 
 #include "connection.h"
+#include "packet.h"
 
 struct inbound {
 	TAILQ_ENTRY(inbound) next;	/* in waiting, or in sessions */
@@ -31,6 +32,10 @@ struct inbound {
 	bool unanswered;		/* libssh looks at a login */
 	void (*answer)(struct inbound *in);	/* it, if libssh did not */
 	char user[INBOUND_USER_MAX], peer[INBOUND_PEER_MAX];
+	uint64_t number;		/* among all of its acceptor */
+	bool signed_for;		/* its owner has signed a hash */
+	uint8_t *request;		/* to log in with a key; or NULL */
+	size_t request_len;
 	void *data;
 };
 
@@ -43,7 +48,8 @@ struct acceptor {
 	struct acceptor_events events;
 	void *arg;
 	ssh_bind bind;
-	uint8_t host_blob[KEY_BLOB_LEN];	/* of the host key */
+	struct host_key host_key;
+	uint64_t numbers;		/* given to sessions so far */
 	struct inbound_list waiting;	/* not logged in, oldest first */
 	struct inbound_list sessions;
 	struct acceptor_counters counters;
@@ -59,6 +65,9 @@ void inbound_begin(struct inbound *in);
 void inbound_free(struct inbound *in);
 /* The same for one that is not logged in, and its owner is told why. */
 void inbound_drop(struct inbound *in, const char *why);
+/* Has the owner sign for the host key; arg is the inbound. */
+bool inbound_sign(void *arg, const uint8_t *hash, size_t len,
+    uint8_t signature[ED25519_SIGNATURE_LEN]);
 /* Calls the timer soon. */
 void inbound_soon(struct inbound *in);
 /*

@@ -44,6 +44,7 @@ liborthrus_a_SOURCES += \
 	src/ssh/round_trip.h \
 	src/ssh/selftest.c \
 	src/ssh/selftest.h \
+	src/ssh/server_key.c \
 	src/ssh/session_channel.c \
 	src/ssh/successor.c \
 	src/ssh/turns.c \

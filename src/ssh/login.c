@@ -10,7 +10,9 @@
 
 #include <sodium.h>
 
+#include "orthrus/base/mem.h"
 #include "orthrus/proto/certificate.h"
+#include "orthrus/proto/userauth.h"
 #include "orthrus/proto/wire.h"
 
 #include "inbound_private.h"
@@ -70,8 +72,8 @@ names_our_host_key(const struct inbound *in, struct wire *w)
 	size_t len;
 	const uint8_t *blob = wire_string(w, &len);
 
-	return !w->bad && len == sizeof(a->host_blob) &&
-	    memcmp(blob, a->host_blob, len) == 0;
+	return !w->bad && len == sizeof(a->host_key.blob) &&
+	    memcmp(blob, a->host_key.blob, len) == 0;
 }
 
 /*
@@ -154,6 +156,22 @@ request_may_pass(struct inbound *in, const uint8_t *p, size_t len)
 	return !password && is_key_request(in, &w, hostbound);
 }
 
+/* A password is in no request that is kept. */
+static void
+keep_request(struct inbound *in, const uint8_t *p, size_t len)
+{
+	struct userauth u;
+
+	free(in->request);
+	in->request = NULL;
+	in->request_len = 0;
+	if (!userauth_read(p, len, &u))
+		return;
+	in->request = xreallocarray(NULL, len, 1);
+	in->request_len = len;
+	memcpy(in->request, p, len);
+}
+
 static bool
 on_login_request(void *arg, const uint8_t *p, size_t len)
 {
@@ -165,6 +183,7 @@ on_login_request(void *arg, const uint8_t *p, size_t len)
 		inbound_end(in, TOO_MANY);
 		return false;
 	}
+	keep_request(in, p, len);
 	if (request_may_pass(in, p, len)) {
 		in->unanswered = true;
 		inbound_soon(in);

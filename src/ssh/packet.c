@@ -58,6 +58,8 @@ struct packet_tap {
 	void *arg;
 	bool (*logins)(void *arg, const uint8_t *p, size_t len);
 	void *logins_arg;
+	const struct host_key *host_key;	/* NULL: libssh has its own */
+	void *host_key_arg;
 	struct ssh_packet_callbacks_struct messages, debug, kex, auth, answers;
 	ssh_packet_callback table[LAST - FIRST + 1];
 	ssh_packet_callback kex_table[2], auth_table[1];
@@ -90,6 +92,8 @@ struct packet_tap {
 static struct packet_tap *current;
 static const struct iovec *outgoing;
 static int outgoing_n;
+/* The tap whose handshake libssh is at work on. */
+static struct packet_tap *shaking;
 /*
  * The tap whose connection libssh is about to begin, and what it is to call
  * itself.
@@ -277,6 +281,31 @@ packet_tap_logins(struct packet_tap *tap, bool (*filter)(void *arg,
 	    tap->auth_table);
 	set_packet_handlers(tap, &tap->answers, MSG_USERAUTH_METHOD,
 	    sizeof(answers) / sizeof(answers[0]), answers);
+}
+
+void
+packet_tap_host_key(struct packet_tap *tap, const struct host_key *key,
+    void *arg)
+{
+	tap->host_key = key;
+	tap->host_key_arg = arg;
+}
+
+const struct host_key *
+packet_host_key(void **arg)
+{
+	const struct packet_tap *tap = current != NULL ? current : shaking;
+
+	if (tap == NULL)
+		return NULL;
+	*arg = tap->host_key_arg;
+	return tap->host_key;
+}
+
+void
+packet_handshake(struct packet_tap *tap)
+{
+	shaking = tap;
 }
 
 struct packet_tap *

@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "orthrus/proto/certificate.h"
+
 struct packet_tap;
 struct ssh_session_struct;
 
@@ -65,6 +67,28 @@ int packet_connect(struct packet_tap *tap, const char *identification);
  */
 void packet_tap_logins(struct packet_tap *tap, bool (*filter)(void *arg,
     const uint8_t *p, size_t len), void *arg);
+/*
+ * A host key that is somebody else's to use.  sign() signs an exchange hash
+ * (RFC 4253 section 8) with it, or returns false, which ends the key exchange.
+ */
+struct host_key {
+	uint8_t blob[KEY_BLOB_LEN];
+	bool (*sign)(void *arg, const uint8_t *hash, size_t len,
+	    uint8_t signature[ED25519_SIGNATURE_LEN]);
+};
+/*
+ * A server's: shows and uses key, which must outlive the tap, whatever key
+ * libssh was given.
+ */
+void packet_tap_host_key(struct packet_tap *tap, const struct host_key *key,
+    void *arg);
+/* That of the tap that libssh is at work on, and its arg; NULL: none. */
+const struct host_key *packet_host_key(void **arg);
+/*
+ * From here on, until it is NULL again, libssh is at work on the handshake of
+ * tap's session.
+ */
+void packet_handshake(struct packet_tap *tap);
 /*
  * Frees the tap.  The session must not have another turn: libssh would hand
  * its packets to a tap that is gone.

@@ -77,3 +77,6 @@ tests_fuzz_fuzz_mux_server_SOURCES = tests/fuzz/fuzz_mux_server.c \
 	$(law_sources)
 tests_fuzz_fuzz_mux_server_LDFLAGS = $(peer_ldflags)
 tests_fuzz_fuzz_mux_server_LDADD = $(fuzz_ldadd)
+
+fuzzers += tests/fuzz/fuzz_ask
+tests_fuzz_fuzz_ask_LDADD = $(fuzz_ldadd)

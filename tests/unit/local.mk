@@ -71,6 +71,7 @@ unit_tests = \
 	tests/unit/test_registry_kill \
 	tests/unit/test_ca \
 	tests/unit/test_state \
+	tests/unit/test_monitor \
 	tests/unit/test_describe \
 	tests/unit/test_http_token \
 	tests/unit/test_prometheus

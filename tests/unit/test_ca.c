@@ -16,7 +16,7 @@
 #include <sodium.h>
 
 #include "orthrus/base/mem.h"
-#include "orthrus/gateway/ca.h"
+#include "orthrus/monitor/ca.h"
 
 #define TRIES 60
 

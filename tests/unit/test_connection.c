@@ -21,6 +21,7 @@
 
 #include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
+#include "orthrus/proto/userauth.h"
 #include "orthrus/relay/relay.h"
 #include "orthrus/ssh/inbound.h"
 #include "orthrus/ssh/link.h"
@@ -32,15 +33,19 @@
 #define PATIENCE_MS 20000	/* for anything at all */
 
 static char dir[] = "/tmp/orthrus-connection.XXXXXX";
-static char *host_key, *key;
+static char *key;
+static uint8_t host_secret[64], host_blob[KEY_BLOB_LEN];
 static struct event_base *base;
 static struct dialer *dialer;
 static struct identity *identity;
 
 /* What either side has been told, and the server's answers. */
 static struct {
-	bool key_ok;
-	unsigned up, ended, turned_away;
+	bool key_ok, signs_nothing;
+	unsigned up, ended, turned_away, hashes, left, proven;
+	uint64_t number;		/* of the last session, and its id */
+	uint8_t session_id[SESSION_ID_MAX];
+	size_t id_len;
 	struct inbound *in;
 	char why[ERROR_TEXT_MAX], user[INBOUND_USER_MAX];
 	struct memory memory;
@@ -90,14 +95,59 @@ until(const unsigned *what, unsigned n)
 /* --- the server ----------------------------------------------------- */
 
 static bool
+on_sign(void *arg, struct inbound *in, const uint8_t *hash, size_t len,
+    uint8_t signature[ED25519_SIGNATURE_LEN])
+{
+	(void)arg;
+	assert_true(len == 32 || len == 64);
+	server.hashes++;
+	if (server.number != inbound_number(in)) {
+		server.number = inbound_number(in);
+		memcpy(server.session_id, hash, len);
+		server.id_len = len;
+	}
+	crypto_sign_detached(signature, NULL, hash, len, host_secret);
+	return !server.signs_nothing;
+}
+
+static void
+on_left(void *arg, struct inbound *in)
+{
+	(void)arg;
+	assert_true(inbound_number(in) > 0);
+	server.left++;
+}
+
+/* What libssh has found right is right for who has only the session's id. */
+static void
+check_signature(struct inbound *in, const uint8_t *blob, size_t len)
+{
+	uint8_t key_bytes[ED25519_KEY_LEN];
+	struct userauth u;
+	size_t n;
+	const uint8_t *p = inbound_request(in, &n);
+
+	assert_true(userauth_read(p, n, &u));
+	assert_int_equal(u.blob_len, len);
+	assert_memory_equal(u.blob, blob, len);
+	assert_int_equal(key_blob_read(blob, len, key_bytes), 0);
+	assert_true(userauth_is_signed(&u, p, server.session_id,
+	    server.id_len, key_bytes));
+	server.session_id[0] ^= 1;
+	assert_false(userauth_is_signed(&u, p, server.session_id,
+	    server.id_len, key_bytes));
+	server.session_id[0] ^= 1;
+	server.proven++;
+}
+
+static bool
 on_key(void *arg, struct inbound *in, const char *user, const uint8_t *blob,
     size_t len, bool proven)
 {
 	(void)arg;
-	(void)in;
-	(void)blob;
-	(void)proven;
 	assert_true(len > 0);
+	if (proven)
+		check_signature(in, blob, len);
 	snprintf(server.user, sizeof(server.user), "%s", user);
 	return server.key_ok;
 }
@@ -165,10 +215,11 @@ on_server_ended(void *arg, struct inbound *in, const struct error *why)
 static void
 serve(unsigned grace_ms, size_t unauthenticated_max)
 {
-	static const struct acceptor_events events = { on_key, on_password,
-	    on_turned_away, on_server_up, on_server_ended };
+	static const struct acceptor_events events = { on_sign, on_left,
+	    on_key, on_password, on_turned_away, on_server_up,
+	    on_server_ended };
 	const struct acceptor_config config = {
-		.host_key = host_key, .version = "charon_test",
+		.host_key = host_blob, .version = "charon_test",
 		.grace_ms = grace_ms, .attempts = 3,
 		.unauthenticated_max = unauthenticated_max, .dead_ms = 10000
 	};
@@ -290,6 +341,7 @@ test_login(void **state)
 	struct outbound_config c;
 	struct outbound_info info;
 	struct outbound *s;
+	char fp[KEY_FINGERPRINT_MAX];
 
 	(void)state;
 	serve(10000, 10);
@@ -302,12 +354,17 @@ test_login(void **state)
 	assert_true(info.gateway);
 	assert_string_not_equal(info.kex, "");
 	assert_string_not_equal(info.cipher, "");
-	assert_true(fingerprint_valid(info.host_key));
+	key_fingerprint(host_blob, sizeof(host_blob), fp);
+	assert_string_equal(info.host_key, fp);
+	assert_int_equal(server.hashes, 1);
+	assert_int_equal(server.proven, 1);
+	assert_int_equal(server.left, 0);
 	assert_string_equal(server.user, "web-1");
 	assert_string_equal(inbound_user(server.in), "web-1");
 	assert_string_equal(inbound_peer(server.in), "127.0.0.1");
 	outbound_free(s);
 	until(&server.ended, 1);
+	until(&server.left, 1);
 	assert_int_equal(client.ended, 0);
 }
 
@@ -339,6 +396,23 @@ expect_refused(const struct outbound_config *c, int code, const char *text)
 	assert_int_equal(client.up, 0);
 	assert_null(outbound_mux(s));
 	outbound_free(s);
+}
+
+/* Who has the host key does not sign: no session comes of it. */
+static void
+test_nobody_signs(void **state)
+{
+	struct outbound_config c;
+
+	(void)state;
+	serve(10000, 10);
+	server.signs_nothing = true;
+	c = config_for("web-1");
+	expect_refused(&c, EX_UNAVAILABLE, "");
+	assert_int_equal(server.up, 0);
+	until(&server.turned_away, 1);
+	until(&server.left, 1);
+	assert_int_equal(server.hashes, 1);
 }
 
 static void
@@ -677,9 +751,9 @@ make_keys(void **state)
 	if (sodium_init() == -1 || mkdtemp(dir) == NULL)
 		return -1;
 	ssh_library_init();
-	host_key = xasprintf("%s/host", dir);
+	crypto_sign_keypair(host_blob, host_secret);
+	key_blob_write(host_secret + ED25519_SEED_LEN, host_blob);
 	key = xasprintf("%s/key", dir);
-	free(identity_generate(host_key, "host", &e));
 	free(identity_generate(key, "key", &e));
 	identity = identity_load(key, &e);
 	return identity == NULL ? -1 : 0;
@@ -694,7 +768,6 @@ remove_keys(void **state)
 	(void)state;
 	identity_free(identity);
 	free(line);
-	free(host_key);
 	free(key);
 	return r;
 }
@@ -706,6 +779,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_login),
+		TEST(test_nobody_signs),
 		TEST(test_login_with_password),
 		TEST(test_key_refused),
 		TEST(test_password_refused),

@@ -210,8 +210,8 @@ offer_password(const char *user, const char *password)
 static int
 setup(void **state)
 {
-	static const struct acceptor_events events = { on_key, on_password,
-	    on_turned_away, NULL, NULL };
+	static const struct acceptor_events events = { NULL, NULL, on_key,
+	    on_password, on_turned_away, NULL, NULL };
 
 	(void)state;
 	memset(&seen, 0, sizeof(seen));
@@ -236,6 +236,7 @@ teardown(void **state)
 {
 	(void)state;
 	ssh_free(connection.ssh);
+	free(in.request);
 	return 0;
 }
 

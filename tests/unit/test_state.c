@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "orthrus/base/mem.h"
-#include "orthrus/gateway/state.h"
+#include "orthrus/monitor/state.h"
 
 static char dir[] = "/tmp/test_state.XXXXXX";
 static struct gateway_config config;

@@ -11,13 +11,14 @@
 struct event_base;
 struct gateway;
 struct gateway_config;
+struct monitor;
 
 /*
- * Takes the lock of the state directory, which is made where it is missing,
- * and listens.  c is the gateway's from now on, also on failure.  NULL with
- * *e: EX_OSERR, EX_UNAVAILABLE and what state_open() and ca_load() give.
+ * Listens.  m is who has the keys and the registry, until gateway_free(); c is
+ * the gateway's from now on, also on failure.  NULL with *e: EX_CANTCREAT,
+ * EX_UNAVAILABLE.
  */
-struct gateway *gateway_start(struct event_base *base,
+struct gateway *gateway_start(struct event_base *base, struct monitor *m,
     struct gateway_config *c, struct error *e);
 
 /*

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The server's side of SSH: sessions that come in.  The acceptor holds the host
- * key and the limits on those who have not logged in yet; an inbound session
+ * The server's side of SSH: sessions that come in.  The acceptor holds the
+ * limits on those who have not logged in yet; an inbound session
  * exchanges keys, has its login judged by its owner, and carries channels.
  */
 #ifndef ORTHRUS_SSH_INBOUND_H
@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "orthrus/base/error.h"
+#include "orthrus/proto/certificate.h"
 #include "orthrus/ssh/mux.h"
 
 struct acceptor;
@@ -22,7 +23,7 @@ struct inbound;
 #define INBOUND_PEER_MAX 64	/* of a client's address as text */
 
 struct acceptor_config {
-	const char *host_key;		/* path of an Ed25519 key */
+	const uint8_t *host_key;	/* its blob, KEY_BLOB_LEN bytes */
 	const char *version;		/* of SSH-2.0-VERSION, RFC 4253 4.2 */
 	unsigned grace_ms;		/* from the accept to the login */
 	unsigned attempts;		/* logins that may fail */
@@ -32,9 +33,18 @@ struct acceptor_config {
 
 struct acceptor_events {
 	/*
+	 * Signs an exchange hash (RFC 4253 section 8) with the host key; the
+	 * first of a session is its id.  False: it cannot be.
+	 */
+	bool (*sign)(void *arg, struct inbound *in, const uint8_t *hash,
+	    size_t len, uint8_t signature[ED25519_SIGNATURE_LEN]);
+	/* One for which it has signed is gone, last of all. */
+	void (*left)(void *arg, struct inbound *in);
+	/*
 	 * Whether a key may log in as user; blob is the key's, or a whole
 	 * certificate.  Called first when the client asks, and again with
-	 * proven when it has signed with the key.  Only ssh-ed25519 and its
+	 * proven when it has signed with the key, as libssh finds: whoever
+	 * knows better looks at inbound_request().  Only ssh-ed25519 and its
 	 * certificates come here.
 	 */
 	bool (*key)(void *arg, struct inbound *in, const char *user,
@@ -85,6 +95,13 @@ struct acceptor_counters {
 void acceptor_counters(const struct acceptor *a,
     struct acceptor_counters *out);
 
+/* The session's number, which no other of this acceptor has; from 1. */
+uint64_t inbound_number(const struct inbound *in);
+/*
+ * The last request to log in with a key, see proto/userauth.h, *len bytes
+ * until the next; NULL before there is one.
+ */
+const uint8_t *inbound_request(const struct inbound *in, size_t *len);
 /*
  * The user as logged in, or as last tried; the client's address without port,
  * for the log.

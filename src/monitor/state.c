@@ -2,7 +2,7 @@
 /* The state directory: opened, made where it is missing, and locked. */
 #include "config.h"
 
-#include "orthrus/gateway/state.h"
+#include "orthrus/monitor/state.h"
 
 #include <sys/file.h>
 #include <sys/stat.h>

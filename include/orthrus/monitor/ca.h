@@ -4,8 +4,8 @@
  * SSH host key and the certificate authority's.  The CA's private half never
  * leaves the process and its file.
  */
-#ifndef ORTHRUS_GATEWAY_CA_H
-#define ORTHRUS_GATEWAY_CA_H
+#ifndef ORTHRUS_MONITOR_CA_H
+#define ORTHRUS_MONITOR_CA_H
 
 #include "orthrus/base/error.h"
 #include "orthrus/proto/certificate.h"

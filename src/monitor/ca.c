@@ -2,7 +2,7 @@
 /* The certificate authority's key: read with every check, or made. */
 #include "config.h"
 
-#include "orthrus/gateway/ca.h"
+#include "orthrus/monitor/ca.h"
 
 #include <sys/file.h>
 #include <sys/stat.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The gateway's private keys as files: its host key and its CA's. */
-#ifndef ORTHRUS_GATEWAY_KEY_FILE_H
-#define ORTHRUS_GATEWAY_KEY_FILE_H
+#ifndef ORTHRUS_MONITOR_KEY_FILE_H
+#define ORTHRUS_MONITOR_KEY_FILE_H
 
 #include <stdint.h>
 

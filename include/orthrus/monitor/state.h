@@ -4,8 +4,8 @@
  * the lock by which one gateway at a time runs on it.  "charon serve" and
  * the other commands open it side by side.
  */
-#ifndef ORTHRUS_GATEWAY_STATE_H
-#define ORTHRUS_GATEWAY_STATE_H
+#ifndef ORTHRUS_MONITOR_STATE_H
+#define ORTHRUS_MONITOR_STATE_H
 
 #include <stdbool.h>
 #include <stdint.h>

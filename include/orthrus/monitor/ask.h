@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What the network process asks the monitor.  Each waits for the answer, as
+ * long as the registry takes.  session is the number of a session
+ * (inbound_number()).  All but ask_left() return -1 with *e when the answer is
+ * no: EX_SOFTWARE when the monitor is lost, else what the registry gives.
+ */
+#ifndef ORTHRUS_MONITOR_ASK_H
+#define ORTHRUS_MONITOR_ASK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "orthrus/base/error.h"
+#include "orthrus/proto/certificate.h"
+#include "orthrus/registry/registry.h"
+
+struct monitor;
+
+/* --- sessions ----------------------------------------------------- */
+
+/*
+ * Signs an exchange hash (RFC 4253 section 8) with the host key.  The first of
+ * a session is its id from then on.
+ */
+int ask_sign(struct monitor *m, uint64_t session, const uint8_t *hash,
+    size_t len, uint8_t signature[ED25519_SIGNATURE_LEN], struct error *e);
+
+/*
+ * May this SSH_MSG_USERAUTH_REQUEST (userauth.h) log in?  When it is signed the
+ * monitor checks that, and the session is let in as *p, of which the Hello is
+ * left out, with the certificate of *serial (0: a plain key).  *changed says,
+ * whatever the answer is, that ask_changes() has something to tell.
+ */
+int ask_key(struct monitor *m, uint64_t session, const uint8_t *request,
+    size_t len, struct peer *p, uint64_t *serial, bool *changed,
+    struct error *e);
+/* The same for an AUTH_KEY: *id is whose it is. */
+int ask_password(struct monitor *m, uint64_t session, const char *password,
+    uint64_t *id, bool *changed, struct error *e);
+/* It is up: see registry_logged_in(), which gives what is returned. */
+int ask_logged_in(struct monitor *m, uint64_t session, struct error *e);
+/* It is over; also one that was never let in. */
+void ask_left(struct monitor *m, uint64_t session);
+
+/* A certificate, as it was asked for. */
+struct ask_certificate {
+	char name[NAME_MAX_LEN];	/* whose it is */
+	uint64_t serial;
+	uint8_t blob[CERT_MAX];
+	size_t len;
+};
+
+/*
+ * For a session that was let in with an AUTH_KEY, which is used up; wanted is
+ * the name that it must be for, or "".  When that is what is wrong, the right
+ * one is in name, else "".
+ */
+int ask_enrol(struct monitor *m, uint64_t session, const char *wanted,
+    const uint8_t key[ED25519_KEY_LEN], struct ask_certificate *c,
+    struct error *e);
+/*
+ * The next certificate of a session that was let in with one.  *early says
+ * that it was refused only because it is not yet due.
+ */
+int ask_renew(struct monitor *m, uint64_t session,
+    const uint8_t key[ED25519_KEY_LEN], struct ask_certificate *c, bool *early,
+    struct error *e);
+
+/* --- the registry ------------------------------------------------- */
+
+/*
+ * Calls each for what has changed since the last time, which may ask, as
+ * registry_changes() says: 0, 1 when it was called for all that there are, -1.
+ */
+int ask_changes(struct monitor *m, void (*each)(void *arg,
+    const struct peer *p, bool removed, bool revoked), void *arg,
+    struct error *e);
+/* 1 when there is a peer of that id, 0, or -1. */
+int ask_registered(struct monitor *m, uint64_t id, struct error *e);
+/*
+ * Notes what was seen of agents, their names included: add each, then commit.
+ * They may be noted before that.  After -1 all are to be added again.
+ */
+int ask_seen_add(struct monitor *m, const struct peer *p, struct error *e);
+int ask_seen_commit(struct monitor *m, struct error *e);
+/* The list of revoked keys is current when this returns 0. */
+int ask_revoked(struct monitor *m, struct error *e);
+/* Its configuration is read anew. */
+int ask_reload(struct monitor *m, struct error *e);
+
+#endif

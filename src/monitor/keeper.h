@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What the monitor keeps, and how it answers: the keys, the registry and the
+ * guests.  Nothing here knows of processes.  Each file calls only those named
+ * before it: rows.c, judge.c, certify.c, answers.c, keeper.c.
+ */
+#ifndef ORTHRUS_MONITOR_KEEPER_H
+#define ORTHRUS_MONITOR_KEEPER_H
+
+#include "orthrus/monitor/ca.h"
+#include "orthrus/monitor/state.h"
+
+#include "guests.h"
+#include "message.h"
+
+struct page;
+
+struct keeper {
+	struct state *state;
+	struct registry *registry;	/* the state's */
+	struct ca *ca;
+	uint8_t host_secret[64];	/* wiped */
+	uint8_t host_blob[KEY_BLOB_LEN];
+	uint64_t certificate_lifetime, renew_before;	/* seconds */
+	struct guests guests;
+	bool revoked_dirty;		/* revoked_keys is to be written */
+	/* rows.c: changes that were read and not yet told. */
+	int64_t seq;
+	TAILQ_HEAD(page_list, page) pages;
+	struct page *told;		/* the last of those that were */
+	bool whole;			/* with them all peers are told */
+	/* How the configuration is found again; NULL: it cannot be. */
+	int argc;
+	char **argv;
+};
+
+/*
+ * Takes the state directory, for whose lock it waits up to wait_ms, and loads
+ * the keys: NULL with *e as state_open(), state_lock() and ca_load() give it.
+ */
+struct keeper *keeper_open(const struct gateway_config *c, unsigned wait_ms,
+    struct error *e);
+/* Writes that nobody is online, and what else is due.  NULL is fine. */
+void keeper_close(struct keeper *k);
+
+/*
+ * Answers the question of len bytes at p, which is wiped: writes the answer to
+ * out and returns its length, 0 for a question that has none.
+ */
+size_t keeper_answer(struct keeper *k, uint8_t *p, size_t len,
+    uint8_t out[MESSAGE_MAX]);
+
+/* --- rows.c ------------------------------------------------------- */
+
+/* Reads what has changed since the last time: 0, or -1 with *e. */
+int rows_collect(struct keeper *k, struct error *e);
+bool rows_wait(const struct keeper *k);
+/* The next rows into *a, which says whether there are more, until the next. */
+void rows_tell(struct keeper *k, struct message *a);
+void rows_clear(struct keeper *k);
+/* Writes what was seen: 0, or -1 with *e. */
+int rows_save(struct keeper *k, const struct message *q, struct error *e);
+
+/* --- judge.c ------------------------------------------------------ */
+
+/*
+ * May this request log in, and when it is signed: does it?  Then the guest of
+ * the question is let in.  0 and *row and *serial, or -1 with *e.
+ */
+int judge_key(struct keeper *k, const struct message *q, struct peer_row *row,
+    uint64_t *serial, struct error *e);
+/* The same for an AUTH_KEY, and whose it is. */
+int judge_password(struct keeper *k, const struct message *q, uint64_t *id,
+    struct error *e);
+
+/* --- certify.c ---------------------------------------------------- */
+
+/* For a guest that enrols, and one that was let in: 0, or -1 with *e. */
+int certify_enrol(struct keeper *k, const struct message *q,
+    struct message *a, struct error *e);
+int certify_renew(struct keeper *k, const struct message *q,
+    struct message *a, struct error *e);
+
+/* --- answers.c ---------------------------------------------------- */
+
+/* Answers q into *a, of which kind and session are filled in: 0, -1 with *e. */
+int answer_question(struct keeper *k, const struct message *q,
+    struct message *a, struct error *e);
+
+#endif

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: ISC */
+/* The monitor as a process: its start, its loop, its end. */
+#include "config.h"
+
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+#include <sodium.h>
+
+#include "orthrus/base/log.h"
+#include "orthrus/base/mem.h"
+#include "orthrus/conf/gateway.h"
+
+#include "keeper.h"
+#include "monitor_private.h"
+
+#define LOCK_MS 2000		/* for the monitor of a killed gateway */
+
+/* --- the monitor's side ------------------------------------------- */
+
+/*
+ * Signals that end a service go to all of its processes: the other one takes
+ * them, and the monitor ends when it has no more questions.
+ */
+static void
+become_monitor(void)
+{
+	prctl(PR_SET_NAME, "charon-monitor");
+	prctl(PR_SET_DUMPABLE, 0);	/* no core, no ptrace by its user */
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGINT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static bool
+say_started(int fd, const struct keeper *k, const struct error *e)
+{
+	static uint8_t out[MESSAGE_MAX];
+	struct message a = { .kind = ASK_STARTED };
+	size_t n;
+
+	if (k == NULL) {
+		a.code = (uint32_t)e->code;
+		a.more = (const uint8_t *)e->text;
+		a.more_len = strlen(e->text);
+	} else {
+		a.bytes = k->host_blob;
+		a.len = sizeof(k->host_blob);
+	}
+	n = message_write(&a, out);
+	return send(fd, out, n, MSG_NOSIGNAL) == (ssize_t)n && k != NULL;
+}
+
+/* Until the other end is closed, or says what is too long to be a question. */
+static void
+answer_questions(int fd, struct keeper *k)
+{
+	static uint8_t in[MESSAGE_MAX], out[MESSAGE_MAX];
+	ssize_t n;
+	size_t len;
+
+	for (;;) {
+		n = recv(fd, in, sizeof(in), MSG_TRUNC);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n <= 0 || (size_t)n > sizeof(in))
+			return;
+		len = keeper_answer(k, in, (size_t)n, out);
+		if (len > 0 && send(fd, out, len, MSG_NOSIGNAL) == -1)
+			return;
+	}
+}
+
+static void
+run_monitor(int fd, const struct gateway_config *c, int argc, char **argv)
+{
+	struct keeper *k;
+	struct error e;
+
+	become_monitor();
+	log_setup(c->log_level, c->log_format);
+	if ((k = keeper_open(c, LOCK_MS, &e)) != NULL) {
+		k->argc = argc;
+		k->argv = argv;
+	}
+	if (say_started(fd, k, &e))
+		answer_questions(fd, k);
+	keeper_close(k);
+}
+
+/* --- the network process' side ------------------------------------ */
+
+/* The answer to the first question: 0, or -1 with *e. */
+static int
+hear_started(struct monitor *m, struct error *e)
+{
+	struct message a;
+
+	if (monitor_hear(m, ASK_STARTED, &a, e) == -1)
+		return -1;
+	if (a.len != sizeof(m->host_blob))
+		return error_set(e, EX_SOFTWARE, "the monitor speaks nonsense");
+	memcpy(m->host_blob, a.bytes, a.len);
+	return 0;
+}
+
+struct monitor *
+monitor_start(const struct gateway_config *c, int argc, char **argv,
+    struct error *e)
+{
+	struct monitor *m = xcalloc(1, sizeof(*m));
+	int pair[2] = { -1, -1 };
+
+	m->fd = m->pid = -1;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1 ||
+	    (m->pid = fork()) == -1) {
+		error_set(e, EX_OSERR, "cannot start the monitor: %s",
+		    strerror(errno));
+		close(pair[0]);
+		close(pair[1]);
+		monitor_stop(m);
+		return NULL;
+	}
+	if (m->pid == 0) {
+		close(pair[0]);
+		run_monitor(pair[1], c, argc, argv);
+		_exit(0);
+	}
+	close(pair[1]);
+	m->fd = pair[0];
+	if (hear_started(m, e) == 0)
+		return m;
+	monitor_stop(m);
+	return NULL;
+}
+
+static void
+on_monitor_end(evutil_socket_t fd, short what, void *arg)
+{
+	struct monitor *m = arg;
+
+	(void)fd;
+	(void)what;
+	/* It says nothing unasked. */
+	m->lost = true;
+	log_error("the monitor has ended; so does this gateway, start it "
+	    "again");
+	event_base_loopbreak(m->base);
+}
+
+void
+monitor_watch(struct monitor *m, struct event_base *base)
+{
+	m->base = base;
+	m->end = event_new(base, m->fd, EV_READ, on_monitor_end, m);
+	event_add(m->end, NULL);
+}
+
+bool
+monitor_is_lost(const struct monitor *m)
+{
+	return m->lost;
+}
+
+const uint8_t *
+monitor_host_key(const struct monitor *m)
+{
+	return m->host_blob;
+}
+
+void
+monitor_stop(struct monitor *m)
+{
+	if (m == NULL)
+		return;
+	if (m->end != NULL)
+		event_free(m->end);
+	if (m->fd != -1)
+		close(m->fd);
+	while (m->pid != -1 && waitpid(m->pid, NULL, 0) == -1 &&
+	    errno == EINTR)
+		;
+	free(m);
+}
