@@ -9,6 +9,9 @@
 #include "mux_acts.h"
 
 #define ASKED_MAX 64
+#define PLAYED_MAX 1024		/* bytes: more of it finds nothing new */
+#define PACKETS_MAX 64		/* of what a local end gives at once */
+#define QUIET_ROUNDS 3		/* after which nothing will move */
 
 struct mux *mux;
 struct stream *opening;
@@ -119,6 +122,8 @@ free_stream(void)
 	for (i = 0; i < STREAMS; i++)
 		if (law.streams[i].life == FREE && !law.streams[i].held) {
 			law_release(&law.streams[i]);
+			if (i == law.used)
+				law.used++;
 			return &law.streams[i];
 		}
 	return NULL;
@@ -193,7 +198,7 @@ act_data(struct stream *s, uint64_t n)
 	if (n > PACKET)
 		n = PACKET;
 	s->granted -= n;
-	fake_feed(MSG_CHANNEL_DATA, "ud", s->id, law.pattern + s->fed % PERIOD,
+	fake_feed(MSG_CHANNEL_DATA, "ud", s->id, law_payload + s->fed % PERIOD,
 	    (size_t)n);
 	s->fed += n;
 }
@@ -271,13 +276,18 @@ act_cancel(struct stream *s)
 	channel_cancel(s->ch);
 }
 
+/* A peer that takes a byte a packet is given few, or it takes all the time. */
 static void
 act_give(struct stream *s, size_t n)
 {
-	if (s->local.in_end || s->local.in_len > 0)
+	if (n > SIZE_LARGEST)
+		n = SIZE_LARGEST;
+	if (n > s->packet * PACKETS_MAX)
+		n = s->packet * PACKETS_MAX;
+	if (n == 0 || s->local.in_end || s->local.in_len > 0)
 		return;
-	s->local.in = law.pattern + s->given % PERIOD;
-	s->local.in_len = n < SIZE_LARGEST ? n : SIZE_LARGEST;
+	s->local.in = law_payload + s->given % PERIOD;
+	s->local.in_len = n;
 	s->given += s->local.in_len;
 }
 
@@ -425,7 +435,8 @@ begin(const struct acts *acts)
 	law_reset();
 	law.server = acts->server;
 	asked = answers = 0;
-	base = event_base_new();
+	if (base == NULL)
+		base = event_base_new();	/* one for all inputs */
 	mux = fake_mux(base);
 	mux_serve(mux, &acts->service, NULL);
 	fake.violation = on_violation;
@@ -437,21 +448,23 @@ static void
 settle(void)
 {
 	struct stream *s;
-	unsigned round;
+	unsigned round, quiet = 0;
 
 	stall(false);
 	rekey(false);
-	for (round = 0; round < 40; round++) {
-		for (s = law.streams; s < law.streams + STREAMS; s++) {
+	for (round = 0; round < 40 && quiet < QUIET_ROUNDS; round++) {
+		law.moved = false;
+		for (s = law.streams; s < law.streams + law.used; s++) {
 			if (s->relay == NULL)
 				continue;
 			s->local.room = SIZE_MAX;
-			memory_step(&s->local);
+			law.moved |= memory_step(&s->local);
 		}
 		turn();
 		law_tidy();
+		quiet = law.moved ? 0 : quiet + 1;
 	}
-	for (s = law.streams; s < law.streams + STREAMS; s++)
+	for (s = law.streams; s < law.streams + law.used; s++)
 		CHECK(law.lawless || !s->held || s->lost || s->relay == NULL ||
 		    s->taken == s->fed);
 }
@@ -463,20 +476,21 @@ finish(void)
 
 	mux_free(mux);
 	CHECK(answers == asked || law.lawless);
-	for (s = law.streams; s < law.streams + STREAMS; s++) {
+	for (s = law.streams; s < law.streams + law.used; s++) {
 		if (s->relay != NULL)
 			relay_abort(s->relay);
 		CHECK(!s->held);
 		law_release(s);
 	}
 	event_base_loop(base, EVLOOP_NONBLOCK);
-	event_base_free(base);
 	fake_reset();
 }
 
 void
 acts_play(const struct acts *acts, const uint8_t *data, size_t size)
 {
+	if (size > PLAYED_MAX)
+		return;
 	begin(acts);
 	input = data;
 	left = size;

@@ -41,13 +41,17 @@ struct stream {			/* as the far end sees it, and the local end */
 
 extern struct law {
 	struct stream streams[STREAMS];
-	uint8_t pattern[PERIOD + SIZE_LARGEST + 1];
+	size_t used;		/* streams[used] and on never were */
 	unsigned violations;	/* that the mux has complained of */
 	unsigned their_requests;	/* that want an answer */
 	uint32_t next_peer;	/* number that the far end gives next */
 	bool server;		/* we are one, and they a client */
 	bool lawless;		/* anything was fed: nothing is expected */
+	bool moved;		/* something was sent or taken since it was false */
 } law;
+
+/* The payload, from any place of it SIZE_LARGEST bytes on. */
+extern uint8_t law_payload[PERIOD + SIZE_LARGEST + 1];
 
 void law_reset(void);
 /* For fake.watch. */

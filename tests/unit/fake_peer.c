@@ -266,12 +266,11 @@ fake_feed_raw(uint8_t type, const uint8_t *p, size_t len)
 void
 fake_feed(uint8_t type, const char *format, ...)
 {
-	uint8_t *b = malloc(FEED_MAX), *p = b;
+	static uint8_t b[FEED_MAX];	/* fake_feed_raw() takes a copy first */
+	uint8_t *p = b;
 	const void *data;
 	va_list ap;
 
-	if (b == NULL)
-		abort();
 	va_start(ap, format);
 	for (; *format != '\0'; format++)
 		switch (*format) {
@@ -294,5 +293,4 @@ fake_feed(uint8_t type, const char *format, ...)
 		}
 	va_end(ap);
 	fake_feed_raw(type, b, (size_t)(p - b));
-	free(b);
 }
