@@ -81,7 +81,12 @@ take_command_option(const struct command_line *l,
 	else if (o->text != NULL)
 		*o->text = optarg;
 	else if (o->take(l->arg, optarg, &e) == -1) {
-		fprintf(stderr, "%s: --%s: %s\n", l->command, o->name, e.text);
+		if (o->name != NULL)
+			fprintf(stderr, "%s: --%s: %s\n", l->command, o->name,
+			    e.text);
+		else
+			fprintf(stderr, "%s: -%c: %s\n", l->command,
+			    o->letter, e.text);
 		return READ_WRONG;
 	}
 	return READ_ALL;

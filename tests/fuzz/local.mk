@@ -51,6 +51,9 @@ tests_fuzz_fuzz_muzzle_policy_LDADD = $(fuzz_ldadd)
 fuzzers += tests/fuzz/fuzz_muzzle_body
 tests_fuzz_fuzz_muzzle_body_LDADD = $(fuzz_ldadd)
 
+fuzzers += tests/fuzz/fuzz_muzzle_exchange
+tests_fuzz_fuzz_muzzle_exchange_LDADD = $(fuzz_ldadd)
+
 fuzzers += tests/fuzz/fuzz_redact
 tests_fuzz_fuzz_redact_LDADD = $(fuzz_ldadd)
 
@@ -62,6 +65,42 @@ tests_fuzz_fuzz_leash_LDADD = $(fuzz_ldadd)
 
 fuzzers += tests/fuzz/fuzz_frames
 tests_fuzz_fuzz_frames_LDADD = $(fuzz_ldadd)
+
+fuzzers += tests/fuzz/fuzz_command_line
+tests_fuzz_fuzz_command_line_LDADD = $(fuzz_ldadd)
+
+fuzzers += tests/fuzz/fuzz_describe
+tests_fuzz_fuzz_describe_LDADD = $(fuzz_ldadd)
+
+fuzzers += tests/fuzz/fuzz_facts
+tests_fuzz_fuzz_facts_LDADD = $(fuzz_ldadd)
+
+fuzzers += tests/fuzz/fuzz_gateway_ini
+tests_fuzz_fuzz_gateway_ini_LDADD = $(fuzz_ldadd)
+
+fuzzers += tests/fuzz/fuzz_http_reader
+tests_fuzz_fuzz_http_reader_LDADD = $(fuzz_ldadd)
+
+fuzzers += tests/fuzz/fuzz_http_server
+tests_fuzz_fuzz_http_server_LDADD = $(fuzz_ldadd)
+
+fuzzers += tests/fuzz/fuzz_key_text
+tests_fuzz_fuzz_key_text_LDADD = $(fuzz_ldadd)
+
+fuzzers += tests/fuzz/fuzz_login
+tests_fuzz_fuzz_login_LDADD = $(fuzz_ldadd)
+
+fuzzers += tests/fuzz/fuzz_options
+tests_fuzz_fuzz_options_LDADD = $(fuzz_ldadd)
+
+fuzzers += tests/fuzz/fuzz_status
+tests_fuzz_fuzz_status_LDADD = $(fuzz_ldadd)
+
+fuzzers += tests/fuzz/fuzz_text
+tests_fuzz_fuzz_text_LDADD = $(fuzz_ldadd)
+
+fuzzers += tests/fuzz/fuzz_wire
+tests_fuzz_fuzz_wire_LDADD = $(fuzz_ldadd)
 
 # Their own far end stands in for connection.c, packet.c and the clock.
 law_sources = tests/fuzz/mux_acts.c tests/fuzz/mux_acts.h \

@@ -71,9 +71,10 @@ read_words(struct taken *t, int *code, ...)
 		{ "name", 'n', .text = &t->name },
 		{ "item", .take = take_item },
 		{ NULL, 'v', .take = take_bare, .bare = true },
+		{ NULL, 'i', .take = take_item },
 	};
 	const struct command_line line = {
-		.command = "prog cmd", .options = options, .n = 4, .most = 1,
+		.command = "prog cmd", .options = options, .n = 5, .most = 1,
 		.hint = "one is enough", .usage = usage, .check = check,
 		.arg = t
 	};
@@ -165,6 +166,8 @@ test_mistakes(void **state)
 	    "argument\n");
 	assert_false(read_words(&t, &code, "--item", "bad", NULL));
 	assert_mistake(&t, code, "prog cmd: --item: \"bad\" is not good\n");
+	assert_false(read_words(&t, &code, "-i", "bad", NULL));
+	assert_mistake(&t, code, "prog cmd: -i: \"bad\" is not good\n");
 	assert_false(read_words(&t, &code, "a", "b\n", NULL));
 	assert_mistake(&t, code, "prog cmd: unexpected argument \"b\\n\"; one "
 	    "is enough\n");
