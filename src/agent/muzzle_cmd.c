@@ -232,8 +232,11 @@ explain_request(const struct muzzle_options *o)
 {
 	static const char *const kinds[] = {
 		[ANSWER_WHOLE] = "passed on as it is",
-		[ANSWER_REDACTED] = "with *** for environments and volumes",
+		[ANSWER_REDACTED] = "with *** for secrets",
+		[ANSWER_READINGS] = "with *** for secrets",
 		[ANSWER_STREAM] = "a stream, for as long as it lasts",
+		[ANSWER_EVENTS] = ("a stream, for as long as it lasts, with "
+		    "*** for secrets"),
 		[ANSWER_ACTION] = "of an action that the owner has opened",
 		[ANSWER_SWARM] = ("made here, if the engine has no Swarm; "
 		    "else refused")

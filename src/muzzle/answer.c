@@ -63,8 +63,24 @@ is_redacted(const struct answer *a)
 	const struct http_answer *parsed = &a->reader.answer;
 
 	return a->redact && parsed->framing != FRAMING_NONE &&
-	    (a->kind == ANSWER_REDACTED || a->kind == ANSWER_ACTION ||
+	    (a->kind == ANSWER_REDACTED || a->kind == ANSWER_READINGS ||
+	    a->kind == ANSWER_EVENTS || a->kind == ANSWER_ACTION ||
 	    parsed->status >= 400);
+}
+
+/* Is it any number of documents, or none? */
+static bool
+has_documents(const struct answer *a)
+{
+	return (a->kind == ANSWER_READINGS || a->kind == ANSWER_EVENTS) &&
+	    a->reader.answer.status < 400;
+}
+
+/* Is it one document after the other, each passed on as it comes? */
+static bool
+has_events(const struct answer *a)
+{
+	return a->kind == ANSWER_EVENTS && a->reader.answer.status < 400;
 }
 
 bool
@@ -72,17 +88,23 @@ answer_is_kept(const struct answer *a)
 {
 	const struct http_answer *parsed = &a->reader.answer;
 
-	return (is_redacted(a) && (a->http10 || parsed->status >= 400)) ||
-	    (a->http10 && a->kind != ANSWER_STREAM &&
-	    parsed->framing == FRAMING_CHUNKED);
+	if (parsed->status >= 400 && is_redacted(a))
+		return true;
+	return a->http10 && !answer_lasts(a->kind) &&
+	    (is_redacted(a) || parsed->framing == FRAMING_CHUNKED);
 }
 
-/* HTTP/1.0 knows no chunks: a stream ends with the connection. */
+/*
+ * HTTP/1.0 knows no chunks: a stream ends with the connection.  What is masked
+ * has another length than before.
+ */
 static enum http_framing
 framing_of(const struct answer *a)
 {
 	enum http_framing framing = a->reader.answer.framing;
 
+	if (a->redactor != NULL)
+		framing = FRAMING_CHUNKED;
 	return a->http10 && framing == FRAMING_CHUNKED ? FRAMING_NONE :
 	    framing;
 }
@@ -111,18 +133,24 @@ begin_answer(struct answer *a, struct buffer *out, const char **why)
 	if (answer_is_kept(a) && parsed->length > KEPT_MAX)
 		return -1;
 	if (is_redacted(a))
-		a->redactor = redactor_new(a->reveal);
-	else if (!answer_is_kept(a))
+		a->redactor = redactor_new(a->reveal, has_documents(a));
+	if (has_events(a) || (a->redactor == NULL && !answer_is_kept(a)))
 		put_head(a, out, framing_of(a), parsed->length);
 	return 0;
 }
 
+/* Passes on what was masked, if that is anything. */
 static void
-put_chunk(struct answer *a, struct buffer *out)
+put_body(struct answer *a, struct buffer *out)
 {
+	if (a->body.len == 0)
+		return;
 	if (!a->told)
 		put_head(a, out, FRAMING_CHUNKED, 0);
-	http_put_chunk(out, buffer_head(&a->body), a->body.len);
+	if (framing_of(a) == FRAMING_CHUNKED)
+		http_put_chunk(out, buffer_head(&a->body), a->body.len);
+	else
+		buffer_put(out, buffer_head(&a->body), a->body.len);
 	buffer_drop(&a->body, a->body.len);
 }
 
@@ -144,8 +172,8 @@ put_masked(struct answer *a, const uint8_t *p, size_t n, struct buffer *out,
 	*why = too_large;
 	if (answer_is_kept(a))
 		return a->body.len > KEPT_MAX ? -1 : 0;
-	if (a->body.len >= CHUNK)
-		put_chunk(a, out);
+	if (a->body.len >= CHUNK || has_events(a))
+		put_body(a, out);
 	return 0;
 }
 
@@ -205,9 +233,9 @@ finish_masked(struct answer *a, struct buffer *out, const char **why)
 	} else if (!a->told)
 		put_kept(a, out);
 	else {
-		if (a->body.len > 0)
-			put_chunk(a, out);
-		http_put_last_chunk(out);
+		put_body(a, out);
+		if (framing_of(a) == FRAMING_CHUNKED)
+			http_put_last_chunk(out);
 	}
 	return ANSWER_DONE;
 }

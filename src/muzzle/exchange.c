@@ -62,7 +62,7 @@ exchange_free(struct exchange *x)
 {
 	engine_free(x->engine);
 	LIST_REMOVE(x, next);
-	x->m->streams -= x->verdict->kind == ANSWER_STREAM;
+	x->m->streams -= answer_lasts(x->verdict->kind);
 	answer_clear(&x->answer);
 	free(x->verdict);
 	free(x);
@@ -294,9 +294,9 @@ check_circumstances(struct muzzle *m, const struct http_conn *c,
 		return;
 	else if (r->body && v->kind != ANSWER_ACTION)
 		verdict_refuse(v, 400, "a body is not allowed");
-	else if (v->kind == ANSWER_STREAM && m->streams >= MUZZLE_STREAMS_MAX)
+	else if (answer_lasts(v->kind) && m->streams >= MUZZLE_STREAMS_MAX)
 		verdict_refuse(v, 429, "too many streams at once");
-	else if (http_is_full(c) && r->http10 && v->kind != ANSWER_STREAM)
+	else if (http_is_full(c) && r->http10 && !answer_lasts(v->kind))
 		verdict_refuse(v, 503, "too many large answers at once");
 }
 
@@ -318,7 +318,7 @@ exchange_begin(struct muzzle *m, struct http_conn *c,
 	    on_client_more, on_exchange_late, on_client_gone };
 	size_t size = offsetof(struct verdict, target) + strlen(v->target) + 1;
 	struct exchange *x = xcalloc(1, sizeof(*x));
-	bool stream = v->kind == ANSWER_STREAM;
+	bool stream = answer_lasts(v->kind);
 
 	if (stream && r->http10)	/* its end is the connection's */
 		http_last(c);

@@ -20,6 +20,9 @@
 enum { M_GET = 1, M_HEAD = 2, M_POST = 4 };
 
 /*
+ * All but _ping and logs is JSON, and looked through for secrets: any of it may
+ * hold a URL with a password.
+ *
  * Patterns: "{name}" is the name of a container, a network or a volume, one
  * segment; "{id}" one of Swarm's; "{image}" one or more segments.
  */
@@ -44,10 +47,8 @@ struct route {
  */
 static const struct route routes[] = {
 	{ M_GET | M_HEAD, "/_ping", NONE, ANSWER_WHOLE, 0, "GET /_ping" },
-	{ M_GET, "/version", NONE, ANSWER_WHOLE, 0, "GET /version" },
-	/* Redacted: proxies with their passwords. */
+	{ M_GET, "/version", NONE, ANSWER_REDACTED, 0, "GET /version" },
 	{ M_GET, "/info", NONE, ANSWER_REDACTED, 0, "GET /info" },
-	/* Redacted: a build's container has its ENV lines as its command. */
 	{ M_GET, "/containers/json",
 	    PASS_DROP("all size since before limit filters",
 	    "limit=-1 trunc_cmd"), ANSWER_REDACTED, 0,
@@ -57,28 +58,28 @@ static const struct route routes[] = {
 	{ M_GET, CONTAINER "/logs",
 	    PASS_DROP("follow stdout stderr since until timestamps tail",
 	    "details=false"), ANSWER_STREAM, 0, "GET " CONTAINER "/logs" },
-	{ M_GET, CONTAINER "/stats", PASS("stream one-shot"), ANSWER_STREAM, 0,
+	{ M_GET, CONTAINER "/stats", PASS("stream one-shot"), ANSWER_EVENTS, 0,
 	    "GET " CONTAINER "/stats" },
-	{ M_GET, CONTAINER "/top", PASS_DROP("", "ps_args=-ef"), ANSWER_WHOLE,
-	    0, "GET " CONTAINER "/top" },
-	{ M_GET, CONTAINER "/changes", NONE, ANSWER_WHOLE, 0,
+	{ M_GET, CONTAINER "/top", PASS_DROP("", "ps_args=-ef"),
+	    ANSWER_READINGS, 0, "GET " CONTAINER "/top" },
+	{ M_GET, CONTAINER "/changes", NONE, ANSWER_REDACTED, 0,
 	    "GET " CONTAINER "/changes" },
 	{ M_GET, "/images/json",
 	    { "all filter filters shared-size manifests identity digests",
-	    "filter= only_ids", "", true }, ANSWER_WHOLE, 0,
+	    "filter= only_ids", "", true }, ANSWER_REDACTED, 0,
 	    "GET /images/json" },
 	{ M_GET, "/images/{image}/json", PASS("manifests platform"),
 	    ANSWER_REDACTED, 0, "GET /images/{image}/json" },
 	{ M_GET, "/images/{image}/history", PASS("manifests platform"),
 	    ANSWER_REDACTED, 0, "GET /images/{image}/history" },
 	/* The engine dials what the client names: only where it is listed. */
-	{ M_GET, DISTRIBUTION, NONE, ANSWER_WHOLE, 0, "GET " DISTRIBUTION },
-	{ M_GET, "/networks", PASS("filters"), ANSWER_WHOLE, 0,
+	{ M_GET, DISTRIBUTION, NONE, ANSWER_REDACTED, 0, "GET " DISTRIBUTION },
+	{ M_GET, "/networks", PASS("filters"), ANSWER_REDACTED, 0,
 	    "GET /networks" },
 	/* The one list that engines give with a slash behind it, too. */
-	{ M_GET, "/networks/", PASS("filters"), ANSWER_WHOLE, 0,
+	{ M_GET, "/networks/", PASS("filters"), ANSWER_REDACTED, 0,
 	    "GET /networks/" },
-	{ M_GET, "/networks/{name}", PASS("verbose scope"), ANSWER_WHOLE, 0,
+	{ M_GET, "/networks/{name}", PASS("verbose scope"), ANSWER_REDACTED, 0,
 	    "GET /networks/{name}" },
 	{ M_GET, "/volumes", PASS("filters"), ANSWER_REDACTED, 0,
 	    "GET /volumes" },
@@ -88,7 +89,7 @@ static const struct route routes[] = {
 	    "type=container/image/volume/build-cache", false },
 	    ANSWER_REDACTED, 0, "GET /system/df" },
 	{ M_GET, "/events", PASS_DROP("since until filters",
-	    "stream=1/true"), ANSWER_STREAM, 0, "GET /events" },
+	    "stream=1/true"), ANSWER_EVENTS, 0, "GET /events" },
 	/* See swarm.c: the engine is never asked these. */
 	{ M_GET, "/plugins", PASS("filters"), ANSWER_SWARM, 0,
 	    "GET /plugins" },
@@ -366,9 +367,15 @@ find_route(const struct target *t, unsigned method, struct verdict *v)
 	return NULL;
 }
 
-/* The kind of the answer: logs and stats are streams where that is asked. */
+bool
+answer_lasts(enum answer_kind kind)
+{
+	return kind == ANSWER_STREAM || kind == ANSWER_EVENTS;
+}
+
+/* Logs and statistics last where that is asked. */
 static enum answer_kind
-kind_of(const struct route *r, const struct target *t)
+kind_by_parameters(const struct route *r, const struct target *t)
 {
 	const char *value;
 	size_t n = strlen(r->pattern);
@@ -381,10 +388,28 @@ kind_of(const struct route *r, const struct target *t)
 	if (n > 6 && strcmp(r->pattern + n - 6, "/stats") == 0) {
 		value = parameter_value(t, "stream");
 		return value == NULL || value[0] == '\0' ||
-		    parameter_is_true(value) ? ANSWER_STREAM :
-		    ANSWER_WHOLE;
+		    parameter_is_true(value) ? ANSWER_EVENTS :
+		    ANSWER_READINGS;
 	}
 	return r->kind;
+}
+
+static enum answer_kind
+kind_of(const struct policy *p, const struct route *r, const struct target *t)
+{
+	enum answer_kind kind = kind_by_parameters(r, t);
+
+	if (p->redact)
+		return kind;
+	switch (kind) {
+	case ANSWER_REDACTED:
+	case ANSWER_READINGS:
+		return ANSWER_WHOLE;
+	case ANSWER_EVENTS:
+		return ANSWER_STREAM;
+	default:
+		return kind;
+	}
 }
 
 /*
@@ -464,9 +489,7 @@ policy_judge(const struct policy *p, const char *method, const char *target,
 		return;
 	if (parameters_judge(&t, &r->parameters, v) == -1)
 		return;
-	v->kind = kind_of(r, &t);
-	if (v->kind == ANSWER_REDACTED && !p->redact)
-		v->kind = ANSWER_WHOLE;
+	v->kind = kind_of(p, r, &t);
 	v->redact = p->redact;
 	v->head = bit == M_HEAD;
 	target_write(&t, v);

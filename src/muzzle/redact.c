@@ -16,6 +16,8 @@
  * secret may begin in it.
  */
 #define KEPT_BACK 1024
+/* In front of a document among many (RFC 7464 section 2.2). */
+#define RECORD 0x1e
 
 /* What may come next. */
 enum expected {
@@ -26,12 +28,13 @@ enum expected {
 /* An array or an object that has begun. */
 struct level {
 	bool object;
-	enum rule rule;		/* of what is in it */
-	unsigned arguments;	/* the next items are build arguments */
+	uint8_t rule;		/* of what is in it */
+	uint16_t arguments;	/* the next items are build arguments */
 };
 
 struct redactor {
 	const char *reveal;
+	bool many;		/* documents */
 	enum expected expected;
 	struct level *levels;
 	size_t depth, size;	/* of levels: in use, allocated */
@@ -58,11 +61,13 @@ struct piece {
 };
 
 struct redactor *
-redactor_new(const char *reveal)
+redactor_new(const char *reveal, bool many)
 {
 	struct redactor *r = xcalloc(1, sizeof(*r));
 
 	r->reveal = reveal;
+	r->many = many;
+	r->expected = many ? NOTHING : VALUE;
 	return r;
 }
 
@@ -112,7 +117,8 @@ next_item(struct redactor *r, bool first)
 	r->first = first;
 	r->rule = l->rule;
 	if (l->arguments > 0) {
-		l->arguments--;
+		if (l->arguments < TEXT_ARGUMENTS_MAX)
+			l->arguments--;
 		r->rule = rule_of_argument(r->rule);
 	}
 }
@@ -130,7 +136,7 @@ open_level(struct redactor *r, bool object)
 	}
 	l = &r->levels[r->depth++];
 	l->object = object;
-	l->rule = rule_inside(r->rule, object);
+	l->rule = (uint8_t)rule_inside(r->rule, object);
 	l->arguments = 0;
 	r->expected = object ? NAME_OR_END : ITEM_OR_END;
 	return 0;
@@ -312,7 +318,7 @@ text_ends(struct redactor *r, struct piece *s, const uint8_t *raw, size_t n)
 
 	read_text(r, raw, n, &t);
 	if (r->first && !r->middle)
-		top(r)->arguments = text_build_args(&t);
+		top(r)->arguments = (uint16_t)text_build_args(&t);
 	rule_mask(r->rule, r->reveal, &t);
 	value_ends(r);
 	if (!t.changed)
@@ -426,6 +432,19 @@ read_comma(struct redactor *r, uint8_t c)
 	return 0;
 }
 
+/* Something stands behind the document, or in front of the first of many. */
+static int
+next_document(struct redactor *r, struct piece *s, uint8_t c)
+{
+	if (!r->many)
+		return -1;
+	if (c == RECORD)
+		return 0;
+	r->rule = PLAIN;
+	r->first = false;
+	return begin_value(r, s);
+}
+
 /* One byte that is no blank, between strings, numbers and words. */
 static int
 read_mark(struct redactor *r, struct piece *s, uint8_t c)
@@ -448,7 +467,7 @@ read_mark(struct redactor *r, struct piece *s, uint8_t c)
 	case COMMA_OR_END:
 		return read_comma(r, c);
 	default:
-		return -1;	/* something stands behind the document */
+		return next_document(r, s, c);
 	}
 }
 

@@ -19,6 +19,7 @@ static const struct {
 	[ASSIGNMENT] = { ALL, ALL, true },
 	[OPTIONS] = { ASSIGNMENT, OPTIONS, true },
 	[DEVICE] = { ALL, ALL, true },
+	[PROCESS] = { PROCESS, PROCESS, false },
 	[PROXY] = { PROXY, PROXY, false },
 	[LOG_CONFIG] = { LOG_CONFIG, LOG_CONFIG, false },
 	[LOG_OPTIONS] = { LOG_OPTIONS, LOG_OPTIONS, false },
@@ -40,7 +41,7 @@ static bool
 has_word_of_secret(const char *name, size_t n)
 {
 	static const char *const word[] = { "token", "url", "key", "pass",
-	    "secret", "credential" };
+	    "secret", "credential", "auth", "dsn" };
 	size_t i, at, len;
 
 	for (i = 0; i < sizeof(word) / sizeof(word[0]); i++) {
@@ -73,7 +74,8 @@ rule_by_name(const char *name, size_t n)
 		{ "DriverOpts", OPTIONS },
 		{ "HttpProxy", PROXY },
 		{ "HttpsProxy", PROXY },
-		{ "LogConfig", LOG_CONFIG }
+		{ "LogConfig", LOG_CONFIG },
+		{ "ProcessConfig", PROCESS }
 	};
 	size_t i;
 
@@ -81,6 +83,39 @@ rule_by_name(const char *name, size_t n)
 		if (is_named(name, n, members[i].name))
 			return members[i].rule;
 	return PLAIN;
+}
+
+/* Of the options of a driver: only of a network, and no secret. */
+static bool
+is_of_network(const char *name, size_t n)
+{
+	static const char prefix[] = "com.docker.network.";
+	static const char *const known[] = { "parent", "mode", "ipvlan_mode",
+	    "ipvlan_flag", "macvlan_mode", "mtu", "vlan", "isolate",
+	    "metric", "no_default_route", "encrypted" };
+	size_t i;
+
+	if (n >= sizeof(prefix) - 1 &&
+	    memcmp(name, prefix, sizeof(prefix) - 1) == 0)
+		return !has_word_of_secret(name, n);
+	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (is_named(name, n, known[i]))
+			return true;
+	return false;
+}
+
+static enum rule
+rule_of_option(const char *name, size_t n)
+{
+	if (is_named(name, n, "type") || is_named(name, n, "device"))
+		return DEVICE;
+	return is_of_network(name, n) ? PLAIN : ALL;
+}
+
+static bool
+is_env(const char *name, size_t n)
+{
+	return n == 3 && strncasecmp(name, "env", 3) == 0;
 }
 
 enum rule
@@ -92,8 +127,12 @@ rule_of_member(enum rule rule, const char *name, size_t n)
 	case ALL:
 		return ALL;
 	case OPTIONS:
-		return is_named(name, n, "type") ||
-		    is_named(name, n, "device") ? DEVICE : ALL;
+		return rule_of_option(name, n);
+	case PROCESS:
+		if (is_env(name, n))
+			return VARIABLES;
+		return is_named(name, n, "arguments") ? ASSIGNMENTS :
+		    by_name == PLAIN ? PROCESS : by_name;
 	case LOG_CONFIG:
 		if (is_named(name, n, "Config"))
 			return LOG_OPTIONS;
@@ -148,5 +187,6 @@ rule_mask(enum rule rule, const char *reveal, struct text *t)
 bool
 rule_sees_parts(enum rule rule)
 {
-	return rule == PLAIN || rule == LOG_CONFIG || rule == LOG_OPTIONS;
+	return rule == PLAIN || rule == PROCESS || rule == LOG_CONFIG ||
+	    rule == LOG_OPTIONS;
 }

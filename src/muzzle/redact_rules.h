@@ -16,7 +16,8 @@ enum rule {
 	ALL,
 	VARIABLES, VARIABLE,	/* the list, and one of them */
 	ASSIGNMENTS, ASSIGNMENT,
-	OPTIONS, DEVICE,	/* of a volume */
+	OPTIONS, DEVICE,	/* of a volume or a network */
+	PROCESS,		/* of an exec */
 	PROXY,
 	LOG_CONFIG, LOG_OPTIONS
 };

@@ -2,7 +2,6 @@
 /* See secrets.h. */
 #include "config.h"
 
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -245,14 +244,35 @@ mask_instruction(struct text *t, size_t from, size_t at)
 		leave_open(t, from);
 }
 
+/*
+ * "exec_create: COMMAND", "exec_start: COMMAND", as moby's events have it: words
+ * without their quotes, of which "NAME=value" may be one.
+ */
+static void
+mask_exec(struct text *t)
+{
+	size_t equals;
+
+	if (t->len == 0 || t->p[0] != 'e' ||
+	    (behind(t, 0, "exec_create:") == NONE &&
+	    behind(t, 0, "exec_start:") == NONE))
+		return;
+	if ((equals = find_word(t, 0, "=")) == NONE)
+		leave_open(t, 0);
+	else
+		mask(t, equals + 1, t->len);
+}
+
 /* Of all instructions in a text, alone or behind "#(nop)". */
 static void
 mask_instructions(struct text *t)
 {
 	size_t at = 0;
 
-	if (!t->middle)
+	if (!t->middle) {
 		mask_instruction(t, 0, 0);
+		mask_exec(t);
+	}
 	for (; (at = find_word(t, at, NOP)) != NONE; at += strlen(NOP))
 		mask_instruction(t, at, at + strlen(NOP));
 }
@@ -386,7 +406,7 @@ text_build_args(const struct text *t)
 	if (t->len == 0 || t->p[0] != '|')
 		return 0;
 	for (i = 1; is_digit(t, i); i++)
-		n = n > UINT32_MAX / 16 ? UINT32_MAX :
+		n = n >= TEXT_ARGUMENTS_MAX ? n :
 		    10 * n + (unsigned)(t->p[i] - '0');
-	return n;
+	return n < TEXT_ARGUMENTS_MAX ? n : TEXT_ARGUMENTS_MAX;
 }

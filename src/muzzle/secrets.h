@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* A text is no longer than this when it is handed in. */
 #define TEXT_MAX (32 * 1024)
@@ -59,7 +60,11 @@ size_t text_open_end(const struct text *t);
 size_t text_boundary(const struct text *t, size_t at);
 /* Does "mount " stand in it, or did it before? */
 bool text_has_mount(const struct text *t);
-/* A list's first item "|N": the N behind it are assignments; 0: none are. */
+/*
+ * A list's first item "|N": the N behind it are assignments; 0: none are,
+ * TEXT_ARGUMENTS_MAX: so are all others.
+ */
+#define TEXT_ARGUMENTS_MAX UINT16_MAX
 unsigned text_build_args(const struct text *t);
 
 #endif

@@ -109,7 +109,7 @@ compare(json_t *a, json_t *b, json_t *in, json_t *out)
 static int
 redact(const uint8_t *p, size_t n, unsigned step, struct buffer *out)
 {
-	struct redactor *r = redactor_new(NULL);
+	struct redactor *r = redactor_new(NULL, false);
 	size_t piece;
 	int rc = 0;
 

@@ -44,6 +44,7 @@ unit_tests = \
 	tests/unit/test_upstream \
 	tests/unit/test_exchange \
 	tests/unit/test_exchange_engine \
+	tests/unit/test_exchange_events \
 	tests/unit/test_redact \
 	tests/unit/test_backoff \
 	tests/unit/test_link \

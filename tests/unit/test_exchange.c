@@ -235,7 +235,8 @@ test_http10(void **state)
 	muzzle_teardown(state);
 	muzzle_setup(state);
 	/* Another answer has its length, and the connection goes on. */
-	ask("GET /version HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+	ask("GET /containers/x/logs?stdout=1 HTTP/1.0\r\n"
+	    "Connection: keep-alive\r\n\r\n");
 	engine_says(0, CHUNKED "3\r\nabc\r\n");
 	assert_string_equal(heard(), "");
 	engine_says(0, "3\r\ndef\r\n0\r\n\r\n");

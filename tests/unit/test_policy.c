@@ -437,7 +437,7 @@ test_registry(void **state)
 		one.registries = cases[i].registry;
 		assert_int_equal(judge_text(&one, "GET",
 		    "/v1.41/distribution/%s/json", cases[i].image), 0);
-		assert_int_equal(v.kind, ANSWER_WHOLE);
+		assert_int_equal(v.kind, ANSWER_REDACTED);
 	}
 	assert_refused("GET", "/distribution/ghcr.io/a/json?x=1", 403);
 	assert_refused("GET", "/distribution/ghcr.io%2F..%2Fa/json", 400);
@@ -677,12 +677,15 @@ test_canonical(void **state)
 		    ANSWER_WHOLE },
 		{ C "/logs?follow=", C "/logs?follow=", ANSWER_WHOLE },
 		{ C "/logs?follow=00", C "/logs?follow=00", ANSWER_STREAM },
-		{ C "/stats", C "/stats", ANSWER_STREAM },
+		{ C "/stats", C "/stats", ANSWER_EVENTS },
 		{ C "/stats?stream=0&one-shot=1",
-		    C "/stats?stream=0&one-shot=1", ANSWER_WHOLE },
-		{ C "/stats?stream=no", C "/stats?stream=no", ANSWER_WHOLE },
-		{ C "/stats?stream=1", C "/stats?stream=1", ANSWER_STREAM },
-		{ "/events", "/events", ANSWER_STREAM },
+		    C "/stats?stream=0&one-shot=1", ANSWER_READINGS },
+		{ C "/stats?stream=no", C "/stats?stream=no",
+		    ANSWER_READINGS },
+		{ C "/stats?stream=1", C "/stats?stream=1", ANSWER_EVENTS },
+		{ "/events", "/events", ANSWER_EVENTS },
+		{ C "/top", C "/top", ANSWER_READINGS },
+		{ "/networks/a", "/networks/a", ANSWER_REDACTED },
 		{ "/volumes", "/volumes", ANSWER_REDACTED },
 		{ "/images/a/b/c:1/history", "/images/a/b/c:1/history",
 		    ANSWER_REDACTED },
@@ -695,7 +698,9 @@ test_canonical(void **state)
 		assert_allowed(&closed, "GET", cases[i].in, cases[i].out,
 		    cases[i].kind);
 		assert_allowed(&open_eyes, "GET", cases[i].in, cases[i].out,
-		    cases[i].kind == ANSWER_REDACTED ? ANSWER_WHOLE :
+		    cases[i].kind == ANSWER_REDACTED ||
+		    cases[i].kind == ANSWER_READINGS ? ANSWER_WHOLE :
+		    cases[i].kind == ANSWER_EVENTS ? ANSWER_STREAM :
 		    cases[i].kind);
 	}
 	assert_allowed(&closed, "HEAD", "/v1.41/_ping", "/v1.41/_ping",
@@ -836,7 +841,7 @@ test_lengths(void **state)
 	assert_non_null(strstr(v.reason, "too many"));
 	memset(text, '~', MUZZLE_TARGET_MAX);
 	memcpy(text, "/networks?filters=", 18);
-	assert_allowed(&closed, "GET", text, text, ANSWER_WHOLE);
+	assert_allowed(&closed, "GET", text, text, ANSWER_REDACTED);
 	memset(text + 18, '+', MUZZLE_TARGET_MAX - 18);
 	assert_int_equal(judge(&closed, "GET", text), 0);
 	assert_int_equal(strlen(v.target), 18 + 3 * (MUZZLE_TARGET_MAX - 18));
@@ -907,9 +912,12 @@ kind_word(const struct policy_row *row, char *buf, size_t size)
 	case ANSWER_WHOLE:
 		return "whole";
 	case ANSWER_REDACTED:
+	case ANSWER_READINGS:
 		return "redacted";
 	case ANSWER_STREAM:
 		return "stream";
+	case ANSWER_EVENTS:
+		return "stream, redacted";
 	case ANSWER_SWARM:
 		return "made here";
 	case ANSWER_ACTION:

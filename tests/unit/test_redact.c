@@ -15,6 +15,7 @@
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 static const char *reveal;
+static bool many;		/* documents, one after the other */
 
 /*
  * Handed in in pieces of step bytes, the first of which has first bytes.  NULL
@@ -23,7 +24,7 @@ static const char *reveal;
 static char *
 redact_split(const char *text, size_t n, size_t first, size_t step)
 {
-	struct redactor *r = redactor_new(reveal);
+	struct redactor *r = redactor_new(reveal, many);
 	struct buffer out;
 	size_t at = 0, piece = first;
 	char *copy, *s = NULL;
@@ -40,8 +41,9 @@ redact_split(const char *text, size_t n, size_t first, size_t step)
 		free(copy);
 	}
 	if (rc == 0 && redactor_end(r) == 0) {
-		assert_true(out.len > 0);
-		s = strndup((const char *)buffer_head(&out), out.len);
+		assert_true(many || out.len > 0);
+		s = strndup(out.len > 0 ? (const char *)buffer_head(&out) :
+		    "", out.len);
 		assert_non_null(s);
 		assert_int_equal(strlen(s), out.len);
 	}
@@ -183,6 +185,13 @@ test_options(void **state)
 		    "{\"DriverOpts\":{\"o\":\"***\",\"x\":\"***\"}}" },
 		{ "{\"Options\":null,\"DriverOpts\":[\"o\"]}",
 		    "{\"Options\":null,\"DriverOpts\":[\"o\"]}" },
+		/* Of a network. */
+		{ "{\"Options\":{\"com.docker.network.bridge.name\":\"br\","
+		    "\"com.docker.network.x.password\":\"s\",\"mtu\":\"9\","
+		    "\"parent\":\"u://n:s@h\",\"isolated\":\"s\"}}",
+		    "{\"Options\":{\"com.docker.network.bridge.name\":\"br\","
+		    "\"com.docker.network.x.password\":\"***\",\"mtu\":\"9\","
+		    "\"parent\":\"u://***@h\",\"isolated\":\"***\"}}" },
 		/* podman's mounts */
 		{ "{\"Options\":[\"nosuid\",\"rbind\"]}",
 		    "{\"Options\":[\"nosuid\",\"rbind\"]}" },
@@ -210,6 +219,95 @@ test_options(void **state)
 
 	(void)state;
 	each(cases, COUNT(cases));
+}
+
+/* An exec, as its inspection and as events tell of it. */
+static void
+test_exec(void **state)
+{
+	static const struct pair cases[] = {
+		{ "{\"ProcessConfig\":{\"entrypoint\":\"sh\",\"arguments\":["
+		    "\"-c\",\"A=s x\",\"--p=s\"],\"env\":[\"B=s\"],"
+		    "\"ENV\":{\"C\":\"s\"},\"Env\":[\"D=s\"]},\"env\":\"E=f\"}",
+		    "{\"ProcessConfig\":{\"entrypoint\":\"sh\",\"arguments\":["
+		    "\"-c\",\"A=***\",\"--p=***\"],\"env\":[\"B=***\"],"
+		    "\"ENV\":{\"C\":\"***\"},\"Env\":[\"D=***\"]},"
+		    "\"env\":\"E=f\"}" },
+		{ "[\"exec_create: env A=s B=t sh\",\"exec_start: sh -c A=s\","
+		    "\"exec_create: curl http://u:s@h/?a=b\","
+		    "\"exec_create: id -u\",\"exec_die\",\"exec_create:\","
+		    "\"exec_creates: A=b\",\"x exec_create: A=b\"]",
+		    "[\"exec_create: env A=***\",\"exec_start: sh -c A=***\","
+		    "\"exec_create: curl http://***@h/?a=***\","
+		    "\"exec_create: id -u\",\"exec_die\",\"exec_create:\","
+		    "\"exec_creates: A=b\",\"x exec_create: A=b\"]" },
+	};
+
+	(void)state;
+	each(cases, COUNT(cases));
+}
+
+/* Documents one after the other; each has come out when it has gone in. */
+static void
+test_many(void **state)
+{
+	static const struct pair cases[] = {
+		{ "", NULL }, { " \n", NULL }, { "{}\n{}\n", NULL },
+		{ "{}[]\"a\"1 2\ntrue null", NULL },
+		{ "\x1e{}\n\x1e{\"Env\":[\"A=s\"]}\n",
+		    "\x1e{}\n\x1e{\"Env\":[\"A=***\"]}\n" },
+		{ "{\"status\":\"exec_create: sh -c A=s\",\"Actor\":{"
+		    "\"Attributes\":{\"l\":\"x://u:s@h\"}}}\n[\"|1\",\"A=s\"]"
+		    "\"A=s\"[\"A=s\"]\n",
+		    "{\"status\":\"exec_create: sh -c A=***\",\"Actor\":{"
+		    "\"Attributes\":{\"l\":\"x://***@h\"}}}\n[\"|1\",\"A=***\"]"
+		    "\"A=s\"[\"A=s\"]\n" },
+	};
+	static const char *const bad[] = { "{", "{}{", "{}]", "{},{}", "{}\"a",
+	    "{}tru", "{}-", "{\x1e}", "[1\x1e]", "{}\x1f{}" };
+	size_t i;
+
+	(void)state;
+	many = true;
+	each(cases, COUNT(cases));
+	for (i = 0; i < COUNT(bad); i++)
+		if (redact(bad[i], strlen(bad[i])) != NULL)
+			fail_msg("%s", bad[i]);
+	assert_null(redact("{}\0{}", 5));
+	many = false;
+	assert_null(redact("\x1e{}", 3));
+}
+
+static void
+expect_at_once(struct redactor *r, struct buffer *out, const char *text,
+    const char *want)
+{
+	assert_int_equal(redactor_feed(r, (const uint8_t *)text, strlen(text),
+	    out), 0);
+	assert_int_equal(out->len, strlen(want));
+	assert_memory_equal(buffer_head(out), want, out->len);
+	buffer_clear(out);
+}
+
+/* Nothing of a document is held back that has ended. */
+static void
+test_at_once(void **state)
+{
+	static const char *const whole[] = { "{\"a\":\"b\"}", "\"c\"", "17",
+	    "[]", "\n" };
+	struct redactor *r = redactor_new(NULL, true);
+	struct buffer out;
+	size_t i;
+
+	(void)state;
+	buffer_init(&out, 1024);
+	for (i = 0; i < COUNT(whole); i++)
+		expect_at_once(r, &out, whole[i], whole[i]);
+	expect_at_once(r, &out, "{\"a\":[1,{\"Env\":[\"A", "{\"a\":[1,{"
+	    "\"Env\":[\"");
+	expect_at_once(r, &out, "=s\"]}]}", "A=***\"]}]}");
+	assert_int_equal(redactor_end(r), 0);
+	redactor_free(r);
 }
 
 /* Texts as dockerd 20.10.24 has given them, and their like. */
@@ -514,6 +612,9 @@ main(void)
 		cmocka_unit_test(test_env),
 		cmocka_unit_test(test_reveal),
 		cmocka_unit_test(test_options),
+		cmocka_unit_test(test_exec),
+		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_at_once),
 		cmocka_unit_test(test_instructions),
 		cmocka_unit_test(test_urls),
 		cmocka_unit_test(test_taken),

@@ -62,11 +62,17 @@ int policy_action(const char *word, unsigned *actions, struct error *e);
 
 enum answer_kind {
 	ANSWER_WHOLE,		/* ends by itself; passed on as it comes */
-	ANSWER_REDACTED,	/* JSON with secrets in it */
-	ANSWER_STREAM,		/* may last for ever */
+	ANSWER_REDACTED,	/* JSON, whose secrets are taken out */
+	/* The same, but of what does not run podman may have nothing to say. */
+	ANSWER_READINGS,
+	ANSWER_STREAM,		/* may last for ever; passed on as it comes */
+	ANSWER_EVENTS,		/* may last for ever: JSON, redacted */
 	ANSWER_ACTION,		/* of something done, which may take long */
 	ANSWER_SWARM		/* made here where the engine has no Swarm */
 };
+
+/* May it last for ever? */
+bool answer_lasts(enum answer_kind kind);
 
 struct verdict {
 	int status;		/* 0: allowed; else the HTTP status to answer */
