@@ -14,8 +14,6 @@
 #include "carrier.h"
 #include "packet.h"
 
-/* What may be read in one go before local sockets get their turn. */
-#define TURN_BYTES (1024 * 1024)
 /* Keeps what waits in the kernel short, so that small writes are not late. */
 #define NOTSENT_LOWAT (128 * 1024)
 
@@ -115,7 +113,7 @@ carrier_read(const struct carrier *k, struct packet_tap *tap)
 	size_t total = 0, got;
 	int rc = packet_take_over(tap);
 
-	while (rc == 1 && total < TURN_BYTES) {
+	while (rc == 1 && total < packet_turn(tap)) {
 		rc = read_once(k, tap, &got);
 		total += got;
 	}

@@ -291,6 +291,11 @@ on_tap_packet(void *arg, uint8_t type, const uint8_t *p, size_t len)
 	case MSG_NEWKEYS:
 		output_has_keys(&c->out);
 		break;
+	case MSG_UNIMPLEMENTED:
+		if (c->out.stranger)
+			connection_violation(c, "a message of a type that is "
+			    "not assigned");
+		break;
 	default:
 		c->ops->packet(c->mux, type, p, len);
 	}
@@ -310,6 +315,19 @@ connection_filter_logins(struct connection *c,
     bool (*filter)(void *arg, const uint8_t *p, size_t len))
 {
 	packet_tap_logins(c->tap, filter, c->arg);
+}
+
+static void
+set_stranger(struct connection *c, bool stranger)
+{
+	c->out.stranger = stranger;
+	packet_tap_stranger(c->tap, stranger);
+}
+
+void
+connection_trust(struct connection *c)
+{
+	set_stranger(c, false);
 }
 
 void
@@ -359,6 +377,7 @@ connection_accepted(struct connection *c, ssh_bind bind, int fd)
 
 	if (connection_attach(c, fd) == -1)
 		return -1;
+	set_stranger(c, true);
 	errno = ENOMEM;
 	rc = ssh_bind_accept_fd(bind, c->ssh, c->carrier.copy);
 	c->carrier.copy = -1;	/* ssh_free() closes it */

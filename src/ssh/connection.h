@@ -114,6 +114,11 @@ void connection_filter_logins(struct connection *c,
     bool (*filter)(void *arg, const uint8_t *p, size_t len));
 /* Its host key, with the arg of the role: see packet_tap_host_key(). */
 void connection_host_key(struct connection *c, const struct host_key *key);
+/*
+ * The peer has logged in.  Until then little is read and kept for whoever was
+ * accepted, and a message of a type that is not assigned ends it.
+ */
+void connection_trust(struct connection *c);
 /* Answers one with SSH_MSG_USERAUTH_FAILURE, RFC 4252 section 5.1. */
 void connection_refuse_login(struct connection *c, const char *methods);
 

@@ -35,8 +35,6 @@ dispatch_packet(struct mux *m, uint8_t type, const uint8_t *p, size_t len)
 		mux_on_open(m, &w);
 		return;
 	}
-	if (type < MSG_CHANNEL_OPEN)	/* 83 to 89 are not assigned */
-		return;
 	id = wire_u32(&w);
 	if (w.bad || id >= m->nslots || m->channels[id] == NULL) {
 		mux_violation(m, "message for a channel that does not exist");

@@ -48,6 +48,7 @@ inbound_logged_in(struct inbound *in)
 	a->counters.unauthenticated--;
 	a->counters.sessions++;
 	a->counters.logins++;
+	connection_trust(in->connection);
 	timer_set(in->timer, 0);	/* libssh must send its answer first */
 }
 

@@ -16,11 +16,22 @@
 /* With more than this unsent (answers that nobody reads) input waits, too. */
 #define BACKLOG_FLOOD (2 * 1024 * 1024)
 /*
+ * The same before the login.  What is read in one turn is answered beyond it:
+ * 32 KiB in all.
+ */
+#define BACKLOG_STRANGER (16 * 1024)
+/*
  * A carrier that took so much without a pause will, as a rule, take a quantum.
  */
 #define UNHINDERED (4 * 1024 * 1024)
 #define ROOM_LEAST (32 * 1024)	/* a whole packet */
 #define QUEUED_COST 128		/* memory for each that it keeps, about */
+
+static size_t
+flood(const struct output *o)
+{
+	return o->stranger ? BACKLOG_STRANGER : BACKLOG_FLOOD;
+}
 
 /*
  * Counts a packet that libssh keeps.  Streams wait during a key exchange, so
@@ -34,7 +45,7 @@ count_kept(struct output *o, const struct iovec *iov, int n, const char **why)
 	o->rekeying = true;
 	for (i = 0; i < n; i++)
 		o->kept_bytes += iov[i].iov_len + QUEUED_COST;
-	if (o->kept_bytes < BACKLOG_FLOOD)
+	if (o->kept_bytes < flood(o))
 		return 1;
 	*why = "requests without end during a key exchange";
 	return -1;
@@ -102,5 +113,5 @@ output_room(struct output *o)
 bool
 output_flooded(const struct output *o)
 {
-	return packet_backlog(o->tap) >= BACKLOG_FLOOD;
+	return packet_backlog(o->tap) >= flood(o);
 }

@@ -16,6 +16,7 @@ struct packet_tap;
 struct output {
 	struct packet_tap *tap;
 	int carrier;			/* descriptor, or -1: none now */
+	bool stranger;			/* who may have less unread */
 	bool rekeying;			/* libssh keeps what we send ... */
 	size_t kept_bytes;		/* ... so many bytes until now */
 	size_t unhindered;		/* sent since the carrier was full */

@@ -29,7 +29,12 @@
 #include "pack.h"
 #include "packet.h"
 
-#define HAND_OVER_TURNS 64	/* of 4 KiB each */
+/* Input that libssh may take before it is empty-handed; of a stranger. */
+#define HAND_OVER_MAX (256 * 1024)
+#define HAND_OVER_STRANGER (16 * 1024)
+/* What may be read in one turn before others get theirs; of a stranger. */
+#define TURN_BYTES (1024 * 1024)
+#define TURN_STRANGER (4 * 1024)
 #define FIRST MSG_GLOBAL_REQUEST
 #define LAST MSG_CHANNEL_FAILURE
 
@@ -64,8 +69,10 @@ struct packet_tap {
 	ssh_packet_callback table[LAST - FIRST + 1];
 	ssh_packet_callback kex_table[2], auth_table[1];
 
+	bool stranger;
 	bool ours;			/* taken over from libssh's socket */
-	unsigned turns;			/* in which it was not yet possible */
+	struct ssh_counter_struct by_libssh;	/* what its socket carried */
+	uint64_t waits_from;		/* its input when we first tried */
 	bool wrote;			/* libssh gave us bytes to send */
 	struct input in;		/* received, not yet libssh's */
 	/*
@@ -101,6 +108,24 @@ static struct packet_tap *shaking;
 static struct packet_tap *greeter;
 static const char *greeting;
 
+/*
+ * libssh builds a packet of its own.  What it says to packets that it does not
+ * know is the only sign of them: they reach no handler.
+ */
+static int
+pack_own(struct ssh_buffer_struct *buffer, const char *format, va_list ap)
+{
+	struct packet_tap *tap = current != NULL ? current : shaking;
+	size_t before = ssh_buffer_get_len(buffer);
+	int rc = pack_for_libssh(buffer, format, ap);
+
+	if (rc == SSH_OK && before == 0 && tap != NULL &&
+	    tap->handler != NULL && strcmp(format, "bd") == 0 &&
+	    *(const uint8_t *)ssh_buffer_get(buffer) == MSG_UNIMPLEMENTED)
+		tap->handler(tap->arg, MSG_UNIMPLEMENTED, NULL, 0);
+	return rc;
+}
+
 int
 __wrap__ssh_buffer_pack(struct ssh_buffer_struct *buffer, const char *format,
     size_t argc, ...)
@@ -111,7 +136,7 @@ __wrap__ssh_buffer_pack(struct ssh_buffer_struct *buffer, const char *format,
 
 	if (outgoing == NULL) {
 		va_start(ap, argc);
-		rc = pack_for_libssh(buffer, format, ap);
+		rc = pack_own(buffer, format, ap);
 		va_end(ap);
 		return rc;
 	}
@@ -138,7 +163,8 @@ static size_t spare_size;
 static void
 queue_output(struct packet_tap *tap, const void *data, size_t len)
 {
-	if (tap->out == NULL) {
+	/* A stranger who does not read would keep it for his few bytes. */
+	if (tap->out == NULL && !tap->stranger) {
 		tap->out = spare;
 		tap->out_size = spare_size;
 		spare = NULL;
@@ -303,9 +329,22 @@ packet_host_key(void **arg)
 }
 
 void
+packet_tap_stranger(struct packet_tap *tap, bool stranger)
+{
+	tap->stranger = stranger;
+}
+
+void
 packet_handshake(struct packet_tap *tap)
 {
 	shaking = tap;
+}
+
+/* RFC 4250 section 4.1.2: the numbers between the two groups are not. */
+static bool
+is_assigned(size_t type)
+{
+	return type <= MSG_REQUEST_FAILURE || type >= MSG_CHANNEL_OPEN;
 }
 
 struct packet_tap *
@@ -317,8 +356,10 @@ packet_tap_new(ssh_session session, packet_handler *handler, void *arg)
 	tap->session = session;
 	tap->handler = handler;
 	tap->arg = arg;
+	ssh_set_counters(session, &tap->by_libssh, NULL);
 	for (i = 0; i < sizeof(tap->table) / sizeof(tap->table[0]); i++)
-		tap->table[i] = on_connection_packet;
+		tap->table[i] = is_assigned(FIRST + i) ? on_connection_packet :
+		    NULL;
 	tap->kex_table[0] = tap->kex_table[1] = on_kex_packet;
 	set_packet_handlers(tap, &tap->messages, FIRST, LAST - FIRST + 1,
 	    tap->table);
@@ -330,6 +371,7 @@ packet_tap_new(ssh_session session, packet_handler *handler, void *arg)
 void
 packet_tap_free(struct packet_tap *tap)
 {
+	ssh_set_counters(tap->session, NULL, NULL);
 	input_clear(&tap->in);
 	free(tap->out);
 	free(tap);
@@ -367,6 +409,18 @@ packet_connect(struct packet_tap *tap, const char *identification)
 }
 
 /*
+ * Nobody counts what libssh keeps for the peer until we take over, so that it
+ * may not take input for ever.  It is bytes that count, not turns: they may
+ * come one by one.
+ */
+static bool
+may_wait(struct packet_tap *tap)
+{
+	return tap->by_libssh.in_bytes - tap->waits_from <=
+	    (tap->stranger ? HAND_OVER_STRANGER : HAND_OVER_MAX);
+}
+
+/*
  * libssh's socket may still hold a part of a packet, or bytes to send: it
  * goes on until it is empty-handed, and then gives up both ways at once, for
  * while it sends it also reads.  Whoever logs in waits for answers, and so
@@ -381,6 +435,8 @@ packet_take_over(struct packet_tap *tap)
 
 	if (tap->ours)
 		return 1;
+	if (tap->waits_from == 0)
+		tap->waits_from = tap->by_libssh.in_bytes;
 	current = tap;
 	errno = 0;
 	event = ssh_event_new();
@@ -396,11 +452,7 @@ packet_take_over(struct packet_tap *tap)
 	if (status & SSH_CLOSED_ERROR)	/* what it read broke the protocol */
 		return -1;
 	tap->ours = (status & (SSH_READ_PENDING | SSH_WRITE_PENDING)) == 0;
-	/*
-	 * Nobody counts what libssh keeps for the peer until then, so that it
-	 * may not last for ever.
-	 */
-	if (tap->ours || ++tap->turns < HAND_OVER_TURNS)
+	if (tap->ours || may_wait(tap))
 		return tap->ours;
 	errno = EPROTO;
 	return -1;
@@ -430,10 +482,20 @@ feed_libssh(struct packet_tap *tap)
 	    !(ssh_get_status(tap->session) & SSH_CLOSED_ERROR) ? 0 : -1;
 }
 
+size_t
+packet_turn(const struct packet_tap *tap)
+{
+	return tap->stranger ? TURN_STRANGER : TURN_BYTES;
+}
+
 uint8_t *
 packet_space(struct packet_tap *tap, size_t *n)
 {
-	return input_space(&tap->in, n);
+	uint8_t *p = input_space(&tap->in, n);
+
+	if (tap->stranger && *n > TURN_STRANGER)
+		*n = TURN_STRANGER;
+	return p;
 }
 
 int

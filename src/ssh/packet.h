@@ -21,6 +21,7 @@ struct ssh_session_struct;
 /* Message numbers, RFC 4250 section 4.1.2. */
 enum {
 	MSG_DISCONNECT = 1,
+	MSG_UNIMPLEMENTED = 3,
 	MSG_DEBUG = 4,
 	MSG_KEXINIT = 20,
 	MSG_NEWKEYS = 21,
@@ -46,8 +47,10 @@ enum {
 /*
  * Gets every packet of the connection protocol (80 to 100) that arrives, and
  * MSG_DEBUG: its payload without the type byte, valid during the call only.
- * Hears of MSG_KEXINIT and MSG_NEWKEYS with no payload.  It is called from
- * inside libssh, and so must not free the session or the tap.
+ * Hears of MSG_KEXINIT and MSG_NEWKEYS with no payload, and of
+ * MSG_UNIMPLEMENTED when libssh says that to a packet of the peer's, as it does
+ * to every type that is not assigned (RFC 4253 section 11.4).  It is called
+ * from inside libssh, and so must not free the session or the tap.
  */
 typedef void packet_handler(void *arg, uint8_t type, const uint8_t *p,
     size_t len);
@@ -85,6 +88,10 @@ void packet_tap_host_key(struct packet_tap *tap, const struct host_key *key,
 /* That of the tap that libssh is at work on, and its arg; NULL: none. */
 const struct host_key *packet_host_key(void **arg);
 /*
+ * A peer that has not logged in is a stranger: little is read and kept for it.
+ */
+void packet_tap_stranger(struct packet_tap *tap, bool stranger);
+/*
  * From here on, until it is NULL again, libssh is at work on the handshake of
  * tap's session.
  */
@@ -107,11 +114,14 @@ int packet_send(struct packet_tap *tap, const struct iovec *iov, int n);
  * a time with a poll(2) for each and sends each packet by itself.  Called
  * whenever the descriptor is ready, until it returns 1: from then on bytes in
  * and bytes out are the caller's to carry, over whatever he likes.  0 while
- * libssh holds some itself; -1 when the session is over, as ssh_get_error(),
- * or else errno, says.
+ * libssh holds some itself, which it may for 16 KiB of a stranger's input and
+ * 256 KiB of another's; -1 when the session is over, as ssh_get_error(), or
+ * else errno, says.
  */
 int packet_take_over(struct packet_tap *tap);
 
+/* How many bytes may be read in one turn of the loop. */
+size_t packet_turn(const struct packet_tap *tap);
 /*
  * Bytes in: room for *n of them, which all sessions share, so that they are
  * to be written there at once.  NULL when a packet is too large.

@@ -2,6 +2,7 @@
 """Those who come and do not log in: thousands of connections, half a key
 exchange, no end of questions, and bytes that are no SSH."""
 
+import contextlib
 import os
 import socket
 import struct
@@ -15,7 +16,8 @@ from lab.raw_ssh import (BANNER, CHANNEL_REQUEST, ECDH_INIT, Gone,
                          SERVICE_REQUEST, UNIMPLEMENTED, USERAUTH_FAILURE,
                          USERAUTH_REQUEST, USERAUTH_SUCCESS, blob, message,
                          string, u32)
-from lab.scene import MB, Scene
+from lab.program import Program
+from lab.scene import MB, Scene, idle
 
 MANY = 10000
 
@@ -106,6 +108,23 @@ def test_ten_thousand_connections(scene, lab, what):
     assert max(took) < 5
     crowd.close()
     assert login_time(scene, who) < 2
+
+
+LISTENERS = {"SSH": lambda scene: scene.port,
+             "Docker": lambda scene: scene.charon.socket("good"),
+             "HTTP": lambda scene: os.path.join(scene.charon.runtime,
+                                                "http.sock")}
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("listener", LISTENERS)
+def test_connections_without_a_pause(scene, lab, listener):
+    """Somebody connects faster than connections are accepted; everybody else
+    has his turn in between, not when it is over, 8 s later."""
+    flood = lab.own(Program("connects.py", LISTENERS[listener](scene)))
+    with scene.attack(memory=24 * MB, lines=200):
+        time.sleep(8)
+        print(flood.result().strip(), "connections")
 
 
 @pytest.mark.heavy
@@ -245,6 +264,77 @@ def test_too_early(scene, what, service):
         except (Gone, OSError, TimeoutError):
             pass
     assert "\x1b" not in scene.charon.log()
+
+
+UNASSIGNED = [8, 19, 22, 29, 35, 54, 83, 89, 101, 127, 191, 192, 255]
+STAGES = ["a banner", "keys", "a service"]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_unassigned_messages(scene, stage):
+    """RFC 4253 section 11.4 wants UNIMPLEMENTED, as often as one likes; but
+    not from somebody who has not logged in: one, and it is over."""
+    with scene.attack(logged="turned away .*a type that is not assigned",
+                      lines=80):
+        for kind in UNASSIGNED:
+            raw = scene.connect(kex=stage != "a banner")
+            if stage == "a banner":
+                raw.server_banner = raw.line()
+            elif stage == "a service":
+                raw.service()
+            raw.send(*[bytes([kind]) + b"what is this?"] * 50)
+            heard, why = [], None
+            try:
+                while len(heard) < 60:
+                    heard.append(raw.recv()[0])
+            except Gone as e:
+                why = str(e)
+            assert why is not None, (kind, heard)
+            assert set(heard) <= {UNIMPLEMENTED, KEXINIT}, (kind, heard)
+
+
+def unread_questions(raw):
+    """What somebody may ask before the login as often as he likes."""
+    return [raw.pack(message(SERVICE_REQUEST, "ssh-userauth"))
+            for _ in range(20000)]
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("rekeying", [False, True])
+def test_answers_that_nobody_reads(scene, rekeying):
+    """32 KiB for each connection, and some for the session, though a key
+    exchange is under way; 20,000 questions have 900 KB of answers."""
+    raws = [scene.connect() for _ in range(10)]
+    for raw in raws:
+        raw.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        raw.service()
+        if rekeying:
+            raw.send(raw.kexinit())
+    floods = [b"".join(unread_questions(raw)) for raw in raws]
+    with scene.attack(memory=10 * 100 * 1024 + MB):
+        for raw, flood in zip(raws, floods):
+            raw.sock.settimeout(0.3)
+            with contextlib.suppress(OSError):
+                raw.sock.sendall(flood)
+        idle(scene.charon)
+        for raw in raws:
+            raw.close()
+
+
+def test_always_in_the_middle_of_a_packet(scene):
+    """So that libssh is never done with what it has read, and keeps what it
+    reads and says to itself: for 16 KiB."""
+    with scene.attack(logged="turned away .*Protocol error"):
+        raw = scene.connect(kex=False)
+        raw.server_banner = raw.line()
+        raw.kex(behind=lambda raw: b"".join(
+            raw.pack(message(SERVICE_REQUEST, "ssh-userauth"))
+            for _ in range(1000)))
+        size = (len(raw.behind) + 1) // 1000
+        with contextlib.suppress(OSError):
+            for at in range(0, len(raw.behind) - size, size):
+                raw.sock.sendall(raw.behind[at:at + size])
+        raw.ended(5)		# long before the grace time is over
 
 
 METHODS = {

@@ -3,11 +3,13 @@
 
 import itertools
 import random
+import time
 
 import pytest
 
 from lab.raw_ssh import (DATA, GLOBAL_REQUEST, IGNORE, REQUEST_FAILURE,
-                         REQUEST_SUCCESS, message)
+                         REQUEST_SUCCESS, SERVICE_ACCEPT, SERVICE_REQUEST,
+                         message)
 from lab.scene import Scene, channel, sanitized
 
 PACKET = 32768
@@ -60,6 +62,24 @@ def test_cut_anywhere(scene, raw, pieces):
     for _ in range(n):
         raw.expect(REQUEST_FAILURE)
     assert raw.expect(DATA).endswith(b"and this is behind them")
+
+
+@pytest.mark.parametrize("piece", [1, 7])
+def test_login_in_segments(scene, piece):
+    """Right behind the key exchange, so that the gateway is in the middle of a
+    packet each time it looks."""
+    friend = scene.client("friend", "good:*")
+    raw = scene.connect(kex=False)
+    raw.server_banner = raw.line()
+    raw.kex(behind=lambda raw: raw.pack(
+        message(SERVICE_REQUEST, "ssh-userauth")) + raw.pack(
+            raw.signed(friend.name, friend.key)))
+    for at in range(0, len(raw.behind), piece):
+        time.sleep(0.002)
+        raw.sock.sendall(raw.behind[at:at + piece])
+    raw.expect(SERVICE_ACCEPT)
+    assert raw.answered()
+    channel(scene, raw)
 
 
 def stack(pid):

@@ -139,8 +139,10 @@ class Raw:
 
     KEX = b"curve25519-sha256"
 
-    def __init__(self, port, kex=True, banner=BANNER, timeout=20):
-        self.sock = socket.create_connection(("127.0.0.1", port), timeout)
+    def __init__(self, port, kex=True, banner=BANNER, timeout=20,
+                 source="127.0.0.1"):
+        self.sock = socket.create_connection(("127.0.0.1", port), timeout,
+                                             (source, 0))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.input = bytearray()
         self.sealing = self.opening = self.session_id = None
@@ -161,6 +163,21 @@ class Raw:
         with contextlib.suppress(OSError):
             self.sock.shutdown(socket.SHUT_RDWR)
         self.sock.close()
+
+    def is_closed(self):
+        """By the server, whatever it said before."""
+        timeout = self.sock.gettimeout()
+        try:
+            self.sock.setblocking(False)
+            while data := self.sock.recv(65536):
+                self.input += data
+            return True
+        except BlockingIOError:
+            return False
+        except ConnectionError:
+            return True
+        finally:
+            self.sock.settimeout(timeout)
 
     # --- packets ------------------------------------------------------
 
@@ -279,8 +296,12 @@ class Raw:
         return bytes([KEXINIT]) + os.urandom(16) + \
             b"".join(map(string, lists)) + bytes(5)
 
-    def kex(self):
-        """The key exchange, also again later."""
+    def kex(self, behind=None):
+        """
+        The key exchange, also again later.  What behind(self) returns comes
+        right behind it: its first byte in one segment with NEWKEYS, the others
+        are left in self.behind.
+        """
         mine, secret = self.kexinit(), X25519PrivateKey.generate()
         self.in_kex = True
         self.send(mine)
@@ -308,8 +329,11 @@ class Raw:
             first = hashlib.sha256(shared + h + letter +
                                    self.session_id).digest()
             return first + hashlib.sha256(shared + h + first).digest()
-        self.send(message(NEWKEYS))
+        newkeys = self.pack(message(NEWKEYS))
         self.sealing = Sealed(derive(b"C"), self.sent)
+        data = behind(self) if behind else b""
+        self.write(newkeys + data[:1])
+        self.behind = data[1:]
         self.expect(NEWKEYS)
         self.opening = Sealed(derive(b"D"), self.received)
         self.in_kex = False
