@@ -20,6 +20,7 @@ noinst_HEADERS += \
 	include/orthrus/proto/certificate.h \
 	include/orthrus/proto/dial_stdio.h \
 	include/orthrus/proto/egress.h \
+	include/orthrus/proto/krl.h \
 	include/orthrus/proto/leash.h \
 	include/orthrus/proto/server.h \
 	include/orthrus/proto/socks5.h \

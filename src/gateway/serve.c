@@ -266,6 +266,7 @@ gateway_start(struct event_base *base, struct monitor *m,
 	g->base = base;
 	g->monitor = m;
 	g->docker_tcp = c->docker_tcp;
+	g->revoked_dirty = true;	/* as the monitor will find */
 	apply_config(g, c);
 	if (start_parts(g, e) == 0)
 		return g;

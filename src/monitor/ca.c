@@ -57,30 +57,41 @@ write_public(const char *pub, const uint8_t key[ED25519_KEY_LEN],
 	return r;
 }
 
+/* 1 and its key, 0 when there is no such file, -1 with *e. */
+static int
+read_public(const char *pub, uint8_t key[ED25519_KEY_LEN], struct error *e)
+{
+	char *text = file_read(pub, CA_FILE_MAX, NULL, NULL);
+	int r;
+
+	if (text == NULL && errno == ENOENT)
+		return 0;
+	if (text == NULL)
+		return error_set(e, EX_CONFIG, "cannot read %s: %s", pub,
+		    strerror(errno));
+	r = key_line_read(text, key, e);
+	free(text);
+	if (r == 0)
+		return 1;
+	error_prefix(e, "%s", pub);
+	return as_config_error(e);
+}
+
 /* The public half belongs to the private one; a missing one is written. */
 static int
 check_public(const char *pub, const uint8_t key[ED25519_KEY_LEN],
     struct error *e)
 {
 	uint8_t theirs[ED25519_KEY_LEN];
-	char *text = file_read(pub, CA_FILE_MAX, NULL, NULL);
-	int r;
+	int found = read_public(pub, theirs, e);
 
-	if (text == NULL && errno == ENOENT)
+	if (found == 0)
 		return write_public(pub, key, e);
-	if (text == NULL)
-		return error_set(e, EX_CONFIG, "cannot read %s: %s", pub,
-		    strerror(errno));
-	r = key_line_read(text, theirs, e);
-	free(text);
-	if (r == -1) {
-		error_prefix(e, "%s", pub);
-		as_config_error(e);
-	} else if (memcmp(theirs, key, sizeof(theirs)) != 0)
-		r = error_set(e, EX_CONFIG, "%s is not the public half of the "
-		    "CA's key beside it; remove it, and it is written anew",
-		    pub);
-	return r;
+	if (found == 1 && memcmp(theirs, key, sizeof(theirs)) != 0)
+		return error_set(e, EX_CONFIG, "%s is not the public half of "
+		    "the CA's key beside it; remove it, and it is written "
+		    "anew", pub);
+	return found == 1 ? 0 : -1;
 }
 
 static bool
@@ -194,6 +205,24 @@ ca_load(const char *directory, struct error *e)
 		ca_free(ca);
 		return NULL;
 	}
+	return ca;
+}
+
+struct ca *
+ca_load_public(const char *directory, struct error *e)
+{
+	char *pub = xasprintf("%s/ca_ed25519.pub", directory);
+	char *previous = xasprintf("%s/ca_previous.pub", directory);
+	struct ca *ca = xcalloc(1, sizeof(*ca));
+	int found = read_public(pub, ca->accepted[0], e);
+
+	ca->naccepted = found == 1;
+	if (found == -1 || (found == 1 && read_previous(ca, previous, e) == -1)) {
+		ca_free(ca);
+		ca = NULL;
+	}
+	free(previous);
+	free(pub);
 	return ca;
 }
 

@@ -53,8 +53,11 @@ keeper_open(const struct gateway_config *c, unsigned wait_ms, struct error *e)
 	    load_keys(k, c, e) == 0) {
 		k->registry = k->state->registry;
 		registry_hurry(k->registry, BUSY_MS);
+		/* An older charon may have written the list. */
+		k->revoked_dirty = true;
 		if (registry_all_offline(k->registry, e) == 0)
 			return k;
+		k->revoked_dirty = false;
 	}
 	k->registry = NULL;
 	keeper_close(k);

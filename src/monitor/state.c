@@ -17,6 +17,7 @@
 
 #include "orthrus/base/file.h"
 #include "orthrus/base/mem.h"
+#include "orthrus/monitor/ca.h"
 #include "orthrus/proto/certificate.h"
 
 #include "key_file.h"
@@ -103,6 +104,21 @@ make_lock_file(const struct state *s, struct error *e)
 	return fd;
 }
 
+static int
+write_revoked(struct state *s, struct error *e)
+{
+	struct ca *ca = ca_load_public(s->directory, e);
+	int r;
+
+	if (ca == NULL)
+		return -1;
+	r = registry_write_revoked(s->registry,
+	    (const uint8_t (*)[ED25519_KEY_LEN])ca->accepted, ca->naccepted,
+	    s->revoked_keys, e);
+	ca_free(ca);
+	return r;
+}
+
 /* What is missing, and the registry, which makes itself. */
 static int
 make_state_files(struct state *s, const char *database, struct error *e)
@@ -120,9 +136,8 @@ make_state_files(struct state *s, const char *database, struct error *e)
 	s->registry = registry_open(database, true, BUSY_MS, e);
 	if (s->registry == NULL)
 		return -1;
-	if (access(s->revoked_keys, F_OK) == -1 && errno == ENOENT)
-		return registry_write_revoked(s->registry, s->revoked_keys, e);
-	return 0;
+	/* A gateway that starts writes the one that is there anew. */
+	return s->new_registry ? write_revoked(s, e) : 0;
 }
 
 static int
@@ -232,7 +247,7 @@ state_write_revoked(struct state *s, struct error *e)
 	/* Of two at once, the later must have read the registry later. */
 	if (fd == -1)
 		return -1;
-	r = registry_write_revoked(s->registry, s->revoked_keys, e);
+	r = write_revoked(s, e);
 	close(fd);
 	return r;
 }

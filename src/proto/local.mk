@@ -8,6 +8,7 @@ liborthrus_a_SOURCES += \
 	src/proto/dial_stdio.c \
 	src/proto/egress.c \
 	src/proto/key_text.c \
+	src/proto/krl.c \
 	src/proto/leash.c \
 	src/proto/leash_encode.c \
 	src/proto/server.c \

@@ -10,6 +10,8 @@
 #include <sodium.h>
 
 #include "orthrus/base/file.h"
+#include "orthrus/base/mem.h"
+#include "orthrus/proto/krl.h"
 #include "registry_private.h"
 
 /*
@@ -372,44 +374,60 @@ registry_logged_in(struct registry *r, uint64_t id, uint64_t serial,
 
 /* --- for a stock sshd ------------------------------------------------- */
 
+/* Reads the serials, for the caller to free: 0, or -1 with *e. */
 static int
-list_revoked(struct registry *r, FILE *f, struct error *e)
+list_revoked(struct registry *r, uint64_t **serials, size_t *n,
+    struct error *e)
 {
-	uint8_t key[ED25519_KEY_LEN], blob[KEY_BLOB_LEN];
 	sqlite3_stmt *s;
-	char *line;
+	size_t room = 0;
 	int result = 1;
 
+	*serials = NULL;
+	*n = 0;
 	s = sql_start(&r->main, SQL_CERTIFICATE_REVOKED, e, "i",
 	    (int64_t)time(NULL));
 	if (s == NULL)
 		return -1;
 	while (result == 1 && (result = sql_step(&r->main, s, e)) == 1) {
-		if (!sql_blob(s, 0, key, sizeof(key)))
-			continue;
-		key_blob_write(key, blob);
-		line = key_line_write(KEY_TYPE_NAME, blob, sizeof(blob));
-		fprintf(f, "%s\n", line);
-		free(line);
+		if (*n == room) {
+			room = room == 0 ? 64 : room * 2;
+			*serials = xreallocarray(*serials, room,
+			    sizeof(**serials));
+		}
+		(*serials)[(*n)++] = (uint64_t)sqlite3_column_int64(s, 0);
 	}
 	return result;
 }
 
-int
-registry_write_revoked(struct registry *r, const char *path, struct error *e)
+static int
+write_krl(const struct krl *k, const char *path, struct error *e)
 {
-	char *text = NULL;
-	size_t len = 0;
-	FILE *f = open_memstream(&text, &len);
-	int result;
+	uint8_t *out = xcalloc(1, krl_room(k));
+	int r = file_replace(path, 0644, out, krl_write(k, out), e);
 
-	if (f == NULL)
-		return error_set(e, EX_OSERR, "no memory for %s", path);
-	result = list_revoked(r, f, e);
-	if (fclose(f) == EOF && result == 0)
-		result = error_set(e, EX_OSERR, "no memory for %s", path);
+	free(out);
+	return r;
+}
+
+int
+registry_write_revoked(struct registry *r,
+    const uint8_t (*authorities)[ED25519_KEY_LEN], size_t nauthorities,
+    const char *path, struct error *e)
+{
+	struct krl k = { .authorities = authorities,
+	    .nauthorities = nauthorities, .made = (uint64_t)time(NULL) };
+	uint64_t *serials;
+	int result = list_revoked(r, &serials, &k.nserials, e);
+
+	k.serials = serials;
+	/* A list that revokes nothing would let them all in. */
+	if (result == 0 && k.nserials > 0 && nauthorities == 0)
+		result = error_set(e, EX_CONFIG, "%s: nobody knows whose "
+		    "certificates are revoked, as ca_ed25519.pub is not there; "
+		    "\"charon serve\" writes it anew", path);
 	if (result == 0)
-		result = file_replace(path, 0644, text, len, e);
-	free(text);
+		result = write_krl(&k, path, e);
+	free(serials);
 	return result;
 }

@@ -75,12 +75,8 @@ const char *const sql_text[SQL_COUNT] = {
 	    " WHERE revoked AND valid_before <= ?1",
 	[SQL_CERTIFICATE_EXPIRE_PEER] = "DELETE FROM certificates"
 	    " WHERE peer = ?1 AND valid_before <= ?2",
-	/* A key that another certificate still vouches for is not listed. */
-	[SQL_CERTIFICATE_REVOKED] = "SELECT DISTINCT c.key"
-	    " FROM certificates AS c"
-	    " WHERE c.revoked AND c.valid_before > ?1 AND NOT EXISTS"
-	    "  (SELECT 1 FROM certificates WHERE key = c.key AND revoked = 0"
-	    "  AND valid_before > ?1)",
+	[SQL_CERTIFICATE_REVOKED] = "SELECT serial FROM certificates"
+	    " WHERE revoked AND valid_before > ?1 ORDER BY serial",
 
 	/* These write nothing for a peer that was removed meanwhile. */
 	[SQL_SEEN] = "INSERT INTO seen"

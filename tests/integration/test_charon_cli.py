@@ -417,19 +417,42 @@ def certificate(home, name, key):
     db.close()
 
 
+def is_revoked(home, key):
+    """What ssh-keygen says of the certificate beside a key."""
+    done = subprocess.run(["ssh-keygen", "-Q", "-f", home.state /
+                           "revoked_keys", key + "-cert.pub"],
+                          capture_output=True, text=True)
+    assert done.returncode in (0, 1) and done.stderr == "", done.stderr
+    assert ("REVOKED" in done.stdout) == (done.returncode == 1)
+    return done.returncode == 1
+
+
 @pytest.mark.parametrize("command", ["rekey", "remove"])
 def test_revoked_keys(home, command):
-    """sshd's list has the key of whoever is no longer to come."""
+    """sshd's list has the certificate of whoever is no longer to come."""
     add(home)
-    key = keygen(home.path / "key")
+    ca = keygen(home.state / "ca_ed25519")
+    key, other = keygen(home.path / "key"), keygen(home.path / "other")
     certificate(home, "web-1", key)
-    listed = home.state / "revoked_keys"
+    for serial, of in ((1, key), (2, other)):
+        subprocess.run(["ssh-keygen", "-q", "-s", ca, "-I", "web-1", "-n",
+                        "web-1", "-z", str(serial), of + ".pub"], check=True)
     assert as_json(home, "agent", "show", "web-1")["enrolled"]
-    assert listed.read_text() == ""
+    assert not is_revoked(home, key)
     home.run("agent", command, "web-1")
-    (line,) = listed.read_text().splitlines()
-    assert line.split()[:2] == open(key + ".pub").read().split()[:2]
-    assert mode(listed) == 0o644
+    assert is_revoked(home, key) and not is_revoked(home, other)
+    assert mode(home.state / "revoked_keys") == 0o644
+
+
+def test_revoked_without_authority(home):
+    """An empty list would let them all in."""
+    add(home)
+    certificate(home, "web-1", keygen(home.path / "key"))
+    before = (home.state / "revoked_keys").read_bytes()
+    error = home.fails(CONFIG, "agent", "remove", "web-1")
+    assert error.startswith("charon agent remove: done, but an sshd")
+    assert "ca_ed25519.pub is not there" in error
+    assert (home.state / "revoked_keys").read_bytes() == before
 
 
 def test_remove(home):

@@ -15,6 +15,8 @@
 
 #include "orthrus/base/file.h"
 #include "orthrus/base/mem.h"
+#include "orthrus/proto/krl.h"
+#include "orthrus/proto/wire.h"
 #include "registry_fixture.h"
 
 static void
@@ -285,38 +287,33 @@ test_rekey_and_remove_revoke(void **state)
 
 /* --- the list for sshd ------------------------------------------------ */
 
-static char *
-line_of(const uint8_t *key)
-{
-	uint8_t blob[KEY_BLOB_LEN];
-	char *text, *line;
+static const uint8_t authorities[2][ED25519_KEY_LEN] = { { 1 }, { 2 } };
 
-	key_blob_write(key, blob);
-	text = key_line_write(KEY_TYPE_NAME, blob, sizeof(blob));
-	line = xasprintf("%s\n", text);
-	free(text);
-	return line;
-}
-
+/* The list holds these serials, 0 for none, and no others. */
 static void
-expect_list(struct place *w, const uint8_t *one, const uint8_t *two)
+expect_list(struct place *w, uint64_t one, uint64_t two)
 {
-	char *path = xasprintf("%s/revoked_keys", w->dir), *text, *line;
+	const uint64_t serials[] = { one, two };
+	struct krl k = { authorities, 2, serials, (one != 0) + (two != 0), 0 };
+	char *path = xasprintf("%s/revoked_keys", w->dir), *text;
+	uint8_t *want = xcalloc(1, krl_room(&k));
 	struct stat st;
-	size_t len, want = 0;
+	struct wire made;
+	size_t len;
 
-	if (registry_write_revoked(w->r, path, &w->e) != 0)
+	if (registry_write_revoked(w->r, authorities, 2, path, &w->e) != 0)
 		fail_msg("%s", w->e.text);
 	text = file_read(path, 65536, &len, &st);
 	assert_non_null(text);
 	assert_int_equal(st.st_mode & 07777, 0644);
-	for (; one != NULL; one = two, two = NULL) {
-		line = line_of(one);
-		assert_non_null(strstr(text, line));
-		want += strlen(line);
-		free(line);
-	}
-	assert_int_equal(len, want);
+	assert_true(len > 20);
+	wire_init(&made, text + 12, 8);
+	k.made = wire_u64(&made);
+	assert_true(k.made <= (uint64_t)time(NULL) &&
+	    k.made + 60 > (uint64_t)time(NULL));
+	assert_int_equal(len, krl_write(&k, want));
+	assert_memory_equal(text, want, len);
+	free(want);
 	free(text);
 	free(path);
 }
@@ -327,25 +324,30 @@ test_revoked_list(void **state)
 	struct place *w = *state;
 	struct auth_key a = must_add(w, "a"), b = must_add(w, "b");
 	struct certificate c;
+	uint64_t first, second;
 
 	umask(0);
-	expect_list(w, NULL, NULL);
-	c = must_enrol(w, &a, key_of(1));
-	c = must_renew(w, a.id, c.serial, key_of(2));
-	expect_list(w, NULL, NULL);
-	assert_in_range(registry_logged_in(w->r, a.id, c.serial, &w->e), 0, 1);
-	expect_list(w, key_of(1), NULL);
+	expect_list(w, 0, 0);
+	first = must_enrol(w, &a, key_of(1)).serial;
+	c = must_renew(w, a.id, first, key_of(2));
+	second = c.serial;
+	expect_list(w, 0, 0);
+	assert_in_range(registry_logged_in(w->r, a.id, second, &w->e), 0, 1);
+	expect_list(w, first, 0);
 	assert_int_equal(registry_remove(w->r, PEER_AGENT, "a", &w->e), 0);
-	expect_list(w, key_of(1), key_of(2));
+	expect_list(w, first, second);
 
-	/* A key that is still good for something is not banned. */
+	/* Nobody takes a certificate off by having its key certified again. */
 	must_enrol(w, &b, key_of(2));
-	expect_list(w, key_of(1), NULL);
+	expect_list(w, first, second);
 	umask(022);
 
-	assert_int_equal(registry_write_revoked(w->r, "/nowhere/list", &w->e),
-	    -1);
+	assert_int_equal(registry_write_revoked(w->r, authorities, 2,
+	    "/nowhere/list", &w->e), -1);
 	expect_error(&w->e, EX_CANTCREAT, "/nowhere/list");
+	assert_int_equal(registry_write_revoked(w->r, NULL, 0,
+	    "/nowhere/list", &w->e), -1);
+	expect_error(&w->e, EX_CONFIG, "nobody knows whose");
 }
 
 /* What has expired need not be listed. */
@@ -359,7 +361,7 @@ test_revoked_list_ends(void **state)
 	assert_int_equal(registry_enrol(w->r, &a, key_of(1), 1, &c, &w->e), 0);
 	assert_int_equal(registry_remove(w->r, PEER_AGENT, "a", &w->e), 0);
 	usleep(1100000);
-	expect_list(w, NULL, NULL);
+	expect_list(w, 0, 0);
 }
 
 int

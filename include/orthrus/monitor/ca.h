@@ -25,6 +25,12 @@ struct ca {
  * public key lines that are still accepted.  NULL with *e.
  */
 struct ca *ca_load(const char *directory, struct error *e);
+/*
+ * Only whom certificates are accepted of, from the same files: secret stays
+ * empty, nothing is made, and naccepted is 0 where there is no CA yet.  NULL
+ * with *e.
+ */
+struct ca *ca_load_public(const char *directory, struct error *e);
 void ca_free(struct ca *ca);
 
 #endif

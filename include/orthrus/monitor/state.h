@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The gateway's state directory: registry, host key, list of revoked keys, and
- * the lock by which one gateway at a time runs on it.  "charon serve" and
- * the other commands open it side by side.
+ * The gateway's state directory: registry, host key, list of revoked
+ * certificates, and the lock by which one gateway at a time runs on it.
+ * "charon serve" and the other commands open it side by side.
  */
 #ifndef ORTHRUS_MONITOR_STATE_H
 #define ORTHRUS_MONITOR_STATE_H
@@ -27,9 +27,9 @@ struct state {
 
 /*
  * Opens what c names; with create, what is missing is made: the directory
- * (0700), host key, registry and an empty list of revoked keys.  Several may
- * do so at once.  What root makes belongs to the directory's owner.  A
- * directory that others may write to is refused.  NULL with *e as
+ * (0700), host key and registry, with its list of revoked certificates.
+ * Several may do so at once.  What root makes belongs to the directory's
+ * owner.  A directory that others may write to is refused.  NULL with *e as
  * registry_open() gives it, EX_CONFIG for the host key.
  */
 struct state *state_open(const struct gateway_config *c, bool create,

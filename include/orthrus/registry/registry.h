@@ -178,10 +178,13 @@ int registry_changes(struct registry *r, int64_t *seq, void (*each)(void *arg,
     struct error *e);
 
 /*
- * Writes the revoked public keys whose certificates have not expired to path,
- * one line each, as sshd(8)'s RevokedKeys reads them; replaced atomically.
+ * Writes the serials of revoked certificates that have not expired to path, as
+ * certificates of each of these authorities (see proto/krl.h), for sshd(8)'s
+ * RevokedKeys; replaced atomically.  Refused (EX_CONFIG) when there are such
+ * and no authorities.
  */
-int registry_write_revoked(struct registry *r, const char *path,
-    struct error *e);
+int registry_write_revoked(struct registry *r,
+    const uint8_t (*authorities)[ED25519_KEY_LEN], size_t nauthorities,
+    const char *path, struct error *e);
 
 #endif
