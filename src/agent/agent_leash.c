@@ -110,7 +110,8 @@ on_agent_leash_timer(evutil_socket_t fd, short what, void *arg)
 }
 
 int
-agent_leash_renew(struct agent_leash *l, const uint8_t key[ED25519_KEY_LEN])
+agent_leash_renew(struct agent_leash *l, const uint8_t key[ED25519_KEY_LEN],
+    const uint8_t *proof)
 {
 	struct leash_message *m;
 	int r;
@@ -120,6 +121,9 @@ agent_leash_renew(struct agent_leash *l, const uint8_t key[ED25519_KEY_LEN])
 	m = xcalloc(1, sizeof(*m));
 	m->kind = LEASH_RENEW;
 	memcpy(m->renew.key, key, ED25519_KEY_LEN);
+	m->renew.proven = proof != NULL;
+	if (proof != NULL)
+		memcpy(m->renew.proof, proof, ED25519_SIGNATURE_LEN);
 	r = agent_leash_say(l, m);
 	free(m);
 	return r;

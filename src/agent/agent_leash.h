@@ -49,8 +49,11 @@ struct agent_leash *agent_leash_new(struct event_base *base, struct mux *m,
 /* To be called before the mux is freed; NULL is fine. */
 void agent_leash_free(struct agent_leash *l);
 
-/* Asks for a certificate for key: 0, or -1 when that cannot be sent now. */
+/*
+ * Asks for a certificate for key, at first without a proof (NULL): 0, or -1
+ * when that cannot be sent now.
+ */
 int agent_leash_renew(struct agent_leash *l,
-    const uint8_t key[ED25519_KEY_LEN]);
+    const uint8_t key[ED25519_KEY_LEN], const uint8_t *proof);
 
 #endif

@@ -36,6 +36,7 @@ struct agent_enrolment {
 	char fingerprint[FINGERPRINT_MAX];
 	char *pin;
 	uint8_t key[ED25519_KEY_LEN];
+	bool proven;			/* a proof that it is ours was sent */
 	struct link *link;
 	struct channel *opening;
 	struct frames *frames;
@@ -99,6 +100,44 @@ on_enrolment_deadline(evutil_socket_t fd, short what, void *arg)
 	link_next(en->link, &e);
 }
 
+/* --- the question ------------------------------------------------- */
+
+/* name, or "" for any; proof is NULL until the gateway has challenged us. */
+static void
+enrolment_ask(struct agent_enrolment *en, const char *name,
+    const uint8_t *proof)
+{
+	static uint8_t out[4 + LEASH_FRAME_MAX];
+	struct leash_message *m = xcalloc(1, sizeof(*m));
+
+	m->kind = LEASH_ENROLL;
+	strcpy(m->enroll.name, name);
+	memcpy(m->enroll.key, en->key, sizeof(m->enroll.key));
+	en->proven = m->enroll.proven = proof != NULL;
+	if (proof != NULL)
+		memcpy(m->enroll.proof, proof, sizeof(m->enroll.proof));
+	frames_send(en->frames, out, leash_encode(m, out));
+	free(m);
+	enrolment_end_session(en, "the gateway does not answer the enrolment",
+	    ANSWER_SECONDS);
+}
+
+/* name is whom the gateway would certify our key for, and fits. */
+static void
+enrolment_prove(struct agent_enrolment *en, const char *name,
+    const uint8_t challenge[CHALLENGE_LEN])
+{
+	const struct possession p = { challenge, en->fingerprint, name,
+	    en->key };
+	uint8_t proof[ED25519_SIGNATURE_LEN];
+	struct error e;
+
+	if (successor_prove(en->config->identity, &p, proof, &e) == -1)
+		enrolment_failed(en, EX_CANTCREAT, "%s", e.text);
+	else
+		enrolment_ask(en, name, proof);
+}
+
 /* --- the answer --------------------------------------------------- */
 
 /*
@@ -157,6 +196,8 @@ on_enrolment_answer(struct agent_enrolment *en, const struct leash_message *m)
 	else if (name[0] != '\0' &&
 	    enrolment_name_fits(en->config, name, &e) == -1)
 		enrolment_failed(en, e.code, "%s", e.text);
+	else if (m->certificate.challenged && !en->proven)
+		enrolment_prove(en, name, m->certificate.challenge);
 	else if (m->certificate.len == 0)
 		enrolment_failed(en, EX_NOPERM, "the gateway did not enrol us: "
 		    "%s", m->certificate.error[0] != '\0' ?
@@ -198,7 +239,7 @@ on_enrolment_ended(void *arg, const char *why)
 	    "the gateway ended the enrolment without an answer", 0);
 }
 
-/* --- the question ------------------------------------------------- */
+/* --- the channel -------------------------------------------------- */
 
 static void
 on_enrolment_opened(void *arg, enum open_failure reason, const char *text)
@@ -206,10 +247,9 @@ on_enrolment_opened(void *arg, enum open_failure reason, const char *text)
 	static const struct frames_events events = {
 		on_enrolment_frame, on_enrolment_ended
 	};
-	static uint8_t out[4 + LEASH_FRAME_MAX];
-	struct leash_message *m;
 	struct agent_enrolment *en = arg;
 	struct channel *ch = en->opening;
+	char name[NAME_MAX_LEN];
 
 	(void)text;
 	en->opening = NULL;
@@ -221,21 +261,15 @@ on_enrolment_opened(void *arg, enum open_failure reason, const char *text)
 	en->frames = frames_new(en->base, LEASH_FRAME_MAX, &events, en);
 	relay_start(frames_endpoint(en->frames), channel_endpoint(ch), NULL,
 	    NULL);
-	m = xcalloc(1, sizeof(*m));
-	m->kind = LEASH_ENROLL;
 	/*
 	 * Names the one agent that we can be, so that the gateway refuses any
 	 * other before the AUTH_KEY is used up.
 	 */
 	if (en->any_name)
-		enrolment_name(en->config, m->enroll.name);
+		enrolment_name(en->config, name);
 	else
-		strcpy(m->enroll.name, en->config->name);
-	memcpy(m->enroll.key, en->key, sizeof(m->enroll.key));
-	frames_send(en->frames, out, leash_encode(m, out));
-	free(m);
-	enrolment_end_session(en, "the gateway does not answer the enrolment",
-	    ANSWER_SECONDS);
+		strcpy(name, en->config->name);
+	enrolment_ask(en, name, NULL);
 }
 
 /* --- the link ----------------------------------------------------- */

@@ -35,6 +35,7 @@ struct renewal {
 	struct event *timer;
 	uint64_t again_at;		/* ms: no request before that */
 	bool asked;			/* for key, and there is no answer */
+	bool proven;			/* with a proof that it is ours */
 	uint8_t key[ED25519_KEY_LEN];
 	uint8_t certificate[CERT_MAX];	/* good, but not yet in its place */
 	size_t len;			/* 0: there is none */
@@ -120,16 +121,36 @@ renewal_ask(struct renewal *r)
 	char *comment = xasprintf("orthrus@%s", c->name);
 	struct error e;
 
-	r->asked = false;
+	r->asked = r->proven = false;
 	if (successor_make(c->identity, NULL, comment, r->key, &e) == -1)
 		renewal_failed(r, e.text);
-	else if (agent_leash_renew(r->leash, r->key) == -1)
+	else if (agent_leash_renew(r->leash, r->key, NULL) == -1)
 		renewal_failed(r, "the request cannot be sent");
 	else {
 		r->asked = true;
 		log_debug("asked for a new certificate");
 	}
 	free(comment);
+}
+
+/* Asks again, with a proof over the gateway's challenge. */
+static void
+renewal_prove(struct renewal *r, const uint8_t challenge[CHALLENGE_LEN])
+{
+	uint8_t proof[ED25519_SIGNATURE_LEN];
+	struct possession p = { .challenge = challenge, .key = r->key };
+	struct link_info info;
+	struct error e;
+
+	link_info(r->agent->link, &info);
+	p.host_key = info.session.host_key;
+	p.name = info.server->user;
+	if (successor_prove(r->agent->config->identity, &p, proof, &e) == -1)
+		renewal_failed(r, e.text);
+	else if (agent_leash_renew(r->leash, r->key, proof) == -1)
+		renewal_failed(r, "the request cannot be sent");
+	else
+		r->asked = r->proven = true;
 }
 
 /*
@@ -254,7 +275,9 @@ renewal_answer(struct renewal *r, const struct leash_message *m)
 		return;
 	}
 	r->asked = false;
-	if (m->certificate.len == 0)
+	if (m->certificate.challenged && !r->proven && r->leash != NULL)
+		renewal_prove(r, m->certificate.challenge);
+	else if (m->certificate.len == 0)
 		renewal_failed(r, m->certificate.error[0] != '\0' ?
 		    m->certificate.error : "the gateway refuses");
 	else if (renewal_judge(r, m->certificate.certificate,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Enrolment: somebody who has logged in with an AUTH_KEY asks once for a
- * certificate for a key of its own, gets it, and is sent away.
+ * Enrolment: somebody who has logged in with an AUTH_KEY asks for a
+ * certificate for a key, proves that it is its own, gets it, and is sent away.
  */
 #include "config.h"
 
@@ -23,12 +23,13 @@ struct gateway_enrolment {
 };
 
 static void
-send_enrolled(struct gateway_enrolment *en, struct leash_message *m)
+send_enrolled(struct gateway_enrolment *en, const struct leash_message *m)
 {
 	static uint8_t frame[4 + LEASH_FRAME_MAX];
 
 	frames_send(en->frames, frame, leash_encode(m, frame));
-	frames_finish(en->frames);
+	if (!m->certificate.challenged)
+		frames_finish(en->frames);
 }
 
 /* name says as what the AUTH_KEY is registered, when that is why; or NULL. */
@@ -55,7 +56,8 @@ enrol_key(struct gateway_enrolment *en, struct leash_message *m)
 	unsigned untold;
 
 	if (ask_enrol(g->monitor, inbound_number(s->in), m->enroll.name,
-	    m->enroll.key, &c, &e) == -1) {
+	    m->enroll.key, m->enroll.proven ? m->enroll.proof : NULL, &c,
+	    &e) == -1) {
 		if (refused(g, REFUSED_ENROLL, &untold))
 			log_warn("refused an enrolment from %s: %s",
 			    inbound_peer(s->in), e.text);
@@ -65,6 +67,11 @@ enrol_key(struct gateway_enrolment *en, struct leash_message *m)
 	memset(m, 0, sizeof(*m));
 	m->kind = LEASH_ENROLLED;
 	strcpy(m->certificate.name, c.name);
+	if (c.challenged) {
+		leash_challenge(m, c.challenge);
+		send_enrolled(en, m);
+		return;
+	}
 	m->certificate.len = c.len;
 	memcpy(m->certificate.certificate, c.blob, c.len);
 	send_enrolled(en, m);

@@ -125,10 +125,13 @@ on_leash_renew(struct gateway_leash *l, const struct leash_message *m)
 	struct leash_message *answer = xcalloc(1, sizeof(*answer));
 	struct error e;
 	bool early;
+	int rc = ask_renew(g->monitor, inbound_number(s->in), m->renew.key,
+	    m->renew.proven ? m->renew.proof : NULL, &c, &early, &e);
 
 	answer->kind = LEASH_RENEWED;
-	if (ask_renew(g->monitor, inbound_number(s->in), m->renew.key, &c,
-	    &early, &e) == 0) {
+	if (rc == 0 && c.challenged)
+		leash_challenge(answer, c.challenge);
+	else if (rc == 0) {
 		answer->certificate.len = c.len;
 		memcpy(answer->certificate.certificate, c.blob, c.len);
 		g->renewals++;

@@ -144,8 +144,14 @@ static int
 take_certificate(struct monitor *m, const struct message *a,
     struct ask_certificate *c, struct error *e)
 {
-	if (a->len == 0 || a->len > sizeof(c->blob))
+	c->challenged = a->flag;
+	if (a->len == 0 || a->len > (a->flag ? sizeof(c->challenge) :
+	    sizeof(c->blob)))
 		return monitor_lost(m, e);
+	if (a->flag) {
+		memcpy(c->challenge, a->bytes, a->len);
+		return 0;
+	}
 	c->serial = a->number;
 	memcpy(c->blob, a->bytes, a->len);
 	c->len = a->len;
@@ -154,11 +160,12 @@ take_certificate(struct monitor *m, const struct message *a,
 
 int
 ask_enrol(struct monitor *m, uint64_t session, const char *wanted,
-    const uint8_t key[ED25519_KEY_LEN], struct ask_certificate *c,
-    struct error *e)
+    const uint8_t key[ED25519_KEY_LEN], const uint8_t *proof,
+    struct ask_certificate *c, struct error *e)
 {
 	struct message a, q = { .kind = ASK_ENROL, .session = session,
-	    .bytes = key, .len = ED25519_KEY_LEN };
+	    .bytes = key, .len = ED25519_KEY_LEN, .more = proof,
+	    .more_len = proof != NULL ? ED25519_SIGNATURE_LEN : 0 };
 	int rc;
 
 	snprintf(q.name, sizeof(q.name), "%s", wanted);
@@ -169,11 +176,12 @@ ask_enrol(struct monitor *m, uint64_t session, const char *wanted,
 
 int
 ask_renew(struct monitor *m, uint64_t session,
-    const uint8_t key[ED25519_KEY_LEN], struct ask_certificate *c, bool *early,
-    struct error *e)
+    const uint8_t key[ED25519_KEY_LEN], const uint8_t *proof,
+    struct ask_certificate *c, bool *early, struct error *e)
 {
 	const struct message q = { .kind = ASK_RENEW, .session = session,
-	    .bytes = key, .len = ED25519_KEY_LEN };
+	    .bytes = key, .len = ED25519_KEY_LEN, .more = proof,
+	    .more_len = proof != NULL ? ED25519_SIGNATURE_LEN : 0 };
 	struct message a;
 	int rc = ask(m, &q, &a, e);
 

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "orthrus/proto/auth_key.h"
+#include "orthrus/proto/possession.h"
 #include "orthrus/proto/userauth.h"
 
 #define GUESTS_MAX 65536	/* sessions, logged in or not */
@@ -34,6 +35,9 @@ struct guest {
 	uint64_t serial;		/* of its certificate, 0: none */
 	uint64_t newest;		/* that, or the last one it got here */
 	uint64_t valid_before;		/* of serial, UNIX seconds */
+	bool challenged;		/* and it has not answered yet */
+	unsigned challenges;		/* so far */
+	uint8_t challenge[CHALLENGE_LEN];
 	struct auth_key auth;		/* GUEST_ENROLS; wiped */
 };
 

@@ -59,13 +59,23 @@ take_name(const ProtobufCBinaryData *from, char to[NAME_MAX_LEN])
 	return take_text(from, to, NAME_MAX_LEN) && name_valid(to);
 }
 
+/* Exactly n bytes. */
 static bool
-take_key(const ProtobufCBinaryData *from, uint8_t to[ED25519_KEY_LEN])
+take_bytes(const ProtobufCBinaryData *from, uint8_t *to, size_t n)
 {
-	if (from->len != ED25519_KEY_LEN)
+	if (from->len != n)
 		return false;
-	memcpy(to, from->data, ED25519_KEY_LEN);
+	memcpy(to, from->data, n);
 	return true;
+}
+
+/* The same, or none: *there says which. */
+static bool
+take_optional(const ProtobufCBinaryData *from, uint8_t *to, size_t n,
+    bool *there)
+{
+	*there = from->len > 0;
+	return !*there || take_bytes(from, to, n);
 }
 
 static bool
@@ -154,8 +164,13 @@ read_heartbeat(const Leash__Envelope *from, struct leash_message *m)
 static const char *
 read_renew(const Leash__Envelope *from, struct leash_message *m)
 {
-	if (!take_key(&from->renew_request->public_key, m->renew.key))
+	const Leash__RenewRequest *r = from->renew_request;
+
+	if (!take_bytes(&r->public_key, m->renew.key, ED25519_KEY_LEN))
 		return "a key that has not 32 bytes";
+	if (!take_optional(&r->proof, m->renew.proof, ED25519_SIGNATURE_LEN,
+	    &m->renew.proven))
+		return "a proof that has not 64 bytes";
 	return NULL;
 }
 
@@ -194,13 +209,17 @@ read_update(const Leash__Envelope *from, struct leash_message *m)
 
 static const char *
 read_certificate(const ProtobufCBinaryData *certificate,
-    const ProtobufCBinaryData *error, struct leash_message *m)
+    const ProtobufCBinaryData *error, const ProtobufCBinaryData *challenge,
+    struct leash_message *m)
 {
 	if (certificate->len > CERT_MAX)
 		return "a certificate too long";
 	if (!take_text(error, m->certificate.error, LEASH_TEXT_MAX))
 		return "a text too long, or not clean";
-	if (certificate->len > 0 && error->len > 0)
+	if (!take_optional(challenge, m->certificate.challenge, CHALLENGE_LEN,
+	    &m->certificate.challenged))
+		return "a challenge that has not 32 bytes";
+	if (certificate->len > 0 && (error->len > 0 || challenge->len > 0))
 		return "a certificate and an error";
 	if (certificate->len > 0)
 		memcpy(m->certificate.certificate, certificate->data,
@@ -212,8 +231,9 @@ read_certificate(const ProtobufCBinaryData *certificate,
 static const char *
 read_renewed(const Leash__Envelope *from, struct leash_message *m)
 {
-	return read_certificate(&from->renew_response->certificate,
-	    &from->renew_response->error, m);
+	const Leash__RenewResponse *r = from->renew_response;
+
+	return read_certificate(&r->certificate, &r->error, &r->challenge, m);
 }
 
 static const char *
@@ -221,10 +241,11 @@ read_enrolled(const Leash__Envelope *from, struct leash_message *m)
 {
 	const Leash__EnrollResponse *r = from->enroll_response;
 
-	if ((r->certificate.len > 0 || r->name.len > 0) &&
+	if ((r->certificate.len > 0 || r->name.len > 0 ||
+	    r->challenge.len > 0) &&
 	    !take_name(&r->name, m->certificate.name))
 		return "the agent's name is no name";
-	return read_certificate(&r->certificate, &r->error, m);
+	return read_certificate(&r->certificate, &r->error, &r->challenge, m);
 }
 
 static const char *
@@ -244,11 +265,15 @@ read_error(const Leash__Envelope *from, struct leash_message *m)
 static const char *
 read_enroll(const Leash__Envelope *from, struct leash_message *m)
 {
-	if (from->enroll_request->name.len > 0 &&
-	    !take_name(&from->enroll_request->name, m->enroll.name))
+	const Leash__EnrollRequest *r = from->enroll_request;
+
+	if (r->name.len > 0 && !take_name(&r->name, m->enroll.name))
 		return "the agent's name is no name";
-	if (!take_key(&from->enroll_request->public_key, m->enroll.key))
+	if (!take_bytes(&r->public_key, m->enroll.key, ED25519_KEY_LEN))
 		return "a key that has not 32 bytes";
+	if (!take_optional(&r->proof, m->enroll.proof, ED25519_SIGNATURE_LEN,
+	    &m->enroll.proven))
+		return "a proof that has not 64 bytes";
 	return NULL;
 }
 

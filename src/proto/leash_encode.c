@@ -24,6 +24,12 @@ text_field(const char *s)
 	return bytes_field(s, strlen(s));
 }
 
+static ProtobufCBinaryData
+optional_field(bool there, const void *p, size_t n)
+{
+	return bytes_field(p, there ? n : 0);
+}
+
 static size_t
 pack_envelope(Leash__Envelope__KindCase kind, void *message, uint8_t *out)
 {
@@ -91,6 +97,8 @@ put_renew(const struct leash_message *m, uint8_t *out)
 	Leash__RenewRequest r = LEASH__RENEW_REQUEST__INIT;
 
 	r.public_key = bytes_field(m->renew.key, sizeof(m->renew.key));
+	r.proof = optional_field(m->renew.proven, m->renew.proof,
+	    sizeof(m->renew.proof));
 	return pack_envelope(LEASH__ENVELOPE__KIND_RENEW_REQUEST, &r, out);
 }
 
@@ -126,6 +134,8 @@ put_renewed(const struct leash_message *m, uint8_t *out)
 	r.certificate = bytes_field(m->certificate.certificate,
 	    m->certificate.len);
 	r.error = text_field(m->certificate.error);
+	r.challenge = optional_field(m->certificate.challenged,
+	    m->certificate.challenge, sizeof(m->certificate.challenge));
 	return pack_envelope(LEASH__ENVELOPE__KIND_RENEW_RESPONSE, &r, out);
 }
 
@@ -154,6 +164,8 @@ put_enroll(const struct leash_message *m, uint8_t *out)
 
 	r.name = text_field(m->enroll.name);
 	r.public_key = bytes_field(m->enroll.key, sizeof(m->enroll.key));
+	r.proof = optional_field(m->enroll.proven, m->enroll.proof,
+	    sizeof(m->enroll.proof));
 	return pack_envelope(LEASH__ENVELOPE__KIND_ENROLL_REQUEST, &r, out);
 }
 
@@ -165,6 +177,8 @@ put_enrolled(const struct leash_message *m, uint8_t *out)
 	r.certificate = bytes_field(m->certificate.certificate,
 	    m->certificate.len);
 	r.error = text_field(m->certificate.error);
+	r.challenge = optional_field(m->certificate.challenged,
+	    m->certificate.challenge, sizeof(m->certificate.challenge));
 	r.name = text_field(m->certificate.name);
 	return pack_envelope(LEASH__ENVELOPE__KIND_ENROLL_RESPONSE, &r, out);
 }
@@ -174,6 +188,15 @@ put_nothing(const struct leash_message *m, uint8_t *out)
 {
 	(void)m;
 	return pack_envelope(LEASH__ENVELOPE__KIND__NOT_SET, NULL, out);
+}
+
+void
+leash_challenge(struct leash_message *m, const uint8_t challenge[CHALLENGE_LEN])
+{
+	m->certificate.challenged = true;
+	memcpy(m->certificate.challenge, challenge, CHALLENGE_LEN);
+	strcpy(m->certificate.error, "this agent is too old to prove that the "
+	    "key is its own; install a newer one");
 }
 
 size_t

@@ -11,6 +11,7 @@ liborthrus_a_SOURCES += \
 	src/proto/krl.c \
 	src/proto/leash.c \
 	src/proto/leash_encode.c \
+	src/proto/possession.c \
 	src/proto/server.c \
 	src/proto/socks5.c \
 	src/proto/spec.c \

@@ -142,6 +142,24 @@ expire_certificates(struct registry *r, uint64_t id, int64_t now,
 	    (int64_t)id, now);
 }
 
+/* Whose key it is would be in doubt, and by it who has come: 0, or -1. */
+static int
+check_key_is_own(struct registry *r, uint64_t id, const struct certificate *c,
+    struct error *e)
+{
+	sqlite3_stmt *s = sql_start(&r->main, SQL_KEY_OF_ANOTHER, e, "ibi",
+	    (int64_t)id, c->key, sizeof(c->key), (int64_t)time(NULL));
+	int found;
+
+	if (s == NULL || (found = sql_step(&r->main, s, e)) == -1)
+		return -1;
+	sql_reset(s);
+	if (found == 0)
+		return 0;
+	return error_set(e, EX_DATAERR, "the key that %s would have certified "
+	    "is another's; each needs a key of its own", c->key_id);
+}
+
 static int
 issue_certificate(struct registry *r, uint64_t id, struct certificate *c,
     struct error *e)
@@ -154,6 +172,8 @@ issue_certificate(struct registry *r, uint64_t id, struct certificate *c,
 		return -1;
 	n = sqlite3_column_int64(s, 0);
 	sql_reset(s);
+	if (check_key_is_own(r, id, c, e) == -1)
+		return -1;
 	if (n >= CERTIFICATES_MAX)
 		return error_set(e, EX_DATAERR, "%s has %lld certificates that "
 		    "have not expired; it gets no more for now", c->key_id,

@@ -51,6 +51,10 @@ const char *const sql_text[SQL_COUNT] = {
 	[SQL_SECRET_CLOSE] = "UPDATE peers SET closed = 1"
 	    " WHERE id = ?1 AND used_by IS NOT NULL",
 
+	/* Certified for another peer, or a client's own. */
+	[SQL_KEY_OF_ANOTHER] = "SELECT 1 FROM certificates WHERE key = ?2"
+	    " AND revoked = 0 AND peer IS NOT ?1 AND valid_before > ?3"
+	    " UNION ALL SELECT 1 FROM peers WHERE key = ?2 AND id <> ?1",
 	[SQL_CERTIFICATE_ADD] = "INSERT INTO certificates"
 	    " (peer, key, valid_before) VALUES (?1, ?2, ?3)",
 	[SQL_CERTIFICATE_AGAIN] = "SELECT max(serial) FROM certificates"

@@ -111,10 +111,10 @@ successor_settle(const char *path, struct error *e)
 
 /* --- the key ------------------------------------------------------ */
 
+/* For the caller to wipe. */
 static bool
-read_private_key(const char *file, uint8_t key[ED25519_KEY_LEN])
+read_secret(const char *file, uint8_t secret[64])
 {
-	uint8_t secret[64];
 	size_t len;
 	char *pem = file_read(file, FILE_MAX, &len, NULL);
 	bool good;
@@ -122,11 +122,20 @@ read_private_key(const char *file, uint8_t key[ED25519_KEY_LEN])
 	if (pem == NULL)
 		return false;
 	good = private_key_read(pem, len, secret, NULL) == 0;
+	sodium_memzero(pem, len);
+	free(pem);
+	return good;
+}
+
+static bool
+read_private_key(const char *file, uint8_t key[ED25519_KEY_LEN])
+{
+	uint8_t secret[64];
+	bool good = read_secret(file, secret);
+
 	if (good)
 		memcpy(key, secret + ED25519_SEED_LEN, ED25519_KEY_LEN);
 	sodium_memzero(secret, sizeof(secret));
-	sodium_memzero(pem, len);
-	free(pem);
 	return good;
 }
 
@@ -184,6 +193,25 @@ successor_make(const char *path, const char *mark, const char *comment,
 	if (r == 0)
 		r = sync_parent(file, e);
 	free(line);
+	free(file);
+	return r;
+}
+
+int
+successor_prove(const char *path, const struct possession *p,
+    uint8_t proof[ED25519_SIGNATURE_LEN], struct error *e)
+{
+	char *file = next_path(path, "");
+	uint8_t secret[64];
+	int r = 0;
+
+	if (read_secret(file, secret) && memcmp(p->key,
+	    secret + ED25519_SEED_LEN, ED25519_KEY_LEN) == 0)
+		possession_prove(p, secret, proof);
+	else
+		r = error_set(e, EX_NOINPUT, "%s is gone, or not the key that "
+		    "was made there", file);
+	sodium_memzero(secret, sizeof(secret));
 	free(file);
 	return r;
 }

@@ -86,12 +86,14 @@ check_message(const struct leash_message *m)
 	case LEASH_ENROLLED:
 	case LEASH_RENEWED:
 		if (m->kind == LEASH_ENROLLED && (m->certificate.len > 0 ||
+		    m->certificate.challenged ||
 		    m->certificate.name[0] != '\0'))
 			check(name_valid(m->certificate.name));
 		check(m->certificate.len <= CERT_MAX);
 		check_text(m->certificate.error, LEASH_TEXT_MAX);
 		check(m->certificate.len == 0 ||
-		    m->certificate.error[0] == '\0');
+		    (m->certificate.error[0] == '\0' &&
+		    !m->certificate.challenged));
 		break;
 	case LEASH_DRAIN:
 		check_text(m->drain.reason, LEASH_TEXT_MAX);

@@ -7,9 +7,8 @@ import shutil
 import pytest
 
 from lab.charon import Charon
-from lab.protobuf import text
-from lab.raw_leash import Leash, enrolled, frame
-from lab.raw_ssh import CLOSE, EOF, Gone, message, new_key, public, string
+from lab.raw_leash import Leash, asked, enrolled
+from lab.raw_ssh import CLOSE, EOF, Gone, message, new_key, string
 from lab.scene import Identity, Scene, serial_of
 from lab.system import keygen, until
 
@@ -105,11 +104,8 @@ def test_used_auth_key(scene):
         raw = scene.connect()
         raw.service()
         assert raw.login_password("enroll", auth_key)
-        leash = Leash(raw, "enroll@orthrus")
-        leash.say(frame(text(21, text(1, "victim") +
-                             text(2, public(new_key())))))
-        kind, fields = leash.hear()
-        assert kind == 22 and 1 not in fields
+        fields = asked(Leash(raw, "enroll@orthrus"), "victim", new_key())
+        assert 1 not in fields
         assert b"was used already" in fields[2]
         raw.close()
     again = scene.enrol_with("victim", auth_key, key)
@@ -130,10 +126,7 @@ def test_two_enrolments_at_once(scene):
         assert raw.login_password("enroll", auth_key)
     with scene.attack(logged="refused an enrolment"):
         leashes = [Leash(raw, "enroll@orthrus") for raw in raws]
-        for leash in leashes:
-            leash.say(frame(text(21, text(1, "victim") +
-                                 text(2, public(new_key())))))
-        heard = [leash.hear()[1] for leash in leashes]
+        heard = [asked(leash, "victim", new_key()) for leash in leashes]
         assert sorted(1 in fields for fields in heard) == [False, True]
         for leash in leashes:
             leash.raw.send(message(EOF, leash.number),

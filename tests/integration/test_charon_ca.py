@@ -5,12 +5,13 @@ import os
 import pathlib
 import re
 import shutil
+import sqlite3
 import subprocess
 import time
 
 import pytest
 
-from lab import openssh
+from lab import openssh, other_agent
 from lab.charon import Charon
 from lab.harness import ORTHRUS, SSHD, Orthrus, Sshd, penalties
 from lab.muzzle_engine import Engine
@@ -269,6 +270,34 @@ def test_removed(lab, charon):
     enrolled_again = charon.add_agent(LONDON)
     assert enrolled_again
     assert refused(lab, london, sshd)
+
+
+def test_certified_again(lab, charon):
+    """A list of an hour's rotations; who is on it does not come off it by a
+    new certificate for the old key."""
+    sshd = page_sshd(lab, charon)
+    london, paris = (enrolled(lab, charon, n) for n in (LONDON, PARIS))
+    with sqlite3.connect(charon.state + "/registry.db", timeout=20) as db:
+        for serial in range(100, 10100):
+            db.execute("INSERT INTO certificates (serial, key, valid_before, "
+                       "revoked) VALUES (?, zeroblob(32), "
+                       "strftime('%s', 'now') + 10000, 1)", (serial * 2,))
+    db.close()
+    charon.run("agent", "remove", LONDON)
+    assert os.path.getsize(charon.state + "/revoked_keys") < 10000
+    assert refused(lab, london, sshd)
+    # The key that was London's, as Rome's.
+    written = os.stat(charon.state + "/revoked_keys").st_mtime_ns
+    key = lab.path(f"state-{LONDON}/id_ed25519")
+    old = open(f"{key}-cert.pub").read()
+    other_agent.enrol(lab, charon, "vps-rome-01", key)
+    assert open(f"{key}-cert.pub").read() != old
+    until("the list is new", 20, lambda: os.stat(
+        charon.state + "/revoked_keys").st_mtime_ns != written)
+    with open(f"{key}-cert.pub", "w") as f:
+        f.write(old)
+    assert refused(lab, london, sshd)
+    Ssh(lab, stock(lab, paris, sshd), "-N")
 
 
 def test_expired(lab):

@@ -3,85 +3,23 @@
 enrols, holds the leash, offers a port and renews its certificate."""
 
 import base64
-import hashlib
 import os
-import struct
 import subprocess
 import time
 
 import pytest
 
+import lab.possession as possession
 from lab.charon import CHARON, Charon
-from lab.openssh import keyscan
-from lab.protobuf import number, read_fields, text
+from lab.other_agent import (DRAIN, ERROR, HEARTBEAT, HELLO, RENEW, RENEWED,
+                             WELCOME, Conversation, enrol, write_certificate)
+from lab.protobuf import number, text
+from lab.raw_ssh import load_key
 from lab.system import keygen, until
 from lab.targets import read_all, says
 
 pytestmark = pytest.mark.skipif(not os.access(CHARON, os.X_OK),
                                 reason="this build has no charon")
-
-# Of proto/leash.proto: what an Envelope holds.
-HELLO, HEARTBEAT, RENEW, WELCOME, UPDATE, RENEWED, DRAIN, ERROR = \
-    1, 2, 3, 11, 12, 13, 14, 15
-ENROLL, ENROLLED = 21, 22
-
-
-class Conversation:
-    """One ssh whose input and output are a subsystem's frames."""
-
-    def __init__(self, lab, charon, user, subsystem, *options, env=None):
-        known = lab.path("kh")
-        if not os.path.exists(known):
-            with open(known, "w") as f:
-                f.write(keyscan(charon.port))
-        self.known = open(known).read().split()[2]
-        self.ssh = subprocess.Popen(
-            ["ssh", "-F", "none", "-p", str(charon.port), "-o",
-             f"UserKnownHostsFile={known}", "-o", "IdentitiesOnly=yes",
-             *options, "-s", f"{user}@127.0.0.1", subsystem],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, env={**lab.environment(), **(env or {})})
-        lab.own(self)
-
-    def say(self, kind, body=b""):
-        message = text(kind, body)
-        self.ssh.stdin.write(struct.pack(">I", len(message)) + message)
-        self.ssh.stdin.flush()
-
-    def hear(self, kind):
-        """The next message, which must be of this kind."""
-        head = self.ssh.stdout.read(4)
-        assert len(head) == 4, self.ssh.stderr.read().decode()
-        length = struct.unpack(">I", head)[0]
-        message = read_fields(self.ssh.stdout.read(length))
-        assert list(message) == [kind]
-        return read_fields(message[kind])
-
-    def close(self):
-        self.ssh.kill()
-        self.ssh.communicate()
-
-
-def enrol(lab, charon, name, key):
-    """With the AUTH_KEY, for the key of the file."""
-    auth = charon.add_agent(name)
-    ask = lab.write("ask", f"#!/bin/sh\necho {auth}\n", mode=0o700)
-    public = base64.b64decode(open(key + ".pub").read().split()[1])
-    talk = Conversation(lab, charon, "enroll", "enroll@orthrus", env={
-        "SSH_ASKPASS": ask, "SSH_ASKPASS_REQUIRE": "force"})
-    raw = base64.urlsafe_b64decode(auth[len("ch_orthrus_"):])
-    assert hashlib.sha256(base64.b64decode(talk.known)).digest() == raw[40:]
-    talk.say(ENROLL, text(2, public[-32:]))
-    answer = talk.hear(ENROLLED)
-    assert answer[3] == name.encode()
-    write_certificate(key, answer[1])
-    talk.close()
-
-
-def write_certificate(key, blob):
-    with open(key + "-cert.pub", "w") as f:
-        f.write("ssh-ed25519-cert-v01@openssh.com "
-                f"{base64.b64encode(blob).decode()}\n")
 
 
 def test_another_agent(lab):
@@ -114,6 +52,10 @@ def test_another_agent(lab):
     keygen(lab.path("new"))
     public = base64.b64decode(open(new + ".pub").read().split()[1])
     talk.say(RENEW, text(1, public[-32:]))
+    answer = talk.hear(RENEWED)
+    assert 1 not in answer
+    talk.say(RENEW, text(1, public[-32:]) + text(2, talk.proof(
+        new, "other", answer[3])))
     write_certificate(new, talk.hear(RENEWED)[1])
 
     # A login with the new pair, which displaces: the old one is over.
@@ -128,6 +70,22 @@ def test_another_agent(lab):
     assert old.ssh.wait(10) == 255
     assert b"Permission denied" in old.ssh.stderr.read()
     assert again.ssh.poll() is None
+
+
+def test_proof_by_ssh_keygen(lab):
+    """It is a signature that stock tools make, too."""
+    key = lab.path("id")
+    keygen(lab.path("id"))
+    challenge, signed = os.urandom(32), lab.path("message")
+    blob = base64.b64decode(open(key + ".pub").read().split()[1])
+    with open(signed, "wb") as f:
+        f.write(possession.message(challenge, blob, "other", blob[-32:]))
+    subprocess.run(["ssh-keygen", "-q", "-Y", "sign", "-f", key, "-n",
+                    "possession@orthrus", signed], check=True,
+                   capture_output=True)
+    armoured = open(signed + ".sig").read().split("-----")[2]
+    assert base64.b64decode(armoured)[-64:] == possession.prove(
+        load_key(key), challenge, blob, "other")
 
 
 def test_renewal_too_early(lab):

@@ -20,6 +20,7 @@ unit_tests = \
 	tests/unit/test_key_text \
 	tests/unit/test_certificate \
 	tests/unit/test_krl \
+	tests/unit/test_possession \
 	tests/unit/test_leash \
 	tests/unit/test_config \
 	tests/unit/test_gateway_config \

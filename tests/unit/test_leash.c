@@ -177,12 +177,19 @@ test_certificates(void **state)
 	(void)state;
 	memset(m->renew.key, 0xfe, sizeof(m->renew.key));
 	expect_same(m);
+	m = message(LEASH_RENEW);
+	m->renew.proven = true;
+	memset(m->renew.proof, 0xfd, sizeof(m->renew.proof));
+	expect_same(m);
 	m = message(LEASH_ENROLL);
 	strcpy(m->enroll.name, "vps-london-01");
 	m->enroll.key[31] = 1;
 	expect_same(m);
 	m = message(LEASH_ENROLL);	/* any name */
 	m->enroll.key[0] = 1;
+	expect_same(m);
+	m = message(LEASH_ENROLL);
+	m->enroll.proven = true;	/* zeros are a proof, if a bad one */
 	expect_same(m);
 	m = message(LEASH_RENEWED);
 	m->certificate.len = CERT_MAX;
@@ -201,6 +208,15 @@ test_certificates(void **state)
 	m = message(LEASH_ENROLLED);
 	strcpy(m->certificate.error, "the key is for another");
 	strcpy(m->certificate.name, "vps-london-01");
+	expect_same(m);
+	m = message(LEASH_ENROLLED);
+	strcpy(m->certificate.error, "prove it");
+	strcpy(m->certificate.name, "vps-london-01");
+	m->certificate.challenged = true;
+	memset(m->certificate.challenge, 0xfc, CHALLENGE_LEN);
+	expect_same(m);
+	m = message(LEASH_RENEWED);
+	m->certificate.challenged = true;
 	expect_same(m);
 }
 
@@ -343,6 +359,13 @@ test_certificate_limits(void **state)
 	expect_bad(m, "the agent's name is no name");
 	m = message(LEASH_ENROLL);
 	strcpy(m->enroll.name, "a_b");
+	expect_bad(m, "the agent's name is no name");
+	m = message(LEASH_RENEWED);
+	m->certificate.len = 1;
+	m->certificate.challenged = true;
+	expect_bad(m, "a certificate and an error");
+	m = message(LEASH_ENROLLED);	/* for whom? */
+	m->certificate.challenged = true;
 	expect_bad(m, "the agent's name is no name");
 }
 

@@ -303,16 +303,23 @@ static void
 test_renew(void **state)
 {
 	uint8_t key[ED25519_KEY_LEN] = { 1, 2, 3 };
+	uint8_t proof[ED25519_SIGNATURE_LEN] = { 4, 5, 6 };
 	struct leash_message m;
 
 	(void)state;
-	assert_int_equal(agent_leash_renew(leash, key), -1);
+	assert_int_equal(agent_leash_renew(leash, key, NULL), -1);
 	answer(OPEN_OK);
 	run_ms(50);
-	assert_int_equal(agent_leash_renew(leash, key), 0);
+	assert_int_equal(agent_leash_renew(leash, key, NULL), 0);
 	run_ms(50);
 	assert_int_equal(heard[nheard - 1], LEASH_RENEW);
 	assert_memory_equal(last.renew.key, key, sizeof(key));
+	assert_false(last.renew.proven);
+	assert_int_equal(agent_leash_renew(leash, key, proof), 0);
+	run_ms(50);
+	assert_memory_equal(last.renew.key, key, sizeof(key));
+	assert_true(last.renew.proven);
+	assert_memory_equal(last.renew.proof, proof, sizeof(proof));
 	memset(&m, 0, sizeof(m));
 	m.kind = LEASH_RENEWED;
 	strcpy(m.certificate.error, "not yet due");
@@ -369,7 +376,7 @@ test_nonsense(void **state)
 	assert_int_equal(nmissing, 1);
 	assert_non_null(missing);
 	assert_true(gateway_ended);
-	assert_int_equal(agent_leash_renew(leash, key), -1);
+	assert_int_equal(agent_leash_renew(leash, key, NULL), -1);
 }
 
 /* --- too much ----------------------------------------------------- */

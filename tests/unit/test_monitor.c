@@ -155,6 +155,44 @@ enrol(uint64_t session, const struct auth_key *auth)
 	return ask_of(ASK_PASSWORD, session, text, strlen(text));
 }
 
+/* The proof that secret is whose public half is asked for in q. */
+static void
+prove(const uint8_t *challenge, const char *name, const uint8_t secret[64],
+    uint8_t proof[ED25519_SIGNATURE_LEN])
+{
+	uint8_t blob[KEY_BLOB_LEN];
+	char text[KEY_FINGERPRINT_MAX];
+	const struct possession p = { challenge, text, name, secret + 32 };
+
+	key_blob_write(host_key, blob);
+	key_fingerprint(blob, sizeof(blob), text);
+	possession_prove(&p, secret, proof);
+}
+
+static struct message
+ask_proven(struct message q, const uint8_t *proof)
+{
+	q.more = proof;
+	q.more_len = ED25519_SIGNATURE_LEN;
+	return ask_message(&q);
+}
+
+/* Asks for a certificate for that key, in both steps. */
+static struct message
+certify(enum message_kind kind, uint64_t session, const uint8_t secret[64])
+{
+	uint8_t proof[ED25519_SIGNATURE_LEN];
+	const struct message q = { .kind = (uint8_t)kind, .session = session,
+	    .bytes = secret + 32, .len = ED25519_KEY_LEN };
+	struct message a = ask_message(&q);
+
+	if (a.code != 0)
+		return a;
+	assert_true(a.flag && a.len == CHALLENGE_LEN);
+	prove(a.bytes, "web-1", secret, proof);
+	return ask_proven(q, proof);
+}
+
 /* A certificate of web-1 for that key; session 90 is used for it. */
 static struct message
 certificate_of(const uint8_t secret[64])
@@ -164,7 +202,7 @@ certificate_of(const uint8_t secret[64])
 
 	arrive(90, 90);
 	assert_int_equal(enrol(90, &auth_1).code, 0);
-	a = ask_of(ASK_ENROL, 90, secret + 32, ED25519_KEY_LEN);
+	a = certify(ASK_ENROL, 90, secret);
 	assert_int_equal(a.code, 0);
 	assert_string_equal(a.name, "web-1");
 	assert_true(a.len > 0 && a.len <= sizeof(kept));
@@ -355,15 +393,69 @@ test_certifies_whom_it_let_in(void **state)
 	q.len = 31;
 	expect_no(ask_message(&q), EX_DATAERR, "not an Ed25519 key");
 	q.len = ED25519_KEY_LEN;
-	a = ask_message(&q);
+	q.more = other;
+	q.more_len = 63;
+	expect_no(ask_message(&q), EX_DATAERR, "or its signature");
+	a = certify(ASK_ENROL, 1, other);
 	assert_int_equal(a.code, 0);
+	assert_false(a.flag);
 	assert_string_equal(a.name, "web-1");
 	/* It is used up, and who has left gets nothing. */
-	q.bytes = laptop + 32;
-	assert_int_not_equal(ask_message(&q).code, 0);
+	expect_no(certify(ASK_ENROL, 1, other), EX_DATAERR, "with a proof");
+	arrive(3, 3);
+	assert_int_equal(enrol(3, &auth_1).code, 0);
+	expect_no(certify(ASK_ENROL, 3, laptop), EX_DATAERR, "used already");
 	assert_int_equal(ask_of(ASK_LEFT, 1, NULL, 0).kind, 0);
-	q.bytes = other + 32;
+	q.more_len = 0;
 	expect_no(ask_message(&q), EX_NOPERM, "does not enrol");
+}
+
+/* Whose key it is, is not for the network process to say. */
+static void
+test_certifies_proven_keys(void **state)
+{
+	uint8_t proof[ED25519_SIGNATURE_LEN], old[CHALLENGE_LEN];
+	struct message a, q = { .kind = ASK_ENROL, .session = 1,
+	    .bytes = other + 32, .len = ED25519_KEY_LEN };
+	uint64_t n;
+
+	(void)state;
+	for (n = 1; n <= 3; n++) {
+		arrive(n, (uint8_t)n);
+		assert_int_equal(enrol(n, &auth_1).code, 0);
+		q.session = n;
+		memset(proof, 0, sizeof(proof));
+		expect_no(ask_proven(q, proof), EX_DATAERR,
+		    "without a challenge");
+		a = ask_message(&q);
+		assert_int_equal(a.code, 0);
+		assert_true(a.flag);
+		assert_string_equal(a.name, "web-1");
+		assert_int_equal(a.len, CHALLENGE_LEN);
+		if (n == 1)		/* by another key */
+			prove(a.bytes, "web-1", laptop, proof);
+		else if (n == 2)	/* for another name */
+			prove(a.bytes, "web-2", other, proof);
+		else			/* of another session */
+			prove(old, "web-1", other, proof);
+		memcpy(old, a.bytes, sizeof(old));
+		expect_no(ask_proven(q, proof), EX_DATAERR, "does not show");
+		/* There is no second try. */
+		prove(old, "web-1", other, proof);
+		expect_no(ask_proven(q, proof), EX_DATAERR,
+		    "without a challenge");
+		expect_no(ask_message(&q), EX_DATAERR, "was expected");
+	}
+	arrive(4, 4);			/* nothing was used up */
+	assert_int_equal(enrol(4, &auth_1).code, 0);
+	assert_int_equal(certify(ASK_ENROL, 4, other).code, 0);
+	/* Another's key, proven. */
+	arrive(5, 5);
+	assert_int_equal(enrol(5, &auth_2).code, 0);
+	q.session = 5;
+	a = ask_message(&q);
+	prove(a.bytes, "web-2", other, proof);
+	expect_no(ask_proven(q, proof), EX_DATAERR, "is another's");
 }
 
 static void
@@ -393,7 +485,7 @@ test_renews_for_certificates_only(void **state)
 	assert_true(a.flag);
 	expect_no(a, EX_DATAERR, "not yet due");
 	keeper->renew_before = config.certificate_lifetime;
-	a = ask_of(ASK_RENEW, 1, other + 32, 32);
+	a = certify(ASK_RENEW, 1, other);
 	assert_int_equal(a.code, 0);
 	assert_int_equal(a.number, read.serial + 1);
 	assert_int_equal(certificate_read(a.bytes, a.len, &read, &e), 0);
@@ -401,7 +493,7 @@ test_renews_for_certificates_only(void **state)
 	/* One that was revoked meanwhile gets no other. */
 	assert_int_equal(registry_rekey(keeper->registry, "web-1", &auth_1,
 	    &e), 0);
-	assert_int_not_equal(ask_of(ASK_RENEW, 1, other + 32, 32).code, 0);
+	assert_int_not_equal(certify(ASK_RENEW, 1, other).code, 0);
 }
 
 static void
@@ -628,6 +720,7 @@ main(void)
 		TEST(test_forged_logins),
 		TEST(test_a_probe_lets_nobody_in),
 		TEST(test_certifies_whom_it_let_in),
+		TEST(test_certifies_proven_keys),
 		TEST(test_renews_for_certificates_only),
 		TEST(test_so_many_sessions),
 		TEST(test_nonsense),

@@ -212,6 +212,36 @@ test_renew(void **state)
 	assert_true(lets_in(w, &third));
 }
 
+/* Whose a key is must be beyond doubt. */
+static void
+test_key_of_another(void **state)
+{
+	struct place *w = *state;
+	struct auth_key a = must_add(w, "a"), b = must_add(w, "b"), used;
+	struct certificate of_a = must_enrol(w, &a, key_of(1)), of_b, c;
+
+	assert_int_equal(registry_add(w->r, PEER_CLIENT, "c", "egress",
+	    key_of(7), &used, &w->e), 0);
+	for (uint8_t n = 1; n <= 7; n += 6) {
+		assert_int_equal(registry_enrol(w->r, &b, key_of(n), WEEK, &c,
+		    &w->e), -1);
+		expect_error(&w->e, EX_DATAERR, "is another's");
+	}
+	of_b = must_enrol(w, &b, key_of(2));	/* it was not used up */
+	assert_int_equal(registry_renew(w->r, b.id, of_b.serial, key_of(1),
+	    WEEK, &c, &w->e), -1);
+	expect_error(&w->e, EX_DATAERR, "is another's");
+	/* Its own it may have again. */
+	must_renew(w, b.id, of_b.serial, key_of(2));
+	/* What a has no more is anybody's. */
+	of_a = must_renew(w, a.id, of_a.serial, key_of(3));
+	assert_in_range(registry_logged_in(w->r, a.id, of_a.serial, &w->e), 0,
+	    1);
+	must_renew(w, b.id, of_b.serial, key_of(1));
+	assert_int_equal(registry_remove(w->r, PEER_CLIENT, "c", &w->e), 0);
+	must_renew(w, b.id, of_b.serial, key_of(7));
+}
+
 /* One that asks for ever more gets no more, and others do. */
 static void
 test_renew_is_bounded(void **state)
@@ -375,6 +405,7 @@ main(void)
 		TEST(test_enrol_again),
 		TEST(test_certificate_refused),
 		TEST(test_renew),
+		TEST(test_key_of_another),
 		TEST(test_renew_is_bounded),
 		TEST(test_expired_are_forgotten),
 		TEST(test_rekey_and_remove_revoke),

@@ -222,7 +222,9 @@ change_until_killed(const char *path, int out)
 		memset(&rec, 0, sizeof(rec));
 		rec.slot = randombytes_uniform(SLOTS);
 		rec.op = (enum op)randombytes_uniform(OPS);
-		rec.key = (uint8_t)randombytes_uniform(250);
+		/* None that another has, which would be refused. */
+		rec.key = (uint8_t)(rec.slot + SLOTS *
+		    randombytes_uniform(250 / SLOTS));
 		s = &slots[rec.slot];
 		if (!is_possible(s, rec.op))
 			continue;

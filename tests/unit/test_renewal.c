@@ -28,6 +28,7 @@
 #include "orthrus/ssh/identity.h"
 #include "orthrus/ssh/successor.h"
 
+#define HOST_KEY "SHA256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define DAY 86400
 
 static struct certificate
@@ -163,14 +164,20 @@ static struct orthrus agent;
 static struct config config;
 static struct server server;
 static struct renewal *renewal;
-static unsigned asked, changed;
+static unsigned asked, proven, changed;
+static uint8_t asked_proof[ED25519_SIGNATURE_LEN];
 
 int
-agent_leash_renew(struct agent_leash *l, const uint8_t key[ED25519_KEY_LEN])
+agent_leash_renew(struct agent_leash *l, const uint8_t key[ED25519_KEY_LEN],
+    const uint8_t *proof)
 {
 	assert_ptr_equal(l, &asked);
 	memcpy(asked_key, key, ED25519_KEY_LEN);
 	asked++;
+	if (proof != NULL) {
+		memcpy(asked_proof, proof, ED25519_SIGNATURE_LEN);
+		proven++;
+	}
 	return 0;
 }
 
@@ -188,6 +195,7 @@ link_info(const struct link *l, struct link_info *info)
 	(void)l;
 	memset(info, 0, sizeof(*info));
 	info->server = &server;
+	strcpy(info->session.host_key, HOST_KEY);
 }
 
 static size_t
@@ -233,7 +241,7 @@ setup(void **state)
 	agent.base = event_base_new();
 	assert_non_null(agent.identity = identity_load(path, &e));
 	renewal = renewal_new(&agent);
-	asked = changed = 0;
+	asked = proven = changed = 0;
 	return 0;
 }
 
@@ -308,6 +316,42 @@ serial_now(void)
 	assert_int_equal(identity_certificate(agent.identity)->serial, serial);
 	identity_free(id);
 	return serial;
+}
+
+/* A challenge is answered at once with a proof, and once for each request. */
+static void
+test_challenged(void **state)
+{
+	struct leash_message m = { .kind = LEASH_RENEWED };
+	const struct possession p = { m.certificate.challenge, HOST_KEY, "a",
+	    asked_key };
+	uint8_t key[ED25519_KEY_LEN];
+
+	(void)state;
+	m.certificate.challenged = true;
+	memset(m.certificate.challenge, 7, CHALLENGE_LEN);
+	strcpy(m.certificate.error, "prove it");
+	renewal_answer(renewal, &m);	/* to nothing that was asked */
+	assert_int_equal(asked, 0);
+	make_due();
+	assert_int_equal(proven, 0);
+	memcpy(key, asked_key, sizeof(key));
+	renewal_answer(renewal, &m);
+	assert_int_equal(asked, 2);
+	assert_int_equal(proven, 1);
+	assert_memory_equal(asked_key, key, sizeof(key));
+	assert_true(possession_proven(&p, asked_proof));
+	renewal_answer(renewal, &m);	/* without end */
+	renewal_answer(renewal, &m);
+	assert_int_equal(asked, 2);
+	run_ms(1200);			/* asked again, without a proof */
+	assert_int_equal(asked, 3);
+	assert_int_equal(proven, 1);
+	renewal_answer(renewal, &m);
+	assert_int_equal(proven, 2);
+	assert_true(possession_proven(&p, asked_proof));
+	answer(asked_key, 3, "a", DAY);
+	assert_int_equal(serial_now(), 3);
 }
 
 static void
@@ -482,6 +526,7 @@ main(void)
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_pace),
 		cmocka_unit_test(test_check),
+		TEST(test_challenged),
 		TEST(test_renewed),
 		TEST(test_not_asked),
 		TEST(test_refused),

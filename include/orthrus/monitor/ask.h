@@ -14,6 +14,7 @@
 
 #include "orthrus/base/error.h"
 #include "orthrus/proto/certificate.h"
+#include "orthrus/proto/possession.h"
 #include "orthrus/registry/registry.h"
 
 struct monitor;
@@ -44,9 +45,11 @@ int ask_logged_in(struct monitor *m, uint64_t session, struct error *e);
 /* It is over; also one that was never let in. */
 void ask_left(struct monitor *m, uint64_t session);
 
-/* A certificate, as it was asked for. */
+/* A certificate, as it was asked for; or a challenge. */
 struct ask_certificate {
 	char name[NAME_MAX_LEN];	/* whose it is */
+	bool challenged;		/* to be asked for again, with a proof */
+	uint8_t challenge[CHALLENGE_LEN];	/* over this */
 	uint64_t serial;
 	uint8_t blob[CERT_MAX];
 	size_t len;
@@ -55,18 +58,19 @@ struct ask_certificate {
 /*
  * For a session that was let in with an AUTH_KEY, which is used up; wanted is
  * the name that it must be for, or "".  When that is what is wrong, the right
- * one is in name, else "".
+ * one is in name, else "".  proof (see possession.h) is NULL the first time,
+ * which brings a challenge.
  */
 int ask_enrol(struct monitor *m, uint64_t session, const char *wanted,
-    const uint8_t key[ED25519_KEY_LEN], struct ask_certificate *c,
-    struct error *e);
+    const uint8_t key[ED25519_KEY_LEN], const uint8_t *proof,
+    struct ask_certificate *c, struct error *e);
 /*
- * The next certificate of a session that was let in with one.  *early says
- * that it was refused only because it is not yet due.
+ * The next certificate of a session that was let in with one, in the same two
+ * steps.  *early says that it was refused only because it is not yet due.
  */
 int ask_renew(struct monitor *m, uint64_t session,
-    const uint8_t key[ED25519_KEY_LEN], struct ask_certificate *c, bool *early,
-    struct error *e);
+    const uint8_t key[ED25519_KEY_LEN], const uint8_t *proof,
+    struct ask_certificate *c, bool *early, struct error *e);
 
 /* --- the registry ------------------------------------------------- */
 

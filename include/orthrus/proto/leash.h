@@ -13,6 +13,7 @@
 
 #include "orthrus/base/address.h"
 #include "orthrus/proto/certificate.h"
+#include "orthrus/proto/possession.h"
 
 #define LEASH_SUBSYSTEM "leash@orthrus"
 #define ENROLL_SUBSYSTEM "enroll@orthrus"
@@ -39,7 +40,7 @@ enum leash_kind {
 	LEASH_HELLO, LEASH_HEARTBEAT, LEASH_RENEW,
 	/* gateway to agent */
 	LEASH_WELCOME, LEASH_UPDATE, LEASH_RENEWED, LEASH_DRAIN, LEASH_ERROR,
-	/* enrolment, one of each */
+	/* enrolment, in turns */
 	LEASH_ENROLL, LEASH_ENROLLED
 };
 
@@ -79,6 +80,8 @@ struct leash_message {
 		} heartbeat;
 		struct {
 			uint8_t key[ED25519_KEY_LEN];
+			bool proven;		/* proof was sent; unchecked */
+			uint8_t proof[ED25519_SIGNATURE_LEN];
 		} renew;
 		struct {
 			uint32_t heartbeat_ms, timeout_ms;	/* 100 .. 3600000 */
@@ -98,6 +101,9 @@ struct leash_message {
 			char error[LEASH_TEXT_MAX];
 			/* ENROLLED: as what it is registered, or "" */
 			char name[NAME_MAX_LEN];
+			bool challenged;	/* no certificate before a
+						   proof over this: */
+			uint8_t challenge[CHALLENGE_LEN];
 		} certificate;
 		struct {
 			char reason[LEASH_TEXT_MAX];
@@ -105,6 +111,8 @@ struct leash_message {
 		struct {
 			char name[NAME_MAX_LEN];	/* wanted; "": any */
 			uint8_t key[ED25519_KEY_LEN];
+			bool proven;		/* as of renew */
+			uint8_t proof[ED25519_SIGNATURE_LEN];
 		} enroll;
 	};
 };
@@ -123,6 +131,13 @@ int leash_decode(const uint8_t *p, size_t n, struct leash_message *m,
  * written, at most 4 + LEASH_FRAME_MAX, which out has room for.
  */
 size_t leash_encode(const struct leash_message *m, uint8_t *out);
+
+/*
+ * Puts a challenge into an answer that has no certificate, and an error for
+ * those who know of no challenges.
+ */
+void leash_challenge(struct leash_message *m,
+    const uint8_t challenge[CHALLENGE_LEN]);
 
 /*
  * "NAME.orthrus" (a final dot and any case are taken, too): copies the name to

@@ -122,15 +122,16 @@ bool registry_auth_key_valid(struct registry *r, const struct auth_key *auth,
  * clocks, till now + lifetime seconds) and key, for certificate_write().  A
  * second call with the same auth and the same key succeeds again until that
  * key has logged in (an agent that never got its answer); with another key it
- * is refused as used.
+ * is refused as used.  That somebody has the key's private half is for the
+ * caller to know; one that is another peer's is refused (EX_DATAERR).
  */
 int registry_enrol(struct registry *r, const struct auth_key *auth,
     const uint8_t key[ED25519_KEY_LEN], uint64_t lifetime,
     struct certificate *c, struct error *e);
 
 /*
- * The next certificate of peer id, for key.  Older ones stay valid until
- * registry_logged_in() saw a newer one.
+ * The next certificate of peer id, for key, of which the same holds.  Older
+ * ones stay valid until registry_logged_in() saw a newer one.
  */
 int registry_renew(struct registry *r, uint64_t id, uint64_t serial,
     const uint8_t key[ED25519_KEY_LEN], uint64_t lifetime,

@@ -13,6 +13,7 @@
 
 #include "orthrus/base/error.h"
 #include "orthrus/proto/certificate.h"
+#include "orthrus/proto/possession.h"
 
 /*
  * What an identity was enrolled with, so that another AUTH_KEY is noticed:
@@ -37,6 +38,13 @@ int successor_settle(const char *path, struct error *e);
  */
 int successor_make(const char *path, const char *mark, const char *comment,
     uint8_t key[ED25519_KEY_LEN], struct error *e);
+
+/*
+ * Proves that we have the next key, as which p->key must be known: 0, or -1
+ * with *e (EX_NOINPUT) when there is no such key any more.
+ */
+int successor_prove(const char *path, const struct possession *p,
+    uint8_t proof[ED25519_SIGNATURE_LEN], struct error *e);
 
 /*
  * Takes a user certificate of len bytes for that key and puts both in their

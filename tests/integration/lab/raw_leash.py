@@ -3,6 +3,7 @@
 
 import time
 
+from lab.possession import prove
 from lab.protobuf import number, read_fields, text
 from lab.raw_ssh import DATA, Fields, public, u32
 
@@ -52,11 +53,33 @@ class Leash:
         return self
 
 
-def enrolled(raw, name, key):
-    """Asks in a session of "enroll" for the certificate of key."""
-    leash = Leash(raw, "enroll@orthrus")
-    leash.say(frame(text(21, text(1, name) + text(2, public(key)))))
+def request(name, key, proof=b""):
+    """An EnrollRequest."""
+    return frame(text(21, text(1, name) + text(2, public(key)) +
+                      (text(3, proof) if proof else b"")))
+
+
+def renewal(key, proof=b""):
+    """A RenewRequest."""
+    return frame(text(3, text(1, public(key)) +
+                      (text(2, proof) if proof else b"")))
+
+
+def asked(leash, name, key):
+    """The fields of the answer to an EnrollRequest that is proven."""
+    leash.say(request(name, key))
     kind, fields = leash.hear()
     assert kind == 22
+    if 4 in fields:
+        leash.say(request(name, key, prove(key, fields[4],
+                                           leash.raw.host_key, name)))
+        kind, fields = leash.hear()
+        assert kind == 22
+    return fields
+
+
+def enrolled(raw, name, key):
+    """Asks in a session of "enroll" for the certificate of key."""
+    fields = asked(Leash(raw, "enroll@orthrus"), name, key)
     assert 1 in fields, fields.get(2)
     return fields[1]
