@@ -86,12 +86,16 @@ read_target(const struct gateway *g, const struct address *at,
 	return true;
 }
 
+/*
+ * An agent's login is for what it offers.  Its Docker is for clients whose
+ * list has it, so that who has only the agent's key cannot use it from afar.
+ */
 static bool
 may_reach(const struct session *s, const struct wish *t)
 {
 	switch (s->kind) {
 	case SESSION_AGENT:
-		return strcmp(t->name, s->name) == 0;
+		return t->port != 0 && strcmp(t->name, s->name) == 0;
 	case SESSION_CLIENT:
 		return t->port == 0 ? allow_docker(s->allow, t->name) :
 		    allow_port(s->allow, t->name, t->port);
@@ -146,6 +150,21 @@ unreachable(struct wish *w, enum refusal why, const char *text)
 	return NULL;
 }
 
+static struct agent *
+not_allowed(const struct session *s, struct wish *w)
+{
+	if (s->kind != SESSION_AGENT)
+		return unreachable(w, REFUSED_PERMISSION, "not allowed: it is "
+		    "not among this client's permissions (charon client "
+		    "allow)");
+	if (strcmp(w->name, s->name) != 0)
+		return unreachable(w, REFUSED_FOREIGN, "not allowed: an agent "
+		    "reaches its own name only");
+	return unreachable(w, REFUSED_PERMISSION, "not allowed: an agent does "
+	    "not use its own Docker from here, a client may (charon client "
+	    "add)");
+}
+
 struct agent *
 route_find(const struct session *s, struct wish *w)
 {
@@ -153,12 +172,7 @@ route_find(const struct session *s, struct wish *w)
 
 	/* Before anything tells whether there is such an agent. */
 	if (!may_reach(s, w))
-		return s->kind == SESSION_AGENT ?
-		    unreachable(w, REFUSED_FOREIGN, "not allowed: an agent "
-		    "reaches its own name only") :
-		    unreachable(w, REFUSED_PERMISSION, "not allowed: it is "
-		    "not among this client's permissions (charon client "
-		    "allow)");
+		return not_allowed(s, w);
 	if ((a = agents_find(s->gateway->agents, w->name)) == NULL)
 		return unreachable(w, REFUSED_UNKNOWN,
 		    "there is no such agent");

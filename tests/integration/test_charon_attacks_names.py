@@ -171,6 +171,23 @@ def test_channels_to_itself(scene, other):
         time.sleep(0.5)
 
 
+def test_own_docker(scene, other):
+    """Whoever has an agent's key does not use its Docker from afar; a client
+    whose list has it does, and its port is the agent's own all the same."""
+    assert other.request("tcpip-forward", "", 80)
+    client = scene.login(scene.client("person", "other:docker"))
+    with scene.attack(logged="agent other: refused a channel"):
+        for form in forms(scene, "other", 0):
+            assert not reaches(other, form), form
+            assert reaches(client, form), form
+    # What is exposed at Docker's number is a port like others.
+    assert not reaches(other, ("tcp", "other.orthrus", 2375))
+    assert other.request("tcpip-forward", "", 2375)
+    other.open("direct-tcpip", "other.orthrus", 2375, "", 0)
+    fields = Fields(other.expect(OPEN))
+    assert fields.string() == b"forwarded-tcpip"
+
+
 @pytest.mark.heavy
 def test_a_stopped_agent(scene, lab):
     """SIGSTOP with streams open: offline in time, its users are told."""

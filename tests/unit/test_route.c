@@ -290,16 +290,17 @@ static const struct {
 	/* web: Docker, 9100, 9101; db: 2375, Docker; off; none; no agent's */
 	const char *outcomes;
 } principals[] = {
+	/* An agent's own Docker is for clients. */
 	{ SESSION_AGENT, "web", NULL,
-	    "DDD" "PPPP" "u" "ff" "fff" "ff" "ppppppppp" },
+	    "ppp" "PPPP" "u" "ff" "fff" "ff" "ppppppppp" },
 	{ SESSION_AGENT, "db", NULL,
-	    "fff" "ffff" "f" "PD" "fff" "ff" "ppppppppp" },
+	    "fff" "ffff" "f" "Pp" "fff" "ff" "ppppppppp" },
 	{ SESSION_AGENT, "off", NULL,
-	    "fff" "ffff" "f" "ff" "ooo" "ff" "ppppppppp" },
+	    "fff" "ffff" "f" "ff" "poo" "ff" "ppppppppp" },
 	{ SESSION_AGENT, "none", NULL,
-	    "fff" "ffff" "f" "ff" "fff" "uu" "ppppppppp" },
-	{ SESSION_AGENT, "web", "db:*,egress",
-	    "DDD" "PPPP" "u" "ff" "fff" "ff" "ppppppppp" },
+	    "fff" "ffff" "f" "ff" "fff" "up" "ppppppppp" },
+	{ SESSION_AGENT, "web", "db:*,web:docker,egress",
+	    "ppp" "PPPP" "u" "ff" "fff" "ff" "ppppppppp" },
 	{ SESSION_CLIENT, "c", "",
 	    "ppp" "pppp" "p" "pp" "ppp" "pp" "ppppppppp" },
 	{ SESSION_CLIENT, "c", "web:docker",
