@@ -83,11 +83,12 @@ buffer_init(struct buffer *b, size_t max)
 	*b = (struct buffer){ .max = max };
 }
 
+/* What is not queued is zero already. */
 static void
 buffer_release(struct buffer *b)
 {
-	if (b->data != NULL)
-		sodium_memzero(b->data, b->size);
+	if (b->len > 0)
+		sodium_memzero(b->data + b->off, b->len);
 	free(b->data);
 	b->data = NULL;
 	b->off = b->size = 0;

@@ -13,10 +13,32 @@ static const char letter[] = "bfnrt\"\\/", means[] = "\b\f\n\r\t\"\\/";
 
 /* --- strings -------------------------------------------------------------- */
 
+/* Ends a run of plain characters. */
+#define S 0x80
+
+static const uint8_t class[256] = {
+	S, S, S, S, S, S, S, S, S, S, S, S, S, S, S, S,
+	S, S, S, S, S, S, S, S, S, S, S, S, S, S, S, S,
+	['"'] = S, ['\\'] = S, ['@'] = JSON_AT, [':'] = JSON_COLON,
+	[','] = JSON_COMMA, ['#'] = JSON_HASH
+};
+
 static bool
 is_plain(uint8_t c)
 {
-	return c >= ' ' && c != '"' && c != '\\';
+	return class[c] != S;
+}
+
+/* Where the run of plain characters ends that begins at p. */
+static const uint8_t *
+skip_plain(struct json_string *s, const uint8_t *p, const uint8_t *end)
+{
+	uint8_t has = 0;
+
+	for (; p < end && class[*p] != S; p++)
+		has |= class[*p];
+	s->has |= has;
+	return p;
 }
 
 static int
@@ -47,8 +69,7 @@ json_string_read(struct json_string *s, const uint8_t *p, const uint8_t *end)
 				return NULL;
 			continue;
 		}
-		while (p < end && is_plain(*p))
-			p++;
+		p = skip_plain(s, p, end);
 		if (p == end || *p == '"')
 			return p;
 		if (*p++ != '\\')

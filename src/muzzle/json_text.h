@@ -12,10 +12,14 @@
 
 #include "orthrus/base/mem.h"
 
+/* Characters of which a string tells whether it has them. */
+enum { JSON_AT = 1, JSON_COLON = 2, JSON_COMMA = 4, JSON_HASH = 8 };
+
 /* A string of which a part was read; all zero at its beginning. */
 struct json_string {
 	bool escaped;		/* there was a backslash */
 	uint8_t pending;	/* of an escape: its letter, 1 to 4 digits */
+	uint8_t has;		/* of the above, but for those escaped */
 };
 
 /*

@@ -223,6 +223,8 @@ read_text(const struct redactor *r, const uint8_t *raw, size_t n,
 	if (r->string.escaped)
 		p = json_decode(raw, &n, room);
 	text_init(t, p, n);
+	if (!r->string.escaped)
+		t->has = r->string.has;
 	t->middle = r->middle;
 	t->mount = r->mount;
 }

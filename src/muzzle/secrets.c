@@ -8,6 +8,7 @@
 
 #include "orthrus/muzzle/names.h"
 
+#include "json_text.h"
 #include "secrets.h"
 
 #define MASK "***"
@@ -30,6 +31,13 @@ text_init(struct text *t, const char *p, size_t n)
 	t->len = n;
 	t->first = NONE;
 	t->open = n;
+	t->has = UINT8_MAX;
+}
+
+static bool
+may_have(const struct text *t, unsigned characters)
+{
+	return (t->has & characters) == characters;
 }
 
 /* --- bytes, which may be NUL --------------------------------------------- */
@@ -263,16 +271,31 @@ mask_exec(struct text *t)
 		mask(t, equals + 1, t->len);
 }
 
+/* Most texts begin with none of the characters that are looked for there. */
+static bool
+may_begin_one(const struct text *t)
+{
+	static const bool first[256] = { [' '] = true, ['\t'] = true,
+	    ['\r'] = true, ['\n'] = true, ['"'] = true, ['\''] = true,
+	    ['|'] = true, ['O'] = true, ['o'] = true, ['R'] = true,
+	    ['r'] = true, ['E'] = true, ['e'] = true, ['A'] = true,
+	    ['a'] = true };
+
+	return t->len > 0 && first[(uint8_t)t->p[0]];
+}
+
 /* Of all instructions in a text, alone or behind "#(nop)". */
 static void
 mask_instructions(struct text *t)
 {
 	size_t at = 0;
 
-	if (!t->middle) {
+	if (!t->middle && may_begin_one(t)) {
 		mask_instruction(t, 0, 0);
 		mask_exec(t);
 	}
+	if (!may_have(t, JSON_HASH))
+		return;
 	for (; (at = find_word(t, at, NOP)) != NONE; at += strlen(NOP))
 		mask_instruction(t, at, at + strlen(NOP));
 }
@@ -284,9 +307,10 @@ static bool
 mask_mount_error(struct text *t)
 {
 	static const char data[] = ", data: ";
-	size_t at = find_word(t, 0, data), mount;
+	size_t at, mount;
 
-	if (at == NONE)
+	if (!may_have(t, JSON_COMMA | JSON_COLON) ||
+	    (at = find_word(t, 0, data)) == NONE)
 		return false;
 	mount = t->mount ? 0 : find_word(t, 0, "mount ");
 	if (mount == NONE || (at = find_word(t, mount, data)) == NONE)
@@ -336,18 +360,29 @@ is_secret_user(const struct text *t, size_t from, size_t at)
 	return false;
 }
 
-/* Where no '@' follows, no URL within that stretch has one either. */
+/*
+ * Where the next URL is looked for when that from..end has no '@': none that
+ * begins within it and ends there has one, but its "://" may go beyond.
+ */
+static size_t
+behind_url(size_t from, size_t end)
+{
+	return end > from + 2 ? end - 2 : from;
+}
+
 void
 text_mask_urls(struct text *t)
 {
 	size_t from = 0, at, end;
 
+	if (!may_have(t, JSON_AT | JSON_COLON))
+		return;
 	while ((from = find_word(t, from, "://")) != NONE) {
 		from += 3;
 		end = authority_end(t, from);
 		at = find_last_at_sign(t, from, end);
 		if (at == NONE)
-			from = end;
+			from = behind_url(from, end);
 		else if (is_secret_user(t, from, at))
 			mask_user(t, from, at);
 	}
@@ -375,7 +410,7 @@ text_open_end(const struct text *t)
 			from = from < SCHEME_MAX ? 0 : from - SCHEME_MAX;
 			return from < t->open ? from : t->open;
 		}
-		from = end;
+		from = behind_url(from, end);
 	}
 	return t->open;
 }

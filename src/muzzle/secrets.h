@@ -25,6 +25,8 @@ struct text {
 	size_t open;		/* an instruction from here on may go on behind
 				   the text; len when none does */
 	bool changed;
+	uint8_t has;		/* json_text.h's characters, where it may have
+				   them */
 };
 
 /* For the n bytes at p, which are not changed and stay the caller's. */

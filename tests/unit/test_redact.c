@@ -381,6 +381,7 @@ test_urls(void **state)
 		{ "[\"git clone https://u:s@h/p.git x://a:b@c\"]",
 		    "[\"git clone https://***@h/p.git x://***@c\"]" },
 		{ "\"postgres://u:p/w#?@h:1/db\"", "\"postgres://***@h:1/db\"" },
+		{ "\"x://a://u:s@h\"", "\"x://a://***@h\"" },
 		{ "\"https:\\/\\/u:s@h\"", "\"https://***@h\"" },
 		{ "\"HTTPS://token@h\"", "\"HTTPS://***@h\"" },
 		{ "{\"Source\":\"//u:s@h/p\",\"x\":\"cifs://u:s@h/p\"}",
