@@ -57,6 +57,12 @@ tests_fuzz_fuzz_muzzle_exchange_LDADD = $(fuzz_ldadd)
 fuzzers += tests/fuzz/fuzz_redact
 tests_fuzz_fuzz_redact_LDADD = $(fuzz_ldadd)
 
+fuzzers += tests/fuzz/fuzz_redact_differential
+tests_fuzz_fuzz_redact_differential_SOURCES = \
+	tests/fuzz/fuzz_redact_differential.c tests/fuzz/redact_oracle.c \
+	tests/fuzz/redact_oracle.h
+tests_fuzz_fuzz_redact_differential_LDADD = $(fuzz_ldadd)
+
 fuzzers += tests/fuzz/fuzz_certificate
 tests_fuzz_fuzz_certificate_LDADD = $(fuzz_ldadd)
 

@@ -48,6 +48,8 @@ unit_tests = \
 	tests/unit/test_exchange_engine \
 	tests/unit/test_exchange_events \
 	tests/unit/test_redact \
+	tests/unit/test_redact_documents \
+	tests/unit/test_redact_memory \
 	tests/unit/test_backoff \
 	tests/unit/test_link \
 	tests/unit/test_login \
@@ -90,6 +92,8 @@ tests_unit_test_frames_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=event_add
 tests_unit_test_link_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=timer_set \
 	-Wl,--wrap=clock_ms
 tests_unit_test_probe_LDFLAGS = $(tests_unit_test_link_LDFLAGS)
+tests_unit_test_redact_memory_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=xcalloc -Wl,--wrap=xreallocarray -Wl,--wrap=free
 tests_unit_test_exchange_engine_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=timer_set
 
 # Their own far end stands in for connection.c, packet.c and the clock, and so
@@ -118,8 +122,10 @@ endif
 # What tests share; the fuzzers, which need no cmocka, as well.
 check_LIBRARIES += tests/unit/libfixtures.a
 tests_unit_libfixtures_a_SOURCES = tests/unit/descriptors.c \
-	tests/unit/descriptors.h tests/unit/memory_endpoint.c \
+	tests/unit/descriptors.h tests/unit/documents.c \
+	tests/unit/documents.h tests/unit/memory_endpoint.c \
 	tests/unit/memory_endpoint.h
+EXTRA_DIST += tests/unit/docker_shapes.txt tests/tools
 if CMOCKA
 tests_unit_libfixtures_a_SOURCES += tests/unit/muzzle_fixture.c \
 	tests/unit/muzzle_fixture.h tests/unit/registry_fixture.c \
