@@ -8,6 +8,7 @@ noinst_HEADERS += \
 	include/orthrus/base/command_line.h \
 	include/orthrus/base/error.h \
 	include/orthrus/base/file.h \
+	include/orthrus/base/hand.h \
 	include/orthrus/base/log.h \
 	include/orthrus/base/loop.h \
 	include/orthrus/base/mem.h \
@@ -42,6 +43,7 @@ noinst_HEADERS += \
 	include/orthrus/http/server.h \
 	include/orthrus/http/upstream.h \
 	include/orthrus/http/write.h \
+	include/orthrus/transport/bind.h \
 	include/orthrus/transport/dial.h \
 	include/orthrus/transport/listener.h \
 	include/orthrus/ssh/hostkey.h \

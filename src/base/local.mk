@@ -7,6 +7,7 @@ liborthrus_a_SOURCES += \
 	src/base/command_line.c \
 	src/base/error.c \
 	src/base/file.c \
+	src/base/hand.c \
 	src/base/log.c \
 	src/base/loop.c \
 	src/base/mem.c \

@@ -5,14 +5,10 @@
  */
 #include "config.h"
 
-#include <sys/stat.h>
-
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
@@ -224,25 +220,6 @@ agent_set_docker_port(struct agent *a, uint16_t port)
 
 /* --- life ------------------------------------------------------------- */
 
-static char *
-agent_directory(const struct agent *a)
-{
-	return xasprintf("%s/agents/%s", a->gateway->runtime, a->name);
-}
-
-static void
-make_agent_directory(const struct agent *a)
-{
-	char *path = agent_directory(a);
-
-	/* The same mode whatever umask(2) says. */
-	if ((mkdir(path, 0750) == -1 && errno != EEXIST) ||
-	    chmod(path, 0750) == -1)
-		log_error("cannot make %s: %s; agent %s has no sockets here",
-		    path, strerror(errno), a->name);
-	free(path);
-}
-
 struct agent *
 agent_new(struct gateway *g, const struct peer *p, const struct agent_way *way)
 {
@@ -265,7 +242,6 @@ agent_new(struct gateway *g, const struct peer *p, const struct agent_way *way)
 	engine.arg = a;
 	snprintf(label, sizeof(label), "agent %s: docker", a->name);
 	a->muzzle = muzzle_new_over(g->base, &engine, label, &policy);
-	make_agent_directory(a);
 	a->docker = agent_endpoint_new(a, 0);
 	agent_set_docker_port(a, p->docker_port);
 	if (p->hello.kind == LEASH_HELLO) {
@@ -284,13 +260,9 @@ agent_new(struct gateway *g, const struct peer *p, const struct agent_way *way)
 void
 agent_free(struct agent *a)
 {
-	char *path = agent_directory(a);
-
 	while (a->nports > 0)
 		agent_endpoint_free(a->ports[--a->nports]);
 	agent_endpoint_free(a->docker);
-	rmdir(path);
-	free(path);
 	muzzle_free(a->muzzle);
 	free(a->ports);
 	free(a->hello);

@@ -6,8 +6,6 @@
  */
 #include "config.h"
 
-#include <sys/stat.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +15,7 @@
 #include "orthrus/base/log.h"
 #include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
+#include "orthrus/monitor/ask.h"
 #include "orthrus/transport/listener.h"
 
 #include "gateway.h"
@@ -48,9 +47,9 @@ struct agent_endpoint *
 agent_endpoint_new(struct agent *a, uint16_t port)
 {
 	struct agent_endpoint *ep = xcalloc(1, sizeof(*ep));
-	struct address at = { .kind = ADDRESS_UNIX };
 	char file[16] = "docker";
 	struct error e;
+	int fd;
 
 	ep->agent = a;
 	ep->port = port;
@@ -58,25 +57,29 @@ agent_endpoint_new(struct agent *a, uint16_t port)
 		snprintf(file, sizeof(file), "%u", (unsigned)port);
 	ep->path = xasprintf("%s/agents/%s/%s.sock", a->gateway->runtime,
 	    a->name, file);
-	if (strlen(ep->path) >= sizeof(at.path)) {
+	if (strlen(ep->path) >= UNIX_PATH_MAX_LEN) {
 		log_error("%s is too long for a socket; choose a shorter "
 		    "runtime directory", ep->path);
 		return ep;
 	}
-	strcpy(at.path, ep->path);
-	ep->listener = listener_new(a->gateway->base, &at, on_endpoint_accept,
-	    ep, &e);
-	if (ep->listener == NULL)
+	fd = ask_listen(a->gateway->monitor, a->name, port, &e);
+	if (fd == -1)
 		log_error("agent %s: %s", a->name, e.text);
 	else
-		chmod(ep->path, 0660);	/* its group may use it, too */
+		ep->listener = listener_of(a->gateway->base, fd,
+		    on_endpoint_accept, ep);
 	return ep;
 }
 
 void
 agent_endpoint_free(struct agent_endpoint *ep)
 {
-	listener_free(ep->listener);
+	const struct agent *a = ep->agent;
+
+	if (ep->listener != NULL) {
+		listener_free(ep->listener);
+		ask_remove(a->gateway->monitor, a->name, ep->port);
+	}
 	agent_endpoint_fix(ep, 0);
 	free(ep->path);
 	free(ep);
@@ -88,13 +91,12 @@ agent_endpoint_free(struct agent_endpoint *ep)
 static int
 listen_docker_tcp(struct agent_endpoint *ep, uint16_t port, struct error *e)
 {
-	struct address at = { .kind = ADDRESS_TCP, .host = "127.0.0.1",
-	    .port = port };
+	struct gateway *g = ep->agent->gateway;
+	int fd = ask_listen_tcp(g->monitor, ep->agent->name, port, e);
 
-	ep->tcp = listener_new(ep->agent->gateway->base, &at,
-	    on_endpoint_accept, ep, e);
-	if (ep->tcp == NULL)
+	if (fd == -1)
 		return -1;
+	ep->tcp = listener_of(g->base, fd, on_endpoint_accept, ep);
 	log_info("agent %s: Docker at tcp://127.0.0.1:%u", ep->agent->name,
 	    (unsigned)listener_port(ep->tcp));
 	return 0;

@@ -181,6 +181,34 @@ answer_reload(struct keeper *k, const struct message *q, struct message *a,
 	return 0;
 }
 
+/* name: an agent's; number: the port that it exposes, 0 for its Docker. */
+static int
+answer_listen(struct keeper *k, const struct message *q, struct message *a,
+    struct error *e)
+{
+	(void)a;
+	return sockets_listen(k, q, e);
+}
+
+/* name: an agent's; number: where at loopback, 0 for any. */
+static int
+answer_listen_tcp(struct keeper *k, const struct message *q, struct message *a,
+    struct error *e)
+{
+	(void)a;
+	return sockets_listen_tcp(k, q, e);
+}
+
+static int
+answer_remove(struct keeper *k, const struct message *q, struct message *a,
+    struct error *e)
+{
+	(void)a;
+	(void)e;
+	sockets_remove(k, q);
+	return 0;
+}
+
 static int (*const answers[])(struct keeper *k, const struct message *q,
     struct message *a, struct error *e) = {
 	[ASK_SIGN] = answer_sign,
@@ -194,7 +222,10 @@ static int (*const answers[])(struct keeper *k, const struct message *q,
 	[ASK_REGISTERED] = answer_registered,
 	[ASK_SEEN] = answer_seen,
 	[ASK_REVOKED] = answer_revoked,
-	[ASK_RELOAD] = answer_reload
+	[ASK_RELOAD] = answer_reload,
+	[ASK_LISTEN] = answer_listen,
+	[ASK_LISTEN_TCP] = answer_listen_tcp,
+	[ASK_REMOVE] = answer_remove
 };
 
 int

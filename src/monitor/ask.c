@@ -4,14 +4,13 @@
 
 #include "orthrus/monitor/ask.h"
 
-#include <sys/socket.h>
-
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <sodium.h>
 
+#include "orthrus/base/hand.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/proto/userauth.h"
 
@@ -24,15 +23,22 @@ monitor_lost(struct monitor *m, struct error *e)
 	return error_set(e, EX_SOFTWARE, "the monitor has ended");
 }
 
+static void
+drop_descriptor(struct monitor *m)
+{
+	if (m->hand != -1)
+		close(m->hand);
+	m->hand = -1;
+}
+
 int
 monitor_hear(struct monitor *m, enum message_kind kind, struct message *a,
     struct error *e)
 {
 	ssize_t n;
 
-	do
-		n = recv(m->fd, m->in, sizeof(m->in), MSG_TRUNC);
-	while (n == -1 && errno == EINTR);
+	drop_descriptor(m);
+	n = hand_receive(m->fd, m->in, sizeof(m->in), &m->hand, 0);
 	if (n <= 0 || (size_t)n > sizeof(m->in) ||
 	    !message_read(a, m->in, (size_t)n) || a->kind != kind)
 		return monitor_lost(m, e);
@@ -52,9 +58,7 @@ monitor_say(struct monitor *m, const struct message *q, struct error *e)
 		return error_set(e, EX_DATAERR, "too long");
 	if (m->lost)
 		return monitor_lost(m, e);
-	do
-		n = send(m->fd, m->out, len, MSG_NOSIGNAL);
-	while (n == -1 && errno == EINTR);
+	n = hand_send(m->fd, m->out, len, -1, 0);
 	sodium_memzero(m->out, len);	/* it may hold an AUTH_KEY */
 	return n == (ssize_t)len ? 0 : monitor_lost(m, e);
 }
@@ -279,4 +283,48 @@ ask_reload(struct monitor *m, struct error *e)
 	struct message a;
 
 	return ask(m, &q, &a, e);
+}
+
+/* --- sockets ------------------------------------------------------ */
+
+static int
+ask_descriptor(struct monitor *m, const struct message *q, struct error *e)
+{
+	struct message a;
+	int fd;
+
+	if (ask(m, q, &a, e) == -1)
+		return -1;
+	fd = m->hand;
+	m->hand = -1;
+	return fd == -1 ? monitor_lost(m, e) : fd;
+}
+
+int
+ask_listen(struct monitor *m, const char *agent, uint16_t port,
+    struct error *e)
+{
+	struct message q = { .kind = ASK_LISTEN, .number = port };
+
+	snprintf(q.name, sizeof(q.name), "%s", agent);
+	return ask_descriptor(m, &q, e);
+}
+
+int
+ask_listen_tcp(struct monitor *m, const char *agent, uint16_t at,
+    struct error *e)
+{
+	struct message q = { .kind = ASK_LISTEN_TCP, .number = at };
+
+	snprintf(q.name, sizeof(q.name), "%s", agent);
+	return ask_descriptor(m, &q, e);
+}
+
+void
+ask_remove(struct monitor *m, const char *agent, uint16_t port)
+{
+	struct message q = { .kind = ASK_REMOVE, .number = port };
+
+	snprintf(q.name, sizeof(q.name), "%s", agent);
+	monitor_say(m, &q, NULL);
 }

@@ -46,6 +46,9 @@ keeper_open(const struct gateway_config *c, unsigned wait_ms, struct error *e)
 	struct keeper *k = xcalloc(1, sizeof(*k));
 
 	TAILQ_INIT(&k->pages);
+	k->hand = -1;
+	k->runtime = xstrdup(c->runtime);
+	k->docker_tcp = c->docker_tcp;
 	k->certificate_lifetime = c->certificate_lifetime;
 	k->renew_before = c->renew_before;
 	k->state = state_open(c, true, e);
@@ -79,6 +82,7 @@ keeper_close(struct keeper *k)
 	guests_clear(&k->guests);
 	ca_free(k->ca);
 	state_close(k->state);
+	free(k->runtime);
 	sodium_memzero(k, sizeof(*k));
 	free(k);
 }
@@ -106,5 +110,5 @@ keeper_answer(struct keeper *k, uint8_t *p, size_t len,
 		a.more = (const uint8_t *)e.text;
 		a.more_len = strlen(e.text);
 	}
-	return a.kind == ASK_LEFT ? 0 : message_write(&a, out);
+	return a.kind == ASK_LEFT || a.kind == ASK_REMOVE ? 0 : message_write(&a, out);
 }

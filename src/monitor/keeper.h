@@ -2,7 +2,8 @@
 /*
  * What the monitor keeps, and how it answers: the keys, the registry and the
  * guests.  Nothing here knows of processes.  Each file calls only those named
- * before it: rows.c, judge.c, certify.c, answers.c, keeper.c.
+ * before it: rows.c, judge.c, certify.c, sockets.c,
+ * answers.c, keeper.c.
  */
 #ifndef ORTHRUS_MONITOR_KEEPER_H
 #define ORTHRUS_MONITOR_KEEPER_H
@@ -29,6 +30,9 @@ struct keeper {
 	TAILQ_HEAD(page_list, page) pages;
 	struct page *told;		/* the last of those that were */
 	bool whole;			/* with them all peers are told */
+	char *runtime;			/* directory of the sockets */
+	bool docker_tcp;
+	int hand;			/* goes with the answer; -1: none */
 	/* How the configuration is found again; NULL: it cannot be. */
 	int argc;
 	char **argv;
@@ -45,7 +49,8 @@ void keeper_close(struct keeper *k);
 
 /*
  * Answers the question of len bytes at p, which is wiped: writes the answer to
- * out and returns its length, 0 for a question that has none.
+ * out and returns its length, 0 for a question that has none.  The descriptor
+ * k->hand goes with it, and is the caller's.
  */
 size_t keeper_answer(struct keeper *k, uint8_t *p, size_t len,
     uint8_t out[MESSAGE_MAX]);
@@ -80,6 +85,15 @@ int certify_enrol(struct keeper *k, const struct message *q,
     struct message *a, struct error *e);
 int certify_renew(struct keeper *k, const struct message *q,
     struct message *a, struct error *e);
+
+/* --- sockets.c ---------------------------------------------------- */
+
+/* For an agent: 0 and k->hand, or -1 with *e. */
+int sockets_listen(struct keeper *k, const struct message *q,
+    struct error *e);
+int sockets_listen_tcp(struct keeper *k, const struct message *q,
+    struct error *e);
+void sockets_remove(struct keeper *k, const struct message *q);
 
 /* --- answers.c ---------------------------------------------------- */
 

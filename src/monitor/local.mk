@@ -17,4 +17,5 @@ liborthrus_a_SOURCES += \
 	src/monitor/monitor.c \
 	src/monitor/monitor_private.h \
 	src/monitor/rows.c \
+	src/monitor/sockets.c \
 	src/monitor/state.c

@@ -15,6 +15,7 @@
 #include <event2/event.h>
 #include <sodium.h>
 
+#include "orthrus/base/hand.h"
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/conf/gateway.h"
@@ -75,8 +76,11 @@ answer_questions(int fd, struct keeper *k)
 		if (n <= 0 || (size_t)n > sizeof(in))
 			return;
 		len = keeper_answer(k, in, (size_t)n, out);
-		if (len > 0 && send(fd, out, len, MSG_NOSIGNAL) == -1)
+		if (len > 0 && hand_send(fd, out, len, k->hand, 0) == -1)
 			return;
+		if (k->hand != -1)
+			close(k->hand);
+		k->hand = -1;
 	}
 }
 
@@ -120,7 +124,7 @@ monitor_start(const struct gateway_config *c, int argc, char **argv,
 	struct monitor *m = xcalloc(1, sizeof(*m));
 	int pair[2] = { -1, -1 };
 
-	m->fd = m->pid = -1;
+	m->fd = m->hand = m->pid = -1;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1 ||
 	    (m->pid = fork()) == -1) {
 		error_set(e, EX_OSERR, "cannot start the monitor: %s",
@@ -186,6 +190,8 @@ monitor_stop(struct monitor *m)
 		event_free(m->end);
 	if (m->fd != -1)
 		close(m->fd);
+	if (m->hand != -1)
+		close(m->hand);
 	while (m->pid != -1 && waitpid(m->pid, NULL, 0) == -1 &&
 	    errno == EINTR)
 		;

@@ -15,6 +15,7 @@ struct event;
 
 struct monitor {
 	int fd;				/* SOCK_SEQPACKET */
+	int hand;			/* came with the last answer; or -1 */
 	pid_t pid;
 	bool lost;
 	struct event *end;		/* NULL: not watched */

@@ -7,10 +7,8 @@
 
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 
 #include <errno.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -22,10 +20,9 @@
 #include "orthrus/base/log.h"
 #include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
+#include "orthrus/transport/bind.h"
 #include "orthrus/transport/listener.h"
 
-#define SOCKETS_MAX 4		/* "localhost" and "*" give two */
-#define BACKLOG 1024
 /*
  * Accepted in one turn, by all sockets of a listener.  Whoever connects without
  * end would else have the loop for himself as long as he does.
@@ -34,7 +31,7 @@
 
 struct listener {
 	struct event_base *base;
-	struct event *socket[SOCKETS_MAX];
+	struct event *socket[BOUND_MAX];
 	size_t n;
 	struct event *retry;
 	bool held;
@@ -177,137 +174,16 @@ on_listener_retry(evutil_socket_t fd, short what, void *arg)
 		enable_sockets(l, true);
 }
 
-static int
+static void
 add_socket(struct listener *l, int fd)
 {
-	l->socket[l->n] = event_new(l->base, fd, EV_READ | EV_PERSIST,
+	struct event *socket = event_new(l->base, fd, EV_READ | EV_PERSIST,
 	    on_listener_readable, l);
-	if (l->socket[l->n] == NULL) {
-		close(fd);
-		return -1;
-	}
-	event_add(l->socket[l->n++], NULL);
-	return 0;
-}
 
-/* --- TCP -------------------------------------------------------------- */
-
-static int
-listen_on_address(struct listener *l, const struct addrinfo *ai)
-{
-	int on = 1, error;
-	int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK |
-	    SOCK_CLOEXEC, 0);
-
-	if (fd == -1)
-		return -1;
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (ai->ai_family == AF_INET6)
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-	if (bind(fd, ai->ai_addr, ai->ai_addrlen) == -1 ||
-	    listen(fd, BACKLOG) == -1) {
-		error = errno;
-		close(fd);
-		errno = error;
-		return -1;
-	}
-	return add_socket(l, fd);
-}
-
-static int
-listener_open_tcp(struct listener *l, const struct address *at, struct error *e)
-{
-	static const char *const loopback[] = { "127.0.0.1", "::1" };
-	static const char *const any[] = { "0.0.0.0", "::" };
-	const char *one[1] = { at->host };
-	const char *const *hosts = one;
-	struct addrinfo hints = { .ai_flags = AI_PASSIVE | AI_NUMERICSERV,
-	    .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
-	struct addrinfo *list, *ai;
-	char port[8];
-	size_t i, nhosts = 1;
-	int rc, error = 0;
-
-	if (strcmp(at->host, "localhost") == 0 || strcmp(at->host, "*") == 0) {
-		hosts = at->host[0] == '*' ? any : loopback;
-		nhosts = 2;
-	}
-	snprintf(port, sizeof(port), "%u", at->port);
-	for (i = 0; i < nhosts; i++) {
-		/*
-		 * This may block where the address is a name, which only a
-		 * configured bind address can be.
-		 */
-		if ((rc = getaddrinfo(hosts[i], port, &hints, &list)) != 0)
-			return error_set(e, EX_UNAVAILABLE, "%s",
-			    gai_strerror(rc));
-		for (ai = list; ai != NULL && l->n < SOCKETS_MAX;
-		    ai = ai->ai_next) {
-			if (listen_on_address(l, ai) == 0)
-				continue;
-			/* A host without IPv6 still has IPv4. */
-			if (errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL)
-				error = errno;
-		}
-		freeaddrinfo(list);
-	}
-	if (error == 0 && l->n > 0)
-		return 0;
-	return error_set(e, EX_UNAVAILABLE, "%s",
-	    strerror(error != 0 ? error : EADDRNOTAVAIL));
-}
-
-/* --- Unix ------------------------------------------------------------- */
-
-/* True when path is a socket that refuses connections: its owner is dead. */
-static bool
-is_stale_socket(const struct sockaddr_un *sun)
-{
-	struct stat st;
-	bool refused;
-	int fd;
-
-	if (lstat(sun->sun_path, &st) == -1 || !S_ISSOCK(st.st_mode))
-		return false;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd == -1)
-		return false;
-	refused = connect(fd, (const struct sockaddr *)sun, sizeof(*sun)) ==
-	    -1 && errno == ECONNREFUSED;
-	close(fd);
-	return refused;
-}
-
-static int
-listener_open_unix(struct listener *l, const struct address *at,
-    struct error *e)
-{
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	struct stat st;
-	mode_t mask;
-	int fd, rc;
-
-	memcpy(sun.sun_path, at->path, sizeof(sun.sun_path));
-	if (is_stale_socket(&sun))
-		unlink(at->path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd == -1)
-		return error_set(e, EX_UNAVAILABLE, "%s", strerror(errno));
-	mask = umask(0177);
-	rc = bind(fd, (const struct sockaddr *)&sun, sizeof(sun));
-	umask(mask);
-	if (rc == -1 || lstat(at->path, &st) == -1 ||
-	    listen(fd, BACKLOG) == -1) {
-		error_set(e, EX_UNAVAILABLE, "%s", strerror(errno));
-		if (rc == 0)
-			unlink(at->path);
-		close(fd);
-		return -1;
-	}
-	memcpy(l->path, at->path, sizeof(l->path));
-	l->dev = st.st_dev;
-	l->ino = st.st_ino;
-	return add_socket(l, fd);
+	if (socket == NULL)
+		abort();
+	event_add(socket, NULL);
+	l->socket[l->n++] = socket;
 }
 
 /* --- life ------------------------------------------------------------- */
@@ -321,26 +197,47 @@ close_socket(struct event *socket)
 	close(fd);
 }
 
-struct listener *
-listener_new(struct event_base *base, const struct address *at,
-    listener_accept *accept_fn, void *arg, struct error *e)
+static struct listener *
+new_listener(struct event_base *base, listener_accept *accept_fn, void *arg)
 {
 	struct listener *l = xcalloc(1, sizeof(*l));
-	char text[ADDRESS_TEXT_MAX];
-	int rc;
 
 	l->base = base;
 	l->label = "";
 	l->accept = accept_fn;
 	l->arg = arg;
 	l->retry = evtimer_new(base, on_listener_retry, l);
-	rc = at->kind == ADDRESS_UNIX ? listener_open_unix(l, at, e) :
-	    listener_open_tcp(l, at, e);
-	if (rc == 0)
-		return l;
-	error_prefix(e, "cannot listen on %s", address_format(at, text));
-	listener_free(l);
-	return NULL;
+	return l;
+}
+
+struct listener *
+listener_new(struct event_base *base, const struct address *at,
+    listener_accept *accept_fn, void *arg, struct error *e)
+{
+	struct listener *l;
+	struct bound b;
+	size_t i;
+
+	if (bind_address(at, &b, e) == -1)
+		return NULL;
+	l = new_listener(base, accept_fn, arg);
+	for (i = 0; i < b.n; i++)
+		add_socket(l, b.fd[i]);
+	if (at->kind == ADDRESS_UNIX)
+		memcpy(l->path, at->path, sizeof(l->path));
+	l->dev = b.dev;
+	l->ino = b.ino;
+	return l;
+}
+
+struct listener *
+listener_of(struct event_base *base, int fd, listener_accept *accept_fn,
+    void *arg)
+{
+	struct listener *l = new_listener(base, accept_fn, arg);
+
+	add_socket(l, fd);
+	return l;
 }
 
 void

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 # Transport: each kind yields a connected descriptor.
 liborthrus_a_SOURCES += \
+	src/transport/bind.c \
 	src/transport/dial.c \
 	src/transport/listener.c \
 	src/transport/resolve.c \

@@ -4,7 +4,11 @@
  * gives nothing to a session that it has not let in itself.
  */
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -218,6 +222,7 @@ set_up(void **state)
 {
 	uint8_t public[ED25519_KEY_LEN];
 	struct error e;
+	char *agents;
 
 	(void)state;
 	snprintf(dir, sizeof(dir), "/tmp/orthrus-monitor.XXXXXX");
@@ -226,6 +231,11 @@ set_up(void **state)
 	memset(&config, 0, sizeof(config));
 	config.state = xasprintf("%s/state", dir);
 	config.host_key = xasprintf("%s/host", config.state);
+	config.runtime = xasprintf("%s/run", dir);
+	agents = xasprintf("%s/agents", config.runtime);
+	if (mkdir(config.runtime, 0700) == -1 || mkdir(agents, 0750) == -1)
+		return -1;
+	free(agents);
 	config.certificate_lifetime = 7 * 86400;
 	config.renew_before = 86400;
 	config.log_level = LEVEL_ERROR;
@@ -257,6 +267,7 @@ tear_down(void **state)
 	free(line);
 	free(config.state);
 	free(config.host_key);
+	free(config.runtime);
 	return r;
 }
 
@@ -622,6 +633,105 @@ test_what_was_seen(void **state)
 	assert_false(row_write(&row, rows, len + 1, &len));
 }
 
+/* --- sockets -------------------------------------------------------- */
+
+static struct message
+listen_for(enum message_kind kind, const char *name, uint64_t number)
+{
+	struct message q = { .kind = (uint8_t)kind, .number = number };
+
+	strcpy(q.name, name);
+	assert_int_equal(keeper->hand, -1);
+	return ask_message(&q);
+}
+
+static bool
+is_listening(int fd)
+{
+	socklen_t len = sizeof(int);
+	int yes = 0;
+
+	assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &yes, &len),
+	    0);
+	return yes != 0;
+}
+
+static void
+test_sockets_of_agents(void **state)
+{
+	char *path = xasprintf("%s/agents/web-1/80.sock", config.runtime);
+	char *folder = xasprintf("%s/agents/web-1", config.runtime);
+	struct stat st;
+	int fd;
+
+	(void)state;
+	/* No place is taken from a question, and only agents have one. */
+	expect_no(listen_for(ASK_LISTEN, "", 80), EX_DATAERR, "no socket");
+	expect_no(listen_for(ASK_LISTEN, "web-1", 65536), EX_DATAERR,
+	    "no socket");
+	expect_no(listen_for(ASK_LISTEN, "../x", 80), EX_DATAERR,
+	    "malformed");
+	expect_no(listen_for(ASK_LISTEN, "a/b", 80), EX_DATAERR, "malformed");
+	expect_no(listen_for(ASK_LISTEN, "laptop", 80), EX_NOUSER,
+	    "no such agent");
+	expect_no(listen_for(ASK_LISTEN, "web-3", 80), EX_NOUSER,
+	    "no such agent");
+	assert_int_equal(keeper->hand, -1);
+	assert_int_equal(listen_for(ASK_LISTEN, "web-1", 80).code, 0);
+	fd = keeper->hand;
+	keeper->hand = -1;
+	assert_true(is_listening(fd));
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0660);
+	/* Somebody listens there: it is not taken away, nor removed. */
+	assert_int_equal(listen_for(ASK_REMOVE, "web-1", 80).kind, 0);
+	assert_int_equal(stat(path, &st), 0);
+	close(fd);
+	listen_for(ASK_REMOVE, "web-1", 80);
+	assert_int_equal(stat(path, &st), -1);
+	assert_int_equal(stat(folder, &st), -1);
+	free(folder);
+	free(path);
+}
+
+static void
+test_ports_of_agents(void **state)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET };
+	socklen_t len = sizeof(sin);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	struct error e;
+	uint16_t port;
+
+	(void)state;
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(bind(fd, (struct sockaddr *)&sin, sizeof(sin)), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&sin, &len), 0);
+	port = ntohs(sin.sin_port);
+	close(fd);
+	expect_no(listen_for(ASK_LISTEN_TCP, "web-1", port), EX_NOPERM,
+	    "not a port");
+	expect_no(listen_for(ASK_LISTEN_TCP, "web-1", 0), EX_NOPERM,
+	    "not a port");
+	assert_int_equal(registry_set_docker_port(keeper->registry, "web-1",
+	    port, &e), 0);
+	expect_no(listen_for(ASK_LISTEN_TCP, "web-2", port), EX_NOPERM,
+	    "not a port");
+	expect_no(listen_for(ASK_LISTEN_TCP, "web-1", 65536 + port),
+	    EX_DATAERR, "no port");
+	assert_int_equal(listen_for(ASK_LISTEN_TCP, "web-1", port).code, 0);
+	assert_true(is_listening(keeper->hand));
+	len = sizeof(sin);
+	getsockname(keeper->hand, (struct sockaddr *)&sin, &len);
+	assert_int_equal(ntohs(sin.sin_port), port);
+	assert_int_equal(ntohl(sin.sin_addr.s_addr), INADDR_LOOPBACK);
+	close(keeper->hand);
+	keeper->hand = -1;
+	keeper->docker_tcp = true;
+	assert_int_equal(listen_for(ASK_LISTEN_TCP, "web-2", 0).code, 0);
+	close(keeper->hand);
+}
+
 /* --- as a process --------------------------------------------------- */
 
 static struct monitor *
@@ -653,6 +763,7 @@ test_process(void **state)
 	uint8_t hash[32] = { 1 }, signature[64];
 	struct monitor *m, *second;
 	struct error e;
+	int fd;
 
 	(void)state;
 	keeper_close(keeper);
@@ -665,6 +776,11 @@ test_process(void **state)
 	assert_int_equal(ask_sign(m, 1, hash, 31, signature, &e), -1);
 	assert_int_equal(e.code, EX_DATAERR);
 	ask_left(m, 1);
+	fd = ask_listen(m, "web-2", 0, &e);
+	assert_true(fd != -1 && is_listening(fd));
+	close(fd);
+	ask_remove(m, "web-2", 0);
+	assert_int_equal(ask_listen_tcp(m, "web-2", 1, &e), -1);
 	assert_int_equal(ask_changes(m, on_change, m, &e), 1);
 	assert_int_equal(nrows, 3);
 	assert_int_equal(ask_registered(m, 1, &e), 0);
@@ -726,6 +842,8 @@ main(void)
 		TEST(test_nonsense),
 		TEST(test_changes),
 		TEST(test_what_was_seen),
+		TEST(test_sockets_of_agents),
+		TEST(test_ports_of_agents),
 		TEST(test_process),
 		TEST(test_process_that_cannot_start),
 	};

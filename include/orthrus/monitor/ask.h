@@ -2,7 +2,8 @@
 /*
  * What the network process asks the monitor.  Each waits for the answer, as
  * long as the registry takes.  session is the number of a session
- * (inbound_number()).  All but ask_left() return -1 with *e when the answer is
+ * (inbound_number()).  All but ask_left() and
+ * ask_remove() return -1 with *e when the answer is
  * no: EX_SOFTWARE when the monitor is lost, else what the registry gives.
  */
 #ifndef ORTHRUS_MONITOR_ASK_H
@@ -93,5 +94,19 @@ int ask_seen_commit(struct monitor *m, struct error *e);
 int ask_revoked(struct monitor *m, struct error *e);
 /* Its configuration is read anew. */
 int ask_reload(struct monitor *m, struct error *e);
+
+/* --- sockets ------------------------------------------------------ */
+
+/*
+ * A descriptor that listens at the agent's Unix socket for that port, 0 for
+ * its Docker; -1 with *e.  It is the caller's.
+ */
+int ask_listen(struct monitor *m, const char *agent, uint16_t port,
+    struct error *e);
+/* The same at 127.0.0.1, for its Docker: at its fixed port, or 0 for any. */
+int ask_listen_tcp(struct monitor *m, const char *agent, uint16_t at,
+    struct error *e);
+/* The descriptor of that Unix socket was closed: its file goes as well. */
+void ask_remove(struct monitor *m, const char *agent, uint16_t port);
 
 #endif

@@ -32,6 +32,13 @@ struct listener *listener_new(struct event_base *base,
     struct error *e);
 
 /*
+ * The same on a socket that listens already, which is the listener's from here
+ * on; its file, if it has one, is somebody else's to remove.
+ */
+struct listener *listener_of(struct event_base *base, int fd,
+    listener_accept *accept, void *arg);
+
+/*
  * Accepts nothing more for a while, from inside its accept function too; what
  * connects meanwhile waits in the kernel.
  */
