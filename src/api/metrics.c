@@ -79,6 +79,9 @@ write_logins(const struct gateway_numbers *n, struct buffer *out)
 	put_number(out, "charon_dropped_total", PROMETHEUS_COUNTER,
 	    "Connections dropped before their login to make room.",
 	    n->dropped);
+	put_number(out, "charon_penalised_total", PROMETHEUS_COUNTER,
+	    "Connections refused for what came from their address before.",
+	    n->penalised);
 }
 
 static void

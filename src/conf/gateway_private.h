@@ -16,6 +16,9 @@ int set_ssh_listen(void *, struct setting *, struct error *);
 int set_http_listen(void *, struct setting *, struct error *);
 int set_interval(void *, struct setting *, struct error *);
 int set_seconds(void *, struct setting *, struct error *);
+int set_count(void *, struct setting *, struct error *);
+int set_count_or_off(void *, struct setting *, struct error *);
+int set_penalty(void *, struct setting *, struct error *);
 int set_egress(void *, struct setting *, struct error *);
 
 #endif

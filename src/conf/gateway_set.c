@@ -7,6 +7,10 @@
 #include "orthrus/base/mem.h"
 #include "orthrus/proto/leash.h"
 
+#define COUNT_MAX 1000000
+#define PENALTY_MIN_MS 15000	/* less is no reason to refuse */
+#define PENALTY_MAX_MS (24 * 60 * 60 * 1000)
+
 /* Room for "/agents/N/docker.sock" in the path of a socket. */
 #define DIRECTORY_MAX (UNIX_PATH_MAX_LEN - 1 - 21)
 
@@ -114,6 +118,55 @@ set_seconds(void *c, struct setting *s, struct error *e)
 		return error_set(e, EX_CONFIG, "\"%s\": expected whole "
 		    "seconds", s->value);
 	ms /= 1000;
+	memcpy((char *)c + s->kw->offset, &ms, sizeof(ms));
+	return 0;
+}
+
+int
+set_count(void *c, struct setting *s, struct error *e)
+{
+	const char *p = s->value;
+	uint64_t n = 0;
+
+	while (*p >= '0' && *p <= '9' && n <= COUNT_MAX)
+		n = n * 10 + (uint64_t)(*p++ - '0');
+	if (*p != '\0' || n == 0 || n > COUNT_MAX)
+		return error_set(e, EX_CONFIG, "\"%s\": expected a number from "
+		    "1 to %d", s->value, COUNT_MAX);
+	memcpy((char *)c + s->kw->offset, &n, sizeof(n));
+	return 0;
+}
+
+/* True of "off", which is 0. */
+static bool
+is_off(void *c, const struct setting *s)
+{
+	if (strcmp(s->value, "off") != 0)
+		return false;
+	memset((char *)c + s->kw->offset, 0, sizeof(uint64_t));
+	return true;
+}
+
+int
+set_count_or_off(void *c, struct setting *s, struct error *e)
+{
+	if (is_off(c, s) || set_count(c, s, e) == 0)
+		return 0;
+	return error_set(e, EX_CONFIG, "\"%s\": expected a number from 1 to "
+	    "%d, or off", s->value, COUNT_MAX);
+}
+
+int
+set_penalty(void *c, struct setting *s, struct error *e)
+{
+	uint64_t ms;
+
+	if (is_off(c, s))
+		return 0;
+	if (duration_parse(s->value, &ms, e) == -1 || ms < PENALTY_MIN_MS ||
+	    ms > PENALTY_MAX_MS)
+		return error_set(e, EX_CONFIG, "\"%s\": expected 15s to 1d, or "
+		    "off", s->value);
 	memcpy((char *)c + s->kw->offset, &ms, sizeof(ms));
 	return 0;
 }

@@ -222,6 +222,9 @@ bool login_key(void *gateway, struct inbound *in, const char *user,
 bool login_password(void *gateway, struct inbound *in, const char *password);
 /* Somebody has not even come so far. */
 void login_turned_away(void *gateway, struct inbound *in, const char *why);
+void login_kept_out(void *gateway, const char *peer, const char *why);
+/* Nobody from there comes in for a while. */
+void login_penalised(void *gateway, const char *peer, uint64_t ms);
 
 /* --- leash.c, enroll.c: their subsystems -------------------------- */
 

@@ -144,17 +144,43 @@ login_left(void *arg, struct inbound *in)
 	ask_left(g->monitor, inbound_number(in));
 }
 
+static void
+tell_turned_away(struct gateway *g, const char *peer, const char *user,
+    const char *why)
+{
+	unsigned untold;
+
+	if (!refused(g, REFUSED_CONNECTION, &untold))
+		return;
+	log_info("turned away %s, user \"%s\": %s", peer, user, why);
+	if (untold > 0)
+		log_info("turned away %u more before that", untold);
+}
+
 void
 login_turned_away(void *arg, struct inbound *in, const char *why)
 {
 	char shown[INBOUND_USER_MAX * 4];
+
+	text_escape(shown, sizeof(shown), inbound_user(in), TEXT_PLAIN);
+	tell_turned_away(arg, inbound_peer(in), shown, why);
+}
+
+void
+login_kept_out(void *arg, const char *peer, const char *why)
+{
+	tell_turned_away(arg, peer, "", why);
+}
+
+void
+login_penalised(void *arg, const char *peer, uint64_t ms)
+{
 	unsigned untold;
 
-	if (!refused(arg, REFUSED_CONNECTION, &untold))
+	if (!refused(arg, REFUSED_SOURCE, &untold))
 		return;
-	text_escape(shown, sizeof(shown), inbound_user(in), TEXT_PLAIN);
-	log_info("turned away %s, user \"%s\": %s", inbound_peer(in), shown,
-	    why);
+	log_warn("refusing connections from %s for %u s or more: too many "
+	    "brought no login", peer, (unsigned)(ms / 1000));
 	if (untold > 0)
-		log_info("turned away %u more before that", untold);
+		log_warn("refusing those from %u more since then", untold);
 }

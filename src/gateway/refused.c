@@ -10,7 +10,7 @@ const char *const refusal_names[NREFUSALS] = {
 	[REFUSED_PERMISSION] = "permission", [REFUSED_FOREIGN] = "foreign",
 	[REFUSED_UNKNOWN] = "unknown", [REFUSED_OFFLINE] = "offline",
 	[REFUSED_REQUEST] = "request", [REFUSED_LOGIN] = "login",
-	[REFUSED_CONNECTION] = "connection",
+	[REFUSED_CONNECTION] = "connection", [REFUSED_SOURCE] = "source",
 	[REFUSED_ENROLL] = "enroll", [REFUSED_LEASH] = "leash",
 	[REFUSED_EGRESS] = "egress", [REFUSED_HTTP] = "http"
 };

@@ -27,7 +27,6 @@
 
 #define GRACE_MS 20000		/* from a connection to its login */
 #define ATTEMPTS 3
-#define UNAUTHENTICATED_MAX 100
 #define BUSY_PAUSE_MS 50
 #define SAVE_TICKS 4		/* of SWEEP_MS each: 1 s */
 #define DRAIN_TICKS 20		/* 5 s */
@@ -138,10 +137,20 @@ needs_restart(const struct gateway_config *a, const struct gateway_config *b)
 	return a->docker_tcp != b->docker_tcp ? "[agents] docker_tcp" : NULL;
 }
 
+static struct acceptor_limits
+limits_of(const struct gateway_config *c)
+{
+	return (struct acceptor_limits){
+		.unauthenticated = c->max_unauthenticated,
+		.per_source = c->per_source, .penalty_ms = c->penalty
+	};
+}
+
 const char *
 gateway_reload(struct gateway *g, struct gateway_config *c)
 {
 	const char *key = needs_restart(g->config, c);
+	const struct acceptor_limits limits = limits_of(c);
 	struct session *s;
 	struct error e;
 
@@ -150,6 +159,7 @@ gateway_reload(struct gateway *g, struct gateway_config *c)
 	apply_config(g, c);
 	if (ask_reload(g->monitor, &e) == -1)
 		log_error("the monitor goes on as before: %s", e.text);
+	acceptor_limit(g->acceptor, &limits);
 	TAILQ_FOREACH(s, &g->sessions, next) {
 		if (s->leash != NULL)
 			gateway_leash_update(s->leash);
@@ -211,8 +221,7 @@ listen_all(struct gateway *g, struct error *e)
 		.host_key = monitor_host_key(g->monitor),
 		.version = "charon_" PACKAGE_VERSION,
 		.grace_ms = GRACE_MS, .attempts = ATTEMPTS,
-		.unauthenticated_max = UNAUTHENTICATED_MAX,
-		.dead_ms = (unsigned)c->timeout
+		.limits = limits_of(c), .dead_ms = (unsigned)c->timeout
 	};
 
 	g->acceptor = acceptor_new(g->base, &limits, ENROLL_USER,

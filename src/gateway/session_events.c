@@ -188,5 +188,5 @@ on_acceptor_ended(void *arg, struct inbound *in, const struct error *why)
 
 const struct acceptor_events session_events = {
 	login_sign, login_left, login_key, login_password, login_turned_away,
-	on_acceptor_up, on_acceptor_ended
+	login_kept_out, login_penalised, on_acceptor_up, on_acceptor_ended
 };

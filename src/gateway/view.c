@@ -141,6 +141,7 @@ gateway_numbers(const struct gateway *g, struct gateway_numbers *n)
 		.accepted = logins.accepted, .handshakes = logins.handshakes,
 		.logins = logins.logins, .login_failures = logins.refused,
 		.login_timeouts = logins.timeouts, .dropped = logins.dropped,
+		.penalised = logins.penalised,
 		.streams = streams.open, .streams_total = streams.total,
 		.bytes_in = streams.bytes_in, .bytes_out = streams.bytes_out,
 		.heartbeats = g->heartbeats,

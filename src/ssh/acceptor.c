@@ -5,6 +5,8 @@
  */
 #include "config.h"
 
+#include <sys/socket.h>
+
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,6 +20,10 @@
 
 #define YOUNG_MS 100		/* one step of a login takes, far away */
 #define LOGIN_MS 2000		/* all of them take */
+#define NEEDS_PLACE "others need its place"
+#define PENALISED_LINE "Not now: too many logins from your address have " \
+    "failed\r\n"
+#define FULL_LINE "Not now: too many logins are under way\r\n"
 
 static int
 set_bind_options(struct acceptor *a, ssh_key key)
@@ -61,8 +67,7 @@ acceptor_new(struct event_base *base, const struct acceptor_config *config,
 	a->password_user = password_user;
 	a->events = *events;
 	a->arg = arg;
-	TAILQ_INIT(&a->waiting);
-	TAILQ_INIT(&a->sessions);
+	a->penalties = penalties_new();
 	if ((a->bind = ssh_bind_new()) == NULL)
 		abort();
 	memcpy(a->host_key.blob, config->host_key, sizeof(a->host_key.blob));
@@ -77,72 +82,161 @@ acceptor_new(struct event_base *base, const struct acceptor_config *config,
 void
 acceptor_free(struct acceptor *a)
 {
-	struct inbound *in;
-
 	if (a == NULL)
 		return;
-	while ((in = TAILQ_FIRST(&a->waiting)) != NULL)
-		inbound_free(in);
-	while ((in = TAILQ_FIRST(&a->sessions)) != NULL)
-		inbound_free(in);
+	while (a->waiting.n > 0)
+		inbound_free(a->waiting.at[0]->who);
+	while (a->sessions.n > 0)
+		inbound_free(a->sessions.at[0]->who);
+	crowd_clear(&a->waiting);
+	crowd_clear(&a->sessions);
+	penalties_free(a->penalties);
 	ssh_bind_free(a->bind);
 	free(a);
 }
 
-/*
- * Who makes room for the next: of those that have come least far the oldest.
- * Who has taken longer than LOGIN_MS counts as if he had said nothing.  So
- * whoever only holds connections open gains nothing by it, and whoever logs in
- * can finish.
- */
-static struct inbound *
-least_far(const struct acceptor *a)
+void
+acceptor_limit(struct acceptor *a, const struct acceptor_limits *limits)
 {
-	struct inbound *in, *found = NULL;
-	uint64_t now = clock_ms();
-	unsigned far, least = 0;
+	a->config.limits = *limits;
+	penalties_clear(a->penalties);
+}
 
-	TAILQ_FOREACH(in, &a->waiting, next) {
-		far = now - in->accepted_at > LOGIN_MS ? 0 :
-		    inbound_progress(in);
-		if (found == NULL || far < least) {
-			found = in;
-			least = far;
-		}
-	}
-	return found;
+/* --- who makes room --------------------------------------------------- */
+
+/*
+ * Who has taken longer than LOGIN_MS counts as if he had said nothing, as
+ * somebody does who has just come and is no session yet.  So whoever only
+ * holds connections open gains nothing by it, and whoever logs in can finish.
+ */
+static unsigned
+progress(const struct waiting *w)
+{
+	const struct inbound *in = w->who;
+
+	return in == NULL || clock_ms() - in->accepted_at > LOGIN_MS ? 0 :
+	    inbound_progress(in);
 }
 
 static bool
 acceptor_is_full(const struct acceptor *a)
 {
-	return a->counters.unauthenticated >= a->config.unauthenticated_max;
+	return a->waiting.n >= a->config.limits.unauthenticated;
+}
+
+static bool
+source_is_full(const struct acceptor *a, const struct source *from)
+{
+	return a->config.limits.per_source != 0 &&
+	    crowd_near(&a->waiting, from, SOURCE_HOST) >=
+	    a->config.limits.per_source;
 }
 
 bool
 acceptor_is_busy(const struct acceptor *a)
 {
+	const struct waiting *w;
 	const struct inbound *in;
 
 	if (!acceptor_is_full(a))
 		return false;
-	in = least_far(a);
-	return inbound_progress(in) > 0 &&
-	    clock_ms() - in->accepted_at <= YOUNG_MS;
+	w = crowd_loser(&a->waiting, progress);
+	in = w->who;
+	return progress(w) > 0 && clock_ms() - in->accepted_at <= YOUNG_MS;
+}
+
+/* Who goes so that the newcomer may wait: NULL nobody, or himself. */
+static struct waiting *
+who_makes_room(struct acceptor *a, struct waiting *newcomer)
+{
+	bool of_source = source_is_full(a, &newcomer->from);
+	struct waiting *loser;
+
+	if (!of_source && !acceptor_is_full(a))
+		return NULL;
+	crowd_add(&a->waiting, newcomer);
+	loser = of_source ? crowd_loser_of(&a->waiting, &newcomer->from,
+	    progress) : crowd_loser(&a->waiting, progress);
+	crowd_remove(&a->waiting, newcomer);
+	return loser;
+}
+
+/* --- who comes -------------------------------------------------------- */
+
+/*
+ * A line before SSH's own (RFC 4253 section 4.2), which clients show, and the
+ * end.
+ */
+static void
+close_with(int fd, const char *line)
+{
+	send(fd, line, strlen(line), MSG_DONTWAIT | MSG_NOSIGNAL);
+	close(fd);
+}
+
+/* Whether a source is refused. */
+static bool
+is_penalised(const struct acceptor *a, const struct source *from)
+{
+	return a->config.limits.penalty_ms > 0 &&
+	    penalty_left(a->penalties, from, clock_ms()) > 0;
+}
+
+/* 0, or -1 when it is gone already. */
+static int
+source_of_peer(int fd, struct source *from)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+
+	if (getpeername(fd, (struct sockaddr *)&ss, &len) == -1)
+		return -1;
+	source_of(from, (struct sockaddr *)&ss);
+	return 0;
+}
+
+/* True when there is room for it now. */
+static bool
+make_room(struct acceptor *a, struct waiting *newcomer)
+{
+	struct waiting *loser = who_makes_room(a, newcomer);
+	char peer[SOURCE_TEXT_MAX];
+
+	if (loser == NULL)
+		return true;
+	a->counters.dropped++;
+	if (loser != newcomer) {
+		inbound_drop(loser->who, NEEDS_PLACE);
+		return true;
+	}
+	a->events.kept_out(a->arg, source_text(&newcomer->from, peer),
+	    NEEDS_PLACE);
+	return false;
 }
 
 void
 acceptor_take(void *arg, int fd)
 {
 	struct acceptor *a = arg;
+	struct waiting newcomer = { .who = NULL };
 	struct inbound *in;
 
-	if (acceptor_is_full(a)) {
-		a->counters.dropped++;
-		inbound_drop(least_far(a), "others need its place");
-	}
 	a->counters.accepted++;
-	if ((in = inbound_new(a, fd)) == NULL)
+	if (source_of_peer(fd, &newcomer.from) == -1) {
+		close(fd);
+		return;
+	}
+	if (is_penalised(a, &newcomer.from)) {
+		a->counters.penalised++;
+		close_with(fd, PENALISED_LINE);
+		return;
+	}
+	newcomer.weight = offence_weight(a, &newcomer.from);
+	if (!make_room(a, &newcomer)) {
+		close_with(fd, FULL_LINE);
+		return;
+	}
+	if ((in = inbound_new(a, fd, &newcomer)) == NULL)
 		return;
 	login_init(in);
 	inbound_begin(in);
@@ -152,4 +246,6 @@ void
 acceptor_counters(const struct acceptor *a, struct acceptor_counters *out)
 {
 	*out = a->counters;
+	out->unauthenticated = a->waiting.n;
+	out->sessions = a->sessions.n;
 }

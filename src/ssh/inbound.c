@@ -5,10 +5,7 @@
  */
 #include "config.h"
 
-#include <sys/socket.h>
-
 #include <errno.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,10 +40,9 @@ inbound_logged_in(struct inbound *in)
 	struct acceptor *a = in->acceptor;
 
 	in->logged_in = true;
-	TAILQ_REMOVE(&a->waiting, in, next);
-	TAILQ_INSERT_TAIL(&a->sessions, in, next);
-	a->counters.unauthenticated--;
-	a->counters.sessions++;
+	crowd_remove(&a->waiting, &in->place);
+	crowd_add(&a->sessions, &in->place);
+	penalty_forgive(a->penalties, &in->place.from, clock_ms());
 	a->counters.logins++;
 	connection_trust(in->connection);
 	timer_set(in->timer, 0);	/* libssh must send its answer first */
@@ -80,6 +76,7 @@ on_inbound_timer(evutil_socket_t fd, short what, void *arg)
 		timer_set(in->timer, a->config.grace_ms - spent);
 		in->answer(in);		/* which may set it anew */
 	} else {
+		in->timed_out = true;
 		a->counters.timeouts++;
 		connection_fail(in->connection, EX_UNAVAILABLE, NULL,
 		    "no login within %u s", a->config.grace_ms / 1000);
@@ -159,21 +156,8 @@ inbound_step(void *arg)
 
 /* --- life ------------------------------------------------------------- */
 
-static void
-name_peer(struct inbound *in)
-{
-	struct sockaddr_storage ss;
-	socklen_t len = sizeof(ss);
-
-	if (getpeername(connection_fd(in->connection), (struct sockaddr *)&ss,
-	    &len) == -1 ||
-	    getnameinfo((struct sockaddr *)&ss, len, in->peer,
-	    sizeof(in->peer), NULL, 0, NI_NUMERICHOST) != 0)
-		snprintf(in->peer, sizeof(in->peer), "unknown");
-}
-
 struct inbound *
-inbound_new(struct acceptor *a, int fd)
+inbound_new(struct acceptor *a, int fd, const struct waiting *newcomer)
 {
 	static const struct connection_role role = {
 		inbound_step, on_inbound_asked, on_inbound_lost, on_inbound_over
@@ -183,8 +167,10 @@ inbound_new(struct acceptor *a, int fd)
 	in->acceptor = a;
 	in->number = ++a->numbers;
 	in->accepted_at = clock_ms();
-	TAILQ_INSERT_TAIL(&a->waiting, in, next);
-	a->counters.unauthenticated++;
+	in->place = *newcomer;
+	in->place.who = in;
+	source_text(&in->place.from, in->peer);
+	crowd_add(&a->waiting, &in->place);
 	in->timer = evtimer_new(a->base, on_inbound_timer, in);
 	in->connection = connection_new(a->base, a->config.dead_ms, &role, in);
 	mux_new(a->base, in->connection);
@@ -193,7 +179,6 @@ inbound_new(struct acceptor *a, int fd)
 		inbound_free(in);
 		return NULL;
 	}
-	name_peer(in);
 	timer_set(in->timer, a->config.grace_ms);
 	return in;
 }
@@ -221,13 +206,10 @@ inbound_free(struct inbound *in)
 {
 	struct acceptor *a = in->acceptor;
 
-	if (in->logged_in) {
-		TAILQ_REMOVE(&a->sessions, in, next);
-		a->counters.sessions--;
-	} else {
-		TAILQ_REMOVE(&a->waiting, in, next);
-		a->counters.unauthenticated--;
-	}
+	if (in->logged_in)
+		crowd_remove(&a->sessions, &in->place);
+	else
+		crowd_remove(&a->waiting, &in->place);
 	connection_free(in->connection);
 	if (in->signed_for)
 		a->events.left(a->arg, in);
@@ -240,6 +222,7 @@ void
 inbound_drop(struct inbound *in, const char *why)
 {
 	in->acceptor->events.turned_away(in->acceptor->arg, in, why);
+	offence_no_login(in);
 	inbound_free(in);
 }
 

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What the server's side shares.  Each calls only those named before it:
- * inbound.c (one session), login.c (its login), acceptor.c (all of them).
+ * offence.c (what is held against a source), inbound.c (one session), login.c
+ * (its login), acceptor.c (all of them).
  */
 #ifndef ORTHRUS_SSH_INBOUND_PRIVATE_H
 #define ORTHRUS_SSH_INBOUND_PRIVATE_H
-
-#include <sys/queue.h>
 
 #include <libssh/libssh.h>
 #include <libssh/callbacks.h>
@@ -16,14 +15,17 @@
 #include "orthrus/ssh/inbound.h"
 
 #include "connection.h"
+#include "crowd.h"
 #include "packet.h"
+#include "penalties.h"
 
 struct inbound {
-	TAILQ_ENTRY(inbound) next;	/* in waiting, or in sessions */
+	struct waiting place;		/* in waiting, or in sessions */
 	struct acceptor *acceptor;
 	bool has_keys;			/* the key exchange is done */
 	bool logged_in;			/* in the list of sessions */
 	bool announced;			/* up() was called */
+	bool timed_out;			/* before the login */
 	struct connection *connection;
 	struct ssh_server_callbacks_struct callbacks;
 	struct event *timer;		/* grace; then soon, for up() */
@@ -31,15 +33,13 @@ struct inbound {
 	unsigned failures, requests;
 	bool unanswered;		/* libssh looks at a login */
 	void (*answer)(struct inbound *in);	/* it, if libssh did not */
-	char user[INBOUND_USER_MAX], peer[INBOUND_PEER_MAX];
+	char user[INBOUND_USER_MAX], peer[SOURCE_TEXT_MAX];
 	uint64_t number;		/* among all of its acceptor */
 	bool signed_for;		/* its owner has signed a hash */
 	uint8_t *request;		/* to log in with a key; or NULL */
 	size_t request_len;
 	void *data;
 };
-
-TAILQ_HEAD(inbound_list, inbound);
 
 struct acceptor {
 	struct event_base *base;
@@ -50,17 +50,26 @@ struct acceptor {
 	ssh_bind bind;
 	struct host_key host_key;
 	uint64_t numbers;		/* given to sessions so far */
-	struct inbound_list waiting;	/* not logged in, oldest first */
-	struct inbound_list sessions;
+	struct crowd waiting;		/* not logged in */
+	struct crowd sessions;
+	struct penalties *penalties;
 	struct acceptor_counters counters;
 };
 
+/* offence.c */
+/* What one more from there weighs in the crowd of those who wait. */
+unsigned offence_weight(const struct acceptor *a, const struct source *from);
+/* The connection ends, and nobody has logged in over it. */
+void offence_no_login(const struct inbound *in);
+
 /* inbound.c */
 /*
- * A session on a connection that was accepted; fd is its own from here on.
- * It waits for inbound_begin().  NULL when there are no descriptors.
+ * A session on a connection that was accepted, in the place of newcomer; fd is
+ * its own from here on.  It waits for inbound_begin().  NULL when there are no
+ * descriptors.
  */
-struct inbound *inbound_new(struct acceptor *a, int fd);
+struct inbound *inbound_new(struct acceptor *a, int fd,
+    const struct waiting *newcomer);
 void inbound_begin(struct inbound *in);
 void inbound_free(struct inbound *in);
 /* The same for one that is not logged in, and its owner is told why. */

@@ -11,6 +11,8 @@ liborthrus_a_SOURCES += \
 	src/ssh/channel_messages.c \
 	src/ssh/connection.c \
 	src/ssh/connection.h \
+	src/ssh/crowd.c \
+	src/ssh/crowd.h \
 	src/ssh/dispatch.c \
 	src/ssh/global_requests.c \
 	src/ssh/hostkey.c \
@@ -28,6 +30,7 @@ liborthrus_a_SOURCES += \
 	src/ssh/login.c \
 	src/ssh/mux.c \
 	src/ssh/mux_private.h \
+	src/ssh/offence.c \
 	src/ssh/open.c \
 	src/ssh/outbound.c \
 	src/ssh/output.c \
@@ -38,6 +41,8 @@ liborthrus_a_SOURCES += \
 	src/ssh/pack.h \
 	src/ssh/packet.c \
 	src/ssh/packet.h \
+	src/ssh/penalties.c \
+	src/ssh/penalties.h \
 	src/ssh/probe.c \
 	src/ssh/probe.h \
 	src/ssh/round_trip.c \
@@ -46,6 +51,8 @@ liborthrus_a_SOURCES += \
 	src/ssh/selftest.h \
 	src/ssh/server_key.c \
 	src/ssh/session_channel.c \
+	src/ssh/source.c \
+	src/ssh/source.h \
 	src/ssh/successor.c \
 	src/ssh/turns.c \
 	src/ssh/window.c \

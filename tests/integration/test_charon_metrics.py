@@ -16,7 +16,8 @@ FAMILIES = {
     "charon_unauthenticated", "charon_connections_total",
     "charon_handshakes_total", "charon_logins_total",
     "charon_login_failures_total", "charon_login_timeouts_total",
-    "charon_dropped_total", "charon_refusals_total", "charon_channels",
+    "charon_dropped_total", "charon_penalised_total",
+    "charon_refusals_total", "charon_channels",
     "charon_channels_total", "charon_bytes_total", "charon_heartbeats_total",
     "charon_heartbeat_delay_seconds_total", "charon_renewals_total",
     "charon_enrolments_total", "charon_agent_requests_total"}

@@ -52,6 +52,8 @@ unit_tests = \
 	tests/unit/test_redact_memory \
 	tests/unit/test_backoff \
 	tests/unit/test_link \
+	tests/unit/test_crowd \
+	tests/unit/test_penalties \
 	tests/unit/test_login \
 	tests/unit/test_connection \
 	tests/unit/test_mux \

@@ -42,7 +42,7 @@ static struct identity *identity;
 /* What either side has been told, and the server's answers. */
 static struct {
 	bool key_ok, signs_nothing;
-	unsigned up, ended, turned_away, hashes, left, proven;
+	unsigned up, ended, turned_away, penalised, hashes, left, proven;
 	uint64_t number;		/* of the last session, and its id */
 	uint8_t session_id[SESSION_ID_MAX];
 	size_t id_len;
@@ -170,6 +170,24 @@ on_turned_away(void *arg, struct inbound *in, const char *why)
 }
 
 static void
+on_kept_out(void *arg, const char *peer, const char *why)
+{
+	(void)arg;
+	assert_int_equal(strncmp(peer, "127.0.0.", 8), 0);
+	snprintf(server.why, sizeof(server.why), "%s", why);
+	server.turned_away++;
+}
+
+static void
+on_penalised(void *arg, const char *peer, uint64_t ms)
+{
+	(void)arg;
+	assert_string_equal(peer, "127.0.0.2");
+	assert_in_range(ms, 14000, 60000);
+	server.penalised++;
+}
+
+static void
 on_relayed(void *arg, uint64_t out, uint64_t in)
 {
 	(void)out;
@@ -216,12 +234,15 @@ static void
 serve(unsigned grace_ms, size_t unauthenticated_max)
 {
 	static const struct acceptor_events events = { on_sign, on_left,
-	    on_key, on_password, on_turned_away, on_server_up,
+	    on_key, on_password, on_turned_away, on_kept_out, on_penalised,
+	    on_server_up,
 	    on_server_ended };
 	const struct acceptor_config config = {
 		.host_key = host_blob, .version = "charon_test",
 		.grace_ms = grace_ms, .attempts = 3,
-		.unauthenticated_max = unauthenticated_max, .dead_ms = 10000
+		.limits = { .unauthenticated = unauthenticated_max,
+		    .penalty_ms = 60000 },
+		.dead_ms = 10000
 	};
 	const struct address at = { .kind = ADDRESS_TCP, .host = "127.0.0.1" };
 	struct error e;
@@ -598,17 +619,50 @@ test_ended_by_the_server(void **state)
 
 /* --- those who have not logged in ------------------------------------- */
 
+#define OTHER (INADDR_LOOPBACK + 1)	/* 127.0.0.2 */
+#define THIRD (INADDR_LOOPBACK + 2)
+
 static int
-connect_there(void)
+connect_from(uint32_t host)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET,
-	    .sin_port = htons(port) };
+	    .sin_port = htons(port) }, from = { .sin_family = AF_INET };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	assert_int_not_equal(fd, -1);
+	from.sin_addr.s_addr = htonl(host);
+	assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
 	return fd;
+}
+
+/* True when the server has closed it, with what it said in text. */
+static bool
+is_closed(int fd, char *text, size_t size)
+{
+	size_t len = 0;
+	ssize_t n;
+
+	while ((n = recv(fd, text + len, size - 1 - len, MSG_DONTWAIT)) > 0)
+		len += (size_t)n;
+	text[len] = '\0';
+	return n == 0;
+}
+
+/* Runs the loop until the server has accepted n in all. */
+static void
+until_accepted(uint64_t n)
+{
+	uint64_t end = clock_ms() + PATIENCE_MS;
+	struct acceptor_counters c;
+
+	for (acceptor_counters(acceptor, &c); c.accepted < n;
+	    acceptor_counters(acceptor, &c)) {
+		if (clock_ms() > end)
+			fail_msg("not accepted");
+		event_base_loop(base, EVLOOP_NONBLOCK);
+	}
 }
 
 static void
@@ -619,7 +673,7 @@ test_grace(void **state)
 
 	(void)state;
 	serve(100, 10);
-	fd = connect_there();
+	fd = connect_from(INADDR_LOOPBACK);
 	until(&server.turned_away, 1);
 	assert_non_null(strstr(server.why, "no login within"));
 	acceptor_counters(acceptor, &n);
@@ -638,7 +692,7 @@ test_room_is_made(void **state)
 	(void)state;
 	serve(10000, 3);
 	for (i = 0; i < 4; i++)
-		fds[i] = connect_there();
+		fds[i] = connect_from(INADDR_LOOPBACK);
 	until(&server.turned_away, 1);
 	assert_string_equal(server.why, "others need its place");
 	acceptor_counters(acceptor, &n);
@@ -647,6 +701,116 @@ test_room_is_made(void **state)
 	assert_int_equal(n.unauthenticated, 3);
 	for (i = 0; i < 4; i++)
 		close(fds[i]);
+}
+
+/* Whoever has more than others loses, however many come from there. */
+static void
+test_others_keep_their_places(void **state)
+{
+	char text[128];
+	int first, crowd[20], last;
+	size_t i;
+
+	(void)state;
+	serve(10000, 3);
+	first = connect_from(OTHER);
+	until_accepted(1);
+	for (i = 0; i < 20; i++)
+		crowd[i] = connect_from(INADDR_LOOPBACK);
+	until_accepted(21);
+	last = connect_from(THIRD);
+	until_accepted(22);
+	assert_int_equal(server.turned_away, 19);
+	assert_false(is_closed(first, text, sizeof(text)));
+	assert_false(is_closed(last, text, sizeof(text)));
+	for (i = 0; i < 20; i++)
+		close(crowd[i]);
+	close(first);
+	close(last);
+}
+
+/* One source may have a limit of its own. */
+static void
+test_limit_of_one_source(void **state)
+{
+	const struct acceptor_limits limits = { .unauthenticated = 10,
+	    .per_source = 2 };
+	struct acceptor_counters n;
+	int fds[6];
+	size_t i;
+
+	(void)state;
+	serve(10000, 10);
+	acceptor_limit(acceptor, &limits);
+	for (i = 0; i < 6; i++)
+		fds[i] = connect_from(i % 2 == 0 ? OTHER : THIRD);
+	until_accepted(6);
+	acceptor_counters(acceptor, &n);
+	assert_int_equal(n.unauthenticated, 4);
+	assert_int_equal(n.dropped, 2);
+	for (i = 0; i < 6; i++)
+		close(fds[i]);
+}
+
+/* Twice no login within the grace time, that is 20 s. */
+static void
+offend(uint32_t host)
+{
+	int fds[] = { connect_from(host), connect_from(host) };
+	unsigned before = server.turned_away;
+
+	until(&server.turned_away, before + 2);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static void
+test_penalty(void **state)
+{
+	const struct acceptor_limits limits = { .unauthenticated = 10,
+	    .penalty_ms = 60000 };
+	struct acceptor_counters n;
+	char text[128];
+	int fd, other;
+
+	(void)state;
+	serve(100, 10);
+	offend(OTHER);
+	assert_int_equal(server.penalised, 1);
+	fd = connect_from(OTHER);
+	other = connect_from(THIRD);
+	until_accepted(4);
+	assert_true(is_closed(fd, text, sizeof(text)));
+	assert_string_equal(text, "Not now: too many logins from your address "
+	    "have failed\r\n");
+	assert_false(is_closed(other, text, sizeof(text)));
+	close(fd);
+	close(other);
+	acceptor_counters(acceptor, &n);
+	assert_int_equal(n.penalised, 1);
+	/* A reload lets it in again. */
+	acceptor_limit(acceptor, &limits);
+	fd = connect_from(OTHER);
+	until_accepted(5);
+	assert_false(is_closed(fd, text, sizeof(text)));
+	close(fd);
+}
+
+/* Who stands behind a proxy is not told from who else does. */
+static void
+test_no_penalty_for_a_proxy(void **state)
+{
+	char text[128];
+	int fd;
+
+	(void)state;
+	serve(100, 10);
+	offend(INADDR_LOOPBACK);
+	assert_int_equal(server.penalised, 0);
+	fd = connect_from(INADDR_LOOPBACK);
+	until_accepted(3);
+	assert_false(is_closed(fd, text, sizeof(text)));
+	close(fd);
 }
 
 /* --- the link --------------------------------------------------------- */
@@ -791,6 +955,10 @@ main(void)
 		TEST(test_ended_by_the_server),
 		TEST(test_grace),
 		TEST(test_room_is_made),
+		TEST(test_others_keep_their_places),
+		TEST(test_limit_of_one_source),
+		TEST(test_penalty),
+		TEST(test_no_penalty_for_a_proxy),
 		TEST(test_link),
 		TEST(test_link_once),
 	};

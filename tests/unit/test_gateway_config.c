@@ -94,6 +94,9 @@ test_defaults(void **state)
 	strcat(path, "/http.sock");
 	assert_listens(&c->http_listen, path);
 	assert_listens(&c->ssh_listen, "0.0.0.0:2222");
+	assert_int_equal(c->max_unauthenticated, 100);
+	assert_int_equal(c->per_source, 0);
+	assert_int_equal(c->penalty, 10 * 60 * 1000);
 	assert_int_equal(c->heartbeat, 5000);
 	assert_int_equal(c->timeout, 10000);
 	assert_int_equal(c->certificate_lifetime, 7 * 24 * 3600);
@@ -111,6 +114,7 @@ test_everything(void **state)
 {
 	struct gateway_config *c = load_text(
 	    "[ssh]\nlisten = [::1]:22\nhost_key = /k\n"
+	    "max_unauthenticated = 1000\nper_source = 50\npenalty = 90s\n"
 	    "[http]\nlisten = 8080\n"
 	    "[state]\ndirectory = /s//\nruntime = /r\n"
 	    "[agents]\nheartbeat = 100ms\ntimeout = 1s\n"
@@ -123,6 +127,9 @@ test_everything(void **state)
 	assert_string_equal(reported, "");
 	assert_listens(&c->ssh_listen, "[::1]:22");
 	assert_string_equal(c->host_key, "/k");
+	assert_int_equal(c->max_unauthenticated, 1000);
+	assert_int_equal(c->per_source, 50);
+	assert_int_equal(c->penalty, 90000);
 	assert_listens(&c->http_listen, "localhost:8080");
 	assert_string_equal(c->state, "/s");
 	assert_string_equal(c->runtime, "/r");
@@ -184,6 +191,21 @@ test_bad(void **state)
 		{ "[ssh]\nlisten = /x.sock\n", "needs HOST:PORT" },
 		{ "[ssh]\nlisten = off\n", ":2: listen: " },
 		{ "[ssh]\nhost_key = /x/\n", "is a directory" },
+		{ "[ssh]\nmax_unauthenticated = 0\n", ":2: "
+		    "max_unauthenticated: \"0\": expected a number from 1" },
+		{ "[ssh]\nmax_unauthenticated = off\n", "expected a number" },
+		{ "[ssh]\nmax_unauthenticated = 10:30:100\n",
+		    "expected a number" },
+		{ "[ssh]\nmax_unauthenticated = 18446744073709551617\n",
+		    "from 1 to 1000000" },
+		{ "[ssh]\nper_source = 0\n", ":2: per_source: \"0\": "
+		    "expected a number from 1 to 1000000, or off" },
+		{ "[ssh]\nper_source = -1\n", "or off" },
+		{ "[ssh]\npenalty = 0\n", ":2: penalty: \"0\": expected 15s "
+		    "to 1d, or off" },
+		{ "[ssh]\npenalty = 14s\n", "expected 15s to 1d" },
+		{ "[ssh]\npenalty = 2d\n", "expected 15s to 1d" },
+		{ "[ssh]\npenalty = yes\n", "expected 15s to 1d, or off" },
 		{ "[ssh]\nhost_key = x/y\n", ":2: host_key: \"x/y\": the "
 		    "path of the host key must begin with '/'" },
 		{ "[state]\ndirectory = x\n", "must begin with '/'" },

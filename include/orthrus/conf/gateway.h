@@ -20,6 +20,9 @@ struct gateway_config {
 	char *state, *runtime;		/* directories, absolute */
 	struct address ssh_listen;	/* TCP */
 	char *host_key;			/* path of the private key */
+	uint64_t max_unauthenticated;	/* connections without a login */
+	uint64_t per_source;		/* of them from one address; 0: any */
+	uint64_t penalty;		/* ms at most, 0: none */
 	struct address http_listen;	/* Unix or loopback, or ADDRESS_NONE */
 	uint64_t heartbeat, timeout;	/* milliseconds, heartbeat < timeout */
 	uint64_t certificate_lifetime;	/* seconds */

@@ -15,6 +15,7 @@ enum refusal {
 	REFUSED_REQUEST,	/* shell, exec, sftp ... */
 	REFUSED_LOGIN,
 	REFUSED_CONNECTION,	/* ended before a login, or never a good one */
+	REFUSED_SOURCE,		/* all connections of it, for a while */
 	REFUSED_ENROLL,
 	REFUSED_LEASH,		/* malformed, too large, too many */
 	REFUSED_EGRESS,

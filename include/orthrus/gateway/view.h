@@ -62,7 +62,7 @@ struct gateway_numbers {
 	size_t agents, clients, enrolling;	/* sessions */
 	/* SSH, see struct acceptor_counters. */
 	uint64_t unauthenticated, accepted, handshakes, logins;
-	uint64_t login_failures, login_timeouts, dropped;
+	uint64_t login_failures, login_timeouts, dropped, penalised;
 	size_t streams;				/* now */
 	uint64_t streams_total;
 	uint64_t bytes_in, bytes_out;		/* in: towards agents */

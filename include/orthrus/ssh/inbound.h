@@ -20,14 +20,25 @@ struct event_base;
 struct inbound;
 
 #define INBOUND_USER_MAX 128	/* of a user's name, with NUL */
-#define INBOUND_PEER_MAX 64	/* of a client's address as text */
+
+/* What those may have who have not logged in. */
+struct acceptor_limits {
+	size_t unauthenticated;		/* connections at once, > 0 */
+	/* Of them from one IPv4 address or one /64 of IPv6; 0: as many. */
+	size_t per_source;
+	/*
+	 * How long such a source is refused at most because logins from there
+	 * failed or did not come about, in ms; 0: never.
+	 */
+	uint64_t penalty_ms;
+};
 
 struct acceptor_config {
 	const uint8_t *host_key;	/* its blob, KEY_BLOB_LEN bytes */
 	const char *version;		/* of SSH-2.0-VERSION, RFC 4253 4.2 */
 	unsigned grace_ms;		/* from the accept to the login */
 	unsigned attempts;		/* logins that may fail */
-	size_t unauthenticated_max;	/* more: the oldest silent one is dropped */
+	struct acceptor_limits limits;
 	unsigned dead_ms;		/* for TCP_USER_TIMEOUT */
 };
 
@@ -57,6 +68,13 @@ struct acceptor_events {
 	 * connection.
 	 */
 	void (*turned_away)(void *arg, struct inbound *in, const char *why);
+	/*
+	 * A connection from that address was closed before it became a
+	 * session.
+	 */
+	void (*kept_out)(void *arg, const char *peer, const char *why);
+	/* From now on all from there are refused, for ms if they do no more. */
+	void (*penalised)(void *arg, const char *peer, uint64_t ms);
 	/* Logged in: channels may be opened, and mux_serve() called. */
 	void (*up)(void *arg, struct inbound *in);
 	/*
@@ -75,6 +93,9 @@ struct acceptor *acceptor_new(struct event_base *base,
 /* Ends every session without ended(). */
 void acceptor_free(struct acceptor *a);
 
+/* Other limits from now on; whoever is refused is let in again. */
+void acceptor_limit(struct acceptor *a, const struct acceptor_limits *limits);
+
 /* A connection that was accepted; fd is the acceptor's from here on. */
 void acceptor_take(void *acceptor, int fd);
 /*
@@ -91,6 +112,7 @@ struct acceptor_counters {
 	uint64_t refused;		/* that failed, each attempt */
 	uint64_t timeouts;		/* the grace time ran out */
 	uint64_t dropped;		/* to make room */
+	uint64_t penalised;		/* refused: what came from there before */
 };
 void acceptor_counters(const struct acceptor *a,
     struct acceptor_counters *out);

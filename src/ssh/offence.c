@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What speaks against a source: connections over which nobody logs in.  Where
+ * somebody is logged in, or was lately, they count for little, since many may
+ * share an address; and at an address where a proxy stands for nothing.
+ */
+#include "config.h"
+
+#include "orthrus/base/loop.h"
+
+#include "inbound_private.h"
+
+/* For each connection, in ms. */
+#define COST_FAILED 5000	/* a login was refused */
+#define COST_TIMED_OUT 10000
+#define COST_OTHER 1000		/* it ended before that, or made room */
+#define KNOWN_PART 10		/* of a known source's, one in so many */
+
+/*
+ * Of those who wait the known ones have the better claim, as somebody is there
+ * whom others would miss; who has spoilt it has the worst.
+ */
+#define WEIGHT_KNOWN 1
+#define WEIGHT_NEW 8
+#define WEIGHT_SUSPECT 64
+
+static bool
+is_known(const struct acceptor *a, const struct source *from, uint64_t now)
+{
+	return penalty_known(a->penalties, from, now) ||
+	    crowd_near(&a->sessions, from, SOURCE_HOST) > 0;
+}
+
+unsigned
+offence_weight(const struct acceptor *a, const struct source *from)
+{
+	uint64_t now = clock_ms();
+
+	if (source_is_proxy(from))
+		return WEIGHT_NEW;
+	return is_known(a, from, now) ? WEIGHT_KNOWN :
+	    penalty_is_suspect(a->penalties, from, now) ? WEIGHT_SUSPECT :
+	    WEIGHT_NEW;
+}
+
+void
+offence_no_login(const struct inbound *in)
+{
+	struct acceptor *a = in->acceptor;
+	const struct source *from = &in->place.from;
+	uint64_t now = clock_ms(), cost = in->failures > 0 ? COST_FAILED :
+	    in->timed_out ? COST_TIMED_OUT : COST_OTHER;
+
+	if (source_is_proxy(from))
+		return;
+	if (is_known(a, from, now))
+		cost /= KNOWN_PART;
+	if (penalty_add(a->penalties, from, cost, a->config.limits.penalty_ms,
+	    now))
+		a->events.penalised(a->arg, in->peer,
+		    penalty_left(a->penalties, from, now));
+}
