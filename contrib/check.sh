@@ -5,7 +5,8 @@
 # Installs what is missing (Debian, as root).  Leaves its work in build/.
 #
 #   check.sh [--suite SUITE] [STEP...]
-#	STEP: only these: gcc clang asan fuzz dist scripts trixie
+#	STEP: only these: gcc clang asan hunt dist scripts trixie, or one of
+#	hunt's: monkey fuzz analyze
 #	--suite: all of it in a minimal system of another Debian release,
 #	bookworm, trixie or forky, which is made on the spot
 set -u
@@ -137,23 +138,75 @@ step_dist() {
 	one "make distcheck" $status
 }
 
-# Each fuzzer for a moment, from its corpus: enough to see that it works.
+# What looks for faults rather than shows that there are none, side by side:
+# the monkey takes five minutes, whatever else is done.
+step_hunt() {
+	compile asan CC=gcc CFLAGS="-O1 -g" --enable-werror \
+	    --enable-sanitizers || return
+	monkey &
+	local pid=$!
+	step_fuzz
+	step_analyze
+	wait "$pid"
+	one_monkey $?
+}
+
+monkey() {
+	cd "$build/asan" && ORTHRUS_MONKEY_SECONDS=${ORTHRUS_MONKEY_SECONDS:-300} \
+	    ORTHRUS_TEST_JOBS=1 ORTHRUS_TEST_MARKS='' ORTHRUS=$build/asan/orthrus \
+	    "$root/tests/integration.sh" -k test_monkeys -rP >monkey.log 2>&1
+}
+
+one_monkey() {
+	grep -m 1 '^ORTHRUS_MONKEY_SEED' "$build/asan/monkey.log"
+	[ "$1" -eq 0 ] || tail -n 100 "$build/asan/monkey.log"
+	one "the monkey, address and undefined sanitizers" "$1"
+}
+
+step_monkey() {
+	compile asan CC=gcc CFLAGS="-O1 -g" --enable-werror \
+	    --enable-sanitizers || return
+	(monkey)
+	one_monkey $?
+}
+
+# fuzz_for_a_moment PROGRAM: from its corpus, enough to see that it works.
+fuzz_for_a_moment() {
+	local name found
+	name=$(basename "$1")
+	found=$(dirname "$1")/../../moment/$name
+	mkdir -p "$found"
+	"$1" -max_total_time="${ORTHRUS_FUZZ_SECONDS:-3}" -timeout=20 \
+	    -print_final_stats=1 -artifact_prefix="$found/" "$found" \
+	    "$2/tests/corpus/${name#fuzz_}" >"$found.log" 2>&1
+	echo $? >"$found.status"
+}
+
 step_fuzz() {
 	compile fuzz CC=clang --enable-werror --enable-fuzzers \
 	    ORTHRUS_SKIP_INTEGRATION=1 || return
-	local fuzzer name found
-	for fuzzer in "$build"/fuzz/tests/fuzz/fuzz_*; do
-		[[ -x $fuzzer && -f $fuzzer ]] || continue
-		name=$(basename "$fuzzer")
-		found=$build/fuzz/found/$name
-		mkdir -p "$found"
-		"$fuzzer" -max_total_time="${ORTHRUS_FUZZ_SECONDS:-5}" \
-		    -artifact_prefix="$found/" "$found" \
-		    "$root/tests/corpus/${name#fuzz_}" >"$found.log" 2>&1
-		local status=$?
-		[ $status -eq 0 ] || tail -n 30 "$found.log"
-		one "$name" $status
+	local source name log
+	export -f fuzz_for_a_moment
+	# shellcheck disable=SC2016 # expanded by the shell that it starts
+	printf '%s\0' "$root"/tests/fuzz/fuzz_*.c | xargs -0 -P "$(nproc)" -I {} \
+	    bash -c 'fuzz_for_a_moment "$1/$(basename "$2" .c)" "$3"' bash \
+	    "$build/fuzz/tests/fuzz" {} "$root"
+	for source in "$root"/tests/fuzz/fuzz_*.c; do
+		name=$(basename "$source" .c)
+		log=$build/fuzz/moment/$name.log
+		local status
+		status=$(cat "$build/fuzz/moment/$name.status")
+		[ "$status" -eq 0 ] || tail -n 30 "$log"
+		one "$name, $(sed -n 's/^stat::average_exec_per_sec: *//p' \
+		    "$log") runs a second" "$status"
 	done
+}
+
+step_analyze() {
+	compile clang CC=clang --enable-werror ORTHRUS_SKIP_INTEGRATION=1 ||
+	    return
+	"$root/contrib/analyze.sh" "$build/clang"
+	one "static analysis by clang-tidy" $?
 }
 
 # What tells soon whether a release of Debian serves: in a system of it.
@@ -221,7 +274,7 @@ unit() {
 }
 
 usage() {
-	sed -n '3,11s/^# \{0,1\}//p' "$0"
+	sed -n '3,12s/^# \{0,1\}//p' "$0"
 }
 
 case ${1:-} in
@@ -232,7 +285,7 @@ if [ "${1:-}" = --suite ]; then
 	exec "$root/contrib/suite.sh" "$2" contrib/check.sh "${@:3}"
 fi
 if [ $# -eq 0 ]; then
-	set -- gcc clang asan fuzz dist scripts
+	set -- gcc clang asan hunt dist scripts
 	! is_bookworm || set -- "$@" trixie
 fi
 for step; do

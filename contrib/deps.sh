@@ -18,8 +18,8 @@ build="autoconf automake gcc libc6-dev make pkg-config libevent-dev
     zlib1g-dev"
 demo="curl openssh-client openssh-server python3"
 engine="busybox-static docker.io"
-check="$engine clang dropbear-bin libclang-rt-dev libcmocka-dev mandoc
-    openssl putty-tools python3-cryptography python3-pytest
+check="$engine clang clang-tidy dropbear-bin libclang-rt-dev libcmocka-dev
+    mandoc openssl putty-tools python3-cryptography python3-pytest
     python3-pytest-xdist python3-venv shellcheck ssh-audit strace"
 bench="autossh docker.io dropbear-bin gnuplot-nox haproxy openssl util-linux"
 

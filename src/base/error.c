@@ -10,7 +10,7 @@
 #define RAW_MAX (2 * ERROR_TEXT_MAX)
 
 int
-error_set(struct error *e, int code, const char *fmt, ...)
+(error_set)(struct error *e, int code, const char *fmt, ...)
 {
 	char raw[RAW_MAX];	/* the arguments may point into *e */
 	va_list ap;

@@ -148,7 +148,7 @@ take_keyword_option(struct loader *l, const struct keyword *kw, char **word)
 		return;
 	loader_take(l, kw, FROM_OPTION, 0, NULL, optarg != NULL ? optarg :
 	    kw->fixed);
-	if (kw->flags & KW_SECRET)
+	if ((kw->flags & KW_SECRET) && optarg != NULL)
 		take_out_secret(word);
 }
 

@@ -116,11 +116,10 @@ loader_take(struct loader *l, const struct keyword *kw, enum origin origin,
 	char *copy = xstrdup(text), *rest = copy, *one;
 
 	*loader_given_to(l, keyword_first(l->c->program, kw)) = true;
-	while ((one = list ? text_next_word(&rest) : rest) != NULL) {
+	if (!list)
+		loader_take_one(l, kw, origin, line, label, copy);
+	while (list && (one = text_next_word(&rest)) != NULL)
 		loader_take_one(l, kw, origin, line, label, one);
-		if (!list)
-			break;
-	}
 	explicit_bzero(copy, strlen(text));
 	free(copy);
 }

@@ -370,8 +370,10 @@ muzzle_end_exchanges(struct muzzle *m)
 
 	muzzle_end_questions(m);
 	while ((x = LIST_FIRST(&m->exchanges)) != NULL)
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): a queue */
 		exchange_give_up(x, "cannot reach the Docker engine",
 		    "it is not shared any more");
 	while ((e = LIST_FIRST(&m->engines)) != NULL)
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): a queue */
 		engine_free(e);
 }

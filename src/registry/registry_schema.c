@@ -109,6 +109,7 @@ query_number(struct database *d, const char *text, int64_t *value,
 	sqlite3_stmt *s = NULL;
 	int r = 0;
 
+	*value = 0;
 	if (sqlite3_prepare_v2(d->db, text, -1, &s, NULL) != SQLITE_OK ||
 	    sqlite3_step(s) != SQLITE_ROW)
 		r = sql_error(d, e);
@@ -166,7 +167,7 @@ check_integrity(struct database *d, struct error *e)
 int
 schema_update(struct database *d, bool create, struct error *e)
 {
-	int64_t version;
+	int64_t version = 0;
 	int r;
 
 	/*

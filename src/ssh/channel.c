@@ -69,6 +69,7 @@ mux_free_retired(struct mux *m)
 	struct channel *ch;
 
 	while ((ch = TAILQ_FIRST(&m->dead)) != NULL)
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): a queue */
 		channel_destroy(ch);
 }
 
@@ -86,6 +87,7 @@ channel_opened_or_failed(struct channel *ch, enum open_failure reason,
     const char *text)
 {
 	channel_opened *opened = ch->opened;
+	void *arg = ch->arg;	/* a channel without a mux is freed at once */
 
 	ch->opened = NULL;
 	if (reason != OPEN_OK) {
@@ -94,7 +96,7 @@ channel_opened_or_failed(struct channel *ch, enum open_failure reason,
 		channel_retire(ch);
 	}
 	if (opened != NULL)
-		opened(ch->arg, reason, text);
+		opened(arg, reason, text);
 }
 
 void

@@ -216,14 +216,14 @@ check_known_hosts(const struct hostkey_policy *policy, const char *host,
 			    policy->known_hosts[i], line);
 		if (found == KNOWN_HOST_MATCH)
 			match = true;
-		if (found == KNOWN_HOST_CHANGED && changed == NULL) {
+		if (found == KNOWN_HOST_CHANGED && changed_line == 0) {
 			changed = policy->known_hosts[i];
 			changed_line = line;
 		}
 	}
 	if (match)
 		return 0;
-	if (changed != NULL)
+	if (changed_line != 0)
 		return error_set(e, EX_NOPERM, "the host key of %s has "
 		    "changed: it is now %s, but %s:%u holds another one. "
 		    "Somebody may be in between; if not, remove that line",

@@ -382,7 +382,7 @@ outbound_mux(struct outbound *s)
 static void
 peer_address(int fd, char *text)
 {
-	struct sockaddr_storage ss;
+	struct sockaddr_storage ss = { 0 };
 	socklen_t len = sizeof(ss);
 
 	text[0] = '\0';

@@ -193,10 +193,11 @@ send_greeting(struct ssh_socket_struct *socket)
 {
 	char line[128];
 	const char *kept = ssh_get_clientbanner(greeter->session);
-	size_t room = kept != NULL ? strlen(kept) : 0;
 	int n;
 
-	if (strlen(greeting) <= room)
+	if (kept == NULL)
+		kept = greeting;
+	else if (strlen(greeting) <= strlen(kept))
 		memcpy((char *)(uintptr_t)kept, greeting,
 		    strlen(greeting) + 1);
 	n = snprintf(line, sizeof(line), "%s\r\n", kept);

@@ -150,7 +150,7 @@ listener_label(struct listener *l, const char *label)
 uint16_t
 listener_port(const struct listener *l)
 {
-	struct sockaddr_storage ss;
+	struct sockaddr_storage ss = { 0 };
 	socklen_t len = sizeof(ss);
 
 	if (getsockname(event_get_fd(l->socket[0]), (struct sockaddr *)&ss,

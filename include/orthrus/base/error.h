@@ -23,6 +23,11 @@ struct error {
 int error_set(struct error *e, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* The static analyzer looks into one source at a time. */
+#ifdef __clang_analyzer__
+#define error_set(...) (error_set(__VA_ARGS__), -1)
+#endif
+
 /* Puts a formatted prefix and ": " before the text of *e (may be NULL). */
 void error_prefix(struct error *e, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

@@ -10,11 +10,13 @@
 #include <stdint.h>
 
 /* Zeroed memory for n objects of size bytes; never NULL. Free with free(). */
-void *xcalloc(size_t n, size_t size);
+void *xcalloc(size_t n, size_t size) __attribute__((returns_nonnull));
 /* As realloc(3) for n objects of size bytes, overflow checked; never NULL. */
-void *xreallocarray(void *p, size_t n, size_t size);
-char *xstrdup(const char *s);
-char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void *xreallocarray(void *p, size_t n, size_t size)
+    __attribute__((returns_nonnull));
+char *xstrdup(const char *s) __attribute__((returns_nonnull));
+char *xasprintf(const char *fmt, ...)
+    __attribute__((format(printf, 1, 2), returns_nonnull));
 
 /* Wipes a password or the like, and frees it; NULL is fine. */
 void secret_free(char *secret);
