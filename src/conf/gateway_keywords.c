@@ -84,6 +84,8 @@ static const struct keyword rows[] = {
 	    .fallback = "no" },
 	{ "agents", "enabled", .set = set_yes, AT(enabled),
 	    .fallback = "yes" },
+	{ "limits", "streams", .set = set_count, AT(streams),
+	    .fallback = "16000" },
 	{ "egress", "allow", .flags = KW_MANY | KW_LIST, .set = set_egress },
 	{ "log", "level", "log-level", 0, "CHARON_LOG_LEVEL", "LEVEL",
 	    .set = set_level, AT(log_level), .fallback = "info",

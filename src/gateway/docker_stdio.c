@@ -75,7 +75,7 @@ serve_docker_offline(struct session *s, struct channel *ch,
 	route_refused(s, w->why, w->text);
 	channel_run(ch, REFUSED_STATUS);
 	channel_say(ch, refusal_line(text, NULL, w->text));
-	gateway_stream_docker_stdio(a, channel_endpoint(ch));
+	gateway_stream_docker_stdio(s, a, channel_endpoint(ch));
 }
 
 static void
@@ -86,7 +86,7 @@ serve_docker(struct session *s, struct channel *ch, struct wish *w)
 
 	if (a != NULL) {
 		channel_run(ch, 0);
-		gateway_stream_docker_stdio(a, channel_endpoint(ch));
+		gateway_stream_docker_stdio(s, a, channel_endpoint(ch));
 	} else if (w->why == REFUSED_OFFLINE)
 		serve_docker_offline(s, ch, w);
 	else {

@@ -22,7 +22,7 @@
 #define SWEEP_MS 250		/* how often everybody is looked after */
 #define SESSIONS_PER_PEER 64
 #define ENROLMENTS_AT_ONCE 4	/* with one AUTH_KEY */
-#define STREAMS_PER_SESSION 1024
+#define PRINCIPAL_SLOTS 256	/* of the table of principals */
 #define LISTENS_MAX (LEASH_PORTS_MAX + 1)
 #define DISABLED "agents are disabled at this gateway"
 
@@ -35,6 +35,7 @@ struct gateway_config;
 struct http_server;
 struct gateway_leash;
 struct listener;
+struct principal;
 struct session;
 struct monitor;
 
@@ -153,6 +154,7 @@ struct session {
 	char name[NAME_MAX_LEN];	/* agent's, client's; "": enrolling */
 	char wanted[NAME_MAX_LEN];	/* behind a "+" in its login; "" none */
 	uint64_t id;			/* the registry's for it */
+	struct principal *principal;	/* who stands behind it */
 	uint64_t serial;		/* of its certificate, 0: none */
 	uint64_t since;			/* ms; up, 0: not yet */
 	struct agent *agent;		/* NULL: displaced, or no agent */
@@ -173,9 +175,9 @@ TAILQ_HEAD(session_list, session);
 
 /* "agent web-1", for the log; valid until the next call. */
 const char *session_who(const struct session *s);
-/* Of somebody who has just logged in: freed when it has ended. */
+/* Of peer id, who has just logged in: freed when it has ended. */
 struct session *session_new(struct gateway *g, struct inbound *in,
-    enum session_kind kind);
+    enum session_kind kind, uint64_t id);
 /* How many of that kind a peer has. */
 size_t sessions_of(const struct gateway *g, enum session_kind kind,
     uint64_t id);
@@ -193,6 +195,25 @@ void sessions_prune(struct gateway *g);
 void sessions_update(struct gateway *g, const struct peer *p);
 /* Those of a peer that was removed or whose certificates were revoked. */
 void sessions_revoke(struct gateway *g, uint64_t id, const char *why);
+
+/* --- principal.c: who stands behind sessions ----------------------- */
+
+/* An agent or client, with all its sessions and what they asked for. */
+struct principal {
+	LIST_ENTRY(principal) next;	/* of the same slot */
+	uint64_t id;			/* its registry's */
+	size_t sessions;
+	size_t streams;			/* open, that it has asked for */
+};
+
+LIST_HEAD(principal_list, principal);
+
+/* One session more of peer id, and one less: of the last it is freed. */
+struct principal *principal_enter(struct gateway *g, uint64_t id);
+void principal_leave(struct principal *p);
+/* A stream that it has asked for (NULL: none of them has). */
+void principal_stream_begins(struct principal *p);
+void principal_stream_ends(struct principal *p);
 
 /* --- listens.c: what an agent's session listens on ----------------- */
 
@@ -246,8 +267,11 @@ struct wish {
 	const char *text;		/* client, kept until the next turn */
 };
 
-/* True while s may open streams; else *reason and *text say why not. */
-bool route_open(const struct session *s, enum open_failure *reason,
+/*
+ * True while s may open streams; else *reason and *text say why not.  A stream
+ * too many is counted and logged.
+ */
+bool route_open(struct session *s, enum open_failure *reason,
     const char **text);
 /* The agent, if s may reach it and it is there; else NULL, and *w says why. */
 struct agent *route_find(const struct session *s, struct wish *w);
@@ -271,15 +295,18 @@ bool docker_stdio_open(struct session *s, struct channel *ch,
 /* --- stream.c: two endpoints joined ------------------------------- */
 
 /*
- * Joins ch, which is answered, with a channel to what the agent listens on
+ * Joins ch of s, which is answered, with a channel to what the agent listens on
  * under that port, or with its Docker behind its Muzzle.
  */
-void gateway_stream_agent(struct agent *a, uint16_t port, struct channel *ch);
-void gateway_stream_docker(struct agent *a, struct channel *ch);
+void gateway_stream_agent(struct session *s, struct agent *a, uint16_t port,
+    struct channel *ch);
+void gateway_stream_docker(struct session *s, struct agent *a,
+    struct channel *ch);
 /* The same for mine, the endpoint of a session channel that runs. */
-void gateway_stream_docker_stdio(struct agent *a, struct endpoint *mine);
+void gateway_stream_docker_stdio(struct session *s, struct agent *a,
+    struct endpoint *mine);
 /* Dials to and joins it with ch, which is answered: egress. */
-void gateway_stream_dial(struct gateway *g, const struct address *to,
+void gateway_stream_dial(struct session *s, const struct address *to,
     struct channel *ch);
 /* By streams, from sockets of this machine and for agents' Muzzles. */
 extern const struct agent_way gateway_stream_way;
@@ -314,6 +341,7 @@ struct gateway {
 	struct agents *agents;
 	struct session_list sessions;
 	size_t nsessions[3];		/* by kind */
+	struct principal_list principals[PRINCIPAL_SLOTS];
 	LIST_HEAD(, gateway_stream) streams;
 	struct stream_counters counters;	/* bytes: of those that ended */
 
@@ -322,6 +350,7 @@ struct gateway {
 	uint32_t heartbeat_ms, timeout_ms;
 	uint64_t renew_before;		/* seconds */
 	bool docker_tcp, enabled;
+	size_t streams_max;		/* of one principal */
 	struct egress_rule *egress;
 	size_t negress;
 

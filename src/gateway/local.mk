@@ -10,6 +10,7 @@ liborthrus_a_SOURCES += \
 	src/gateway/leash.c \
 	src/gateway/listens.c \
 	src/gateway/login.c \
+	src/gateway/principal.c \
 	src/gateway/refused.c \
 	src/gateway/route.c \
 	src/gateway/serve.c \

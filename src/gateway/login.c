@@ -85,10 +85,9 @@ login_key(void *arg, struct inbound *in, const char *user,
 	kind = p.kind == PEER_AGENT ? SESSION_AGENT : SESSION_CLIENT;
 	if (sessions_of(g, kind, p.id) >= SESSIONS_PER_PEER)
 		return deny_login(g, in, user, "too many sessions at once");
-	s = session_new(g, in, kind);
+	s = session_new(g, in, kind, p.id);
 	memcpy(s->name, p.name, sizeof(s->name));
 	memcpy(s->wanted, wanted, sizeof(s->wanted));
-	s->id = p.id;
 	s->serial = serial;
 	s->allow = xstrdup(p.allow);
 	return true;
@@ -98,7 +97,6 @@ bool
 login_password(void *arg, struct inbound *in, const char *password)
 {
 	struct gateway *g = arg;
-	struct session *s;
 	struct error e;
 	uint64_t id;
 	bool changed;
@@ -116,8 +114,7 @@ login_password(void *arg, struct inbound *in, const char *password)
 		    "AUTH_KEY at once");
 	if (rc == -1)
 		return deny_login(g, in, ENROLL_USER, e.text);
-	s = session_new(g, in, SESSION_ENROLL);
-	s->id = id;
+	session_new(g, in, SESSION_ENROLL, id);
 	return true;
 }
 

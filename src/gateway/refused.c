@@ -12,7 +12,8 @@ const char *const refusal_names[NREFUSALS] = {
 	[REFUSED_REQUEST] = "request", [REFUSED_LOGIN] = "login",
 	[REFUSED_CONNECTION] = "connection", [REFUSED_SOURCE] = "source",
 	[REFUSED_ENROLL] = "enroll", [REFUSED_LEASH] = "leash",
-	[REFUSED_EGRESS] = "egress", [REFUSED_HTTP] = "http"
+	[REFUSED_EGRESS] = "egress", [REFUSED_LIMIT] = "limit",
+	[REFUSED_HTTP] = "http"
 };
 
 bool

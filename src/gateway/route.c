@@ -120,25 +120,22 @@ route_egress(struct session *s, struct channel *ch, const struct address *to)
 		refuse_channel(s, ch, REFUSED_EGRESS, "not allowed: the "
 		    "gateway's [egress] allow does not name it");
 	else
-		gateway_stream_dial(s->gateway, to, ch);
+		gateway_stream_dial(s, to, ch);
 }
 
 bool
-route_open(const struct session *s, enum open_failure *reason,
-    const char **text)
+route_open(struct session *s, enum open_failure *reason, const char **text)
 {
-	struct mux_counters c;
-
 	if (s->over || s->gateway->stopping) {
 		*reason = OPEN_PROHIBITED;
 		*text = "this session is ending";
 		return false;
 	}
-	mux_counters(inbound_mux(s->in), &c);
-	if (c.open <= STREAMS_PER_SESSION || s->kind == SESSION_AGENT)
+	if (s->principal->streams < s->gateway->streams_max)
 		return true;
 	*reason = OPEN_RESOURCE_SHORTAGE;
-	*text = "too many streams in this session";
+	*text = "too many streams at once ([limits] streams)";
+	route_refused(s, REFUSED_LIMIT, *text);
 	return false;
 }
 
@@ -198,13 +195,13 @@ route_direct(struct session *s, struct channel *ch, const struct address *to)
 	else if ((a = route_find(s, &w)) == NULL)
 		refuse_channel(s, ch, w.why, w.text);
 	else if (w.port == 0)
-		gateway_stream_docker(a, ch);
+		gateway_stream_docker(s, a, ch);
 	else if ((ep = agent_port(a, w.port)) == NULL)
 		refuse_channel(s, ch, REFUSED_UNKNOWN,
 		    "the agent does not offer this port");
 	else {
 		agent_endpoint_count(ep);
-		gateway_stream_agent(a, w.port, ch);
+		gateway_stream_agent(s, a, w.port, ch);
 	}
 }
 

@@ -115,6 +115,7 @@ apply_config(struct gateway *g, struct gateway_config *c)
 	g->timeout_ms = (uint32_t)c->timeout;
 	g->renew_before = c->renew_before;
 	g->enabled = c->enabled;
+	g->streams_max = c->streams;
 	g->egress = c->egress;
 	g->negress = c->negress;
 }

@@ -32,13 +32,16 @@ session_who(const struct session *s)
 /* --- the beginning ------------------------------------------------ */
 
 struct session *
-session_new(struct gateway *g, struct inbound *in, enum session_kind kind)
+session_new(struct gateway *g, struct inbound *in, enum session_kind kind,
+    uint64_t id)
 {
 	struct session *s = xcalloc(1, sizeof(*s));
 
 	s->gateway = g;
 	s->in = in;
 	s->kind = kind;
+	s->id = id;
+	s->principal = principal_enter(g, id);
 	inbound_set_data(in, s);
 	/* From here on whoever is revoked or removed is found. */
 	TAILQ_INSERT_TAIL(&g->sessions, s, next);
@@ -107,6 +110,7 @@ session_free(struct session *s)
 	mux_forget(inbound_mux(s->in), s);
 	TAILQ_REMOVE(&s->gateway->sessions, s, next);
 	s->gateway->nsessions[s->kind]--;
+	principal_leave(s->principal);
 	free(s->listens);
 	free(s->allow);
 	free(s);

@@ -24,6 +24,7 @@ struct gateway_stream {
 	struct stream st;		/* first */
 	LIST_ENTRY(gateway_stream) next;
 	struct gateway *gateway;
+	struct principal *asker;	/* NULL: somebody on this machine */
 	bool muzzled;			/* an agent's Muzzle serves it */
 	char asked[NAME_MAX_LEN];	/* the agent that was asked, or "" */
 	int fd;				/* who asks: a socket, or -1 ... */
@@ -59,6 +60,7 @@ on_gateway_stream_ended(struct stream *st, uint64_t out, uint64_t in)
 	}
 	if (s->fd != -1)
 		close(s->fd);
+	principal_stream_ends(s->asker);
 	LIST_REMOVE(s, next);
 	s->gateway->counters.open--;
 }
@@ -118,8 +120,10 @@ on_gateway_stream_late(struct stream *st)
 	give_up_gateway_stream(s, OPEN_CONNECT_FAILED, s->why);
 }
 
+/* asker is the principal that it counts for, or NULL. */
 static struct gateway_stream *
-new_gateway_stream(struct gateway *g, int fd, struct channel *from)
+new_gateway_stream(struct gateway *g, struct principal *asker, int fd,
+    struct channel *from)
 {
 	static const struct stream_events events = {
 		on_gateway_stream_here, on_gateway_stream_failed,
@@ -128,7 +132,9 @@ new_gateway_stream(struct gateway *g, int fd, struct channel *from)
 	struct gateway_stream *s = xcalloc(1, sizeof(*s));
 
 	s->gateway = g;
+	s->asker = asker;
 	s->fd = fd;
+	principal_stream_begins(asker);
 	stream_init(&s->st, g->base, &events, from);
 	LIST_INSERT_HEAD(&g->streams, s, next);
 	g->counters.open++;
@@ -145,6 +151,7 @@ new_gateway_stream(struct gateway *g, int fd, struct channel *from)
 static void
 open_at_agent(struct gateway_stream *s, struct agent *a, uint16_t port)
 {
+	enum open_failure reason = OPEN_CONNECT_FAILED;
 	const struct session_listen *l = NULL;
 
 	memcpy(s->asked, a->name, sizeof(s->asked));
@@ -156,12 +163,15 @@ open_at_agent(struct gateway_stream *s, struct agent *a, uint16_t port)
 		s->why = port == 0 ? "the agent does not share its Docker "
 		    "socket" : "the agent does not offer this port";
 	else if (!stream_open(&s->st, mux_open_forwarded,
-	    inbound_mux(a->session->in), &l->at, OPEN_MS))
+	    inbound_mux(a->session->in), &l->at, OPEN_MS)) {
+		reason = OPEN_RESOURCE_SHORTAGE;
 		s->why = "the agent has too many channels";
+		route_refused(a->session, REFUSED_LIMIT, s->why);
+	}
 	if (s->why == NULL)
 		return;
 	if (s->mine == NULL)
-		give_up_gateway_stream(s, OPEN_CONNECT_FAILED, s->why);
+		give_up_gateway_stream(s, reason, s->why);
 	else
 		stream_wait(&s->st, 0);
 }
@@ -173,31 +183,40 @@ join_docker(struct gateway_stream *s, struct agent *a)
 	stream_join(&s->st, muzzle_endpoint_new(a->muzzle));
 }
 
-void
-gateway_stream_agent(struct agent *a, uint16_t port, struct channel *ch)
+static struct gateway_stream *
+new_session_stream(struct session *s, struct channel *from)
 {
-	open_at_agent(new_gateway_stream(a->gateway, -1, ch), a, port);
+	return new_gateway_stream(s->gateway, s->principal, -1, from);
 }
 
 void
-gateway_stream_docker(struct agent *a, struct channel *ch)
+gateway_stream_agent(struct session *s, struct agent *a, uint16_t port,
+    struct channel *ch)
 {
-	join_docker(new_gateway_stream(a->gateway, -1, ch), a);
+	open_at_agent(new_session_stream(s, ch), a, port);
 }
 
 void
-gateway_stream_docker_stdio(struct agent *a, struct endpoint *mine)
+gateway_stream_docker(struct session *s, struct agent *a, struct channel *ch)
 {
-	struct gateway_stream *s = new_gateway_stream(a->gateway, -1, NULL);
+	join_docker(new_session_stream(s, ch), a);
+}
 
-	s->mine = mine;
-	join_docker(s, a);
+void
+gateway_stream_docker_stdio(struct session *s, struct agent *a,
+    struct endpoint *mine)
+{
+	struct gateway_stream *st = new_session_stream(s, NULL);
+
+	st->mine = mine;
+	join_docker(st, a);
 }
 
 static void
 visit_agent(struct agent *a, uint16_t port, int fd)
 {
-	struct gateway_stream *s = new_gateway_stream(a->gateway, fd, NULL);
+	struct gateway_stream *s = new_gateway_stream(a->gateway, NULL, fd,
+	    NULL);
 
 	if (port == 0)
 		join_docker(s, a);
@@ -210,7 +229,8 @@ agent_way_connect(void *arg, struct endpoint *ep,
     void (*failed)(struct endpoint *ep, const char *why))
 {
 	struct agent *a = arg;
-	struct gateway_stream *s = new_gateway_stream(a->gateway, -1, NULL);
+	struct gateway_stream *s = new_gateway_stream(a->gateway, NULL, -1,
+	    NULL);
 
 	s->mine = ep;
 	s->failed = failed;
@@ -233,10 +253,11 @@ const struct agent_way gateway_stream_way = {
 /* --- egress ------------------------------------------------------- */
 
 void
-gateway_stream_dial(struct gateway *g, const struct address *to,
+gateway_stream_dial(struct session *s, const struct address *to,
     struct channel *ch)
 {
-	stream_dial(&new_gateway_stream(g, -1, ch)->st, g->dialer, to, DIAL_MS);
+	stream_dial(&new_session_stream(s, ch)->st, s->gateway->dialer, to,
+	    DIAL_MS);
 }
 
 /* --- all of them -------------------------------------------------- */

@@ -17,14 +17,8 @@ def charon(lab):
     return lab.own(Charon(lab))
 
 
-def reload(charon, expected="configuration reloaded", **sections):
-    for section, keys in sections.items():
-        charon.sections.setdefault(section, {}).update(keys)
-    charon.configure()
-    before = charon.log().count(expected)
-    charon.process.send_signal(signal.SIGHUP)
-    until(f"it says: {expected}", 10,
-          lambda: charon.log().count(expected) > before)
+def reload(charon, *expected, **sections):
+    charon.reload(*expected, **sections)
 
 
 def test_intervals_reach_the_agent(lab, charon):

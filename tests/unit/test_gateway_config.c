@@ -104,6 +104,7 @@ test_defaults(void **state)
 	assert_false(c->docker_tcp);
 	assert_true(c->enabled);
 	assert_int_equal(c->negress, 0);
+	assert_int_equal(c->streams, 16000);
 	assert_int_equal(c->log_level, LEVEL_INFO);
 	assert_int_equal(c->log_format, LOG_TEXT);
 	gateway_config_free(c);
@@ -120,6 +121,7 @@ test_everything(void **state)
 	    "[agents]\nheartbeat = 100ms\ntimeout = 1s\n"
 	    "certificate_lifetime = 10\nrenew_before = 5\n"
 	    "docker_tcp = yes\nenabled = no\n"
+	    "[limits]\nstreams = 7\n"
 	    "[egress]\nallow = *.Example.com:443, 10.0.0.0/8:*\n"
 	    "[log]\nlevel = warn\nformat = json\n");
 
@@ -139,6 +141,7 @@ test_everything(void **state)
 	assert_int_equal(c->renew_before, 5);
 	assert_true(c->docker_tcp);
 	assert_false(c->enabled);
+	assert_int_equal(c->streams, 7);
 	assert_int_equal(c->negress, 2);
 	assert_true(egress_allows(c->egress, c->negress, "a.example.com",
 	    443));
@@ -236,6 +239,16 @@ test_bad(void **state)
 		{ "[egress]\nallow = a:80,b\n", ":2: allow: \"b\": expected "
 		    "HOST:PORT" },
 		{ "[egress]\nallow = a:80,,b:80\n", "an empty value" },
+		{ "[limits]\nstreams = 0\n", ":2: streams: \"0\": expected a "
+		    "number from 1 to 1000000" },
+		{ "[limits]\nstreams = many\n", "expected a number" },
+		{ "[limits]\nstreams = -1\n", "expected a number" },
+		{ "[limits]\nstreams = 16k\n", "expected a number" },
+		{ "[limits]\nstreams = 1000001\n", "expected a number" },
+		{ "[limits]\nstreams = 18446744073709551617\n",
+		    "expected a number" },
+		{ "[limits]\nstream = 5\n", "did you mean \"streams\"?" },
+		{ "[limit]\nstreams = 5\n", "did you mean [limits]?" },
 		{ "[log]\nlevel = loud\n", "expected error, warn" },
 	};
 	size_t i;

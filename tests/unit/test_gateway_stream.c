@@ -37,7 +37,9 @@
 #define AGENT_PEER 80		/* the agent's */
 
 static struct gateway gateway;
-static struct session session;
+static struct session session;		/* the agent's */
+static struct principal principal;
+static struct session client;		/* of that principal */
 static struct agent agent, *registered;	/* NULL: it was removed */
 static struct session_listen listens[2];
 static struct mux *mux;		/* of client and agent alike */
@@ -45,7 +47,7 @@ static struct channel *incoming;
 static struct memory muzzle_end, refusal_end, mine;
 static int refusal_status;
 static char refusal_text[128], failure[128];
-static unsigned failures;
+static unsigned failures, refusals;
 
 /* --- stand-ins ---------------------------------------------------- */
 
@@ -78,6 +80,15 @@ http_conn_refusal(struct http_server *s, int status, const char *text)
 	refusal_status = status;
 	snprintf(refusal_text, sizeof(refusal_text), "%s", text);
 	return &refusal_end.ep;
+}
+
+void
+route_refused(struct session *s, enum refusal why, const char *text)
+{
+	assert_ptr_equal(s, &session);
+	assert_int_equal(why, REFUSED_LIMIT);
+	assert_non_null(text);
+	refusals++;
 }
 
 static void
@@ -120,6 +131,10 @@ setup(void **state)
 	LIST_INIT(&gateway.streams);
 	mux = fake_mux(gateway.base);
 	mux_serve(mux, &service, NULL);
+	/* Its session keeps it while it asks for nothing. */
+	principal = (struct principal){ .sessions = 1 };
+	client = (struct session){ .gateway = &gateway,
+	    .principal = &principal };
 	memset(&session, 0, sizeof(session));
 	session.listens = listens;
 	session.nlistens = 2;
@@ -137,7 +152,7 @@ setup(void **state)
 	registered = &agent;
 	incoming = NULL;
 	refusal_status = 0;
-	failures = 0;
+	failures = refusals = 0;
 	memory_init(&muzzle_end);
 	memory_init(&refusal_end);
 	memory_init(&mine);
@@ -161,6 +176,7 @@ teardown(void **state)
 	gateway_end_streams(&gateway);
 	turn_all();
 	assert_int_equal(gateway.counters.open, 0);
+	assert_int_equal(principal.streams, 0);
 	mux_free(mux);
 	dialer_free(gateway.dialer);
 	event_base_free(gateway.base);
@@ -243,8 +259,9 @@ a_client_and_a_port(void **state)
 	uint32_t id;
 
 	(void)state;
-	gateway_stream_agent(&agent, 9100, client_asks());
+	gateway_stream_agent(&client, &agent, 9100, client_asks());
 	assert_int_equal(gateway.counters.open, 1);
+	assert_int_equal(principal.streams, 1);
 	/* As the agent asked for it, not as the client did. */
 	id = await_open("forwarded-tcpip", "asked.for");
 	agent_answers(id);
@@ -268,14 +285,29 @@ static void
 why_a_client_has_no_port(void **state)
 {
 	(void)state;
-	gateway_stream_agent(&agent, 9101, client_asks());
+	gateway_stream_agent(&client, &agent, 9101, client_asks());
 	assert_client_told(OPEN_CONNECT_FAILED, "does not offer this port");
 	agent.session = NULL;
-	gateway_stream_agent(&agent, 9100, client_asks());
+	gateway_stream_agent(&client, &agent, 9100, client_asks());
 	assert_client_told(OPEN_CONNECT_FAILED, "web is away");
 	gateway.enabled = false;
-	gateway_stream_agent(&agent, 9100, client_asks());
+	gateway_stream_agent(&client, &agent, 9100, client_asks());
 	assert_client_told(OPEN_CONNECT_FAILED, DISABLED);
+}
+
+/* The operator is to know that, too: it is counted. */
+static void
+an_agent_with_all_channels(void **state)
+{
+	struct address to = { .kind = ADDRESS_TCP, .host = "h", .port = 1 };
+	struct channel *ch = client_asks();
+
+	(void)state;
+	while (mux_open(mux, &to, NULL, NULL) != NULL)
+		assert_non_null(fake_next());
+	gateway_stream_agent(&client, &agent, 9100, ch);
+	assert_client_told(OPEN_RESOURCE_SHORTAGE, "too many channels");
+	assert_int_equal(refusals, 1);
 }
 
 /* The agent's own words are about its own address. */
@@ -285,7 +317,7 @@ an_agent_that_refuses(void **state)
 	const struct sent *s;
 
 	(void)state;
-	gateway_stream_agent(&agent, 9100, client_asks());
+	gateway_stream_agent(&client, &agent, 9100, client_asks());
 	fake_feed(REFUSED, "uuss", await_open("forwarded-tcpip", "asked.for"),
 	    OPEN_PROHIBITED, "10.1.2.3 refused", "");
 	s = await_packet(REFUSED);
@@ -298,13 +330,13 @@ static void
 an_agent_that_goes_meanwhile(void **state)
 {
 	(void)state;
-	gateway_stream_agent(&agent, 9100, client_asks());
+	gateway_stream_agent(&client, &agent, 9100, client_asks());
 	agent.session = NULL;
 	fake_feed(REFUSED, "uuss", await_open("forwarded-tcpip", "asked.for"),
 	    OPEN_CONNECT_FAILED, "", "");
 	assert_client_told(OPEN_CONNECT_FAILED, "web is away");
 	agent.session = &session;
-	gateway_stream_agent(&agent, 9100, client_asks());
+	gateway_stream_agent(&client, &agent, 9100, client_asks());
 	registered = NULL;
 	fake_feed(REFUSED, "uuss", await_open("forwarded-tcpip", "asked.for"),
 	    OPEN_CONNECT_FAILED, "", "");
@@ -315,7 +347,7 @@ static void
 a_client_when_all_ends(void **state)
 {
 	(void)state;
-	gateway_stream_agent(&agent, 9100, client_asks());
+	gateway_stream_agent(&client, &agent, 9100, client_asks());
 	await_open("forwarded-tcpip", "asked.for");
 	gateway_end_streams(&gateway);
 	assert_client_told(OPEN_CONNECT_FAILED, "shutting down");
@@ -328,7 +360,7 @@ a_client_and_docker(void **state)
 	struct stream_counters c;
 
 	(void)state;
-	gateway_stream_docker(&agent, client_asks());
+	gateway_stream_docker(&client, &agent, client_asks());
 	fake_feed(DATA, "us", u32_at(await_packet(CONFIRMED), 4), "GET /");
 	turn_all();
 	assert_int_equal(muzzle_end.out_len, 5);
@@ -360,7 +392,7 @@ egress_that_the_rules_forbid(void **state)
 
 	(void)state;
 	dialer_set_filter(gateway.dialer, allow_none, NULL);
-	gateway_stream_dial(&gateway, &loopback, client_asks());
+	gateway_stream_dial(&client, &loopback, client_asks());
 	while (gateway.counters.open > 0 && time(NULL) < end)
 		event_base_loop(gateway.base, EVLOOP_NONBLOCK);
 	assert_client_told(OPEN_PROHIBITED, "not allowed here");
@@ -478,6 +510,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		STREAM_TEST(a_client_and_a_port),
 		STREAM_TEST(why_a_client_has_no_port),
+		STREAM_TEST(an_agent_with_all_channels),
 		STREAM_TEST(an_agent_that_refuses),
 		STREAM_TEST(an_agent_that_goes_meanwhile),
 		STREAM_TEST(a_client_when_all_ends),

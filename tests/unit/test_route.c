@@ -19,6 +19,7 @@
 #include "../../src/gateway/gateway.h"
 
 #define RUNTIME "/run/charon"
+#define STREAMS 20		/* [limits] streams */
 
 struct agent_endpoint {
 	uint16_t port;
@@ -45,7 +46,7 @@ static struct {
 	enum open_failure reason;
 	const char *text;
 } seen;
-static size_t streams_open;
+static struct principal principal;	/* of every session */
 static uint16_t exposed, unexposed;	/* the last ones */
 static bool exposes;			/* agent_expose() has room */
 
@@ -98,21 +99,6 @@ session_who(const struct session *s)
 	return s->name;
 }
 
-struct mux *
-inbound_mux(struct inbound *in)
-{
-	(void)in;
-	return NULL;
-}
-
-void
-mux_counters(const struct mux *m, struct mux_counters *out)
-{
-	(void)m;
-	memset(out, 0, sizeof(*out));
-	out->open = streams_open;
-}
-
 void
 channel_refuse(struct channel *ch, enum open_failure reason, const char *text)
 {
@@ -124,8 +110,10 @@ channel_refuse(struct channel *ch, enum open_failure reason, const char *text)
 }
 
 void
-gateway_stream_agent(struct agent *a, uint16_t port, struct channel *ch)
+gateway_stream_agent(struct session *s, struct agent *a, uint16_t port,
+    struct channel *ch)
 {
+	(void)s;
 	(void)ch;
 	seen.answers++;
 	seen.outcome = 'P';
@@ -134,8 +122,9 @@ gateway_stream_agent(struct agent *a, uint16_t port, struct channel *ch)
 }
 
 void
-gateway_stream_docker(struct agent *a, struct channel *ch)
+gateway_stream_docker(struct session *s, struct agent *a, struct channel *ch)
 {
+	(void)s;
 	(void)ch;
 	seen.answers++;
 	seen.outcome = 'D';
@@ -143,11 +132,11 @@ gateway_stream_docker(struct agent *a, struct channel *ch)
 }
 
 void
-gateway_stream_dial(struct gateway *g, const struct address *to,
+gateway_stream_dial(struct session *s, const struct address *to,
     struct channel *ch)
 {
 	(void)ch;
-	assert_ptr_equal(g, &gateway);
+	assert_ptr_equal(s->gateway, &gateway);
 	assert_string_equal(to->host, "example.org");
 	seen.answers++;
 	seen.outcome = 'E';
@@ -169,7 +158,8 @@ setup(void **state)
 	gateway.egress = &rule;
 	gateway.negress = 1;
 	assert_int_equal(egress_rule_parse("example.org:443", &rule, &e), 0);
-	streams_open = 1;
+	gateway.streams_max = STREAMS;
+	principal.streams = 0;
 	exposed = unexposed = 0;
 	exposes = true;
 	return 0;
@@ -181,7 +171,8 @@ session_of(enum session_kind kind, const char *name, const char *allow)
 	static char lists[8][ALLOW_MAX];	/* of the last so many */
 	static unsigned n;
 	char *list = lists[n++ % 8];
-	struct session s = { .gateway = &gateway, .kind = kind };
+	struct session s = { .gateway = &gateway, .kind = kind,
+	    .principal = &principal };
 	struct error e;
 
 	strcpy(s.name, name);
@@ -215,7 +206,8 @@ address_of(const char *text)
 
 /*
  * D its Docker, P its port, E dialled; refused: p no permission, f an agent's
- * name that is another's, u unknown, o offline, e not among egress's rules.
+ * name that is another's, u unknown, o offline, e not among egress's rules, l
+ * beyond a limit.
  */
 static char
 outcome_of(struct session *s, const char *target)
@@ -223,7 +215,7 @@ outcome_of(struct session *s, const char *target)
 	static const char letters[NREFUSALS] = {
 		[REFUSED_PERMISSION] = 'p', [REFUSED_FOREIGN] = 'f',
 		[REFUSED_UNKNOWN] = 'u', [REFUSED_OFFLINE] = 'o',
-		[REFUSED_EGRESS] = 'e'
+		[REFUSED_EGRESS] = 'e', [REFUSED_LIMIT] = 'l'
 	};
 	struct address to = address_of(target);
 	char outcome = '?';
@@ -245,7 +237,7 @@ outcome_of(struct session *s, const char *target)
 	}
 	assert_int_equal(counted, 1);
 	assert_int_equal(seen.reason, outcome == 'o' ? OPEN_CONNECT_FAILED :
-	    OPEN_PROHIBITED);
+	    outcome == 'l' ? OPEN_RESOURCE_SHORTAGE : OPEN_PROHIBITED);
 	assert_true(seen.text != NULL && seen.text[0] != '\0');
 	return outcome;
 }
@@ -451,20 +443,24 @@ sessions_that_end(void **state)
 	assert_int_equal(outcome_of(&s, "web.orthrus:9100"), 'P');
 }
 
-/* The channel that asks is among those that are open. */
+/* One too many is refused, counted, and no more than that. */
 static void
-streams_of_a_session(void **state)
+streams_of_a_principal(void **state)
 {
-	struct session client = session_of(SESSION_CLIENT, "c", "web:*");
-	struct session agent = session_of(SESSION_AGENT, "web", NULL);
+	static const enum session_kind kinds[] = { SESSION_CLIENT,
+	    SESSION_AGENT };
+	struct session s;
+	size_t i;
 
 	(void)state;
-	streams_open = STREAMS_PER_SESSION;
-	assert_int_equal(outcome_of(&client, "web.orthrus:9100"), 'P');
-	streams_open++;
-	refused_whoever_it_is(&client, OPEN_RESOURCE_SHORTAGE);
-	/* An agent's channels are mostly opened to it. */
-	assert_int_equal(outcome_of(&agent, "web.orthrus:9100"), 'P');
+	for (i = 0; i < 2; i++) {
+		s = session_of(kinds[i], "web", "web:*");
+		principal.streams = STREAMS - 1;
+		assert_int_equal(outcome_of(&s, "web.orthrus:9100"), 'P');
+		principal.streams = STREAMS;
+		assert_int_equal(outcome_of(&s, "web.orthrus:9100"), 'l');
+		assert_non_null(strstr(seen.text, "[limits] streams"));
+	}
 }
 
 /* --- listening ---------------------------------------------------- */
@@ -639,7 +635,7 @@ main(void)
 		    setup),
 		cmocka_unit_test_setup(offline_in_its_words, setup),
 		cmocka_unit_test_setup(sessions_that_end, setup),
-		cmocka_unit_test_setup(streams_of_a_session, setup),
+		cmocka_unit_test_setup(streams_of_a_principal, setup),
 		cmocka_unit_test_setup(agents_listen_as_themselves, setup),
 		cmocka_unit_test_setup(nobody_else_listens, setup),
 		cmocka_unit_test_setup(ports_are_chosen, setup),

@@ -30,6 +30,7 @@ struct gateway_config {
 	bool docker_tcp, enabled;
 	struct egress_rule *egress;	/* for egress_allows() */
 	size_t negress;
+	uint64_t streams;		/* of one agent or client, at once */
 	enum log_level log_level;
 	enum log_format log_format;
 };

@@ -19,6 +19,7 @@ enum refusal {
 	REFUSED_ENROLL,
 	REFUSED_LEASH,		/* malformed, too large, too many */
 	REFUSED_EGRESS,
+	REFUSED_LIMIT,		/* more than a principal's share */
 	REFUSED_HTTP,		/* browsers, no token */
 	NREFUSALS
 };

@@ -77,6 +77,16 @@ class Charon:
         except OSError:
             return False
 
+    def reload(self, expected="configuration reloaded", **sections):
+        """Changes the file, and waits until it says that of it."""
+        for section, keys in sections.items():
+            self.sections.setdefault(section, {}).update(keys)
+        self.configure()
+        before = self.log().count(expected)
+        self.process.send_signal(signal.SIGHUP)
+        until(f"it says: {expected}", 10,
+              lambda: self.log().count(expected) > before)
+
     def run(self, *args, timeout=60, check=0):
         """One charon command to its end; .text is all it said."""
         done = subprocess.run(

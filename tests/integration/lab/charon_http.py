@@ -59,6 +59,14 @@ class Api:
         if not tcp:
             self.address = os.path.join(self.charon.runtime, "http.sock")
 
+    @classmethod
+    def of(cls, charon):
+        """That of a gateway that is there, on its socket."""
+        api = cls.__new__(cls)
+        api.lab, api.charon = charon.lab, charon
+        api.address = os.path.join(charon.runtime, "http.sock")
+        return api
+
     def connect(self, seconds=10):
         return Connection(self.address, seconds)
 
