@@ -4,6 +4,7 @@
 noinst_HEADERS += \
 	include/orthrus/base/address.h \
 	include/orthrus/base/bucket.h \
+	include/orthrus/base/budget.h \
 	include/orthrus/base/command.h \
 	include/orthrus/base/command_line.h \
 	include/orthrus/base/error.h \

@@ -3,6 +3,7 @@
 liborthrus_a_SOURCES += \
 	src/base/address.c \
 	src/base/bucket.c \
+	src/base/budget.c \
 	src/base/command.c \
 	src/base/command_line.c \
 	src/base/error.c \
