@@ -64,7 +64,7 @@ on_proxy_accept(void *arg, int fd)
 	c->proxy = p;
 	TAILQ_INSERT_TAIL(&p->clients, c, next);
 	c->relay = relay_start(socket_endpoint_new(p->base, fd, NULL, 0),
-	    muzzle_endpoint_new(p->muzzle), on_proxy_client_done, c);
+	    muzzle_endpoint_new(p->muzzle, NULL), on_proxy_client_done, c);
 }
 
 static void

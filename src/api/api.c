@@ -25,7 +25,8 @@
 #define CONNS_MAX 256
 /*
  * So many of them may have answers that take their time, so that health and
- * metrics are always answered.
+ * metrics are always answered; for one agent's Docker a fair share of these,
+ * so that an agent that drips its answers does not have them all.
  */
 #define HOLDS_MAX 192
 #define AGENTS "/api/v1/agents"
@@ -166,12 +167,17 @@ answer_docker(struct api *api, struct http_conn *c,
     const struct http_request *r, struct agent *a, struct span rest)
 {
 	static char target[HTTP_HEAD_MAX];
+	struct account *payer;
 	struct muzzle *m;
 	const char *why;
 
-	if ((m = agent_docker(a, &why)) == NULL)
+	if ((m = agent_docker(a, &payer, &why)) == NULL) {
 		http_reply_message(c, 502, "", "%s", why);
-	else if (http_server_holds(api->server) >= HOLDS_MAX)
+		return;
+	}
+	http_pay(c, payer);
+	if (!share_is_fair(http_server_holds_of(api->server, payer),
+	    http_server_holds(api->server), HOLDS_MAX))
 		http_reply_message(c, 503, "",
 		    "too many requests to Docker at once");
 	else if (rest.len > 0 && *rest.p == '/')
@@ -280,6 +286,7 @@ on_api_request(void *arg, struct http_conn *c, const struct http_request *r)
 	const char *why;
 	int status = judge_request(api, r, &why);
 
+	http_pay(c, NULL);		/* the one before may have been Docker's */
 	/* What follows a body that is not read could pass for a request. */
 	if (r->http10 || r->body || status != 0)
 		http_last(c);
@@ -308,7 +315,7 @@ on_api_accept(void *arg, int fd)
 	struct api *api = arg;
 
 	relay_start(socket_endpoint_new(api->base, fd, NULL, 0),
-	    http_conn_new(api->server), NULL, NULL);
+	    http_conn_new(api->server, NULL), NULL, NULL);
 	if (http_server_conns(api->server) >= CONNS_MAX)
 		listener_hold(api->listener, true);
 }

@@ -79,7 +79,7 @@ account_init(struct account *a, struct budget *memory)
 {
 	budget_init(&a->promised, NULL, ACCOUNT_MAX);
 	budget_init(&a->held, memory, SIZE_MAX);
-	a->channels = 0;
+	a->streams = 0;
 }
 
 void

@@ -86,6 +86,8 @@ static const struct keyword rows[] = {
 	    .fallback = "yes" },
 	{ "limits", "streams", .set = set_count, AT(streams),
 	    .fallback = "16000" },
+	{ "limits", "memory", .set = set_memory, AT(memory),
+	    .fallback = "auto" },
 	{ "egress", "allow", .flags = KW_MANY | KW_LIST, .set = set_egress },
 	{ "log", "level", "log-level", 0, "CHARON_LOG_LEVEL", "LEVEL",
 	    .set = set_level, AT(log_level), .fallback = "info",

@@ -19,6 +19,7 @@ int set_seconds(void *, struct setting *, struct error *);
 int set_count(void *, struct setting *, struct error *);
 int set_count_or_off(void *, struct setting *, struct error *);
 int set_penalty(void *, struct setting *, struct error *);
+int set_memory(void *, struct setting *, struct error *);
 int set_egress(void *, struct setting *, struct error *);
 
 #endif

@@ -10,6 +10,8 @@
 #define COUNT_MAX 1000000
 #define PENALTY_MIN_MS 15000	/* less is no reason to refuse */
 #define PENALTY_MAX_MS (24 * 60 * 60 * 1000)
+#define MEMORY_MIN (64ULL << 20)
+#define MEMORY_MAX (1ULL << 50)
 
 /* Room for "/agents/N/docker.sock" in the path of a socket. */
 #define DIRECTORY_MAX (UNIX_PATH_MAX_LEN - 1 - 21)
@@ -168,6 +170,39 @@ set_penalty(void *c, struct setting *s, struct error *e)
 		return error_set(e, EX_CONFIG, "\"%s\": expected 15s to 1d, or "
 		    "off", s->value);
 	memcpy((char *)c + s->kw->offset, &ms, sizeof(ms));
+	return 0;
+}
+
+/* A number of bytes, or with k, m or g in either case; 0: it is none. */
+static uint64_t
+read_size(const char *text)
+{
+	static const char units[] = "kmg";
+	const char *p = text, *unit;
+	uint64_t n = 0;
+	unsigned shift = 0;
+
+	while (*p >= '0' && *p <= '9' && n <= MEMORY_MAX)
+		n = n * 10 + (uint64_t)(*p++ - '0');
+	if (*p != '\0' && (unit = strchr(units, *p | 0x20)) != NULL) {
+		shift = 10 * (unsigned)(unit - units + 1);
+		p++;
+	}
+	return *p != '\0' || n > MEMORY_MAX >> shift ? 0 : n << shift;
+}
+
+int
+set_memory(void *c, struct setting *s, struct error *e)
+{
+	uint64_t bytes = 0;
+
+	if (strcmp(s->value, "auto") != 0) {
+		bytes = read_size(s->value);
+		if (bytes < MEMORY_MIN)
+			return error_set(e, EX_CONFIG, "\"%s\": expected auto, "
+			    "or 64m or more, such as 512m or 2g", s->value);
+	}
+	memcpy((char *)c + s->kw->offset, &bytes, sizeof(bytes));
 	return 0;
 }
 

@@ -229,6 +229,7 @@ agent_new(struct gateway *g, const struct peer *p, const struct agent_way *way)
 	char label[NAME_MAX_LEN + 32];
 	size_t i;
 
+	budget_charge(&g->memory, AGENT_COST);
 	a->gateway = g;
 	a->way = way;
 	a->id = p->id;
@@ -260,6 +261,7 @@ agent_new(struct gateway *g, const struct peer *p, const struct agent_way *way)
 void
 agent_free(struct agent *a)
 {
+	budget_give(&a->gateway->memory, AGENT_COST);
 	while (a->nports > 0)
 		agent_endpoint_free(a->ports[--a->nports]);
 	agent_endpoint_free(a->docker);

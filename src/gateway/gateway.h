@@ -9,6 +9,7 @@
 #include <sys/queue.h>
 
 #include "orthrus/base/bucket.h"
+#include "orthrus/base/budget.h"
 #include "orthrus/gateway/refused.h"
 #include "orthrus/http/upstream.h"
 #include "orthrus/registry/registry.h"
@@ -22,6 +23,8 @@
 #define SWEEP_MS 250		/* how often everybody is looked after */
 #define SESSIONS_PER_PEER 64
 #define ENROLMENTS_AT_ONCE 4	/* with one AUTH_KEY */
+#define BASE_COST (16 * 1024 * 1024)	/* bytes of memory without anybody */
+#define AGENT_COST 4096		/* of one that is registered, about */
 #define PRINCIPAL_SLOTS 256	/* of the table of principals */
 #define LISTENS_MAX (LEASH_PORTS_MAX + 1)
 #define DISABLED "agents are disabled at this gateway"
@@ -204,16 +207,23 @@ struct principal {
 	uint64_t id;			/* its registry's */
 	size_t sessions;
 	size_t streams;			/* open, that it has asked for */
+	size_t borne;			/* streams that it pays for */
+	bool cut;			/* all of its is being ended */
+	struct account account;		/* of all that is its memory */
 };
 
 LIST_HEAD(principal_list, principal);
 
-/* One session more of peer id, and one less: of the last it is freed. */
+/* One session more of peer id, and one less. */
 struct principal *principal_enter(struct gateway *g, uint64_t id);
 void principal_leave(struct principal *p);
-/* A stream that it has asked for (NULL: none of them has). */
-void principal_stream_begins(struct principal *p);
-void principal_stream_ends(struct principal *p);
+/*
+ * Frees those of whom nothing is left, and while the gateway's memory is full
+ * ends all sessions and streams of who has most of it.
+ */
+void principals_sweep(struct gateway *g);
+/* Frees all of them. */
+void principals_free(struct gateway *g);
 
 /* --- listens.c: what an agent's session listens on ----------------- */
 
@@ -326,6 +336,8 @@ struct stream_counters {
 /* stream.c: with the bytes of those that are open. */
 void gateway_counters(const struct gateway *g, struct stream_counters *out);
 void gateway_end_streams(struct gateway *g);
+/* Those that p pays for. */
+void gateway_end_streams_of(struct gateway *g, const struct principal *p);
 
 struct gateway {
 	struct event_base *base;
@@ -337,11 +349,14 @@ struct gateway {
 	struct listener *tell;		/* of commands that wait, or NULL */
 	struct http_server *refuser;	/* speaks for ports without an agent */
 	struct event *tick;
+	struct event *relief;		/* soon: the memory is full */
 	unsigned ticks, drain_ticks;
 	struct agents *agents;
 	struct session_list sessions;
 	size_t nsessions[3];		/* by kind */
 	struct principal_list principals[PRINCIPAL_SLOTS];
+	struct budget memory;		/* [limits] memory */
+	size_t memory_found;		/* at the start: machine_memory() */
 	LIST_HEAD(, gateway_stream) streams;
 	struct stream_counters counters;	/* bytes: of those that ended */
 

@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
 
 #include "gateway.h"
@@ -36,41 +37,104 @@ principal_enter(struct gateway *g, uint64_t id)
 	if (p == NULL) {
 		p = xcalloc(1, sizeof(*p));
 		p->id = id;
+		account_init(&p->account, &g->memory);
 		LIST_INSERT_HEAD(slot_of(g, id), p, next);
 	}
-	p->sessions++;
+	if (p->sessions++ == 0)
+		p->cut = false;
 	return p;
-}
-
-/* Nobody asks for it any more when all that is its has ended. */
-static void
-forget_principal(struct principal *p)
-{
-	if (p->sessions > 0 || p->streams > 0)
-		return;
-	LIST_REMOVE(p, next);
-	free(p);
 }
 
 void
 principal_leave(struct principal *p)
 {
 	p->sessions--;
-	forget_principal(p);
+}
+
+/* What it has sent may wait for a slow reader when it has gone itself. */
+static bool
+is_gone(const struct principal *p)
+{
+	return p->sessions == 0 && p->borne == 0 &&
+	    account_is_idle(&p->account);
+}
+
+static void
+free_principals(struct gateway *g, bool all)
+{
+	struct principal *p, *following;
+	size_t i;
+
+	for (i = 0; i < PRINCIPAL_SLOTS; i++)
+		for (p = LIST_FIRST(&g->principals[i]); p != NULL;
+		    p = following) {
+			following = LIST_NEXT(p, next);
+			if (!all && !is_gone(p))
+				continue;
+			LIST_REMOVE(p, next);
+			free(p);
+		}
+}
+
+/* --- when the memory is full ---------------------------------------- */
+
+/*
+ * Who holds most of it; NULL: nobody.  Those that are being cut off are left
+ * out: *leaving is what they hold.
+ */
+static struct principal *
+find_largest(struct gateway *g, size_t *leaving)
+{
+	struct principal *p, *largest = NULL;
+	size_t i;
+
+	*leaving = 0;
+	for (i = 0; i < PRINCIPAL_SLOTS; i++)
+		LIST_FOREACH(p, &g->principals[i], next)
+			if (p->cut)
+				*leaving += p->account.held.used;
+			else if (largest == NULL || p->account.held.used >
+			    largest->account.held.used)
+				largest = p;
+	return largest;
+}
+
+/* By the name of one of its sessions, which are ended. */
+static void
+cut_off(struct gateway *g, struct principal *p)
+{
+	size_t held = p->account.held.used;
+	struct session *s;
+	unsigned untold;
+
+	p->cut = true;
+	TAILQ_FOREACH(s, &g->sessions, next) {
+		if (s->principal != p || s->over)
+			continue;
+		if (refused(g, REFUSED_LIMIT, &untold))
+			log_warn("%s: cut off: of the memory, which is full "
+			    "([limits] memory), it has most, %zu KiB",
+			    session_who(s), held / 1024);
+		session_end(s, "this gateway's memory is full");
+	}
+	gateway_end_streams_of(g, p);
 }
 
 void
-principal_stream_begins(struct principal *p)
+principals_sweep(struct gateway *g)
 {
-	if (p != NULL)
-		p->streams++;
+	struct principal *p;
+	size_t leaving;
+
+	while (budget_left(&g->memory) == 0 &&
+	    (p = find_largest(g, &leaving)) != NULL &&
+	    g->memory.used - leaving >= g->memory.limit)
+		cut_off(g, p);
+	free_principals(g, false);
 }
 
 void
-principal_stream_ends(struct principal *p)
+principals_free(struct gateway *g)
 {
-	if (p == NULL)
-		return;
-	p->streams--;
-	forget_principal(p);
+	free_principals(g, true);
 }

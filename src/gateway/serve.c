@@ -12,6 +12,7 @@
 
 #include "orthrus/base/file.h"
 #include "orthrus/base/log.h"
+#include "orthrus/base/machine.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/base/notify.h"
 #include "orthrus/conf/gateway.h"
@@ -71,6 +72,7 @@ on_gateway_tick(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	sessions_sweep(g);
+	principals_sweep(g);
 	g->ticks++;
 	if (agents_update(g->agents, &e) == -1)
 		registry_trouble(g, &e);
@@ -79,6 +81,22 @@ on_gateway_tick(evutil_socket_t fd, short what, void *arg)
 	if (g->stopping && ((TAILQ_EMPTY(&g->sessions) &&
 	    g->counters.open == 0) || ++g->drain_ticks >= DRAIN_TICKS))
 		event_base_loopbreak(g->base);
+}
+
+static void
+on_relief(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	principals_sweep(arg);
+}
+
+static void
+on_memory_full(void *arg)
+{
+	struct gateway *g = arg;
+
+	event_active(g->relief, EV_TIMEOUT, 0);
 }
 
 void
@@ -116,6 +134,8 @@ apply_config(struct gateway *g, struct gateway_config *c)
 	g->renew_before = c->renew_before;
 	g->enabled = c->enabled;
 	g->streams_max = c->streams;
+	g->memory.limit = c->memory != 0 ? c->memory :
+	    g->memory_found / 4 * 3;
 	g->egress = c->egress;
 	g->negress = c->negress;
 }
@@ -274,7 +294,13 @@ gateway_start(struct event_base *base, struct monitor *m,
 	TAILQ_INIT(&g->sessions);
 	LIST_INIT(&g->streams);
 	g->base = base;
+	g->memory_found = machine_memory();
 	g->monitor = m;
+	g->relief = evtimer_new(base, on_relief, g);
+	budget_init(&g->memory, NULL, 0);
+	budget_charge(&g->memory, BASE_COST);
+	g->memory.full = on_memory_full;
+	g->memory.arg = g;
 	g->docker_tcp = c->docker_tcp;
 	g->revoked_dirty = true;	/* as the monitor will find */
 	apply_config(g, c);
@@ -309,6 +335,8 @@ gateway_free(struct gateway *g)
 	acceptor_free(g->acceptor);
 	dialer_free(g->dialer);
 	http_server_free(g->refuser);
+	principals_free(g);
+	event_free(g->relief);
 	gateway_config_free(g->config);
 	free(g);
 }

@@ -33,6 +33,13 @@ on_session_listen(void *arg, const struct address *at, bool cancel,
 	return route_listen(arg, at, cancel, port);
 }
 
+static void
+on_session_full(void *arg)
+{
+	route_refused(arg, REFUSED_LIMIT, "too many channels, or too much "
+	    "memory is taken already");
+}
+
 static bool
 subsystem_is(const uint8_t *p, size_t len, const char *name)
 {
@@ -103,7 +110,8 @@ on_session_channel(void *arg, struct channel *ch)
 }
 
 static const struct mux_service session_service = {
-	NULL, on_session_direct, on_session_channel, on_session_listen
+	NULL, on_session_direct, on_session_channel, on_session_listen,
+	on_session_full
 };
 
 /* --- coming and going --------------------------------------------- */
@@ -161,6 +169,7 @@ on_acceptor_up(void *arg, struct inbound *in)
 	struct session *s = inbound_data(in);
 
 	(void)arg;
+	mux_set_account(inbound_mux(in), &s->principal->account);
 	mux_serve(inbound_mux(in), &session_service, s);
 	if (s->over)		/* revoked meanwhile */
 		return;

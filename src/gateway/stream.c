@@ -17,6 +17,7 @@
 
 #include "gateway.h"
 
+#define STREAM_COST 512		/* bytes that each takes, about */
 #define OPEN_MS 30000		/* for the agent to connect to its target */
 #define DIAL_MS 10000		/* egress */
 
@@ -25,6 +26,7 @@ struct gateway_stream {
 	LIST_ENTRY(gateway_stream) next;
 	struct gateway *gateway;
 	struct principal *asker;	/* NULL: somebody on this machine */
+	struct principal *payer;	/* that, or else the agent */
 	bool muzzled;			/* an agent's Muzzle serves it */
 	char asked[NAME_MAX_LEN];	/* the agent that was asked, or "" */
 	int fd;				/* who asks: a socket, or -1 ... */
@@ -48,6 +50,27 @@ on_gateway_stream_here(struct stream *st)
 	return here;
 }
 
+/* Pays for all of it, also for the channel at the agent. */
+static void
+set_payer(struct gateway_stream *s, struct principal *p)
+{
+	s->payer = p;
+	s->st.payer = &p->account;
+	p->borne++;
+	account_charge(&p->account, STREAM_COST);
+}
+
+static void
+leave_principals(struct gateway_stream *s)
+{
+	if (s->asker != NULL)
+		s->asker->streams--;
+	if (s->payer == NULL)
+		return;
+	s->payer->borne--;
+	account_give(&s->payer->account, STREAM_COST);
+}
+
 static void
 on_gateway_stream_ended(struct stream *st, uint64_t out, uint64_t in)
 {
@@ -60,7 +83,7 @@ on_gateway_stream_ended(struct stream *st, uint64_t out, uint64_t in)
 	}
 	if (s->fd != -1)
 		close(s->fd);
-	principal_stream_ends(s->asker);
+	leave_principals(s);
 	LIST_REMOVE(s, next);
 	s->gateway->counters.open--;
 }
@@ -132,10 +155,13 @@ new_gateway_stream(struct gateway *g, struct principal *asker, int fd,
 	struct gateway_stream *s = xcalloc(1, sizeof(*s));
 
 	s->gateway = g;
-	s->asker = asker;
 	s->fd = fd;
-	principal_stream_begins(asker);
 	stream_init(&s->st, g->base, &events, from);
+	s->asker = asker;
+	if (asker != NULL) {
+		asker->streams++;
+		set_payer(s, asker);
+	}
 	LIST_INSERT_HEAD(&g->streams, s, next);
 	g->counters.open++;
 	g->counters.total++;
@@ -155,6 +181,8 @@ open_at_agent(struct gateway_stream *s, struct agent *a, uint16_t port)
 	const struct session_listen *l = NULL;
 
 	memcpy(s->asked, a->name, sizeof(s->asked));
+	if (s->payer == NULL && a->session != NULL)
+		set_payer(s, a->session->principal);
 	if (!a->gateway->enabled)
 		s->why = DISABLED;
 	else if (a->session == NULL)
@@ -180,7 +208,7 @@ static void
 join_docker(struct gateway_stream *s, struct agent *a)
 {
 	s->muzzled = true;
-	stream_join(&s->st, muzzle_endpoint_new(a->muzzle));
+	stream_join(&s->st, muzzle_endpoint_new(a->muzzle, s->st.payer));
 }
 
 static struct gateway_stream *
@@ -277,16 +305,34 @@ gateway_counters(const struct gateway *g, struct stream_counters *out)
 		}
 }
 
+static void
+end_gateway_stream(struct gateway_stream *s, enum open_failure reason,
+    const char *why)
+{
+	if (s->st.relay != NULL)
+		stream_end(&s->st);
+	else
+		give_up_gateway_stream(s, reason, why);
+}
+
 void
 gateway_end_streams(struct gateway *g)
 {
 	struct gateway_stream *s;
 
-	while ((s = LIST_FIRST(&g->streams)) != NULL) {
-		if (s->st.relay != NULL)
-			stream_end(&s->st);
-		else
-			give_up_gateway_stream(s, OPEN_CONNECT_FAILED,
-			    "shutting down");
+	while ((s = LIST_FIRST(&g->streams)) != NULL)
+		end_gateway_stream(s, OPEN_CONNECT_FAILED, "shutting down");
+}
+
+void
+gateway_end_streams_of(struct gateway *g, const struct principal *p)
+{
+	struct gateway_stream *s, *following;
+
+	for (s = LIST_FIRST(&g->streams); s != NULL; s = following) {
+		following = LIST_NEXT(s, next);
+		if (s->payer == p)
+			end_gateway_stream(s, OPEN_RESOURCE_SHORTAGE,
+			    "the gateway's memory is full");
 	}
 }

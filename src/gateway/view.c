@@ -92,10 +92,13 @@ agent_view(const struct agent *a, struct agent_view *v)
 }
 
 struct muzzle *
-agent_docker(const struct agent *a, const char **why)
+agent_docker(const struct agent *a, struct account **payer, const char **why)
 {
 	*why = a->away;
-	return a->session != NULL ? a->muzzle : NULL;
+	if (a->session == NULL)
+		return NULL;
+	*payer = &a->session->principal->account;
+	return a->muzzle;
 }
 
 bool

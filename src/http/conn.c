@@ -13,6 +13,7 @@
 
 #include "conn.h"
 
+#define CONN_COST 768		/* bytes that each takes, about */
 #define CLOSE_SECONDS 2		/* for the client to see our end */
 
 void
@@ -34,6 +35,22 @@ conn_is_stream(const struct http_conn *c)
 	return c->producer != NULL && c->seconds == 0;
 }
 
+/* An answer that is held is promised its room before there is any of it. */
+static void
+note_account(struct http_conn *c)
+{
+	size_t here = 0, promised;
+
+	if (c->payer == NULL)
+		return;
+	if (!c->closed)
+		here = CONN_COST + c->in.size + c->out.size + c->elsewhere;
+	promised = c->producer != NULL && here < HTTP_OUT_HIGH ?
+	    HTTP_OUT_HIGH : here;
+	budget_note(&c->payer->promised, &c->promised, promised);
+	budget_note(&c->payer->held, &c->kept_here, here);
+}
+
 /*
  * Counts an answer's bytes that are kept elsewhere, and those that the client
  * has not read where they are many.  The sum of all connections has a limit.
@@ -47,6 +64,30 @@ conn_recount(struct http_conn *c)
 		now += c->out.len;
 	c->server->held += now - c->held;
 	c->held = now;
+	note_account(c);
+}
+
+void
+http_pay(struct http_conn *c, struct account *payer)
+{
+	if (c->payer != NULL && c->payer != payer) {
+		budget_note(&c->payer->promised, &c->promised, 0);
+		budget_note(&c->payer->held, &c->kept_here, 0);
+	}
+	c->payer = payer;
+	note_account(c);
+}
+
+struct account *
+http_payer(const struct http_conn *c)
+{
+	return c->payer;
+}
+
+bool
+http_may_hold(const struct http_conn *c)
+{
+	return c->payer == NULL || account_left(c->payer) >= HTTP_OUT_HIGH;
 }
 
 /* --- the end of a request, and of the connection ------------------ */

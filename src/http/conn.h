@@ -55,6 +55,8 @@ struct http_conn {
 	struct http_kept *kept;
 	size_t elsewhere;	/* of the answer, see http_wrote() */
 	size_t held;		/* counted in server->held */
+	struct account *payer;	/* that it is counted in, or NULL ... */
+	size_t promised, kept_here;	/* ... with so many bytes */
 	bool head, http10;	/* of the request at hand */
 	bool chunked;		/* its answer */
 	bool waits;		/* the producer, see http_wait() */
@@ -74,7 +76,10 @@ void conn_soon(struct http_conn *c);
 void conn_set_timer(struct http_conn *c, unsigned seconds);
 /* Is the answer one that may be silent for ever? */
 bool conn_is_stream(const struct http_conn *c);
-/* Counts what its large answers take, with those of all others. */
+/*
+ * Counts what its large answers take, with those of all others, and what it
+ * keeps in all in its account.
+ */
 void conn_recount(struct http_conn *c);
 /* Ends the answer at hand; with gone its producer is told. */
 void conn_release(struct http_conn *c, bool gone);
@@ -100,6 +105,6 @@ void conn_refuse(struct http_conn *c, int status, bool body, const char *why);
 /* --- conn_endpoint.c ---------------------------------------------- */
 
 /* Ready to be joined with its client. */
-struct http_conn *conn_new(struct http_server *s);
+struct http_conn *conn_new(struct http_server *s, struct account *payer);
 
 #endif

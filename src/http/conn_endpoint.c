@@ -77,6 +77,7 @@ conn_step(struct http_conn *c)
 		relay_readable(&c->ep);
 	if (!c->closed && c->want_write && c->ep.relay != NULL)
 		relay_writable(&c->ep);
+	conn_recount(c);
 }
 
 static void
@@ -281,12 +282,13 @@ static const struct endpoint_ops conn_ops = {
 /* --- life --------------------------------------------------------- */
 
 struct http_conn *
-conn_new(struct http_server *s)
+conn_new(struct http_server *s, struct account *payer)
 {
 	struct http_conn *c = xcalloc(1, sizeof(*c));
 
 	c->ep.ops = &conn_ops;
 	c->server = s;
+	c->payer = payer;
 	buffer_init(&c->in, HTTP_HEAD_MAX);
 	buffer_init(&c->out, OUT_MAX);
 	c->work = evtimer_new(s->base, on_conn_work, c);
@@ -294,5 +296,6 @@ conn_new(struct http_server *s)
 	conn_set_timer(c, HEAD_SECONDS);
 	LIST_INSERT_HEAD(&s->conns, c, next);
 	s->nconns++;
+	conn_recount(c);
 	return c;
 }

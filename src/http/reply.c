@@ -12,6 +12,8 @@
 
 #include "conn.h"
 
+#define LARGE (4 * HTTP_OUT_HIGH)	/* of what an answer keeps */
+
 /* Puts the head of an answer that this program makes itself. */
 static void
 put_own_head(struct http_conn *c, int status, const char *lines,
@@ -89,6 +91,7 @@ http_hold(struct http_conn *c, const struct http_producer *p, void *arg,
 	c->arg = arg;
 	c->seconds = seconds;
 	c->server->nholds++;
+	conn_recount(c);
 	if (seconds > 0)
 		conn_set_timer(c, seconds);
 	else
@@ -173,5 +176,7 @@ http_every(const struct http_conn *c)
 bool
 http_is_full(const struct http_conn *c)
 {
-	return c->server->held >= HTTP_HELD_MAX;
+	return c->server->held >= HTTP_HELD_MAX ||
+	    (c->elsewhere > LARGE && c->payer != NULL &&
+	    account_left(c->payer) == 0);
 }

@@ -20,14 +20,29 @@ make_room(struct http_server *s)
 			conn_set_timer(c, FULL_SECONDS);
 }
 
-struct endpoint *
-http_conn_new(struct http_server *s)
+/* Is one more of payer's too many?  Nobody's is, as long as most are free. */
+static bool
+has_fair_share(const struct http_server *s, const struct account *payer)
 {
-	struct http_conn *c = conn_new(s);
+	const struct http_conn *c;
+	size_t mine = 0;
+
+	if (payer == NULL || s->nconns < s->service->conns_max / 2)
+		return false;
+	LIST_FOREACH(c, &s->conns, next)
+		mine += c->payer == payer;
+	return !share_is_fair(mine, s->nconns, s->service->conns_max);
+}
+
+struct endpoint *
+http_conn_new(struct http_server *s, struct account *payer)
+{
+	bool refused = has_fair_share(s, payer);
+	struct http_conn *c = conn_new(s, payer);
 
 	if (s->nconns == s->service->conns_max)
 		make_room(s);
-	else if (s->nconns > s->service->conns_max)
+	if (s->nconns > s->service->conns_max || refused)
 		conn_refuse(c, 503, false, "too many clients at once");
 	return &c->ep;
 }
@@ -35,7 +50,7 @@ http_conn_new(struct http_server *s)
 struct endpoint *
 http_conn_refusal(struct http_server *s, int status, const char *text)
 {
-	struct http_conn *c = conn_new(s);
+	struct http_conn *c = conn_new(s, NULL);
 
 	c->last = true;
 	http_reply(c, status, "Content-Type: text/plain\r\n", text,
@@ -78,4 +93,15 @@ size_t
 http_server_holds(const struct http_server *s)
 {
 	return s->nholds;
+}
+
+size_t
+http_server_holds_of(const struct http_server *s, const struct account *payer)
+{
+	const struct http_conn *c;
+	size_t n = 0;
+
+	LIST_FOREACH(c, &s->conns, next)
+		n += c->producer != NULL && c->payer == payer;
+	return n;
 }

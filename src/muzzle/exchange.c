@@ -274,6 +274,31 @@ on_client_body(void *arg, const uint8_t *p, size_t n)
 
 /* --- requests ----------------------------------------------------- */
 
+/* Streams now that are counted in that account. */
+static size_t
+streams_of(const struct muzzle *m, const struct account *payer)
+{
+	const struct exchange *x;
+	size_t n = 0;
+
+	LIST_FOREACH(x, &m->exchanges, next)
+		n += answer_lasts(x->verdict->kind) &&
+		    http_payer(x->conn) == payer;
+	return n;
+}
+
+/* Nobody gets more than a fair share of the places for streams. */
+static bool
+may_stream(const struct muzzle *m, const struct http_conn *c)
+{
+	const struct account *payer = http_payer(c);
+
+	if (payer == NULL || m->streams < MUZZLE_STREAMS_MAX / 2)
+		return m->streams < MUZZLE_STREAMS_MAX;
+	return share_is_fair(streams_of(m, payer), m->streams,
+	    MUZZLE_STREAMS_MAX);
+}
+
 /* Refuses for what is not in the target: browsers, names, limits, a body. */
 static void
 check_circumstances(struct muzzle *m, const struct http_conn *c,
@@ -294,8 +319,10 @@ check_circumstances(struct muzzle *m, const struct http_conn *c,
 		return;
 	else if (r->body && v->kind != ANSWER_ACTION)
 		verdict_refuse(v, 400, "a body is not allowed");
-	else if (answer_lasts(v->kind) && m->streams >= MUZZLE_STREAMS_MAX)
+	else if (answer_lasts(v->kind) && !may_stream(m, c))
 		verdict_refuse(v, 429, "too many streams at once");
+	else if (!http_may_hold(c))
+		verdict_refuse(v, 503, "too many requests at once");
 	else if (http_is_full(c) && r->http10 && !answer_lasts(v->kind))
 		verdict_refuse(v, 503, "too many large answers at once");
 }

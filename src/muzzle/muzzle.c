@@ -57,9 +57,9 @@ static const struct http_service muzzle_service = {
 };
 
 struct endpoint *
-muzzle_endpoint_new(struct muzzle *m)
+muzzle_endpoint_new(struct muzzle *m, struct account *payer)
 {
-	return http_conn_new(m->server);
+	return http_conn_new(m->server, payer);
 }
 
 void

@@ -16,16 +16,17 @@
 
 struct channel *
 channel_create(struct mux *m, const struct endpoint_ops *ops,
-    enum channel_state state)
+    enum channel_state state, bool is_stream, struct account *payer)
 {
 	struct channel *ch = xcalloc(1, sizeof(*ch));
 
 	ch->ep.ops = ops;
 	ch->mux = m;
 	ch->state = state;
+	ch->is_stream = is_stream;
 	ch->owned = true;
 	mux_add(m, ch);
-	window_init(&ch->window, m->nopen);
+	channel_enter_account(ch, payer != NULL ? payer : m->account);
 	/* A peer that ignores its window is cut off before this is reached. */
 	buffer_init(&ch->in, WINDOW_LARGEST);
 	return ch;
@@ -38,9 +39,9 @@ channel_destroy(struct channel *ch)
 
 	if (m != NULL) {
 		channel_unqueue(ch);
-		window_end(&ch->window, &m->grown);
 		mux_remove(m, ch);
 	}
+	channel_leave_account(ch);
 	buffer_clear(&ch->in);
 	if (ch->dismissal != NULL)
 		event_free(ch->dismissal);
@@ -79,6 +80,7 @@ channel_send_close(struct channel *ch)
 	if (ch->sent_close)
 		return;
 	ch->sent_close = true;
+	channel_withdraw_window(ch);
 	mux_send_to_peer(ch, MSG_CHANNEL_CLOSE);
 }
 
@@ -137,6 +139,10 @@ channel_session_ended(struct channel *ch)
 			gone(arg);
 		return;
 	}
+	if (ch->account == &m->own)
+		channel_leave_account(ch);
+	else
+		channel_withdraw_window(ch);
 	/*
 	 * What has arrived is still delivered; then, and at once for a stream
 	 * that waits, peek() says ECONNRESET.

@@ -51,7 +51,7 @@ channel_credit(struct channel *ch, size_t n)
 	mux_measure(m);
 	view = (struct window_view){ clock_us(), m->round_trip.least,
 	    ch->in.len > 0, slows_small_streams(ch) };
-	bytes = window_grant(&ch->window, &m->grown, &view);
+	bytes = window_grant(&ch->window, ch->account, &view);
 	if (bytes > 0)
 		send_adjust(ch, bytes);
 }
@@ -80,6 +80,7 @@ ch_consume(struct endpoint *ep, size_t n)
 
 	buffer_drop(&ch->in, n);
 	channel_credit(ch, n);
+	channel_note_input(ch);
 }
 
 /* --- writing ---------------------------------------------------------- */
@@ -184,6 +185,7 @@ ch_close(struct endpoint *ep, bool aborted)
 	ch->owned = false;
 	ch->want_read = ch->want_write = false;
 	buffer_clear(&ch->in);
+	channel_note_input(ch);
 	if (ch->mux != NULL) {
 		channel_run_ended(ch, CUT_OFF);
 		channel_send_close(ch);

@@ -114,6 +114,7 @@ static void
 on_channel_close(struct channel *ch)
 {
 	ch->got_close = true;
+	channel_withdraw_window(ch);
 	if (!ch->mux->ours)
 		ch->got_eof = true;
 	if (ch->subsystem != NULL && ch->opened != NULL) {
@@ -173,6 +174,7 @@ channel_message(struct channel *ch, uint8_t type, struct wire *w)
 		break;
 	case MSG_CHANNEL_EOF:
 		ch->got_eof = true;
+		channel_withdraw_window(ch);
 		if (ch->want_read)
 			channel_queue_reader(ch);
 		break;

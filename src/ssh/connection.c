@@ -495,6 +495,18 @@ connection_heard_at(const struct connection *c)
 	return c->heard_at;
 }
 
+void
+connection_be_frugal(struct connection *c, bool frugal)
+{
+	c->out.frugal = frugal;
+}
+
+size_t
+connection_unsent(const struct connection *c)
+{
+	return output_unsent(&c->out);
+}
+
 size_t
 connection_backlog(const struct connection *c)
 {

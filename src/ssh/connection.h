@@ -151,6 +151,13 @@ size_t connection_room(struct connection *c);
 void connection_violation(struct connection *c, const char *what);
 /* Somebody should have called mux_serve() by now. */
 void connection_asked(struct connection *c);
+/*
+ * Its peer has left enough of others' memory unread: input stops sooner while
+ * answers are not taken, output_flooded().
+ */
+void connection_be_frugal(struct connection *c, bool frugal);
+/* All that is kept until it can be sent: output_unsent(). */
+size_t connection_unsent(const struct connection *c);
 /* Bytes that wait to be sent; bytes that have arrived so far. */
 size_t connection_backlog(const struct connection *c);
 uint64_t connection_received(const struct connection *c);

@@ -49,6 +49,7 @@ mux_turn(struct mux *m)
 {
 	m->turn_number++;
 	mux_wake(m);
+	mux_note_unsent(m);
 	mux_free_retired(m);
 	if (!TAILQ_EMPTY(&m->readers) ||
 	    (!TAILQ_EMPTY(&m->writers) && !mux_congested(m)))
@@ -72,6 +73,8 @@ mux_new(struct event_base *base, struct connection *c)
 	struct mux *m = xcalloc(1, sizeof(*m));
 
 	m->connection = c;
+	account_init(&m->own, NULL);
+	m->account = &m->own;
 	m->turn = evtimer_new(base, on_mux_turn, m);
 	TAILQ_INIT(&m->readers);
 	TAILQ_INIT(&m->writers);
@@ -93,6 +96,7 @@ mux_free(struct mux *m)
 		if (m->channels[i] != NULL)
 			channel_session_ended(m->channels[i]);
 	mux_free_retired(m);
+	mux_leave_account(m);
 	event_free(m->turn);
 	free(m->channels);
 	free(m->free_ids);

@@ -34,10 +34,13 @@ offer_landed(struct channel *ch, const uint8_t *p, size_t len)
 		return;
 	if (taken < len) {
 		window_left_unread(&ch->window);
+		/* No more than this can come until more is granted. */
+		ch->in.max = ch->in.len + len - taken + ch->window.left;
 		if (buffer_put(&ch->in, p + taken, len - taken) == -1) {
 			mux_violation(ch->mux, "channel data over its limit");
 			return;
 		}
+		channel_note_input(ch);
 		if (ch->want_read)
 			channel_queue_reader(ch);
 	}

@@ -29,6 +29,7 @@ liborthrus_a_SOURCES += \
 	src/ssh/link.c \
 	src/ssh/login.c \
 	src/ssh/mux.c \
+	src/ssh/mux_account.c \
 	src/ssh/mux_private.h \
 	src/ssh/offence.c \
 	src/ssh/open.c \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What the channel manager's files share.  Each calls only those named before
- * it: mux.c (what all stand on), turns.c (whose turn it is),
+ * it: mux.c (what all stand on), mux_account.c (whose memory it is), turns.c (whose turn it is),
  * global_requests.c, channel.c (a channel's life), session_channel.c (what is
  * asked on such), channel_endpoint.c (the relay's side of a channel),
  * landing.c (received data), channel_messages.c (the peer's side), open.c (how
@@ -12,6 +12,7 @@
 
 #include <sys/queue.h>
 
+#include "orthrus/base/budget.h"
 #include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/proto/wire.h"
@@ -28,6 +29,7 @@ struct event_base;
 
 #define PACKET_MAX 32768	/* RFC 4253 section 6.1: everyone takes this */
 #define PACKET_MIN 256		/* a peer that takes less is refused */
+#define CHANNEL_COST 384	/* bytes that each takes for itself, about */
 #define SESSIONS_MAX 10		/* session channels; sshd's MaxSessions */
 
 /* So much data in a row for one channel goes to its socket with one write. */
@@ -43,15 +45,18 @@ enum channel_state {
 struct channel {
 	struct endpoint ep;		/* first: the relay's view of it */
 	struct mux *mux;		/* NULL once the session has ended */
+	struct account *account;	/* who pays for it, or NULL */
 	enum channel_state state;
 	uint32_t id, peer;		/* our number, theirs */
 	uint32_t send_window, send_packet;
 	struct window window;		/* that we grant */
 	struct buffer in;		/* arrived, not yet taken */
+	size_t input, unpromised;	/* of its account, see there */
 	struct pace_rate rate;
 
 	bool got_eof, sent_eof;
 	bool got_close, sent_close;
+	bool is_stream;			/* was opened as one, for payload */
 	bool lost;			/* its session has ended */
 	bool owned;			/* someone still holds the endpoint */
 	bool want_read, want_write;	/* watch() */
@@ -104,7 +109,8 @@ struct mux {
 	struct channel **channels;	/* by our number */
 	uint32_t *free_ids;
 	size_t nslots, nfree;
-	size_t grown;			/* bytes, by all windows */
+	struct account own, *account;	/* that its channels are counted in */
+	size_t unsent, unpromised;	/* of that, see there */
 	struct channel_list readers, writers, dead;
 	struct channel_list held;	/* bulk that waits for a mark */
 	struct pace pace;
@@ -131,6 +137,22 @@ void mux_soon(struct mux *m);
 /* Gives a channel its number, which is its own until mux_remove(). */
 void mux_add(struct mux *m, struct channel *ch);
 void mux_remove(struct mux *m, const struct channel *ch);
+
+/* mux_account.c */
+/* Counts what the connection has not sent, which may make it frugal. */
+void mux_note_unsent(struct mux *m);
+/* The mux ends: what is still counted for itself is no more. */
+void mux_leave_account(struct mux *m);
+/* False: there are too many channels, or their payer has too much. */
+bool mux_has_room_for(const struct mux *m, const struct account *a);
+/* A new channel is counted in a from here on, and begins with a window. */
+void channel_enter_account(struct channel *ch, struct account *a);
+/* Counts what has arrived and lies in the channel. */
+void channel_note_input(struct channel *ch);
+/* Nothing more will be kept of what its peer sends. */
+void channel_withdraw_window(struct channel *ch);
+/* Nothing of it is counted any more. */
+void channel_leave_account(struct channel *ch);
 
 /* turns.c */
 /* True when nothing can be written any more: write() says EPIPE. */
@@ -169,8 +191,11 @@ void mux_end_requests(struct mux *m);
 void mux_measure(struct mux *m);
 
 /* channel.c */
+/*
+ * A stream, or a session channel; payer is NULL where it is the mux's account.
+ */
 struct channel *channel_create(struct mux *m, const struct endpoint_ops *ops,
-    enum channel_state state);
+    enum channel_state state, bool is_stream, struct account *payer);
 void channel_destroy(struct channel *ch);
 /*
  * Frees the channel at the end of the turn if nobody needs it any more: the

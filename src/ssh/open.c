@@ -25,13 +25,15 @@ put_open_head(uint8_t *p, const struct channel *ch, const char *type)
 }
 
 static struct channel *
-create_opening(struct mux *m, channel_opened *opened, void *arg)
+create_opening(struct mux *m, bool is_stream, struct account *payer,
+    channel_opened *opened, void *arg)
 {
 	struct channel *ch;
 
-	if (connection_is_over(m->connection) || m->nopen >= MUX_CHANNELS_MAX)
+	if (connection_is_over(m->connection) ||
+	    !mux_has_room_for(m, payer != NULL ? payer : m->account))
 		return NULL;
-	ch = channel_create(m, &channel_ops, CHANNEL_OPENING);
+	ch = channel_create(m, &channel_ops, CHANNEL_OPENING, is_stream, payer);
 	ch->opened = opened;
 	ch->arg = arg;
 	return ch;
@@ -43,7 +45,7 @@ create_opening(struct mux *m, channel_opened *opened, void *arg)
  */
 static struct channel *
 open_stream(struct mux *m, const struct address *at, bool forwarded,
-    channel_opened *opened, void *arg)
+    struct account *payer, channel_opened *opened, void *arg)
 {
 	static const char *const types[2][2] = {
 		{ "direct-tcpip", "direct-streamlocal@openssh.com" },
@@ -55,7 +57,7 @@ open_stream(struct mux *m, const struct address *at, bool forwarded,
 	struct channel *ch;
 	struct iovec iov;
 
-	if ((ch = create_opening(m, opened, arg)) == NULL)
+	if ((ch = create_opening(m, true, payer, opened, arg)) == NULL)
 		return NULL;
 	p = put_open_head(b, ch, types[forwarded][is_unix]);
 	p = wire_put_string(p, where, strlen(where));
@@ -75,24 +77,24 @@ open_stream(struct mux *m, const struct address *at, bool forwarded,
 }
 
 struct channel *
-mux_open(struct mux *m, const struct address *to, channel_opened *opened,
-    void *arg)
+mux_open(struct mux *m, const struct address *to, struct account *payer,
+    channel_opened *opened, void *arg)
 {
-	return open_stream(m, to, false, opened, arg);
+	return open_stream(m, to, false, payer, opened, arg);
 }
 
 struct channel *
 mux_open_forwarded(struct mux *m, const struct address *at,
-    channel_opened *opened, void *arg)
+    struct account *payer, channel_opened *opened, void *arg)
 {
-	return open_stream(m, at, true, opened, arg);
+	return open_stream(m, at, true, payer, opened, arg);
 }
 
 struct channel *
 mux_open_subsystem(struct mux *m, const char *name, channel_opened *opened,
     void *arg)
 {
-	struct channel *ch = create_opening(m, opened, arg);
+	struct channel *ch = create_opening(m, false, NULL, opened, arg);
 	uint8_t b[64], *p;
 	struct iovec iov;
 
@@ -190,6 +192,7 @@ mux_on_open(struct mux *m, struct wire *w)
 	const uint8_t *type = wire_string(w, &len);
 	uint32_t peer = wire_u32(w), window = wire_u32(w);
 	uint32_t packet = wire_u32(w);
+	bool full;
 
 	if (w->bad) {
 		mux_violation(m, "malformed channel open");
@@ -212,13 +215,16 @@ mux_on_open(struct mux *m, struct wire *w)
 		    "maximum packet size too small");
 		return;
 	}
-	if (m->nopen >= MUX_CHANNELS_MAX ||
-	    (!kind->is_stream && m->nsessions >= SESSIONS_MAX)) {
+	full = !mux_has_room_for(m, m->account);
+	if (full || (!kind->is_stream && m->nsessions >= SESSIONS_MAX)) {
 		send_open_failure(m, peer, OPEN_RESOURCE_SHORTAGE,
 		    "too many channels");
+		if (full && m->service.full != NULL)
+			m->service.full(m->arg);
 		return;
 	}
-	ch = channel_create(m, &channel_ops, CHANNEL_INCOMING);
+	ch = channel_create(m, &channel_ops, CHANNEL_INCOMING, kind->is_stream,
+	    NULL);
 	ch->peer = peer;
 	ch->send_window = window;
 	ch->send_packet = packet;

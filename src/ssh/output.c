@@ -30,7 +30,9 @@
 static size_t
 flood(const struct output *o)
 {
-	return o->stranger ? BACKLOG_STRANGER : BACKLOG_FLOOD;
+	if (o->stranger)
+		return BACKLOG_STRANGER;
+	return o->frugal ? OUTPUT_FRUGAL : BACKLOG_FLOOD;
 }
 
 /*
@@ -114,4 +116,10 @@ bool
 output_flooded(const struct output *o)
 {
 	return packet_backlog(o->tap) >= flood(o);
+}
+
+size_t
+output_unsent(const struct output *o)
+{
+	return packet_backlog(o->tap) + o->kept_bytes;
 }

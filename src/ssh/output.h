@@ -11,12 +11,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Input of a frugal one waits when so much is unsent: see output_flooded(). */
+#define OUTPUT_FRUGAL (256 * 1024)
+
 struct packet_tap;
 
 struct output {
 	struct packet_tap *tap;
 	int carrier;			/* descriptor, or -1: none now */
 	bool stranger;			/* who may have less unread */
+	bool frugal;			/* set by its user */
 	bool rekeying;			/* libssh keeps what we send ... */
 	size_t kept_bytes;		/* ... so many bytes until now */
 	size_t unhindered;		/* sent since the carrier was full */
@@ -46,5 +50,7 @@ void output_has_keys(struct output *o);
 size_t output_room(struct output *o);
 /* True while so much is unsent that nothing more should be read. */
 bool output_flooded(const struct output *o);
+/* Bytes that wait to be sent, those that libssh keeps included. */
+size_t output_unsent(const struct output *o);
 
 #endif

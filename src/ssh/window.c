@@ -6,16 +6,25 @@
 
 #include "window.h"
 
+/* One that begins with more than this is too large for what is left. */
+static size_t
+most_at_first(const struct account *a)
+{
+	return account_left(a) / 16;
+}
+
 void
-window_init(struct window *w, size_t channels)
+window_init(struct window *w, struct account *a, uint32_t most)
 {
 	memset(w, 0, sizeof(*w));
-	w->first = WINDOW_FIRST_MOST;
-	while (w->first > WINDOW_FIRST_LEAST &&
-	    channels > WINDOW_FIRST_ALL / w->first)
-		w->first /= 2;
-	w->size = w->left = w->first;
+	w->size = most;
+	while (w->size > WINDOW_FIRST_LEAST &&
+	    (a->streams > 1 + WINDOW_FIRST_ALL / w->size ||
+	    w->size > most_at_first(a)))
+		w->size /= 2;
+	w->left = w->size;
 	w->kept_up = true;
+	budget_charge(&a->promised, w->size);
 }
 
 bool
@@ -53,14 +62,19 @@ lesser_of(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-static void
-window_resize(struct window *w, size_t *grown, uint32_t size)
+static uint64_t
+greater_of(uint64_t a, uint64_t b)
 {
-	*grown -= w->size - w->first;
+	return a > b ? a : b;
+}
+
+static void
+window_resize(struct window *w, struct account *a, uint32_t size)
+{
+	size_t promised = w->size;
+
+	budget_note(&a->promised, &promised, size);
 	w->size = size;
-	if (w->first > size)
-		w->first = size;
-	*grown += w->size - w->first;
 }
 
 static uint32_t
@@ -71,29 +85,45 @@ largest_size(const struct window_view *view)
 }
 
 /*
- * A window may grow by as much as is left of the budget: so one alone gets
- * half of the budget, each of several an equal part, and one more still finds
- * something.  Returns twice what it may yet grow by, or below 0 twice what it
- * has grown too much.
+ * How large a window may be: twice what is left beyond the reserve, which is
+ * half of the sum for one alone, and for each of several an equal part.  Of the
+ * reserve one that is used still gets a little.
+ */
+static uint64_t
+fair_size(const struct account *a)
+{
+	size_t left = account_left(a);
+	uint64_t little = lesser_of(left / 16, WINDOW_USED);
+
+	return left <= WINDOW_RESERVE ? little :
+	    greater_of(2 * (uint64_t)(left - WINDOW_RESERVE), little);
+}
+
+/*
+ * By how much it may grow, or below 0 by how much it should shrink: each byte
+ * of that changes its fair size by two.
  */
 static int64_t
-budget_share(const struct window *w, size_t grown)
+share_of(const struct window *w, const struct account *a)
 {
-	return (int64_t)WINDOW_BUDGET - (int64_t)grown -
-	    (int64_t)(w->size - w->first);
+	return ((int64_t)fair_size(a) - (int64_t)w->size) / 3;
 }
 
 /* By how many bytes the window should be smaller. */
 static uint32_t
-excess_of(const struct window *w, size_t grown, const struct window_view *view)
+excess_of(const struct window *w, const struct account *a,
+    const struct window_view *view)
 {
-	int64_t share = budget_share(w, grown);
+	int64_t share = share_of(w, a);
 
 	if (w->size > largest_size(view))
 		return w->size - largest_size(view);
 	if (view->slowed && w->size > WINDOW_SLOWED)
 		return (w->size - WINDOW_SLOWED) / 2;
-	return share < 0 ? (uint32_t)(-share / 2) : 0;
+	if (share >= 0 || w->size <= WINDOW_FIRST_LEAST)
+		return 0;
+	return (uint32_t)lesser_of((uint64_t)-share,
+	    w->size - WINDOW_FIRST_LEAST);
 }
 
 /*
@@ -101,16 +131,16 @@ excess_of(const struct window *w, size_t grown, const struct window_view *view)
  * the bytes are not granted.
  */
 static uint32_t
-window_shrink(struct window *w, size_t *grown, const struct window_view *view,
-    uint32_t bytes)
+window_shrink(struct window *w, struct account *a,
+    const struct window_view *view, uint32_t bytes)
 {
 	uint32_t less;
 
 	if (w->excess == 0)
-		w->excess = excess_of(w, *grown, view);
+		w->excess = excess_of(w, a, view);
 	less = w->excess < bytes ? w->excess : bytes;
 	w->excess -= less;
-	window_resize(w, grown, w->size - less);
+	window_resize(w, a, w->size - less);
 	return less;
 }
 
@@ -126,37 +156,39 @@ wanted_size(const struct window *w, const struct window_view *view)
 	    view->round_trip : WINDOW_LEAST_TRIP;
 
 	if (w->used_up && w->size < WINDOW_SMALL)
-		return 2 * (uint64_t)w->size;
+		return greater_of(2 * (uint64_t)w->size, WINDOW_USED);
 	return took == 0 ? UINT64_MAX : 2 * w->used * trip / took;
 }
 
 /*
- * Grows the window, at most to twice its size, and returns by how many bytes.
+ * Grows the window, at most to twice its size where it is not very small, and
+ * returns by how many bytes.
  */
 static uint32_t
-window_grow(struct window *w, size_t *grown, const struct window_view *view)
+window_grow(struct window *w, struct account *a,
+    const struct window_view *view)
 {
 	uint64_t size = wanted_size(w, view);
-	int64_t share = budget_share(w, *grown);
+	int64_t share = share_of(w, a);
 
 	if (!w->kept_up || view->slowed || share < 0)
 		return 0;
-	size = lesser_of(size, 2 * (uint64_t)w->size);
+	size = lesser_of(size, greater_of(2 * (uint64_t)w->size, WINDOW_USED));
 	size = lesser_of(size, largest_size(view));
-	size = lesser_of(size, w->size + (uint64_t)share / 2);
+	size = lesser_of(size, w->size + (uint64_t)share);
 	if (size <= w->size)
 		return 0;
 	size -= w->size;
-	window_resize(w, grown, w->size + (uint32_t)size);
+	window_resize(w, a, w->size + (uint32_t)size);
 	return (uint32_t)size;
 }
 
 /* Half of the window was used: decides by the time which that took. */
 static uint32_t
-window_reconsider(struct window *w, size_t *grown,
+window_reconsider(struct window *w, struct account *a,
     const struct window_view *view)
 {
-	uint32_t more = window_grow(w, grown, view);
+	uint32_t more = window_grow(w, a, view);
 
 	w->measured_at = view->now;
 	w->used = 0;
@@ -166,26 +198,26 @@ window_reconsider(struct window *w, size_t *grown,
 }
 
 uint32_t
-window_grant(struct window *w, size_t *grown, const struct window_view *view)
+window_grant(struct window *w, struct account *a,
+    const struct window_view *view)
 {
 	uint32_t bytes = w->credit, less;
 
 	w->credit = 0;
-	less = window_shrink(w, grown, view, bytes);
+	less = window_shrink(w, a, view, bytes);
 	if (w->measured_at != 0)
 		w->used += bytes;
 	else
 		w->measured_at = view->now;
 	bytes -= less;
 	if (less == 0 && w->used >= w->size / 2)
-		bytes += window_reconsider(w, grown, view);
+		bytes += window_reconsider(w, a, view);
 	w->left += bytes;
 	return bytes;
 }
 
 void
-window_end(struct window *w, size_t *grown)
+window_end(struct window *w, struct account *a)
 {
-	*grown -= w->size - w->first;
-	w->first = w->size;
+	window_resize(w, a, 0);
 }

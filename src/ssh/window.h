@@ -4,16 +4,20 @@
  * arrive before more is granted, when that is done, and what size follows from
  * the path and the reader.  Pure, no libssh.
  *
- * A window is memory that the peer may fill.  The first few channels start with
- * enough for a short answer over a long link, the more there are the less.  A
- * window doubles when half of it was used within two round trips without
- * leaving anything unread, that is, when it is what holds the stream back; so
- * it follows the bandwidth-delay product.  A small one doubles whenever it was
+ * A window is memory that the peer may fill, and cannot be taken back before it
+ * is used.  So all windows of one account (base/budget.h) have a sum that they
+ * stay within, whoever reads what.  The first few channels start with enough
+ * for a short answer over a long link, the more there are the less: each with
+ * its share, so that there is something for the last of very many.  A window
+ * doubles when half of it was used within two round trips without leaving
+ * anything unread, that is, when it is what holds the stream back; so it
+ * follows the bandwidth-delay product.  A small one doubles whenever it was
  * used up: a server with many channels may take longer to come round than the
- * network does.  Where the path is short 2 MiB are enough for any speed, and
- * more only makes a queue at the server: sshd copies its whole buffer each time
- * that grows.  All growth of a session stays under one budget, so that readers
- * who stop cannot make memory grow; those who idle take nothing of it.
+ * network does.  What is left of the sum says how large a window may be: one
+ * alone has half of it, and others shrink for each that comes, so that all that
+ * are used become equal.  Where the path is short 2 MiB are enough for any
+ * speed, and more only makes a queue at the server: sshd copies its whole
+ * buffer each time that grows.
  */
 #ifndef ORTHRUS_SSH_WINDOW_H
 #define ORTHRUS_SSH_WINDOW_H
@@ -22,24 +26,30 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "orthrus/base/budget.h"
+
 /* More is granted when so much was consumed, or half of the window. */
 #define WINDOW_GRANT (256 * 1024)
-/* A channel begins with its share of the first, within the other two. */
-#define WINDOW_FIRST_ALL (2 * 1024 * 1024)
+/*
+ * A channel begins with its share of the first, within the other two; both of
+ * the first stream with the most.
+ */
+#define WINDOW_FIRST_ALL (1024 * 1024)
 #define WINDOW_FIRST_MOST (1024 * 1024)
-#define WINDOW_FIRST_LEAST (16 * 1024)
+#define WINDOW_FIRST_LEAST 128
+#define WINDOW_TALK (64 * 1024)	/* for commands and messages */
+#define WINDOW_USED (16 * 1024)	/* the least of one that is used up */
 #define WINDOW_SMALL (256 * 1024)	/* doubles whenever it is used up */
 #define WINDOW_SHORT (2 * 1024 * 1024)	/* the largest on a short path */
 #define WINDOW_LARGEST (16 * 1024 * 1024)	/* 1.3 Gbit/s at 100 ms */
+#define WINDOW_RESERVE (ACCOUNT_MAX / 4)	/* for channels yet to come */
 #define WINDOW_LONG_TRIP 10000	/* us; from there on the path is long */
 #define WINDOW_LEAST_TRIP 4000	/* us; a process may wait so for its turn */
-#define WINDOW_BUDGET (32 * 1024 * 1024)	/* what all grow by */
 #define WINDOW_SLOWED (64 * 1024)	/* where small streams wait for it */
 
 struct window {
 	uint32_t left;			/* the peer may still send */
 	uint32_t size;			/* left is refilled to that */
-	uint32_t first;			/* the part of size that is no growth */
 	uint32_t excess;		/* the part of size to be given back */
 	uint32_t credit;		/* consumed, not yet granted again */
 	uint32_t used;			/* consumed since measured_at */
@@ -57,10 +67,10 @@ struct window_view {
 };
 
 /*
- * For a new channel, when its session has so many with it: the more there are,
- * the smaller it begins.
+ * For a new channel that a pays for: with most bytes (a power of two) or, the
+ * more streams there are and the less is left, less.
  */
-void window_init(struct window *w, size_t channels);
+void window_init(struct window *w, struct account *a, uint32_t most);
 /* n bytes have arrived; false when the peer had no right to them. */
 bool window_arrived(struct window *w, size_t n);
 /* The reader has not taken all that it was offered. */
@@ -69,12 +79,11 @@ void window_left_unread(struct window *w);
 bool window_consumed(struct window *w, size_t n);
 /*
  * Returns how many bytes are to be granted to the peer now, maybe none; left
- * counts them already.  *grown is what all windows of the session have grown
- * by, in bytes, and is kept up to date here.
+ * counts them already.  What a has promised is kept up to date here.
  */
-uint32_t window_grant(struct window *w, size_t *grown,
+uint32_t window_grant(struct window *w, struct account *a,
     const struct window_view *view);
-/* The channel ends; what it has grown by is given back. */
-void window_end(struct window *w, size_t *grown);
+/* Nothing more is kept of what comes; a second time is nothing. */
+void window_end(struct window *w, struct account *a);
 
 #endif

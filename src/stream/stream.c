@@ -138,7 +138,7 @@ bool
 stream_open(struct stream *st, stream_opener *open, struct mux *m,
     const struct address *at, unsigned ms)
 {
-	st->opening = open(m, at, on_stream_opened, st);
+	st->opening = open(m, at, st->payer, on_stream_opened, st);
 	if (st->opening != NULL)
 		timer_set(st->timer, ms);
 	return st->opening != NULL;

@@ -171,7 +171,8 @@ reach_check(struct tunnel *t)
 	t->probe_means = probes[t->probes].means;
 	snprintf(to.host, sizeof(to.host), "%s", probes[t->probes].host);
 	t->probes++;
-	t->probe = mux_open(t->set->mux, &to, on_reach_opened, t);
+	t->probe = mux_open(t->set->mux, &to, NULL,
+	    on_reach_opened, t);
 	if (t->probe == NULL)
 		settle_reach(t, REACH_ASKED);
 	else

@@ -208,7 +208,7 @@ tunnel_stream_incoming(struct tunnel *t, struct channel *ch)
 	struct tunnel_stream *s = new_tunnel_stream(t, -1, ch);
 
 	if (t->muzzle != NULL)		/* it dials for itself */
-		stream_join(&s->st, muzzle_endpoint_new(t->muzzle));
+		stream_join(&s->st, muzzle_endpoint_new(t->muzzle, NULL));
 	else
 		stream_dial(&s->st, s->set->dialer, &t->config.spec.to,
 		    DIAL_MS);

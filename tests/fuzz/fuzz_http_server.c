@@ -144,7 +144,7 @@ converse(const uint8_t *data, size_t size, unsigned step)
 
 	memset(&run, 0, sizeof(run));
 	memory_init(&client);
-	relay_start(&client.ep, http_conn_new(server), on_done, NULL);
+	relay_start(&client.ep, http_conn_new(server, NULL), on_done, NULL);
 	for (done = 0; done < size && client.closed == 0; done += n) {
 		step = step * 1103515245 + 12345;
 		n = step == 12345 ? size :

@@ -209,7 +209,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	nengines = 0;
 	m = muzzle_new_over(base, &way, "fuzz", &policy);
 	memory_init(&client);
-	relay_start(&client.ep, muzzle_endpoint_new(m), NULL, NULL);
+	relay_start(&client.ep, muzzle_endpoint_new(m, NULL), NULL, NULL);
 	client.in = data;
 	client.in_len = n;
 	settle();

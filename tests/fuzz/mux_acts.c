@@ -150,7 +150,7 @@ act_open(mux_opens *opens, const struct address *to, size_t at)
 	if (s == NULL)
 		return;
 	fake.watch = NULL;
-	s->ch = opens(mux, to, on_opened, s);
+	s->ch = opens(mux, to, NULL, on_opened, s);
 	fake.watch = law_check;
 	if (s->ch == NULL) {
 		CHECK(law.violations > 0);

@@ -41,7 +41,7 @@ struct stream *act_incoming(void);
  * it, our window are at this offset of the packet.
  */
 typedef struct channel *mux_opens(struct mux *m, const struct address *to,
-    channel_opened *opened, void *arg);
+    struct account *payer, channel_opened *opened, void *arg);
 void act_open(mux_opens *opens, const struct address *to, size_t at);
 /* The mux has offered us the channel of this stream. */
 void stream_hold(struct stream *s, struct channel *ch);

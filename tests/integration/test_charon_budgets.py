@@ -2,13 +2,16 @@
 """What one agent or client may have at once, however many sessions it has, and
 that others do not notice when it wants more."""
 
+import contextlib
 import time
 
 import pytest
 
 from lab import socks
-from lab.charon_http import Api
-from lab.raw_ssh import CLOSE, EOF, OPEN, message
+from lab.charon_http import Api, request
+from lab.muzzle_engine import Engine
+from lab.raw_ssh import (CLOSE, DATA, EOF, OPEN,
+                         OPEN_CONFIRMATION, OPEN_FAILURE, Fields, message)
 from lab.scene import MB, Scene, channel, target
 from lab.system import free_port, until
 
@@ -95,3 +98,153 @@ def test_thousands_of_streams(scene):
             assert ok, number
         raw.data(number, b"the last one")
         assert raw.expect(94).endswith(b"the last one")
+
+
+# --- memory ----------------------------------------------------------------
+
+def hoard(raw, streams):
+    """
+    An agent's streams to itself, with all that they may bring, and nothing of
+    it is taken: how many there are, and bytes that were sent.
+    """
+    assert raw.request("tcpip-forward", "", 80)
+    done = sent = 0
+    for _ in range(streams // 100):
+        for _ in range(100):
+            raw.open("direct-tcpip", f"{raw.name}.orthrus", 80, "", 0,
+                     window=0)
+        due = 200		# at either end of each
+        while due > 0:
+            packet = raw.expect(OPEN, OPEN_CONFIRMATION, OPEN_FAILURE)
+            fields = Fields(packet)
+            due -= 1
+            if packet[0] == OPEN_FAILURE:
+                due -= 1
+                continue
+            if packet[0] == OPEN:
+                fields.string()
+                number, window = fields.u32(), fields.u32()
+                raw.send(message(OPEN_CONFIRMATION, number, 7, 0, 32768))
+            else:
+                fields.u32()
+                number, window = fields.u32(), fields.u32()
+                done += 1
+            raw.data(number, bytes(window))
+            sent += window
+    return done, sent
+
+
+def hoarder(scene, name):
+    raw = scene.login(scene.enrol(name))
+    raw.name = name
+    return raw
+
+
+@pytest.mark.heavy
+def test_an_agent_that_reads_nothing_of_itself(scene):
+    """8,000 streams, as many as there are numbers for: 32 MiB at most."""
+    own = hoarder(scene, "own")
+    with scene.attack(memory=36 * MB, slow=2, lines=200):
+        done, sent = hoard(own, 8000)
+        assert done == 8000 and 5 * MB < sent < 24 * MB
+    with scene.attack(memory=MB, logged="own: session ended"):
+        own.close()
+
+
+@pytest.mark.heavy
+def test_a_client_of_many_sessions_that_reads_nothing(scene):
+    """What all of its sessions may bring is what one may."""
+    silent = scene.login(scene.enrol("silent"))
+    assert silent.request("tcpip-forward", "", 80)
+    friend = scene.client("friend", "silent:*")
+    sent = 0
+    with scene.attack(memory=20 * MB, slow=2, lines=200):
+        for _ in range(12):
+            raw = scene.login(friend)
+            for _ in range(60):
+                raw.open("direct-tcpip", "silent.orthrus", 80, "", 0, window=0)
+                number, window = accept(silent, window=0)
+                silent.data(number, bytes(window))
+                fields = Fields(raw.expect(OPEN_CONFIRMATION))
+                fields.u32()
+                number, more = fields.u32(), fields.u32()
+                raw.data(number, bytes(more))
+                sent += window + more
+        assert sent < 16 * MB
+
+
+@pytest.mark.heavy
+def test_streams_that_somebody_else_pays_for(scene, lab):
+    """
+    A client that has 15,000 streams to an agent, and reads none, takes nothing
+    of what the agent has for others.
+    """
+    silent = scene.login(scene.enrol("silent"))
+    assert silent.request("tcpip-forward", "", 80)
+    raw = scene.login(scene.client("greedy", "silent:*"))
+    other = scene.client("other", "silent:*")
+    with scene.attack(memory=40 * MB, slow=2, lines=200):
+        for _ in range(150):
+            for _ in range(100):
+                raw.open("direct-tcpip", "silent.orthrus", 80, "", 0, window=0)
+            for _ in range(100):
+                number, window = accept(silent, window=0)
+                silent.data(number, bytes(window))
+                ok, number = raw.opened()
+                assert ok, number
+        other = scene.login(other)
+        other.open("direct-tcpip", "silent.orthrus", 80, "", 0)
+        number, window = accept(silent)
+        assert window >= 256 * 1024
+        ok, _ = other.opened()
+        assert ok
+        silent.data(number, b"for the other one")
+        assert other.expect(DATA).endswith(b"for the other one")
+
+
+def accept(raw, window=2 ** 20):
+    """A channel that is opened to raw: its number, and what it may bring."""
+    fields = Fields(raw.expect(OPEN))
+    fields.string()
+    number, ours = fields.u32(), fields.u32()
+    raw.send(message(OPEN_CONFIRMATION, number, 7, window, 32768))
+    return number, ours
+
+
+# --- the HTTP API ------------------------------------------------------------
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n" \
+    b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+def test_an_agent_that_drips_its_answers(scene, lab):
+    """It has half of the places at most, and another agent is answered."""
+    def drips(conn, target):
+        with contextlib.suppress(OSError):
+            while conn.recv(65536):
+                conn.sendall(CHUNKED)
+                while True:
+                    conn.sendall(b"1\r\nx\r\n")
+                    time.sleep(0.2)
+    engines = [lab.serve(drips, "unix"), lab.own(Engine(lab.path("e.sock")))]
+    for name, engine in zip(("drip", "rome"), engines):
+        scene.charon.agent(name, f"--docker={engine.path}",
+                           key=scene.charon.add_agent(name))
+    api = Api.of(scene.charon)
+    logs = "/api/v1/agents/drip/docker/containers/x/logs?follow=1&stdout=1"
+    conns = [api.connect(20) for _ in range(220)]
+    with scene.attack(lines=400):
+        for conn in conns:
+            conn.send([request(logs)])
+        found = []
+        for conn in conns:
+            while b"\r\n" not in conn.got:
+                assert conn._more()
+            found.append(int(conn.got.split()[1]))
+        assert found.count(200) == 96 and found.count(503) == 124
+        started = time.monotonic()
+        assert api.ask("/api/v1/agents/rome/docker/info").status == 200
+        assert api.ask("/healthz").status == 200
+        assert time.monotonic() - started < 2
+        for conn in conns:
+            conn.sock.close()

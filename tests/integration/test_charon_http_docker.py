@@ -427,7 +427,7 @@ def test_client_leaves(lab, script):
 
 
 def test_many_streams(site):
-    """Some 200 at once; the others get their answers all the same."""
+    """One agent gets half; others get their answers all the same."""
     site.script([[CHUNKED, b"3\r\nabc\r\n"]] * 250)
     conns = []
     for _ in range(210):
@@ -438,7 +438,7 @@ def test_many_streams(site):
         while b"\r\n" not in conn.got:
             assert conn._more()
         found.append(int(conn.got.split()[1]))
-    assert found.count(200) == 192 and found.count(503) == 18
+    assert found.count(200) == 96 and found.count(503) == 114
     assert site.ask("/healthz").status == 200
     for conn in conns:
         conn.sock.close()

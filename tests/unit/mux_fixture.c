@@ -154,7 +154,7 @@ stream_start(struct stream *s, uint32_t peer)
 	memset(s, 0, sizeof(*s));
 	memory_init(&s->local);
 	s->peer = peer;
-	s->ch = mux_open(mux, &to, on_opened, s);
+	s->ch = mux_open(mux, &to, NULL, on_opened, s);
 	assert_non_null(s->ch);
 	open = fake_next();
 	assert_non_null(open);

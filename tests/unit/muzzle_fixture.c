@@ -233,7 +233,7 @@ muzzle_setup(void **state)
 	unread = false;
 	muzzle = muzzle_new_over(base, &way, "test", &policy);
 	other = http_server_new(base, &other_service, NULL);
-	come_by(muzzle_endpoint_new(muzzle));
+	come_by(muzzle_endpoint_new(muzzle, NULL));
 	return 0;
 }
 

@@ -315,7 +315,7 @@ open_channel(struct outbound *s, uint16_t to_port)
 	struct address to = { .kind = ADDRESS_TCP, .host = "far",
 	    .port = to_port };
 
-	client.ch = mux_open(outbound_mux(s), &to, on_opened, NULL);
+	client.ch = mux_open(outbound_mux(s), &to, NULL, on_opened, NULL);
 	assert_non_null(client.ch);
 	until(&client.opened, 1);
 }

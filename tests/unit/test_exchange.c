@@ -283,7 +283,7 @@ test_too_many_streams(void **state)
 		memory_init(&others[i]);
 		others[i].in = (const uint8_t *)logs;
 		others[i].in_len = strlen(logs);
-		relay_start(&others[i].ep, muzzle_endpoint_new(muzzle), NULL,
+		relay_start(&others[i].ep, muzzle_endpoint_new(muzzle, NULL), NULL,
 		    NULL);
 		for (k = 0; nengines == i && k < 100; k++) {
 			memory_step(&others[i]);
@@ -348,7 +348,7 @@ come_by_the_other(void)
 	settle();
 	assert_int_equal(client.closed, 1);
 	memory_free(&client);
-	come_by(http_conn_new(other));
+	come_by(http_conn_new(other, NULL));
 }
 
 static void

@@ -105,6 +105,7 @@ test_defaults(void **state)
 	assert_true(c->enabled);
 	assert_int_equal(c->negress, 0);
 	assert_int_equal(c->streams, 16000);
+	assert_int_equal(c->memory, 0);
 	assert_int_equal(c->log_level, LEVEL_INFO);
 	assert_int_equal(c->log_format, LOG_TEXT);
 	gateway_config_free(c);
@@ -121,7 +122,7 @@ test_everything(void **state)
 	    "[agents]\nheartbeat = 100ms\ntimeout = 1s\n"
 	    "certificate_lifetime = 10\nrenew_before = 5\n"
 	    "docker_tcp = yes\nenabled = no\n"
-	    "[limits]\nstreams = 7\n"
+	    "[limits]\nstreams = 7\nmemory = 400M\n"
 	    "[egress]\nallow = *.Example.com:443, 10.0.0.0/8:*\n"
 	    "[log]\nlevel = warn\nformat = json\n");
 
@@ -142,6 +143,7 @@ test_everything(void **state)
 	assert_true(c->docker_tcp);
 	assert_false(c->enabled);
 	assert_int_equal(c->streams, 7);
+	assert_int_equal(c->memory, 400 << 20);
 	assert_int_equal(c->negress, 2);
 	assert_true(egress_allows(c->egress, c->negress, "a.example.com",
 	    443));
@@ -247,6 +249,14 @@ test_bad(void **state)
 		{ "[limits]\nstreams = 1000001\n", "expected a number" },
 		{ "[limits]\nstreams = 18446744073709551617\n",
 		    "expected a number" },
+		{ "[limits]\nmemory = 63m\n", ":2: memory: \"63m\": expected "
+		    "auto, or 64m or more, such as 512m or 2g" },
+		{ "[limits]\nmemory = 1t\n", "expected auto" },
+		{ "[limits]\nmemory = g\n", "expected auto" },
+		{ "[limits]\nmemory = 512mb\n", "expected auto" },
+		{ "[limits]\nmemory = 18446744073709551616g\n",
+		    "expected auto" },
+		{ "[limits]\nmemory = off\n", "expected auto" },
 		{ "[limits]\nstream = 5\n", "did you mean \"streams\"?" },
 		{ "[limit]\nstreams = 5\n", "did you mean [limits]?" },
 		{ "[log]\nlevel = loud\n", "expected error, warn" },

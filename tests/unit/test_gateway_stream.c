@@ -38,7 +38,7 @@
 
 static struct gateway gateway;
 static struct session session;		/* the agent's */
-static struct principal principal;
+static struct principal principal, owner;	/* owner: the agent */
 static struct session client;		/* of that principal */
 static struct agent agent, *registered;	/* NULL: it was removed */
 static struct session_listen listens[2];
@@ -67,9 +67,10 @@ inbound_mux(struct inbound *in)
 }
 
 struct endpoint *
-muzzle_endpoint_new(struct muzzle *m)
+muzzle_endpoint_new(struct muzzle *m, struct account *payer)
 {
 	(void)m;
+	(void)payer;
 	return &muzzle_end.ep;
 }
 
@@ -135,7 +136,10 @@ setup(void **state)
 	principal = (struct principal){ .sessions = 1 };
 	client = (struct session){ .gateway = &gateway,
 	    .principal = &principal };
+	account_init(&principal.account, NULL);
+	owner = principal;
 	memset(&session, 0, sizeof(session));
+	session.principal = &owner;
 	session.listens = listens;
 	session.nlistens = 2;
 	listens[0].at = (struct address){ .kind = ADDRESS_TCP,
@@ -176,10 +180,13 @@ teardown(void **state)
 	gateway_end_streams(&gateway);
 	turn_all();
 	assert_int_equal(gateway.counters.open, 0);
-	assert_int_equal(principal.streams, 0);
+	assert_int_equal(principal.streams + owner.streams, 0);
+	assert_int_equal(principal.borne + owner.borne, 0);
 	mux_free(mux);
 	dialer_free(gateway.dialer);
 	event_base_free(gateway.base);
+	assert_true(account_is_idle(&principal.account));
+	assert_true(account_is_idle(&owner.account));
 	memory_free(&muzzle_end);
 	memory_free(&refusal_end);
 	memory_free(&mine);
@@ -303,7 +310,7 @@ an_agent_with_all_channels(void **state)
 	struct channel *ch = client_asks();
 
 	(void)state;
-	while (mux_open(mux, &to, NULL, NULL) != NULL)
+	while (mux_open(mux, &to, NULL, NULL, NULL) != NULL)
 		assert_non_null(fake_next());
 	gateway_stream_agent(&client, &agent, 9100, ch);
 	assert_client_told(OPEN_RESOURCE_SHORTAGE, "too many channels");

@@ -154,7 +154,7 @@ setup(void **state)
 	held = NULL;
 	mores = gones = closes = dones = drops = 0;
 	body_len = 0;
-	relay_start(&client.ep, http_conn_new(server), on_done, NULL);
+	relay_start(&client.ep, http_conn_new(server, NULL), on_done, NULL);
 	return 0;
 }
 

@@ -28,7 +28,7 @@ test_open_tcp(void **state)
 	struct channel *ch;
 
 	(void)state;
-	ch = mux_open(mux, &to, NULL, NULL);
+	ch = mux_open(mux, &to, NULL, NULL, NULL);
 	s = fake_next();
 	assert_int_equal(s->type, MSG_CHANNEL_OPEN);
 	assert_int_equal(s->len, sizeof(expected));
@@ -48,7 +48,7 @@ test_open_unix(void **state)
 	(void)state;
 	memset(to.path, 'p', sizeof(to.path) - 1);
 	to.path[0] = '/';
-	ch = mux_open(mux, &to, NULL, NULL);
+	ch = mux_open(mux, &to, NULL, NULL, NULL);
 	s = fake_next();
 	assert_int_equal(s->len, at + 4 + strlen(to.path) + 8);
 	assert_memory_equal(s->p + 4, type, sizeof(type) - 1);
@@ -64,7 +64,7 @@ test_longest_host(void **state)
 
 	(void)state;
 	memset(to.host, 'h', sizeof(to.host) - 1);
-	channel_cancel(mux_open(mux, &to, NULL, NULL));
+	channel_cancel(mux_open(mux, &to, NULL, NULL, NULL));
 	assert_non_null(fake_next());
 	mux_listen(mux, &to, NULL, NULL);
 	assert_non_null(fake_next());
@@ -524,8 +524,8 @@ test_ten_thousand(void **state)
 		stream_confirm(&s[i], WINDOW, PACKET);
 	for (i = 0; i < N; i++) {
 		fake_feed(MSG_CHANNEL_DATA, "ud", s[i].id, pattern_from(0),
-		    (size_t)100);
-		assert_pattern(&s[i].local, 100);
+		    (size_t)60);
+		assert_pattern(&s[i].local, 60);
 		fake_feed(MSG_CHANNEL_EOF, "u", s[i].id);
 		s[i].local.in_end = true;
 	}
@@ -557,10 +557,10 @@ test_too_many(void **state)
 
 	(void)state;
 	for (i = 0; i < MUX_CHANNELS_MAX; i++) {
-		channel_cancel(mux_open(mux, &to, NULL, NULL));
+		channel_cancel(mux_open(mux, &to, NULL, NULL, NULL));
 		windows += sent_u32(fake_next(), 20);
 	}
-	assert_null(mux_open(mux, &to, NULL, NULL));
+	assert_null(mux_open(mux, &to, NULL, NULL, NULL));
 	fake_feed(MSG_CHANNEL_OPEN, "suuususu", "forwarded-tcpip", 9, 1000,
 	    32768, "localhost", 8080, "", 0);
 	assert_null(incoming);
@@ -568,8 +568,8 @@ test_too_many(void **state)
 	    OPEN_RESOURCE_SHORTAGE);
 	mux_counters(mux, &c);
 	assert_int_equal(c.open, MUX_CHANNELS_MAX);
-	/* All that could arrive unread: one budget, and the least for each. */
-	assert_in_range(windows, 1, (32 + 16384 / 64) * 1024 * 1024);
+	/* All that could arrive unread is within one account. */
+	assert_in_range(windows, 1, ACCOUNT_MAX);
 }
 
 /* --- the session's end ------------------------------------------------ */

@@ -54,7 +54,7 @@ static int
 setup_server(void **state)
 {
 	static const struct mux_service service = {
-		NULL, on_direct, on_session, on_listen
+		NULL, on_direct, on_session, on_listen, NULL
 	};
 
 	mux_setup(state);
@@ -201,13 +201,13 @@ test_open_forwarded(void **state)
 	const struct sent *s;
 
 	(void)state;
-	ch[0] = mux_open_forwarded(mux, &at, NULL, NULL);
+	ch[0] = mux_open_forwarded(mux, &at, NULL, NULL, NULL);
 	s = fake_next();
 	assert_int_equal(s->len, sizeof(tcp));
 	assert_memory_equal(s->p, tcp, sizeof(tcp));
 	at.kind = ADDRESS_UNIX;
 	strcpy(at.path, "/a/x");
-	ch[1] = mux_open_forwarded(mux, &at, NULL, NULL);
+	ch[1] = mux_open_forwarded(mux, &at, NULL, NULL, NULL);
 	s = fake_next();
 	assert_int_equal(s->len, sizeof(local));
 	assert_memory_equal(s->p, local, sizeof(local));

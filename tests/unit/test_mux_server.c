@@ -96,7 +96,7 @@ static int
 setup(void **state)
 {
 	static const struct mux_service service = {
-		NULL, on_direct, on_session, on_listen
+		NULL, on_direct, on_session, on_listen, NULL
 	};
 
 	mux_setup(state);

@@ -319,11 +319,12 @@ no_answer_in_time(void **state)
 }
 
 static struct channel *
-open_none(struct mux *m, const struct address *at, channel_opened *opened,
-    void *arg)
+open_none(struct mux *m, const struct address *at, struct account *payer,
+    channel_opened *opened, void *arg)
 {
 	(void)m;
 	(void)at;
+	(void)payer;
 	(void)opened;
 	(void)arg;
 	return NULL;

@@ -26,7 +26,7 @@ struct way {
 
 /* Simulation of one stream. */
 static struct window w;
-static size_t grown;
+static struct account a;
 static struct way data, grants;
 static struct path {
 	uint64_t one_way;	/* us */
@@ -36,13 +36,21 @@ static struct path {
 } path;
 static uint64_t now, free_at, sender_has, delivered;
 
+/* A window, the only one so far, of an account with so many streams. */
+static void
+begin(struct window *one, size_t streams)
+{
+	account_init(&a, NULL);
+	a.streams = streams;
+	window_init(one, &a, WINDOW_FIRST_MOST);
+}
+
 static int
 setup(void **state)
 {
 	(void)state;
-	grown = 0;
 	data.first = data.last = grants.first = grants.last = 0;
-	window_init(&w, 1);
+	begin(&w, 1);
 	now = free_at = 1000000;
 	sender_has = w.left;
 	delivered = 0;
@@ -80,9 +88,9 @@ arrive(uint32_t n)
 	delivered += n;
 	if (!window_consumed(&w, n))
 		return;
-	bytes = window_grant(&w, &grown, &view);
+	bytes = window_grant(&w, &a, &view);
 	assert_in_range(w.size, 1, WINDOW_LARGEST);
-	assert_in_range(grown, 0, WINDOW_BUDGET);
+	assert_int_equal(a.promised.used, w.size);
 	if (bytes > 0)
 		put(&grants, now + path.one_way, bytes);
 }
@@ -122,24 +130,56 @@ filled(uint64_t us)
 static void
 test_first(void **state)
 {
-	static const struct { size_t channels; uint32_t first; } cases[] = {
+	static const struct { size_t streams; uint32_t first; } cases[] = {
 		{ 1, 1 << 20 }, { 2, 1 << 20 }, { 3, 1 << 19 },
-		{ 4, 1 << 19 }, { 5, 1 << 18 }, { 32, 1 << 16 },
-		{ 33, 1 << 15 }, { 128, 1 << 14 }, { 16384, 1 << 14 }
+		{ 4, 1 << 18 }, { 5, 1 << 18 }, { 6, 1 << 17 },
+		{ 33, 1 << 15 }, { 34, 1 << 14 }, { 128, 1 << 13 },
+		{ 1000, 1 << 10 }, { 8193, 128 }, { 100000, 128 }
 	};
-	uint64_t sum = 0;
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		window_init(&w, cases[i].channels);
+		begin(&w, cases[i].streams);
 		assert_int_equal(w.left, cases[i].first);
 	}
-	for (i = 1; i <= 16384; i++) {
-		window_init(&w, i);
-		sum += w.left;
+}
+
+/*
+ * Both channels of 16,000 streams, with what they take themselves, and no byte
+ * has been sent on any of them.
+ */
+static void
+test_first_of_very_many(void **state)
+{
+	size_t i;
+
+	(void)state;
+	account_init(&a, NULL);
+	for (i = 0; i < 16000; i++) {
+		account_charge(&a, 512 + 2 * 384);
+		a.streams++;
+		window_init(&w, &a, WINDOW_FIRST_MOST);
+		a.streams++;
+		window_init(&w, &a, WINDOW_FIRST_MOST);
 	}
-	assert_in_range(sum, 1, 288 * 1024 * 1024);
+	assert_in_range(a.promised.used, 1, ACCOUNT_MAX);
+	assert_in_range(account_left(&a), 1, ACCOUNT_MAX);
+}
+
+/* Others have most of it: one that is new begins smaller. */
+static void
+test_first_where_little_is_left(void **state)
+{
+	(void)state;
+	account_init(&a, NULL);
+	a.streams = 1;
+	account_charge(&a, ACCOUNT_MAX - 100 * 1024);
+	window_init(&w, &a, WINDOW_FIRST_MOST);
+	assert_int_equal(w.left, 4 * 1024);
+	account_charge(&a, account_left(&a));
+	window_init(&w, &a, WINDOW_FIRST_MOST);
+	assert_int_equal(w.left, WINDOW_FIRST_LEAST);
 }
 
 static void
@@ -228,7 +268,6 @@ test_path_turns_out_short(void **state)
 	path.told = 8000;
 	run(1000000);
 	assert_int_equal(w.size, WINDOW_SHORT);
-	assert_int_equal(grown, 1024 * 1024);
 	assert_in_range(filled(1000000), 20, 105);
 }
 
@@ -240,66 +279,105 @@ test_slowed(void **state)
 	path = (struct path){ 500, 100 * MB, 1000, false, true };
 	run(2000000);
 	assert_in_range(w.size, WINDOW_SLOWED, 2 * WINDOW_SLOWED);
-	assert_int_equal(grown, 0);
 	path.slowed = false;
 	run(2000000);
 	assert_in_range(filled(1000000), 80, 105);
-	window_end(&w, &grown);
-	assert_int_equal(grown, 0);
+	window_end(&w, &a);
+	window_end(&w, &a);
+	assert_int_equal(a.promised.used, 0);
 }
 
-/* Many channels begin small; one that is used up doubles. */
+static void
+use_all(struct window *one, uint64_t now_us)
+{
+	struct window_view view = { now_us, 100, false, false };
+
+	assert_true(window_arrived(one, one->left));
+	if (window_consumed(one, one->size - one->credit))
+		window_grant(one, &a, &view);
+}
+
+/* Many channels begin small; one that is used up grows, and not by little. */
 static void
 test_small(void **state)
 {
-	struct window_view view = { 1, 100, false, false };
 	uint32_t n;
 
 	(void)state;
-	window_init(&w, 1000);
-	for (n = 0; n < 100; n++) {
-		view.now += 1000000;	/* however long it took */
-		assert_true(window_arrived(&w, w.left));
-		if (window_consumed(&w, w.size - w.credit))
-			window_grant(&w, &grown, &view);
-	}
+	begin(&w, 10000);
+	assert_int_equal(w.size, 128);
+	use_all(&w, 1);
+	use_all(&w, 2000000);
+	assert_int_equal(w.size, WINDOW_USED);
+	for (n = 3; n < 100; n++)
+		use_all(&w, n * 1000000);	/* however long it took */
 	assert_int_equal(w.size, WINDOW_SMALL);
+}
+
+/*
+ * Idle windows have all of the sum.  One that is used gives of its own, down
+ * to the least, but goes on.
+ */
+static void
+test_nothing_is_left(void **state)
+{
+	uint64_t us, moved = 0;
+
+	(void)state;
+	begin(&w, 1);
+	budget_charge(&a.promised, ACCOUNT_MAX);
+	for (us = 1; us < 1000; us++) {
+		assert_in_range(w.left, 1, w.size);
+		moved += w.left;
+		use_all(&w, us);
+	}
+	assert_int_equal(w.size, WINDOW_FIRST_LEAST);
+	assert_in_range(moved, 1024 * 1024 + 900 * WINDOW_FIRST_LEAST / 2,
+	    SIZE_MAX);
+	budget_give(&a.promised, ACCOUNT_MAX);
+	for (; us < 3000; us++)
+		use_all(&w, us);
+	assert_in_range(w.size, WINDOW_SMALL, SIZE_MAX);
 }
 
 #define STREAMS 100
 
 /*
- * All of them want the largest: together they get the budget, those that come
- * late too, and all give it back.
+ * All of them want the largest: together they get the sum, those that come late
+ * too, and all give it back.
  */
 static void
-test_budget(void **state)
+test_shares(void **state)
 {
 	static struct window s[STREAMS];
 	struct window_view view = { 1, 100000, false, false };
 	size_t i, round, sum;
 
 	(void)state;
-	for (round = 0; round < 2000; round++)
+	account_init(&a, NULL);
+	for (round = 0; round < 4000; round++)
 		for (i = 0; i < STREAMS && i <= round; i++) {
-			if (i == round)
-				window_init(&s[i], i + 1);
+			if (i == round) {
+				a.streams++;
+				window_init(&s[i], &a,
+				    WINDOW_FIRST_MOST);
+			}
 			view.now += 1;
 			assert_true(window_arrived(&s[i], s[i].left / 2));
 			if (window_consumed(&s[i], s[i].size / 2))
-				window_grant(&s[i], &grown, &view);
-			assert_in_range(grown, 0, WINDOW_BUDGET);
+				window_grant(&s[i], &a, &view);
+			assert_in_range(a.promised.used, 0, ACCOUNT_MAX);
 		}
 	for (i = sum = 0; i < STREAMS; i++)
-		sum += s[i].size - s[i].first;
-	assert_int_equal(sum, grown);
-	assert_in_range(grown, WINDOW_BUDGET / 2, WINDOW_BUDGET);
+		sum += s[i].size;
+	assert_int_equal(sum, a.promised.used);
+	assert_in_range(sum, ACCOUNT_MAX / 2, ACCOUNT_MAX);
 	for (i = 0; i < STREAMS; i++) {		/* an equal part */
-		assert_in_range(s[i].size - s[i].first, WINDOW_BUDGET /
-		    (2 * STREAMS), 2 * WINDOW_BUDGET / STREAMS);
-		window_end(&s[i], &grown);
+		assert_in_range(s[i].size, ACCOUNT_MAX / (2 * STREAMS),
+		    2 * ACCOUNT_MAX / STREAMS);
+		window_end(&s[i], &a);
 	}
-	assert_int_equal(grown, 0);
+	assert_int_equal(a.promised.used, 0);
 }
 
 #define TEST(f) cmocka_unit_test_setup(f, setup)
@@ -309,6 +387,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_first),
+		TEST(test_first_of_very_many),
+		TEST(test_first_where_little_is_left),
 		TEST(test_more_than_granted),
 		TEST(test_short_path),
 		TEST(test_unknown_path),
@@ -318,7 +398,8 @@ main(void)
 		TEST(test_path_turns_out_short),
 		TEST(test_slowed),
 		TEST(test_small),
-		TEST(test_budget),
+		TEST(test_nothing_is_left),
+		TEST(test_shares),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -58,7 +58,7 @@ bool share_is_fair(size_t mine, size_t used, size_t all);
  */
 struct account {
 	struct budget promised, held;
-	size_t channels;		/* that it pays for */
+	size_t streams;			/* ends of them that it pays for */
 };
 
 /* memory, a part of which is what is held here, may be NULL. */

@@ -31,6 +31,7 @@ struct gateway_config {
 	struct egress_rule *egress;	/* for egress_allows() */
 	size_t negress;
 	uint64_t streams;		/* of one agent or client, at once */
+	uint64_t memory;		/* bytes of the whole; 0: auto */
 	enum log_level log_level;
 	enum log_format log_format;
 };

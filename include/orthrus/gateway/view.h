@@ -13,6 +13,7 @@
 #include "orthrus/gateway/refused.h"
 #include "orthrus/registry/describe.h"
 
+struct account;
 struct agent;
 struct gateway;
 struct muzzle;
@@ -45,8 +46,12 @@ struct agent_view {
 };
 void agent_view(const struct agent *a, struct agent_view *v);
 
-/* Judges requests to its Docker; NULL and *why while it is offline. */
-struct muzzle *agent_docker(const struct agent *a, const char **why);
+/*
+ * Judges requests to its Docker, which *payer pays for; NULL and *why while it
+ * is offline.
+ */
+struct muzzle *agent_docker(const struct agent *a, struct account **payer,
+    const char **why);
 
 /*
  * The requests to what it offers: i from 0 until false is returned.  port is

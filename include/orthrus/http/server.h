@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "orthrus/base/budget.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/http/message.h"
 
@@ -68,15 +69,19 @@ struct http_server *http_server_new(struct event_base *base,
     const struct http_service *service, void *arg);
 /* Cuts off every connection that is left.  NULL is fine. */
 void http_server_free(struct http_server *s);
-/* Connections now; answers among them that are held. */
+/* Connections now; answers among them that are held, and held for payer. */
 size_t http_server_conns(const struct http_server *s);
 size_t http_server_holds(const struct http_server *s);
+size_t http_server_holds_of(const struct http_server *s,
+    const struct account *payer);
 
 /*
  * A connection, to be joined with its client's endpoint by relay_start(), and
- * freed by its close().
+ * freed by its close().  What it keeps is counted in payer's account, which may
+ * be NULL and outlives it.  Nobody gets more than a fair share of the
+ * connections: who has that is answered with 503.
  */
-struct endpoint *http_conn_new(struct http_server *s);
+struct endpoint *http_conn_new(struct http_server *s, struct account *payer);
 /*
  * One that says a status with text as its body, whatever it is asked, and
  * closes: for a client that need not even speak HTTP.
@@ -102,6 +107,13 @@ void http_reply_message(struct http_conn *c, int status, const char *lines,
     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 /* Is it HEAD, to which no body is sent? */
 bool http_is_head(const struct http_conn *c);
+/*
+ * From here on it is counted in that account.  http_payer() is whose it is.
+ */
+void http_pay(struct http_conn *c, struct account *payer);
+struct account *http_payer(const struct http_conn *c);
+/* Whether the account has room for an answer that is held. */
+bool http_may_hold(const struct http_conn *c);
 /* There will be no request after this one; to be called before the answer. */
 void http_last(struct http_conn *c);
 /* Will there be none? */
@@ -160,7 +172,10 @@ struct buffer *http_out(struct http_conn *c);
 void http_wrote(struct http_conn *c, size_t kept);
 /* Header lines that belong into every answer. */
 const char *http_every(const struct http_conn *c);
-/* True while large answers take more than HTTP_HELD_MAX. */
+/*
+ * True while large answers take more than HTTP_HELD_MAX, or this one is large
+ * and its account has no room for it.
+ */
 bool http_is_full(const struct http_conn *c);
 
 /* --- what a connection keeps from one request to the next ---------------- */

@@ -18,6 +18,7 @@
 #define MUZZLE_CLIENTS_MAX 4096
 #define MUZZLE_STREAMS_MAX 256
 
+struct account;
 struct dialer;
 struct endpoint;
 struct event_base;
@@ -53,9 +54,10 @@ void muzzle_free(struct muzzle *m);
 
 /*
  * The Muzzle's side of one client's connection: join it with the client's
- * endpoint by relay_start().  Freed by its close().
+ * endpoint by relay_start().  Freed by its close().  payer is as for
+ * http_conn_new().
  */
-struct endpoint *muzzle_endpoint_new(struct muzzle *m);
+struct endpoint *muzzle_endpoint_new(struct muzzle *m, struct account *payer);
 
 /*
  * Answers r, a request on a connection of another server (http/server.h), as

@@ -15,6 +15,7 @@
 #include "orthrus/base/address.h"
 #include "orthrus/relay/endpoint.h"
 
+struct account;
 struct mux;
 struct channel;
 
@@ -57,10 +58,22 @@ struct mux_service {
 	 */
 	bool (*listen)(void *arg, const struct address *at, bool cancel,
 	    uint16_t *port);
+	/*
+	 * It was refused a channel, as there are too many or its account has no
+	 * room for one; NULL: nobody asks.
+	 */
+	void (*full)(void *arg);
 };
 
 /* From now on the far end is served so; until then all of it is refused. */
 void mux_serve(struct mux *m, const struct mux_service *service, void *arg);
+
+/*
+ * What the session and its channels promise and hold is counted in a from here
+ * on, which outlives all of them.  Called before there is any channel; without
+ * it, the session has an account of its own.
+ */
+void mux_set_account(struct mux *m, struct account *a);
 
 /*
  * The far end is the other of our two programs, which end a stream with EOF
@@ -74,19 +87,21 @@ void mux_peer_is_ours(struct mux *m);
  * Opens a channel to a TCP address (direct-tcpip; the name is resolved at the
  * far end) or a Unix socket there (direct-streamlocal@openssh.com).  opened is
  * called once with OPEN_OK, or with a reason and the peer's text (escaped),
- * after which the channel is gone.  NULL when there are too many channels.
+ * after which the channel is gone.  payer's is the account that the channel is
+ * counted in, NULL: the session's.  NULL when there are too many channels, or
+ * the account has no room for one more.
  */
 typedef void channel_opened(void *arg, enum open_failure reason,
     const char *text);
 struct channel *mux_open(struct mux *m, const struct address *to,
-    channel_opened *opened, void *arg);
+    struct account *payer, channel_opened *opened, void *arg);
 
 /*
  * A server's way to connect to what a client listens on for it: at is what the
  * client asked for in its tcpip-forward or streamlocal-forward request.
  */
 struct channel *mux_open_forwarded(struct mux *m, const struct address *at,
-    channel_opened *opened, void *arg);
+    struct account *payer, channel_opened *opened, void *arg);
 /*
  * A session channel with the subsystem name (static text; RFC 4254 section
  * 6.5): opened with OPEN_OK when the far end has started it.  NULL when there

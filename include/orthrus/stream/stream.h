@@ -13,6 +13,7 @@
 
 #include "orthrus/ssh/mux.h"
 
+struct account;
 struct dial;
 struct dialer;
 struct event;
@@ -48,6 +49,7 @@ struct stream_events {
 struct stream {
 	const struct stream_events *events;
 	struct event_base *base;
+	struct account *payer;		/* of a channel that it opens */
 	struct channel *from;		/* who asks, not answered yet; or NULL */
 	struct channel *opening;	/* one of the two is awaited, ... */
 	struct dial *dial;
@@ -56,7 +58,10 @@ struct stream {
 	bool over;
 };
 
-/* Of zeroed memory; from is the channel that asks, or NULL. */
+/*
+ * Of zeroed memory; from is the channel that asks, or NULL.  payer, which may
+ * be set afterwards, is NULL.
+ */
 void stream_init(struct stream *st, struct event_base *base,
     const struct stream_events *events, struct channel *from);
 
@@ -69,7 +74,7 @@ void stream_wait(struct stream *st, unsigned ms);
  * not called.
  */
 typedef struct channel *stream_opener(struct mux *m, const struct address *at,
-    channel_opened *opened, void *arg);
+    struct account *payer, channel_opened *opened, void *arg);
 bool stream_open(struct stream *st, stream_opener *open, struct mux *m,
     const struct address *at, unsigned ms);
 
