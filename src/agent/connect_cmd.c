@@ -217,6 +217,7 @@ on_connect_reload(void *arg)
 
 	if (a->stopping)
 		return;
+	loop_doing(LOOP_RELOAD);
 	/*
 	 * While systemd waits for the first READY, a reload's must not be taken
 	 * for it.

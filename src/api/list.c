@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
 
 #include "api_private.h"
@@ -87,6 +88,7 @@ on_list_more(void *arg)
 	struct list *l = arg;
 	struct buffer out;
 	struct agent *a;
+	enum loop_work before = loop_doing(LOOP_LIST);
 
 	list_buffer(&out);
 	while (l->at < l->len && out.len < PIECE) {
@@ -107,6 +109,7 @@ on_list_more(void *arg)
 		http_end(l->conn);
 		list_free(l);
 	}
+	loop_doing(before);
 }
 
 /* Makes no more for a client that does not read; the server ends it. */
@@ -128,6 +131,7 @@ list_answer(struct gateway *g, struct http_conn *c, const char *lines,
 {
 	static const struct http_producer producer = { NULL, on_list_more,
 	    on_list_late, list_free };
+	enum loop_work before = loop_doing(LOOP_LIST);
 	struct list *l = xcalloc(1, sizeof(*l));
 
 	l->gateway = g;
@@ -141,4 +145,5 @@ list_answer(struct gateway *g, struct http_conn *c, const char *lines,
 	if (!http_is_head(c))
 		take_names(l);
 	http_wait(c);
+	loop_doing(before);
 }

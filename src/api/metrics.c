@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "orthrus/base/loop.h"
+
 #include "api_private.h"
 #include "prometheus.h"
 
@@ -121,11 +123,35 @@ write_leashes(const struct gateway_numbers *n, struct buffer *out)
 	    "Heartbeats of agents.", n->heartbeats);
 	prometheus_family(out, delay, PROMETHEUS_COUNTER,
 	    "How much later than agreed they came, all together.");
-	prometheus_seconds(out, delay, n->heartbeat_delay_ms);
+	prometheus_seconds(out, delay, NULL, 0, n->heartbeat_delay_ms);
 	put_number(out, "charon_renewals_total", PROMETHEUS_COUNTER,
 	    "Certificates that were renewed.", n->renewals);
 	put_number(out, "charon_enrolments_total", PROMETHEUS_COUNTER,
 	    "Enrolments that succeeded.", n->enrolments);
+}
+
+/* The turns of the loop that others had to wait for. */
+static void
+write_held(struct buffer *out)
+{
+	static const char time[] = "charon_loop_held_seconds_total";
+	struct sample s[NLOOP_WORKS];
+	const char *label[1][2];
+	enum loop_work i;
+
+	for (i = LOOP_OTHER; i < NLOOP_WORKS; i++)
+		s[i] = (struct sample){ "by", loop_held(i)->by,
+		    loop_held(i)->turns };
+	put_family(out, "charon_loop_held_total", PROMETHEUS_COUNTER,
+	    "Turns of the loop that took longer than 50 ms.", s, NLOOP_WORKS);
+	prometheus_family(out, time, PROMETHEUS_COUNTER,
+	    "How long those were, all together.");
+	for (i = LOOP_OTHER; i < NLOOP_WORKS; i++) {
+		label[0][0] = "by";
+		label[0][1] = loop_held(i)->by;
+		prometheus_seconds(out, time, label, 1,
+		    loop_held(i)->us / 1000);
+	}
 }
 
 /* --- for each agent ----------------------------------------------- */
@@ -166,6 +192,7 @@ answer_metrics(struct gateway *g, struct http_conn *c)
 	write_refusals(&n, &out);
 	write_streams(&n, &out);
 	write_leashes(&n, &out);
+	write_held(&out);
 	prometheus_family(&out, REQUESTS, PROMETHEUS_COUNTER,
 	    "Requests to an agent's Docker socket, connections to its ports.");
 	list_answer(g, c, "Content-Type: " PROMETHEUS_TYPE "\r\n", &out,

@@ -56,9 +56,9 @@ prometheus_family(struct buffer *out, const char *name,
 	    kind == PROMETHEUS_GAUGE ? "gauge" : "counter");
 }
 
-void
-prometheus_sample(struct buffer *out, const char *name,
-    const char *const (*labels)[2], size_t n, uint64_t value)
+static void
+put_name(struct buffer *out, const char *name, const char *const (*labels)[2],
+    size_t n)
 {
 	size_t i;
 
@@ -69,13 +69,22 @@ prometheus_sample(struct buffer *out, const char *name,
 		put_escaped(out, labels[i][1], "\\\n\"");
 		put_text(out, "\"");
 	}
-	put_format(out, "%s %llu\n", n > 0 ? "}" : "",
-	    (unsigned long long)value);
+	put_text(out, n > 0 ? "} " : " ");
 }
 
 void
-prometheus_seconds(struct buffer *out, const char *name, uint64_t ms)
+prometheus_sample(struct buffer *out, const char *name,
+    const char *const (*labels)[2], size_t n, uint64_t value)
 {
-	put_format(out, "%s %llu.%03u\n", name,
-	    (unsigned long long)(ms / 1000), (unsigned)(ms % 1000));
+	put_name(out, name, labels, n);
+	put_format(out, "%llu\n", (unsigned long long)value);
+}
+
+void
+prometheus_seconds(struct buffer *out, const char *name,
+    const char *const (*labels)[2], size_t n, uint64_t ms)
+{
+	put_name(out, name, labels, n);
+	put_format(out, "%llu.%03u\n", (unsigned long long)(ms / 1000),
+	    (unsigned)(ms % 1000));
 }

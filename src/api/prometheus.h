@@ -26,7 +26,8 @@ void prometheus_family(struct buffer *out, const char *name,
 void prometheus_sample(struct buffer *out, const char *name,
     const char *const (*labels)[2], size_t n, uint64_t value);
 
-/* One without labels, of ms milliseconds in seconds. */
-void prometheus_seconds(struct buffer *out, const char *name, uint64_t ms);
+/* The same of ms milliseconds, in seconds. */
+void prometheus_seconds(struct buffer *out, const char *name,
+    const char *const (*labels)[2], size_t n, uint64_t ms);
 
 #endif

@@ -12,6 +12,7 @@ liborthrus_a_SOURCES += \
 	src/base/log.c \
 	src/base/loop.c \
 	src/base/machine.c \
+	src/base/loop_watch.c \
 	src/base/mem.c \
 	src/base/notify.c \
 	src/base/notify_private.h \

@@ -10,6 +10,7 @@
 #include "orthrus/api/api.h"
 #include "orthrus/base/command_line.h"
 #include "orthrus/base/log.h"
+#include "orthrus/base/loop.h"
 #include "orthrus/base/notify.h"
 #include "orthrus/base/service.h"
 #include "orthrus/conf/gateway.h"
@@ -47,6 +48,7 @@ on_serve_reload(void *arg)
 	const char *key;
 	int code;
 
+	loop_doing(LOOP_RELOAD);
 	notify_reloading();
 	fresh = gateway_config_load(sv->argc, sv->argv, config_report_log,
 	    NULL, &code);

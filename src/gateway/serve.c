@@ -13,6 +13,7 @@
 #include "orthrus/base/file.h"
 #include "orthrus/base/log.h"
 #include "orthrus/base/machine.h"
+#include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/base/notify.h"
 #include "orthrus/conf/gateway.h"
@@ -71,8 +72,10 @@ on_gateway_tick(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	loop_doing(LOOP_SWEEP);
 	sessions_sweep(g);
 	principals_sweep(g);
+	loop_doing(LOOP_REGISTRY);
 	g->ticks++;
 	if (agents_update(g->agents, &e) == -1)
 		registry_trouble(g, &e);

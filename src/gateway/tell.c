@@ -41,6 +41,7 @@ on_tell_accept(void *arg, int fd)
 	struct gateway *g = arg;
 	struct error e;
 
+	loop_doing(LOOP_REGISTRY);
 	if (agents_update(g->agents, &e) == 0)
 		send(fd, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 	else

@@ -87,6 +87,7 @@ on_conn_work(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	loop_doing(LOOP_HTTP);
 	if (!c->closed)
 		conn_step(c);
 }

@@ -144,6 +144,7 @@ on_upstream_work(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	loop_doing(LOOP_HTTP);
 	if (u->freed)
 		return;
 	if (u->over) {

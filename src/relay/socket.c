@@ -21,6 +21,7 @@
 
 #include <event2/event.h>
 
+#include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/relay/relay.h"
 #include "orthrus/relay/socket.h"
@@ -311,6 +312,7 @@ on_socket_readable(evutil_socket_t fd, short what, void *arg)
 	ssize_t n;
 
 	(void)what;
+	loop_doing(LOOP_STREAM);
 	if (s->ep.relay != NULL)
 		relay_readable(&s->ep);
 	else if (s->lingers) {
@@ -329,6 +331,7 @@ on_socket_writable(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	loop_doing(LOOP_STREAM);
 	if (s->ep.relay != NULL)
 		relay_writable(&s->ep);
 }

@@ -96,6 +96,7 @@ on_connection_end(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	loop_doing(LOOP_SESSION);
 	c->role->over(c->arg);
 }
 
@@ -197,6 +198,7 @@ on_flush_output(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	loop_doing(LOOP_SESSION);
 	if (c->state == RUNNING && c->carrier.fd != -1)
 		flush_output(c);
 }
@@ -249,6 +251,7 @@ on_connection_ready(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	loop_doing(c->state == SHAKING_HANDS ? LOOP_LOGIN : LOOP_SESSION);
 	if (c->state == SHAKING_HANDS)
 		handshake_step(c);
 	else if (c->state == RUNNING && connection_catch_up(c))

@@ -9,6 +9,7 @@
 
 #include <event2/event.h>
 
+#include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
 
 #include "mux_private.h"
@@ -61,6 +62,7 @@ on_mux_turn(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
+	loop_doing(LOOP_SESSION);
 	mux_turn(arg);
 }
 

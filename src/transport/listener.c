@@ -116,6 +116,7 @@ on_listener_readable(evutil_socket_t fd, short what, void *arg)
 	size_t i;
 
 	(void)what;
+	loop_doing(LOOP_ACCEPT);
 	l->accepting = true;
 	for (i = 0; i < ACCEPTS_A_TURN / l->n && accepts(l); i++)
 		if (!accept_one(l, (int)fd))

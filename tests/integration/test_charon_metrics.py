@@ -20,7 +20,8 @@ FAMILIES = {
     "charon_refusals_total", "charon_channels",
     "charon_channels_total", "charon_bytes_total", "charon_heartbeats_total",
     "charon_heartbeat_delay_seconds_total", "charon_renewals_total",
-    "charon_enrolments_total", "charon_agent_requests_total"}
+    "charon_enrolments_total", "charon_loop_held_total",
+    "charon_loop_held_seconds_total", "charon_agent_requests_total"}
 
 
 def test_families(api):

@@ -104,13 +104,16 @@ test_seconds(void **state)
 		const char *written;
 	} cases[] = { { 0, "a 0.000\n" }, { 7, "a 0.007\n" },
 	    { 1000, "a 1.000\n" }, { 123456789, "a 123456.789\n" } };
+	static const char *const label[1][2] = { { "by", "list" } };
 	struct buffer *out = *state;
 	size_t i;
 
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		prometheus_seconds(out, "a", cases[i].ms);
+		prometheus_seconds(out, "a", NULL, 0, cases[i].ms);
 		assert_written(out, cases[i].written);
 	}
+	prometheus_seconds(out, "a", label, 1, 20);
+	assert_written(out, "a{by=\"list\"} 0.020\n");
 }
 
 int

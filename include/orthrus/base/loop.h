@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What every layer that lives in libevent's loop needs besides it: the
- * monotonic clock, timers in milliseconds, and memory that goes with an event.
+ * monotonic clock, timers in milliseconds, memory that goes with an event, and
+ * a watch that says what has held the loop.
  */
 #ifndef ORTHRUS_BASE_LOOP_H
 #define ORTHRUS_BASE_LOOP_H
@@ -26,5 +27,35 @@ void timer_set(struct event *timer, uint64_t ms);
  * event can be under way any more.
  */
 void event_free_arg(struct event *ev, void *arg);
+
+/* --- the watch ---------------------------------------------------- */
+
+/* What a turn is spent on, as the log and the metrics call it. */
+enum loop_work { LOOP_OTHER, LOOP_ACCEPT, LOOP_LOGIN, LOOP_SESSION,
+    LOOP_STREAM, LOOP_HTTP, LOOP_LIST, LOOP_SWEEP, LOOP_REGISTRY,
+    LOOP_RELOAD };
+#define NLOOP_WORKS (LOOP_RELOAD + 1)
+
+/*
+ * Said by who calls others from the loop: from here to the next call, or to the
+ * end of the turn, it is this.  Returns what it was, for who is called by
+ * another part and gives the word back.
+ */
+enum loop_work loop_doing(enum loop_work work);
+
+/* Microseconds that the turn has taken so far; 0 outside of the loop. */
+uint64_t loop_turn_us(void);
+
+/*
+ * The turns of this process that took longer than 50 ms, by what most of the
+ * time went to; us is how long they were, all together.  A warning in the log
+ * tells each (one a second at most) that took as much of the processor; one
+ * that waited for it, or for a disk, is told as information.
+ */
+struct loop_held {
+	const char *by;
+	uint64_t turns, us;
+};
+const struct loop_held *loop_held(enum loop_work work);
 
 #endif

@@ -200,6 +200,7 @@ class Charon:
         return code
 
     def close(self):
+        assert not harness.held(self.log()), harness.held(self.log())
         if self.process is None:
             return
         ended = self.process.poll()
