@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "orthrus/base/command_line.h"
+#include "orthrus/base/confine.h"
 #include "orthrus/conf/config.h"
 #include "orthrus/ssh/identity.h"
 
@@ -54,6 +55,7 @@ print_notes(const struct config *c)
 int
 cmd_check(int argc, char **argv)
 {
+	char walls[CONFINE_TEXT_MAX];
 	struct config *c;
 	int code = 0;
 
@@ -66,6 +68,7 @@ cmd_check(int argc, char **argv)
 	if (c == NULL)
 		return code;
 	config_print(c, stdout);
+	printf("confined by = %s  # this machine\n", confine_text(walls));
 	fflush(stdout);
 	print_notes(c);
 	config_free(c);

@@ -264,7 +264,9 @@ connect_start(struct orthrus *a, struct error *e)
 	a->gateway = at_gateway_new(a);
 	a->control = control_new(a->base, &a->config->control, orthrus_snapshot,
 	    a, e);
-	if (a->control == NULL || orthrus_apply_tunnels(a, a->config, e) == -1)
+	if (a->control == NULL ||
+	    orthrus_apply_tunnels(a, a->config, e) == -1 ||
+	    orthrus_confine(a->config, e) == -1)
 		return -1;
 	return start_session(a, enrol, e);
 }

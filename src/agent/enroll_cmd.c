@@ -119,8 +119,9 @@ enroll_run(struct enroll_run *r, bool any_name)
 	r->base = event_base_new();
 	r->dialer = dialer_new(r->base);
 	r->service = service_new(r->base, &signals, r);
-	r->enrolment = enrolment_new(r->base, r->dialer, r->config, any_name,
-	    &events, r, &e);
+	if (orthrus_confine(r->config, &e) == 0)
+		r->enrolment = enrolment_new(r->base, r->dialer, r->config,
+		    any_name, &events, r, &e);
 	if (r->enrolment == NULL)
 		on_enroll_failed(r, &e);
 	else

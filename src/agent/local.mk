@@ -8,6 +8,7 @@ liborthrus_a_SOURCES += \
 	src/agent/at_gateway.h \
 	src/agent/check_cmd.c \
 	src/agent/commands.h \
+	src/agent/confined.c \
 	src/agent/connect_cmd.c \
 	src/agent/control.c \
 	src/agent/control.h \

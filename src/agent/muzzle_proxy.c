@@ -14,6 +14,7 @@
 
 #include <event2/event.h>
 
+#include "orthrus/base/confine.h"
 #include "orthrus/base/log.h"
 #include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
@@ -144,6 +145,17 @@ look_for_engine(const struct address *at)
 		    "answered 502 meanwhile", at->path, strerror(errno));
 }
 
+/* The engine's socket is connected to, and files none. */
+static int
+confine_proxy(const struct address *listen, struct error *e)
+{
+	struct confinement *w = confinement_new(CONFINE_MUZZLE);
+
+	if (listen->kind == ADDRESS_UNIX)
+		confinement_beside(w, listen->path, CONFINE_SOCKETS);
+	return confinement_apply(w, e);
+}
+
 int
 muzzle_proxy_run(const struct muzzle_proxy_config *c)
 {
@@ -159,7 +171,9 @@ muzzle_proxy_run(const struct muzzle_proxy_config *c)
 	p.service = service_new(p.base, &events, &p);
 	p.drain = evtimer_new(p.base, on_proxy_drained, &p);
 	p.listener = listener_new(p.base, &c->listen, on_proxy_accept, &p, &e);
-	if (p.listener == NULL || share_socket(c, &e) == -1) {
+	look_for_engine(&c->engine);
+	if (p.listener == NULL || share_socket(c, &e) == -1 ||
+	    confine_proxy(&c->listen, &e) == -1) {
 		log_error("%s", e.text);
 		code = e.code;
 	} else {
@@ -168,7 +182,6 @@ muzzle_proxy_run(const struct muzzle_proxy_config *c)
 		    listen, address_format(&c->engine, engine));
 		log_info("use it with DOCKER_HOST=%s",
 		    docker_host(&c->listen, listen));
-		look_for_engine(&c->engine);
 		notify_send("READY=1");
 		event_base_dispatch(p.base);
 	}

@@ -48,6 +48,12 @@ int orthrus_load_credentials(const struct config *c, struct identity **id,
 void orthrus_forget_credentials(struct orthrus *a);
 
 /*
+ * Puts up the walls of confine.h around this process, before its first thread:
+ * it reaches the files that c names, and their directories.  0, or -1 with *e.
+ */
+int orthrus_confine(const struct config *c, struct error *e);
+
+/*
  * Loads the identity of c.  When there is none, the error also names the
  * variable that would have brought one and is set to nothing.
  */

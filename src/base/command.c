@@ -13,6 +13,7 @@
 #include <openssl/crypto.h>
 #include <sodium.h>
 
+#include "orthrus/base/confine.h"
 #include "orthrus/base/text.h"
 
 static void
@@ -55,6 +56,7 @@ command_main(const struct command_table *t, int argc, char **argv)
 {
 	size_t i;
 
+	confine_memory();
 	signal(SIGPIPE, SIG_IGN);	/* a write fails instead */
 	/* Nobody sees the words of libcrypto's errors, which take 50 KiB. */
 	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS, NULL);

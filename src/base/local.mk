@@ -6,6 +6,10 @@ liborthrus_a_SOURCES += \
 	src/base/budget.c \
 	src/base/command.c \
 	src/base/command_line.c \
+	src/base/confine.c \
+	src/base/confine_calls.c \
+	src/base/confine_files.c \
+	src/base/confine_private.h \
 	src/base/error.c \
 	src/base/file.c \
 	src/base/hand.c \

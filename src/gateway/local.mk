@@ -18,4 +18,5 @@ liborthrus_a_SOURCES += \
 	src/gateway/session_events.c \
 	src/gateway/stream.c \
 	src/gateway/tell.c \
-	src/gateway/view.c
+	src/gateway/view.c \
+	src/gateway/walls.c

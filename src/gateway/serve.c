@@ -12,8 +12,8 @@
 
 #include "orthrus/base/file.h"
 #include "orthrus/base/log.h"
-#include "orthrus/base/machine.h"
 #include "orthrus/base/loop.h"
+#include "orthrus/base/machine.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/base/notify.h"
 #include "orthrus/conf/gateway.h"

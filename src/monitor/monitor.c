@@ -15,6 +15,7 @@
 #include <event2/event.h>
 #include <sodium.h>
 
+#include "orthrus/base/confine.h"
 #include "orthrus/base/hand.h"
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
@@ -84,6 +85,19 @@ answer_questions(int fd, struct keeper *k)
 	}
 }
 
+/* It has the state directory and the sockets, and reads its configuration. */
+static int
+confine_monitor(const struct gateway_config *c, struct error *e)
+{
+	struct confinement *w = confinement_new(CONFINE_MONITOR);
+
+	confinement_below(w, "/etc", CONFINE_READ);
+	confinement_beside(w, c->head.file, CONFINE_READ);
+	confinement_below(w, c->state, CONFINE_WRITE);
+	confinement_below(w, c->runtime, CONFINE_SOCKETS);
+	return confinement_apply(w, e);
+}
+
 static void
 run_monitor(int fd, const struct gateway_config *c, int argc, char **argv)
 {
@@ -95,6 +109,10 @@ run_monitor(int fd, const struct gateway_config *c, int argc, char **argv)
 	if ((k = keeper_open(c, LOCK_MS, &e)) != NULL) {
 		k->argc = argc;
 		k->argv = argv;
+	}
+	if (k != NULL && confine_monitor(c, &e) == -1) {
+		keeper_close(k);
+		k = NULL;
 	}
 	if (say_started(fd, k, &e))
 		answer_questions(fd, k);

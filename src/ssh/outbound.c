@@ -28,6 +28,7 @@
 #include "algorithms.h"
 #include "mux_private.h"
 #include "probe.h"
+#include "selftest.h"
 
 enum step { HANDSHAKE, LOGIN, PASSWORD, UP };
 
@@ -317,6 +318,8 @@ void
 ssh_library_init(void)
 {
 	ssh_init();	/* the static library has no constructor that runs */
+	/* Behind the walls of confine.h the self-test could not be run. */
+	cipher_preference();
 }
 
 const char *

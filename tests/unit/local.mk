@@ -10,6 +10,7 @@ unit_tests = \
 	tests/unit/test_command_line \
 	tests/unit/test_log \
 	tests/unit/test_loop_watch \
+	tests/unit/test_confine \
 	tests/unit/test_mem \
 	tests/unit/test_address \
 	tests/unit/test_server \

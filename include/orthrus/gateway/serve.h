@@ -28,6 +28,12 @@ struct gateway *gateway_start(struct event_base *base, struct monitor *m,
 int gateway_admit(struct gateway *g, struct error *e);
 
 /*
+ * Puts up the walls of confine.h, once all is listening; what a reload may name
+ * is within them as far as it is in the same directories.  0, or -1 with *e.
+ */
+int gateway_confine(const struct gateway *g, struct error *e);
+
+/*
  * Takes over what can change while sessions go on, and c with it.  Else the
  * key is returned that changes with a restart only; c stays the caller's, and
  * nothing of it holds.

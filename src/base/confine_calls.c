@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Which system calls may be made: a filter by libseccomp.
+ *
+ * A call that no list has is answered as by a kernel that lacks it (ENOSYS),
+ * so that a C library which tries a new one goes on with an older one.  What
+ * nothing of ours ever tries, and only somebody who has taken the process over
+ * would, ends it.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+#ifdef HAVE_SECCOMP
+#include <seccomp.h>
+#endif
+
+#include "confine_private.h"
+
+#ifndef HAVE_SECCOMP
+
+const char *
+calls_missing(void)
+{
+	return "this build has no seccomp";
+}
+
+int
+calls_confine(enum confine_for what)
+{
+	(void)what;
+	return 0;
+}
+
+#else
+
+#define G (1U << CONFINE_GATEWAY)
+#define K (1U << CONFINE_MONITOR)
+#define A (1U << CONFINE_AGENT)
+#define M (1U << CONFINE_MUZZLE)
+
+/*
+ * tests/integration/test_confine.py holds the first list against what the
+ * programs really call, each row.  A row with a third column stands there for
+ * another architecture, C library or kernel, which calls it in the place of
+ * that one (of the vDSO where it has none, or a clock that is not in it).
+ */
+static const struct call {
+	const char *name;
+	unsigned by;
+	const char *instead;
+} calls[] = {
+	/* The loop, its clock and its signals. */
+	{ "epoll_pwait", G | A | M, NULL },
+	{ "epoll_wait", G | A | M, "epoll_pwait" },
+	{ "epoll_ctl", G | A | M, NULL },
+	{ "clock_gettime", G | A | M, NULL },
+	{ "clock_gettime", K, "vDSO" },
+	{ "clock_gettime64", G | K | A | M, "vDSO" },
+	{ "gettimeofday", G | K | A | M, "vDSO" },
+	{ "time", G | K | A | M, "vDSO" },
+	{ "rt_sigaction", G | A | M, NULL },
+	{ "rt_sigprocmask", G | A, NULL },
+	{ "rt_sigreturn", G | A | M, NULL },
+	{ "restart_syscall", G | A, "poll" },
+	{ "getpid", G | A, NULL },
+	{ "wait4", G, NULL },
+	{ "exit_group", G | K | A | M, NULL },
+	/* Memory. */
+	{ "brk", G | K | A | M, NULL },
+	{ "munmap", G | K | A | M, NULL },
+	{ "madvise", G | A, NULL },
+	{ "getrandom", G | K | A, NULL },
+	/* Descriptors. */
+	{ "read", G | K | A | M, NULL },
+	{ "write", G | K | A | M, NULL },
+	{ "close", G | K | A | M, NULL },
+	{ "fcntl", G | K | A, NULL },
+	{ "fcntl64", G | K | A, "fcntl" },
+	{ "ioctl", G | A, NULL },
+	/* The network. */
+	{ "connect", G | K | A | M, NULL },
+	{ "bind", G | K | A, NULL },
+	{ "listen", K | A, NULL },
+	{ "accept4", G | A | M, NULL },
+	{ "shutdown", G | A | M, NULL },
+	{ "recvfrom", G | K | A, NULL },
+	{ "recvmsg", G | A, NULL },
+	{ "sendmsg", G | K, NULL },
+	{ "sendto", G | K | A | M, NULL },
+	{ "sendmmsg", G | A, NULL },
+	{ "getsockname", G | A, NULL },
+	{ "getpeername", G | A, NULL },
+	{ "getsockopt", G | A | M, NULL },
+	{ "setsockopt", G | K | A | M, NULL },
+	/* The threads that resolve names. */
+	{ "futex", G | A | M, NULL },
+	{ "futex_time64", G | A | M, "futex" },
+	{ "set_robust_list", G | A, NULL },
+	{ "rseq", G | A, NULL },
+	{ "exit", G | A, NULL },
+	{ "poll", G | A, NULL },
+	{ "ppoll", G | A, "poll" },
+	{ "ppoll_time64", G | A, "poll" },
+	{ "uname", G | A, NULL },
+	/* Files. */
+	{ "openat", G | K | A, NULL },
+	{ "open", G | K | A, "openat" },
+	{ "newfstatat", G | K | A | M, NULL },
+	{ "fstat", G | K | A | M, "newfstatat" },
+	{ "stat", G | K | A | M, "newfstatat" },
+	{ "lstat", G | K | A | M, "newfstatat" },
+	{ "fstat64", G | K | A | M, "newfstatat" },
+	{ "fstatat64", G | K | A | M, "newfstatat" },
+	{ "statx", G | K | A | M, "newfstatat" },
+	{ "access", A, NULL },
+	{ "faccessat", A, "access" },
+	{ "faccessat2", A, "access" },
+	{ "lseek", G | A, NULL },
+	{ "_llseek", G | A, "lseek" },
+	{ "pread64", K | A, NULL },
+	{ "pwrite64", K, NULL },
+	{ "ftruncate", K, NULL },
+	{ "ftruncate64", K, "ftruncate" },
+	{ "fsync", K | A, NULL },
+	{ "fdatasync", K, NULL },
+	{ "flock", K, NULL },
+	{ "fchmod", K | A, NULL },
+	{ "umask", K | A, NULL },
+	{ "mkdir", K | A, NULL },
+	{ "mkdirat", K | A, "mkdir" },
+	{ "chmod", K, NULL },
+	{ "fchmodat", K, "chmod" },
+	{ "rename", K | A, NULL },
+	{ "renameat", K | A, "rename" },
+	{ "renameat2", K | A, "rename" },
+	{ "rmdir", K, NULL },
+	{ "unlink", G | K | A | M, NULL },
+	{ "unlinkat", G | K | A | M, "unlink" },
+	{ "geteuid", G | K | A, NULL },
+	/* Facts of the host, for the gateway. */
+	{ "sysinfo", A, NULL },
+};
+
+/* What no part of ours, nor of any library's, tries. */
+static const char *const fatal[] = {
+	"execve", "execveat", "fork", "vfork", "ptrace", "process_vm_readv",
+	"process_vm_writev", "process_madvise", "pidfd_getfd", "kcmp",
+	"init_module", "finit_module", "delete_module", "kexec_load",
+	"kexec_file_load", "bpf", "perf_event_open", "userfaultfd",
+	"io_uring_setup", "mount", "umount2", "move_mount", "open_tree",
+	"fsopen", "pivot_root", "chroot", "unshare", "setns", "keyctl",
+	"add_key", "request_key", "setuid", "setgid", "setreuid", "setregid",
+	"setresuid", "setresgid", "setgroups", "setfsuid", "setfsgid",
+	"capset", "personality", "mknod", "mknodat", "open_by_handle_at",
+	"name_to_handle_at", "iopl", "ioperm", "reboot", "swapon", "swapoff",
+	"acct", "settimeofday", "clock_settime", "sethostname",
+	"setdomainname", "syslog", "memfd_secret",
+};
+
+/* A call that this architecture does not have needs no rule. */
+static int
+add(scmp_filter_ctx filter, uint32_t action, const char *name, unsigned n,
+    const struct scmp_arg_cmp *when)
+{
+	int nr = seccomp_syscall_resolve_name(name), rc;
+
+	if (nr == __NR_SCMP_ERROR)
+		return 0;
+	rc = seccomp_rule_add_array(filter, action, nr, n, when);
+	return rc == -EDOM || rc == -EOPNOTSUPP ? 0 : rc;
+}
+
+/* Memory is never writable and run as code. */
+static int
+add_memory(scmp_filter_ctx filter)
+{
+	const struct scmp_arg_cmp data = SCMP_A2(SCMP_CMP_MASKED_EQ,
+	    PROT_EXEC, 0);
+	const struct scmp_arg_cmp code = SCMP_A2(SCMP_CMP_MASKED_EQ,
+	    PROT_EXEC | PROT_WRITE, PROT_EXEC);
+	static const char *const maps[] = { "mmap", "mmap2" };
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; i < 2 && rc == 0; i++)
+		if ((rc = add(filter, SCMP_ACT_ALLOW, maps[i], 1, &data)) == 0)
+			rc = add(filter, SCMP_ACT_ALLOW, maps[i], 1, &code);
+	return rc;
+}
+
+/*
+ * A thread, never a process: clone3(2)'s flags cannot be seen from here.  Its
+ * memory is made accessible as it is needed, and never code.
+ */
+static int
+add_threads(scmp_filter_ctx filter)
+{
+	const struct scmp_arg_cmp thread = SCMP_A0(SCMP_CMP_MASKED_EQ,
+	    CLONE_THREAD | CLONE_VM, CLONE_THREAD | CLONE_VM);
+	const struct scmp_arg_cmp data = SCMP_A2(SCMP_CMP_MASKED_EQ,
+	    PROT_EXEC, 0);
+	int rc = add(filter, SCMP_ACT_ALLOW, "clone", 1, &thread);
+
+	return rc != 0 ? rc : add(filter, SCMP_ACT_ALLOW, "mprotect", 1, &data);
+}
+
+/* The Muzzle's are local; the monitor makes those of agents. */
+static int
+add_sockets(scmp_filter_ctx filter, enum confine_for what)
+{
+	static const int families[] = { AF_UNIX, AF_INET, AF_INET6,
+	    AF_NETLINK };
+	static const size_t n[] = { [CONFINE_GATEWAY] = 4,
+	    [CONFINE_MONITOR] = 2, [CONFINE_AGENT] = 4, [CONFINE_MUZZLE] = 1 };
+	struct scmp_arg_cmp family;
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; i < n[what] && rc == 0; i++) {
+		family = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]);
+		rc = add(filter, SCMP_ACT_ALLOW, "socket", 1, &family);
+	}
+	return rc;
+}
+
+static int
+add_calls(scmp_filter_ctx filter, enum confine_for what)
+{
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; i < sizeof(calls) / sizeof(calls[0]) && rc == 0; i++)
+		if (calls[i].by & (1U << what))
+			rc = add(filter, SCMP_ACT_ALLOW, calls[i].name, 0,
+			    NULL);
+	for (i = 0; i < sizeof(fatal) / sizeof(fatal[0]) && rc == 0; i++)
+		rc = add(filter, SCMP_ACT_KILL_PROCESS, fatal[i], 0, NULL);
+	if (rc == 0)
+		rc = add_memory(filter);
+	if (rc == 0)
+		rc = add_sockets(filter, what);
+	if (rc == 0 && (what == CONFINE_GATEWAY || what == CONFINE_AGENT))
+		rc = add_threads(filter);
+	return rc;
+}
+
+const char *
+calls_missing(void)
+{
+	if (CONFINE_SANITIZED)
+		return "no seccomp in a build with sanitizers";
+	return seccomp_api_get() >= 1 ? NULL : "this kernel has no seccomp";
+}
+
+int
+calls_confine(enum confine_for what)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
+	int rc = filter == NULL ? -ENOMEM : add_calls(filter, what);
+
+	/* What no thread of ours runs is others' code: see prctl(2) on SSB. */
+	if (rc == 0)
+		rc = seccomp_attr_set(filter, SCMP_FLTATR_CTL_SSB, 1);
+	if (rc == 0)
+		rc = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH,
+		    SCMP_ACT_KILL_PROCESS);
+	if (rc == 0)
+		rc = seccomp_load(filter);
+	if (filter != NULL)
+		seccomp_release(filter);
+	errno = -rc;
+	return rc == 0 ? 0 : -1;
+}
+
+#endif
