@@ -11,6 +11,7 @@ noinst_HEADERS += \
 	include/orthrus/base/error.h \
 	include/orthrus/base/file.h \
 	include/orthrus/base/hand.h \
+	include/orthrus/base/helper.h \
 	include/orthrus/base/log.h \
 	include/orthrus/base/machine.h \
 	include/orthrus/base/loop.h \

@@ -13,6 +13,7 @@ liborthrus_a_SOURCES += \
 	src/base/error.c \
 	src/base/file.c \
 	src/base/hand.c \
+	src/base/helper.c \
 	src/base/log.c \
 	src/base/loop.c \
 	src/base/machine.c \

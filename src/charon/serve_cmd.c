@@ -25,7 +25,7 @@ struct serving {
 	char **argv;
 	struct event_base *base;
 	struct service *service;
-	struct monitor *monitor;
+	struct gateway_helpers helpers;
 	struct gateway *gateway;
 	struct api *api;
 };
@@ -70,8 +70,8 @@ serve_start(struct serving *sv, struct gateway_config *c, struct error *e)
 	    on_serve_reload };
 
 	/* Before there is anything that it should not share. */
-	sv->monitor = monitor_start(c, sv->argc, sv->argv, e);
-	if (sv->monitor == NULL) {
+	if (gateway_start_helpers(&sv->helpers, c, sv->argc, sv->argv,
+	    e) == -1) {
 		gateway_config_free(c);
 		return -1;
 	}
@@ -79,9 +79,9 @@ serve_start(struct serving *sv, struct gateway_config *c, struct error *e)
 		gateway_config_free(c);
 		return error_set(e, EX_OSERR, "cannot make an event loop");
 	}
-	monitor_watch(sv->monitor, sv->base);
+	monitor_watch(sv->helpers.monitor, sv->base);
 	sv->service = service_new(sv->base, &events, sv);
-	if ((sv->gateway = gateway_start(sv->base, sv->monitor, c, e)) == NULL ||
+	if ((sv->gateway = gateway_start(sv->base, &sv->helpers, c, e)) == NULL ||
 	    api_start(&sv->api, sv->gateway, sv->base, &c->http_listen,
 	    c->state, e) == -1 || gateway_admit(sv->gateway, e) == -1 ||
 	    gateway_confine(sv->gateway, e) == -1)
@@ -97,7 +97,7 @@ serve_finish(struct serving *sv)
 	gateway_free(sv->gateway);
 	socket_endpoints_end();
 	service_free(sv->service);
-	monitor_stop(sv->monitor);
+	gateway_end_helpers(&sv->helpers);
 	if (sv->base != NULL)
 		event_base_free(sv->base);
 }
@@ -124,7 +124,7 @@ cmd_serve(int argc, char **argv)
 		code = e.code;
 	} else {
 		event_base_dispatch(sv.base);
-		if (monitor_is_lost(sv.monitor))
+		if (monitor_is_lost(sv.helpers.monitor))
 			code = EX_SOFTWARE;
 	}
 	serve_finish(&sv);

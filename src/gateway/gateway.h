@@ -342,6 +342,7 @@ void gateway_end_streams_of(struct gateway *g, const struct principal *p);
 struct gateway {
 	struct event_base *base;
 	struct dialer *dialer;		/* for egress */
+	const struct gateway_helpers *helpers;
 	struct monitor *monitor;	/* has the keys and the registry */
 	struct gateway_config *config;
 	struct acceptor *acceptor;

@@ -183,6 +183,7 @@ gateway_reload(struct gateway *g, struct gateway_config *c)
 	apply_config(g, c);
 	if (ask_reload(g->monitor, &e) == -1)
 		log_error("the monitor goes on as before: %s", e.text);
+	dialer_reload(g->dialer);
 	acceptor_limit(g->acceptor, &limits);
 	TAILQ_FOREACH(s, &g->sessions, next) {
 		if (s->leash != NULL)
@@ -203,16 +204,6 @@ on_ssh_accept(void *arg, int fd)
 	acceptor_take(g->acceptor, fd);
 	if (acceptor_is_busy(g->acceptor))
 		listener_pause(g->listener, BUSY_PAUSE_MS);
-}
-
-static bool
-egress_allowed(void *arg, const struct address *to,
-    const struct sockaddr *resolved)
-{
-	const struct gateway *g = arg;
-
-	return egress_address_allowed(g->egress, g->negress, to->host,
-	    to->port, resolved);
 }
 
 /* Who may come in here is whose group the sockets have, whatever umask says. */
@@ -281,14 +272,13 @@ start_parts(struct gateway *g, struct error *e)
 		return -1;
 	g->tick = event_new(g->base, -1, EV_PERSIST, on_gateway_tick, g);
 	event_add(g->tick, &sweep);
-	g->dialer = dialer_new(g->base);
-	dialer_set_filter(g->dialer, egress_allowed, g);
+	g->dialer = dialer_new_elsewhere(g->base, g->helpers->egress.fd);
 	g->refuser = http_server_new(g->base, &refuser, g);
 	return listen_all(g, e);
 }
 
 struct gateway *
-gateway_start(struct event_base *base, struct monitor *m,
+gateway_start(struct event_base *base, const struct gateway_helpers *h,
     struct gateway_config *c, struct error *e)
 {
 	struct gateway *g = xcalloc(1, sizeof(*g));
@@ -298,7 +288,8 @@ gateway_start(struct event_base *base, struct monitor *m,
 	LIST_INIT(&g->streams);
 	g->base = base;
 	g->memory_found = machine_memory();
-	g->monitor = m;
+	g->helpers = h;
+	g->monitor = h->monitor;
 	g->relief = evtimer_new(base, on_relief, g);
 	budget_init(&g->memory, NULL, 0);
 	budget_charge(&g->memory, BASE_COST);

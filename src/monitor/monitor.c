@@ -2,21 +2,18 @@
 /* The monitor as a process: its start, its loop, its end. */
 #include "config.h"
 
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <event2/event.h>
-#include <sodium.h>
 
 #include "orthrus/base/confine.h"
 #include "orthrus/base/hand.h"
+#include "orthrus/base/helper.h"
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/conf/gateway.h"
@@ -27,21 +24,6 @@
 #define LOCK_MS 2000		/* for the monitor of a killed gateway */
 
 /* --- the monitor's side ------------------------------------------- */
-
-/*
- * Signals that end a service go to all of its processes: the other one takes
- * them, and the monitor ends when it has no more questions.
- */
-static void
-become_monitor(void)
-{
-	prctl(PR_SET_NAME, "charon-monitor");
-	prctl(PR_SET_DUMPABLE, 0);	/* no core, no ptrace by its user */
-	signal(SIGTERM, SIG_IGN);
-	signal(SIGINT, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
-	signal(SIGPIPE, SIG_IGN);
-}
 
 static bool
 say_started(int fd, const struct keeper *k, const struct error *e)
@@ -104,7 +86,6 @@ run_monitor(int fd, const struct gateway_config *c, int argc, char **argv)
 	struct keeper *k;
 	struct error e;
 
-	become_monitor();
 	log_setup(c->log_level, c->log_format);
 	if ((k = keeper_open(c, LOCK_MS, &e)) != NULL) {
 		k->argc = argc;
@@ -140,26 +121,14 @@ monitor_start(const struct gateway_config *c, int argc, char **argv,
     struct error *e)
 {
 	struct monitor *m = xcalloc(1, sizeof(*m));
-	int pair[2] = { -1, -1 };
 
-	m->fd = m->hand = m->pid = -1;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1 ||
-	    (m->pid = fork()) == -1) {
-		error_set(e, EX_OSERR, "cannot start the monitor: %s",
-		    strerror(errno));
-		close(pair[0]);
-		close(pair[1]);
-		monitor_stop(m);
-		return NULL;
-	}
+	m->hand = -1;
+	m->pid = helper_fork("charon-monitor", &m->fd, e);
 	if (m->pid == 0) {
-		close(pair[0]);
-		run_monitor(pair[1], c, argc, argv);
+		run_monitor(m->fd, c, argc, argv);
 		_exit(0);
 	}
-	close(pair[1]);
-	m->fd = pair[0];
-	if (hear_started(m, e) == 0)
+	if (m->pid != -1 && hear_started(m, e) == 0)
 		return m;
 	monitor_stop(m);
 	return NULL;
@@ -206,12 +175,8 @@ monitor_stop(struct monitor *m)
 		return;
 	if (m->end != NULL)
 		event_free(m->end);
-	if (m->fd != -1)
-		close(m->fd);
 	if (m->hand != -1)
 		close(m->hand);
-	while (m->pid != -1 && waitpid(m->pid, NULL, 0) == -1 &&
-	    errno == EINTR)
-		;
+	helper_end(m->pid, m->fd);
 	free(m);
 }

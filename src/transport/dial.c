@@ -23,6 +23,7 @@
 
 #include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
+#include "dial_service.h"
 #include "resolve.h"
 
 #define HEAD_START_MS 250
@@ -39,6 +40,7 @@ struct dial_attempt {
 
 struct dial {
 	LIST_ENTRY(dial) link;
+	uint64_t id;			/* at another process */
 	struct dialer *dialer;
 	struct address to;
 	struct lookup *lookup;		/* NULL when none is under way */
@@ -58,6 +60,10 @@ struct dialer {
 	bool (*ok)(void *arg, const struct address *to,
 	    const struct sockaddr *resolved);	/* or NULL */
 	void *ok_arg;
+	/* Another process that does it all. */
+	int other;			/* descriptor, or -1 */
+	struct event *heard;
+	uint64_t ids;
 };
 
 /*
@@ -328,6 +334,52 @@ dial_tcp(struct dial *d, const char *host, uint16_t port)
 	}
 }
 
+/* --- by another process ------------------------------------------- */
+
+static void
+dial_elsewhere(struct dial *d, uint64_t timeout_ms)
+{
+	d->id = ++d->dialer->ids;
+	if (d->to.kind == ADDRESS_TCP &&
+	    dial_ask(d->dialer->other, d->id, &d->to, timeout_ms) == 0)
+		return;
+	d->error = EAGAIN;
+	timer_set(d->step, 0);
+}
+
+static struct dial *
+dial_by_id(const struct dialer *dialer, uint64_t id)
+{
+	struct dial *d;
+
+	LIST_FOREACH(d, &dialer->dials, link)
+		if (d->id == id)
+			return d;
+	return NULL;
+}
+
+/* An answer to one that was cancelled meanwhile is dropped. */
+static void
+on_dial_heard(evutil_socket_t fd, short what, void *arg)
+{
+	struct dialer *dialer = arg;
+	struct dial_answer a;
+	struct dial *d;
+	int rc = dial_hear((int)fd, &a);
+
+	(void)what;
+	if (rc == -1)
+		event_del(dialer->heard);
+	if (rc != 1)
+		return;
+	if ((d = dial_by_id(dialer, a.id)) != NULL)
+		dial_finish(d, a.fd, a.fd != -1 ? 0 : a.error);
+	else if (a.fd != -1)
+		close(a.fd);
+}
+
+/* --- each --------------------------------------------------------- */
+
 struct dial *
 dial_start(struct dialer *dialer, const struct address *to,
     uint64_t timeout_ms, dial_done *done, void *arg)
@@ -344,7 +396,9 @@ dial_start(struct dialer *dialer, const struct address *to,
 	if (d->step == NULL || d->deadline == NULL)
 		abort();	/* out of memory, as in xcalloc() */
 	timer_set(d->deadline, timeout_ms);
-	if (to->kind == ADDRESS_UNIX)
+	if (dialer->other != -1)
+		dial_elsewhere(d, timeout_ms);
+	else if (to->kind == ADDRESS_UNIX)
 		dial_unix(d, to->path);
 	else
 		dial_tcp(d, to->host, to->port);
@@ -363,9 +417,33 @@ dialer_new(struct event_base *base)
 	struct dialer *dialer = xcalloc(1, sizeof(*dialer));
 
 	dialer->base = base;
+	dialer->other = -1;
 	dialer->resolver = resolver_new(base);
 	LIST_INIT(&dialer->dials);
 	return dialer;
+}
+
+struct dialer *
+dialer_new_elsewhere(struct event_base *base, int fd)
+{
+	struct dialer *dialer = xcalloc(1, sizeof(*dialer));
+
+	dialer->base = base;
+	dialer->other = fd;
+	dialer->heard = event_new(base, fd, EV_READ | EV_PERSIST,
+	    on_dial_heard, dialer);
+	event_add(dialer->heard, NULL);
+	LIST_INIT(&dialer->dials);
+	return dialer;
+}
+
+void
+dialer_reload(struct dialer *d)
+{
+	const struct address nobody = { .kind = ADDRESS_TCP };
+
+	if (d->other != -1)
+		dial_ask(d->other, 0, &nobody, 0);
 }
 
 void
@@ -381,10 +459,13 @@ dialer_free(struct dialer *dialer)
 {
 	if (dialer == NULL)
 		return;
+	if (dialer->heard != NULL)
+		event_free(dialer->heard);
 	while (!LIST_EMPTY(&dialer->dials))
 		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): a queue */
 		dial_free(LIST_FIRST(&dialer->dials));
-	resolver_free(dialer->resolver);
+	if (dialer->resolver != NULL)
+		resolver_free(dialer->resolver);
 	free(dialer);
 }
 

@@ -3,6 +3,8 @@
 liborthrus_a_SOURCES += \
 	src/transport/bind.c \
 	src/transport/dial.c \
+	src/transport/dial_service.c \
+	src/transport/dial_service.h \
 	src/transport/listener.c \
 	src/transport/resolve.c \
 	src/transport/resolve.h

@@ -19,10 +19,13 @@ def charon(lab):
     return lab.own(Charon(lab))
 
 
-def monitor_of(charon):
+def helpers_of(charon):
     with open(f"/proc/{charon.pid}/task/{charon.pid}/children") as f:
-        pids = [int(pid) for pid in f.read().split()]
-    return next(pid for pid in pids if name_of(pid) == "charon-monitor")
+        return {name_of(int(pid)): int(pid) for pid in f.read().split()}
+
+
+def monitor_of(charon):
+    return helpers_of(charon)["charon-monitor"]
 
 
 def name_of(pid):
@@ -74,9 +77,9 @@ def test_no_keys_and_no_registry(lab, charon):
     charon.agent("a1", key=key)
     charon.wait_status("a1", "online")
     monitor = monitor_of(charon)
-    in_state = [f for f in open_files(charon.pid)
-                if f.startswith(charon.state)]
-    assert in_state == []
+    for pid in charon.pid, helpers_of(charon)["charon-egress"]:
+        assert [f for f in open_files(pid)
+                if f.startswith(charon.state)] == []
     assert any(f.endswith("/registry.db") for f in open_files(monitor))
     secrets = {name: seed_of(os.path.join(charon.state, name))
                for name in KEYS}

@@ -492,6 +492,91 @@ test_free_while_busy(void **state)
 	dialer_free(NULL);
 }
 
+/* --- by another process ------------------------------------------- */
+
+static unsigned reloads, ends;
+
+static void
+on_reload(void *arg)
+{
+	(void)arg;
+	reloads++;
+	event_base_loopbreak(base);
+}
+
+static void
+on_ended(void *arg)
+{
+	(void)arg;
+	ends++;
+	event_base_loopbreak(base);
+}
+
+static bool
+only_80(void *arg, const struct address *to, const struct sockaddr *resolved)
+{
+	(void)arg;
+	(void)resolved;
+	return to->port != 80;
+}
+
+/* The other process is played by the same loop. */
+static void
+test_elsewhere(void **state)
+{
+	static const struct dial_service_events events = { on_reload,
+	    on_ended };
+	unsigned before = open_descriptors();
+	struct dial_service *s;
+	struct dialer *own = dialer;
+	struct address to;
+	struct result r, cancelled = { 0, -2, -2 };
+	int pair[2], fd, nonsense;
+	uint16_t port;
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0,
+	    pair), 0);
+	s = dial_service_new(base, own, pair[1], &events, NULL);
+	dialer_set_filter(own, only_80, NULL);
+	dialer = dialer_new_elsewhere(base, pair[0]);
+	fd = listener(AF_INET, &port, 8);
+	to = tcp("127.0.0.1", port);
+	r = dial(&to, 5000);
+	assert_int_equal(r.error, 0);
+	assert_true(fcntl(r.fd, F_GETFD) & FD_CLOEXEC);
+	assert_true(fcntl(r.fd, F_GETFL) & O_NONBLOCK);
+	close(r.fd);
+	/* One that is cancelled is closed when it comes. */
+	dial_cancel(dial_start(dialer, &to, 5000, on_done, &cancelled));
+	close(fd);
+	r = dial(&to, 5000);
+	assert_int_equal(r.error, ECONNREFUSED);
+	to = tcp("127.0.0.1", 80);
+	assert_int_equal(dial(&to, 5000).error, EACCES);
+	to = tcp("nobody.invalid", 81);
+	assert_int_equal(dial(&to, 5000).error, EADDRNOTAVAIL);
+	to = unix_path("/nowhere");
+	assert_int_equal(dial(&to, 5000).error, EAGAIN);
+	dialer_reload(dialer);
+	event_base_dispatch(base);
+	assert_int_equal(reloads, 1);
+	assert_int_equal(cancelled.calls, 0);
+	/* What is no question ends it, as the end of the other one does. */
+	nonsense = dup(pair[0]);
+	assert_int_equal(send(nonsense, "nonsense", 8, 0), 8);
+	event_base_dispatch(base);
+	assert_int_equal(ends, 1);
+	close(nonsense);
+	dialer_free(dialer);
+	dial_service_free(s);
+	close(pair[0]);
+	close(pair[1]);
+	dialer = own;
+	dialer_set_filter(own, NULL, NULL);
+	assert_int_equal(open_descriptors(), before);
+}
+
 int
 main(void)
 {
@@ -504,6 +589,7 @@ main(void)
 		cmocka_unit_test(test_next_at_once),
 		cmocka_unit_test(test_unix),
 		cmocka_unit_test(test_cancel),
+		cmocka_unit_test(test_elsewhere),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_free_while_busy),
 		cmocka_unit_test(test_queue_is_bounded),

@@ -6,6 +6,8 @@
 #ifndef ORTHRUS_GATEWAY_SERVE_H
 #define ORTHRUS_GATEWAY_SERVE_H
 
+#include <sys/types.h>
+
 #include "orthrus/base/error.h"
 
 struct event_base;
@@ -13,13 +15,32 @@ struct gateway;
 struct gateway_config;
 struct monitor;
 
+/* The other processes of a gateway. */
+struct gateway_helpers {
+	struct monitor *monitor;	/* has the keys and the registry */
+	struct egress {
+		pid_t pid;
+		int fd;
+	} egress;			/* connects for clients */
+};
+
 /*
- * Listens.  m is who has the keys and the registry, until gateway_free(); c is
- * the gateway's from now on, also on failure.  NULL with *e: EX_CANTCREAT,
- * EX_UNAVAILABLE.
+ * Starts them, before there is a loop, a thread or a secret; argc and argv are
+ * what they find the configuration by again.  0, or -1 with *e as
+ * monitor_start() gives it; gateway_end_helpers() is for both.
  */
-struct gateway *gateway_start(struct event_base *base, struct monitor *m,
-    struct gateway_config *c, struct error *e);
+int gateway_start_helpers(struct gateway_helpers *h, struct gateway_config *c,
+    int argc, char **argv, struct error *e);
+/* Ends them, and waits for it. */
+void gateway_end_helpers(struct gateway_helpers *h);
+
+/*
+ * Listens.  h is there until gateway_free(); c is the gateway's from now on,
+ * also on failure.  NULL with *e: EX_CANTCREAT, EX_UNAVAILABLE.
+ */
+struct gateway *gateway_start(struct event_base *base,
+    const struct gateway_helpers *h, struct gateway_config *c,
+    struct error *e);
 
 /*
  * Takes in who is registered, each with its sockets: after all other listeners

@@ -24,6 +24,31 @@ struct dial;
  */
 struct dialer *dialer_new(struct event_base *base);
 /*
+ * One that resolves and connects nothing itself: another process does, with
+ * dial_service_new() on the other end of fd (SOCK_SEQPACKET), and hands over
+ * the connected descriptors.  fd stays the caller's; once the other process is
+ * gone every dial fails.
+ */
+struct dialer *dialer_new_elsewhere(struct event_base *base, int fd);
+
+/* Tells it that the rules have changed. */
+void dialer_reload(struct dialer *d);
+
+struct dial_service;
+struct dial_service_events {
+	void (*reload)(void *arg);	/* dialer_reload() was called */
+	void (*ended)(void *arg);	/* there is nobody any more who asks */
+};
+/*
+ * Serves the one at the other end of fd with d.  It may be freed when nothing
+ * is under way.
+ */
+struct dial_service *dial_service_new(struct event_base *base,
+    struct dialer *d, int fd, const struct dial_service_events *events,
+    void *arg);
+void dial_service_free(struct dial_service *s);
+
+/*
  * Cancels what is under way without calling back.  A thread that hangs in
  * getaddrinfo(3) is left behind and frees its own work when it returns.
  */
