@@ -108,6 +108,15 @@ tests_fuzz_fuzz_text_LDADD = $(fuzz_ldadd)
 fuzzers += tests/fuzz/fuzz_wire
 tests_fuzz_fuzz_wire_LDADD = $(fuzz_ldadd)
 
+fuzzers += tests/fuzz/fuzz_krl
+tests_fuzz_fuzz_krl_LDADD = $(fuzz_ldadd)
+
+fuzzers += tests/fuzz/fuzz_message
+tests_fuzz_fuzz_message_LDADD = $(fuzz_ldadd)
+
+fuzzers += tests/fuzz/fuzz_userauth
+tests_fuzz_fuzz_userauth_LDADD = $(fuzz_ldadd)
+
 # Their own far end stands in for connection.c, packet.c and the clock.
 law_sources = tests/fuzz/mux_acts.c tests/fuzz/mux_acts.h \
 	tests/fuzz/mux_law.c tests/fuzz/mux_law.h $(peer_sources)
