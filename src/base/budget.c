@@ -115,6 +115,13 @@ account_left(const struct account *a)
 }
 
 bool
+account_has_room(const struct account *a, size_t n)
+{
+	return budget_left(&a->promised) >= n &&
+	    (a->held.used < ACCOUNT_SMALL || budget_left(&a->held) >= n);
+}
+
+bool
 account_is_idle(const struct account *a)
 {
 	return a->promised.used == 0 && a->held.used == 0;

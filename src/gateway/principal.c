@@ -105,16 +105,17 @@ cut_off(struct gateway *g, struct principal *p)
 {
 	size_t held = p->account.held.used;
 	struct session *s;
-	unsigned untold;
 
 	p->cut = true;
+	g->refusals[REFUSED_LIMIT]++;
 	TAILQ_FOREACH(s, &g->sessions, next) {
 		if (s->principal != p || s->over)
 			continue;
-		if (refused(g, REFUSED_LIMIT, &untold))
+		if (held > 0)
 			log_warn("%s: cut off: of the memory, which is full "
 			    "([limits] memory), it has most, %zu KiB",
 			    session_who(s), held / 1024);
+		held = 0;		/* that was said */
 		session_end(s, "this gateway's memory is full");
 	}
 	gateway_end_streams_of(g, p);

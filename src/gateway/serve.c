@@ -185,6 +185,7 @@ gateway_reload(struct gateway *g, struct gateway_config *c)
 		log_error("the monitor goes on as before: %s", e.text);
 	dialer_reload(g->dialer);
 	acceptor_limit(g->acceptor, &limits);
+	principals_sweep(g);
 	TAILQ_FOREACH(s, &g->sessions, next) {
 		if (s->leash != NULL)
 			gateway_leash_update(s->leash);

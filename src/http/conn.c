@@ -87,7 +87,7 @@ http_payer(const struct http_conn *c)
 bool
 http_may_hold(const struct http_conn *c)
 {
-	return c->payer == NULL || account_left(c->payer) >= HTTP_OUT_HIGH;
+	return c->payer == NULL || account_has_room(c->payer, HTTP_OUT_HIGH);
 }
 
 /* --- the end of a request, and of the connection ------------------ */

@@ -59,7 +59,7 @@ bool
 mux_has_room_for(const struct mux *m, const struct account *a)
 {
 	return m->nopen < MUX_CHANNELS_MAX &&
-	    account_left(a) >= CHANNEL_COST + WINDOW_FIRST_LEAST;
+	    account_has_room(a, CHANNEL_COST + WINDOW_FIRST_LEAST);
 }
 
 void

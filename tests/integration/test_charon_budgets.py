@@ -3,15 +3,18 @@
 that others do not notice when it wants more."""
 
 import contextlib
+import threading
 import time
 
 import pytest
 
 from lab import socks
+from lab.cgroup import MemoryGroup
 from lab.charon_http import Api, request
 from lab.muzzle_engine import Engine
 from lab.raw_ssh import (CLOSE, DATA, EOF, OPEN,
-                         OPEN_CONFIRMATION, OPEN_FAILURE, Fields, message)
+                         OPEN_CONFIRMATION, OPEN_FAILURE, Fields, Gone,
+                         message)
 from lab.scene import MB, Scene, channel, target
 from lab.system import free_port, until
 
@@ -248,3 +251,68 @@ def test_an_agent_that_drips_its_answers(scene, lab):
         assert time.monotonic() - started < 2
         for conn in conns:
             conn.sock.close()
+
+
+# --- [limits] memory ----------------------------------------------------------
+
+class Alive(threading.Thread):
+    """Answers the gateway's pings on a connection, and takes all else."""
+
+    def __init__(self, raw):
+        super().__init__(daemon=True)
+        self.raw, self.why = raw, None
+        self.start()
+
+    def run(self):
+        try:
+            self.raw.expect(-1, seconds=1000)
+        except (Gone, OSError) as e:
+            self.why = str(e)
+
+
+@pytest.mark.heavy
+def test_more_hoards_than_there_is_memory_for(lab):
+    """In a group of 400 MB, for which each had 282 MB once."""
+    scene = Scene(lab, limits={"memory": "128m"}, log={"level": "info"})
+    group = lab.own(MemoryGroup(400 * MB))
+    group.add(scene.charon.pid)
+    owners = [scene.enrol(f"hoarder-{i}") for i in range(8)]
+    done = []
+    with scene.attack(memory=140 * MB, slow=5, lines=400):
+        for owner in owners:
+            raw = scene.login(owner)
+            raw.name = owner.name
+            with contextlib.suppress(Gone, OSError):
+                done.append(hoard(raw, 8000))
+                Alive(raw)
+        # Whoever comes now finds something.
+        late = scene.login(scene.client("late", "good:*"))
+        late.data(channel(scene, late), b"me, too")
+        assert late.expect(DATA).endswith(b"me, too")
+    print(f"{group.used() / MB:.0f} MB in the group, "
+          f"{[f'{n}: {sent / MB:.1f} MB' for n, sent in done]}")
+
+
+@pytest.mark.heavy
+def test_who_has_most_is_cut_off(scene):
+    """Of those who have much the one who has most, and nobody else."""
+    owners = [scene.enrol(name) for name in ("small", "middle", "large")]
+    readers = []
+    with scene.attack(memory=70 * MB, slow=5, lines=400,
+                      logged="agent large: cut off: .* it has most"):
+        before = refusals(scene)
+        for owner, streams in zip(owners, (7400, 7600, 8000)):
+            raw = scene.login(owner)
+            raw.name = owner.name
+            assert hoard(raw, streams)[0] == streams
+            readers.append(Alive(raw))
+        scene.charon.reload("64m or more", limits={"memory": "40m"})
+        assert not any(reader.why for reader in readers)
+        scene.charon.reload(limits={"memory": "64m"})
+        until("it has gone", 10, lambda: readers[2].why)
+        assert "memory is full" in readers[2].why
+        friend = scene.login(scene.client("friend", "good:*"))
+        friend.data(channel(scene, friend), b"and others?")
+        assert friend.expect(DATA).endswith(b"and others?")
+        assert refusals(scene) == before + 1
+        assert not any(reader.why for reader in readers[:2])

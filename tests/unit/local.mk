@@ -61,6 +61,7 @@ unit_tests = \
 	tests/unit/test_connection \
 	tests/unit/test_mux \
 	tests/unit/test_mux_server \
+	tests/unit/test_mux_account \
 	tests/unit/test_mux_requests \
 	tests/unit/test_input \
 	tests/unit/test_output \
@@ -110,6 +111,9 @@ tests_unit_test_mux_LDFLAGS = $(peer_ldflags)
 tests_unit_test_mux_server_SOURCES = tests/unit/test_mux_server.c \
 	$(mux_sources)
 tests_unit_test_mux_server_LDFLAGS = $(peer_ldflags)
+tests_unit_test_mux_account_SOURCES = tests/unit/test_mux_account.c \
+	$(mux_sources)
+tests_unit_test_mux_account_LDFLAGS = $(peer_ldflags)
 tests_unit_test_mux_requests_SOURCES = tests/unit/test_mux_requests.c \
 	$(mux_sources)
 tests_unit_test_mux_requests_LDFLAGS = $(peer_ldflags)

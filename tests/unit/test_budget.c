@@ -165,6 +165,14 @@ test_account(void **state)
 	/* Of another's memory nothing is left: its promises do not help. */
 	budget_charge(&a.held, memory.limit - memory.used - 100);
 	assert_int_equal(account_left(&b), 100);
+	assert_false(account_has_room(&a, 101));
+	assert_true(account_has_room(&a, 100));
+	/* Who has next to nothing is not refused for that. */
+	assert_true(account_has_room(&b, 101));
+	account_charge(&b, ACCOUNT_SMALL);
+	assert_false(account_has_room(&b, 1));
+	account_give(&b, ACCOUNT_SMALL);
+	assert_false(account_has_room(&b, ACCOUNT_MAX + 1));
 	budget_give(&a.held, memory.limit - 1300 - 100);
 	account_note(&a, &noted, 0);
 	account_give(&a, 1000);

@@ -408,6 +408,88 @@ test_kept(void **state)
 	assert_int_equal(gones, 1);
 }
 
+/* --- whose memory and places they are ------------------------------ */
+
+static struct account alice, bob;
+
+static void
+test_account(void **state)
+{
+	size_t idle, left;
+
+	(void)state;
+	account_init(&alice, NULL);
+	ask(GET("/held"));
+	http_pay(held, &alice);
+	assert_in_range(alice.promised.used, HTTP_OUT_HIGH, 2 * HTTP_OUT_HIGH);
+	assert_in_range(alice.held.used, 1, 4096);
+	assert_ptr_equal(http_payer(held), &alice);
+	assert_int_equal(http_server_holds_of(server, &alice), 1);
+	assert_int_equal(http_server_holds_of(server, &bob), 0);
+	http_begin(held, 200, "");
+	client.room = 0;
+	http_put(held, body, sizeof(body));
+	http_put(held, body, sizeof(body));
+	assert_in_range(alice.held.used, 2 * sizeof(body), 8 * sizeof(body));
+	assert_int_equal(alice.promised.used, alice.held.used);
+	client.room = SIZE_MAX;
+	settle();
+	idle = alice.held.used;
+	assert_in_range(idle, 1, 4096);
+	left = account_left(&alice);
+	assert_true(http_may_hold(held));
+	http_wrote(held, 8 * HTTP_OUT_HIGH);
+	assert_false(http_is_full(held));
+	account_charge(&alice, left);
+	assert_false(http_may_hold(held));
+	assert_true(http_is_full(held));	/* it is large itself */
+	http_wrote(held, 0);
+	assert_false(http_is_full(held));
+	account_give(&alice, left);
+	http_end(held);
+	assert_in_range(alice.promised.used, 1, 4096);
+	relay_abort(client.ep.relay);
+	assert_true(account_is_idle(&alice));
+}
+
+/* Nobody gets more places than are left, and some are always left. */
+static void
+test_shares(void **state)
+{
+	static const struct http_service eight = { .conns_max = 8,
+	    .prefix = "", .every = "", .own = "", .request = on_request,
+	    .refused = on_refused };
+	struct http_server *s = http_server_new(base, &eight, NULL);
+	static struct memory clients[8];
+	static struct account *const whose[8] = { &alice, &alice, &alice,
+	    &alice, &alice, &bob, &bob, &bob };
+	static const bool served[8] = { true, true, true, true, false, true,
+	    true, false };
+	int i;
+
+	(void)state;
+	account_init(&alice, NULL);
+	account_init(&bob, NULL);
+	for (i = 0; i < 8; i++) {
+		memory_init(&clients[i]);
+		relay_start(&clients[i].ep, http_conn_new(s, whose[i]), NULL,
+		    NULL);
+		event_base_loop(base, EVLOOP_NONBLOCK);
+		memory_step(&clients[i]);
+		if (!served[i])
+			assert_memory_equal(clients[i].out, "HTTP/1.1 503", 12);
+		else
+			assert_int_equal(clients[i].out_len, 0);
+		if (!served[i] && clients[i].closed == 0)
+			relay_abort(clients[i].ep.relay);
+	}
+	http_server_free(s);
+	for (i = 0; i < 8; i++)
+		memory_free(&clients[i]);
+	assert_true(account_is_idle(&alice));
+	assert_true(account_is_idle(&bob));
+}
+
 int
 main(void)
 {
@@ -417,7 +499,8 @@ main(void)
 		TEST(test_cut), TEST(test_back_pressure),
 		TEST(test_client_leaves), TEST(test_server_ends),
 		TEST(test_bodies), TEST(test_largest_body),
-		TEST(test_bad_bodies), TEST(test_refusal), TEST(test_kept)
+		TEST(test_bad_bodies), TEST(test_refusal), TEST(test_kept),
+		TEST(test_account), TEST(test_shares)
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

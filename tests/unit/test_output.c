@@ -196,6 +196,32 @@ test_no_room_without_keys(void **state)
 	assert_int_equal(output_room(&out), HIGH);
 }
 
+/* Input of one that is frugal waits sooner; its streams do not. */
+static void
+test_frugal(void **state)
+{
+	struct iovec iov = { bytes, 100 };
+	const char *why = NULL;
+	int i;
+
+	(void)state;
+	out.carrier = -1;
+	put(OUTPUT_FRUGAL);
+	assert_false(output_flooded(&out));
+	out.frugal = true;
+	assert_true(output_flooded(&out));
+	assert_int_equal(output_unsent(&out), OUTPUT_FRUGAL);
+	unsent = 0;
+	assert_false(output_flooded(&out));
+	assert_int_equal(output_room(&out), HIGH);
+	keeps = true;
+	for (i = 0; i < 10000 && why == NULL; i++)
+		if (output_send(&out, &iov, 1, &why) == -1)
+			assert_non_null(why);
+	assert_in_range(output_unsent(&out), OUTPUT_FRUGAL,
+	    OUTPUT_FRUGAL + 1024);
+}
+
 static void
 test_broken_carrier(void **state)
 {
@@ -216,6 +242,7 @@ main(void)
 		TEST(test_room_up_to_the_mark),
 		TEST(test_room_for_a_quick_carrier),
 		TEST(test_no_room_without_keys),
+		TEST(test_frugal),
 		TEST(test_broken_carrier),
 	};
 

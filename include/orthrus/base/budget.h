@@ -49,6 +49,7 @@ bool share_is_fair(size_t mine, size_t used, size_t all);
 /* --- memory of one who stands behind connections ------------------ */
 
 #define ACCOUNT_MAX (32 * 1024 * 1024)	/* bytes that one may have */
+#define ACCOUNT_SMALL (1024 * 1024)	/* that nobody is refused for others */
 
 /*
  * Two sums of the same bytes.  What a peer was told that it may send counts as
@@ -70,6 +71,11 @@ void account_give(struct account *a, size_t n);
 void account_note(struct account *a, size_t *noted, size_t now);
 /* How much it may yet be promised, as long as there is memory for that. */
 size_t account_left(const struct account *a);
+/*
+ * Whether n more may be charged.  Who has little may have that of a memory that
+ * is full: those who filled it make room.
+ */
+bool account_has_room(const struct account *a, size_t n);
 /* True when nothing is promised or held. */
 bool account_is_idle(const struct account *a);
 
