@@ -238,8 +238,7 @@ connect_start(struct orthrus *a, struct error *e)
 	    on_connect_reload };
 	bool enrol;
 
-	if ((a->base = event_base_new()) == NULL)
-		return error_set(e, EX_OSERR, "cannot make an event loop");
+	a->base = loop_new();
 	if (enrolment_look(a->config, &enrol, e) == -1)
 		return -1;
 	if (a->config->auth_key == NULL && a->config->auth_key_file != NULL)
@@ -288,7 +287,7 @@ connect_finish(struct orthrus *a)
 	if (a->drain != NULL)
 		event_free(a->drain);
 	if (a->base != NULL)
-		event_base_free(a->base);
+		loop_free(a->base);
 	orthrus_forget_credentials(a);
 	config_free(a->config);
 }

@@ -18,6 +18,7 @@
 #include <event2/event.h>
 
 #include "orthrus/base/file.h"
+#include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/transport/listener.h"
 
@@ -103,7 +104,7 @@ on_control_client(void *arg, int fd)
 	c->nclients++;
 	cl->writable = event_new(c->base, fd, EV_WRITE | EV_PERSIST,
 	    on_control_writable, cl);
-	cl->deadline = evtimer_new(c->base, on_control_deadline, cl);
+	cl->deadline = deadline_new(c->base, on_control_deadline, cl);
 	if (cl->writable == NULL || cl->deadline == NULL ||
 	    event_add(cl->writable, NULL) == -1 ||
 	    event_add(cl->deadline, &client_time) == -1)

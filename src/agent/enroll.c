@@ -384,7 +384,7 @@ enrolment_new(struct event_base *base, struct dialer *dialer,
 		free(en);
 		return NULL;
 	}
-	en->deadline = evtimer_new(base, on_enrolment_deadline, en);
+	en->deadline = deadline_new(base, on_enrolment_deadline, en);
 	enrolment_start(en, dialer);
 	return en;
 }

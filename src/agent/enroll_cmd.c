@@ -11,6 +11,7 @@
 #include <event2/event.h>
 
 #include "orthrus/base/command_line.h"
+#include "orthrus/base/loop.h"
 #include "orthrus/base/service.h"
 #include "orthrus/base/text.h"
 #include "orthrus/ssh/identity.h"
@@ -116,7 +117,7 @@ enroll_run(struct enroll_run *r, bool any_name)
 	static const struct service_events signals = { on_enroll_stop, NULL };
 	struct error e;
 
-	r->base = event_base_new();
+	r->base = loop_new();
 	r->dialer = dialer_new(r->base);
 	r->service = service_new(r->base, &signals, r);
 	if (orthrus_confine(r->config, &e) == 0)
@@ -129,7 +130,7 @@ enroll_run(struct enroll_run *r, bool any_name)
 	enrolment_free(r->enrolment);
 	dialer_free(r->dialer);
 	service_free(r->service);
-	event_base_free(r->base);
+	loop_free(r->base);
 	if (r->name[0] != '\0')
 		print_enrolled(r->config, r->name);
 	return r->code;

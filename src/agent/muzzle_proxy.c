@@ -108,7 +108,7 @@ proxy_free(struct proxy *p)
 	socket_endpoints_end();
 	service_free(p->service);
 	event_free(p->drain);
-	event_base_free(p->base);
+	loop_free(p->base);
 }
 
 /*
@@ -160,7 +160,7 @@ int
 muzzle_proxy_run(const struct muzzle_proxy_config *c)
 {
 	static const struct service_events events = { on_proxy_stop, NULL };
-	struct proxy p = { .base = event_base_new() };
+	struct proxy p = { .base = loop_new() };
 	char listen[DOCKER_HOST_MAX], engine[ADDRESS_TEXT_MAX];
 	struct error e;
 	int code = 0;

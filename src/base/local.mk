@@ -2,6 +2,7 @@
 # Sources of the layer everything stands on.
 liborthrus_a_SOURCES += \
 	src/base/address.c \
+	src/base/awake.c \
 	src/base/bucket.c \
 	src/base/budget.c \
 	src/base/command.c \

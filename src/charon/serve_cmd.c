@@ -75,10 +75,7 @@ serve_start(struct serving *sv, struct gateway_config *c, struct error *e)
 		gateway_config_free(c);
 		return -1;
 	}
-	if ((sv->base = event_base_new()) == NULL) {
-		gateway_config_free(c);
-		return error_set(e, EX_OSERR, "cannot make an event loop");
-	}
+	sv->base = loop_new();
 	monitor_watch(sv->helpers.monitor, sv->base);
 	sv->service = service_new(sv->base, &events, sv);
 	if ((sv->gateway = gateway_start(sv->base, &sv->helpers, c, e)) == NULL ||
@@ -99,7 +96,7 @@ serve_finish(struct serving *sv)
 	service_free(sv->service);
 	gateway_end_helpers(&sv->helpers);
 	if (sv->base != NULL)
-		event_base_free(sv->base);
+		loop_free(sv->base);
 }
 
 int

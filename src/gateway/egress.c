@@ -13,6 +13,7 @@
 
 #include "orthrus/base/helper.h"
 #include "orthrus/base/log.h"
+#include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/conf/gateway.h"
 #include "orthrus/gateway/serve.h"
@@ -74,19 +75,17 @@ run_egress(int fd, struct gateway_config *c, int argc, char **argv)
 {
 	static const struct dial_service_events events = { on_egress_reload,
 	    on_egress_ended };
-	struct connecting n = { event_base_new(), c, argc, argv };
+	struct connecting n = { loop_new(), c, argc, argv };
 	struct dial_service *s;
 	struct dialer *d;
 
-	if (n.base == NULL)
-		return;
 	d = dialer_new(n.base);
 	dialer_set_filter(d, egress_allowed, &n);
 	s = dial_service_new(n.base, d, fd, &events, &n);
 	event_base_dispatch(n.base);
 	dialer_free(d);
 	dial_service_free(s);
-	event_base_free(n.base);
+	loop_free(n.base);
 	gateway_config_free(n.config);
 }
 

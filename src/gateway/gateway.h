@@ -160,6 +160,7 @@ struct session {
 	struct principal *principal;	/* who stands behind it */
 	uint64_t serial;		/* of its certificate, 0: none */
 	uint64_t since;			/* ms; up, 0: not yet */
+	uint64_t up_at;			/* the same by clock_awake_ms() */
 	struct agent *agent;		/* NULL: displaced, or no agent */
 	char *allow;			/* client: see proto/allow.h */
 	struct gateway_leash *leash;	/* NULL until it is opened */
@@ -170,7 +171,7 @@ struct session {
 	void (*let_go)(struct session *s);
 	struct session_listen *listens;
 	size_t nlistens;
-	uint64_t pinged_at;		/* ms; 0: no ping is due */
+	uint64_t pinged_at;		/* by that, 0: no ping is due */
 	bool over;			/* inbound_end() was called */
 };
 

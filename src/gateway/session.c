@@ -73,7 +73,7 @@ on_session_pong(void *arg, enum mux_answer answer, uint16_t port)
 void
 session_ping(struct session *s)
 {
-	s->pinged_at = clock_ms();
+	s->pinged_at = clock_awake_ms();
 	mux_ping(inbound_mux(s->in), on_session_pong, s);
 }
 
@@ -151,21 +151,33 @@ sessions_update(struct gateway *g, const struct peer *p)
 		}
 }
 
+/*
+ * Who is silent for so long and was asked for a sign of life in good time.
+ * The next look is SWEEP_MS away, and would be too late.
+ */
+static bool
+session_is_dead(const struct session *s, uint64_t now, uint64_t silent)
+{
+	const struct gateway *g = s->gateway;
+
+	return silent + SWEEP_MS >= g->timeout_ms && s->pinged_at != 0 &&
+	    now - s->pinged_at + 2 * SWEEP_MS >=
+	    g->timeout_ms - g->heartbeat_ms;
+}
+
 static void
 look_after_session(struct session *s, uint64_t now)
 {
-	const struct gateway *g = s->gateway;
 	uint64_t silent = now - inbound_heard_at(s->in);
 
 	if (s->over || s->since == 0)
 		return;
-	/* The next look is SWEEP_MS away, and would be too late. */
-	if (silent + SWEEP_MS >= g->timeout_ms)
+	if (session_is_dead(s, now, silent))
 		session_end(s, "no sign of life");
-	else if (s->kind == SESSION_ENROLL && now - s->since > ENROLL_MS)
+	else if (s->kind == SESSION_ENROLL && now - s->up_at > ENROLL_MS)
 		session_end(s, "enrolment took too long");
 	/* An agent with a leash speaks by itself. */
-	else if (silent >= g->heartbeat_ms && s->pinged_at == 0)
+	else if (silent >= s->gateway->heartbeat_ms && s->pinged_at == 0)
 		session_ping(s);
 }
 
@@ -173,7 +185,7 @@ void
 sessions_sweep(struct gateway *g)
 {
 	struct session *s;
-	uint64_t now = clock_ms();
+	uint64_t now = clock_awake_ms();
 
 	TAILQ_FOREACH(s, &g->sessions, next)
 		look_after_session(s, now);

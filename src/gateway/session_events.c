@@ -174,6 +174,7 @@ on_acceptor_up(void *arg, struct inbound *in)
 	if (s->over)		/* revoked meanwhile */
 		return;
 	s->since = clock_ms();
+	s->up_at = clock_awake_ms();
 	session_ping(s);		/* for the round-trip time */
 	if (s->kind == SESSION_AGENT)
 		agent_is_up(s);

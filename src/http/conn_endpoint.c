@@ -293,7 +293,7 @@ conn_new(struct http_server *s, struct account *payer)
 	buffer_init(&c->in, HTTP_HEAD_MAX);
 	buffer_init(&c->out, OUT_MAX);
 	c->work = evtimer_new(s->base, on_conn_work, c);
-	c->timer = evtimer_new(s->base, on_conn_timer, c);
+	c->timer = deadline_new(s->base, on_conn_timer, c);
 	conn_set_timer(c, HEAD_SECONDS);
 	LIST_INSERT_HEAD(&s->conns, c, next);
 	s->nconns++;

@@ -109,7 +109,7 @@ http_get_start(struct event_base *base, const struct http_way *way,
 	g->arg = arg;
 	http_reader_init(&g->reader, strncmp(request, "HEAD ", 5) == 0);
 	buffer_init(&g->body, max);
-	g->timer = evtimer_new(base, on_get_timer, g);
+	g->timer = deadline_new(base, on_get_timer, g);
 	timer_set(g->timer, seconds * 1000);
 	g->upstream = http_upstream_new(base, way, &events, g);
 	http_upstream_send(g->upstream, request, strlen(request));

@@ -309,7 +309,7 @@ frames_free(struct frames *f)
 		frames_release(f);
 		return;
 	}
-	f->timer = evtimer_new(event_get_base(f->work), on_frames_deadline, f);
+	f->timer = deadline_new(event_get_base(f->work), on_frames_deadline, f);
 	timer_set(f->timer, LET_GO_SECONDS * 1000);
 	frames_soon(f);
 }

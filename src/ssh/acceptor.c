@@ -114,8 +114,8 @@ progress(const struct waiting *w)
 {
 	const struct inbound *in = w->who;
 
-	return in == NULL || clock_ms() - in->accepted_at > LOGIN_MS ? 0 :
-	    inbound_progress(in);
+	return in == NULL || clock_awake_ms() - in->accepted_at > LOGIN_MS ?
+	    0 : inbound_progress(in);
 }
 
 static bool
@@ -142,7 +142,8 @@ acceptor_is_busy(const struct acceptor *a)
 		return false;
 	w = crowd_loser(&a->waiting, progress);
 	in = w->who;
-	return progress(w) > 0 && clock_ms() - in->accepted_at <= YOUNG_MS;
+	return progress(w) > 0 &&
+	    clock_awake_ms() - in->accepted_at <= YOUNG_MS;
 }
 
 /* Who goes so that the newcomer may wait: NULL nobody, or himself. */

@@ -152,7 +152,7 @@ note_arrival(struct connection *c)
 	if (packet_received(c->tap) == c->received)
 		return;
 	c->received = packet_received(c->tap);
-	c->heard_at = clock_ms();
+	c->heard_at = clock_awake_ms();
 }
 
 bool
@@ -210,7 +210,7 @@ static void
 start_running(struct connection *c)
 {
 	c->state = RUNNING;
-	c->heard_at = clock_ms();
+	c->heard_at = clock_awake_ms();
 	carrier_watch(&c->carrier, true, false);
 	/*
 	 * libssh may still hold bytes to send, and bytes that it has read:
@@ -406,7 +406,7 @@ connection_new(struct event_base *base, unsigned dead_ms,
 	c->dead_ms = dead_ms;
 	carrier_init(&c->carrier);
 	c->out.carrier = -1;
-	c->heard_at = clock_ms();
+	c->heard_at = clock_awake_ms();
 	c->flush = evtimer_new(base, on_flush_output, c);
 	c->end = evtimer_new(base, on_connection_end, c);
 	c->tap = c->out.tap = packet_tap_new(ssh, on_tap_packet, c);

@@ -99,7 +99,7 @@ const char *connection_peer_version(const struct connection *c);
 const char *connection_kex(const struct connection *c);
 /* The peer has sent its proposal for the key exchange. */
 bool connection_negotiates(const struct connection *c);
-/* When anything last arrived, in ms of the monotonic clock. */
+/* When anything last arrived, in ms of clock_awake_ms(). */
 uint64_t connection_heard_at(const struct connection *c);
 /* Reads at once what has arrived: true unless it is over. */
 bool connection_catch_up(struct connection *c);

@@ -64,7 +64,7 @@ on_inbound_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct inbound *in = arg;
 	struct acceptor *a = in->acceptor;
-	uint64_t spent = clock_ms() - in->accepted_at;
+	uint64_t spent = clock_awake_ms() - in->accepted_at;
 
 	(void)fd;
 	(void)what;
@@ -166,7 +166,7 @@ inbound_new(struct acceptor *a, int fd, const struct waiting *newcomer)
 
 	in->acceptor = a;
 	in->number = ++a->numbers;
-	in->accepted_at = clock_ms();
+	in->accepted_at = clock_awake_ms();
 	in->place = *newcomer;
 	in->place.who = in;
 	source_text(&in->place.from, in->peer);

@@ -29,7 +29,7 @@ struct inbound {
 	struct connection *connection;
 	struct ssh_server_callbacks_struct callbacks;
 	struct event *timer;		/* grace; then soon, for up() */
-	uint64_t accepted_at;		/* ms */
+	uint64_t accepted_at;		/* by clock_awake_ms() */
 	unsigned failures, requests;
 	bool unanswered;		/* libssh looks at a login */
 	void (*answer)(struct inbound *in);	/* it, if libssh did not */

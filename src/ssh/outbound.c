@@ -347,7 +347,7 @@ outbound_start(struct event_base *base, struct dialer *dialer,
 	s->config = *config;
 	s->events = *events;
 	s->arg = arg;
-	s->deadline = evtimer_new(base, on_login_deadline, s);
+	s->deadline = deadline_new(base, on_login_deadline, s);
 	s->connection = connection_new(base, (unsigned)config->dead_ms, &role,
 	    s);
 	mux_new(base, s->connection);

@@ -15,19 +15,19 @@
 static uint64_t
 silence(const struct probe *p)
 {
-	return clock_ms() - connection_heard_at(p->connection);
+	return clock_awake_ms() - connection_heard_at(p->connection);
 }
 
 /*
  * The peer is dead when it has been silent for dead_ms and a probe had its
  * time to be answered.  Silence alone proves nothing: it may have been this
- * process that did not run.
+ * process that did not run, whose time does not count either.
  */
 static bool
 peer_is_dead(const struct probe *p)
 {
 	return p->sent_at != 0 && silence(p) >= p->dead_ms &&
-	    clock_ms() - p->sent_at >= p->dead_ms - p->probe_ms;
+	    clock_awake_ms() - p->asked_at >= p->dead_ms - p->probe_ms;
 }
 
 static void
@@ -48,6 +48,7 @@ static void
 send_probe(struct probe *p)
 {
 	p->sent_at = clock_ms();
+	p->asked_at = clock_awake_ms();
 	mux_ping(connection_mux(p->connection), on_peer_probe_answer, p);
 }
 
@@ -76,7 +77,7 @@ next_look(const struct probe *p, uint64_t silent)
 
 	if (p->sent_at == 0)
 		return p->probe_ms - silent;
-	spent = clock_ms() - p->sent_at;
+	spent = clock_awake_ms() - p->asked_at;
 	return spent < allowed ? allowed - spent : LOOK_AGAIN_MS;
 }
 

@@ -18,6 +18,7 @@ struct probe {
 	uint64_t probe_ms;		/* silence before a probe is sent */
 	uint64_t dead_ms;		/* silence after which it is dead */
 	uint64_t sent_at;		/* ms; 0: none is under way */
+	uint64_t asked_at;		/* the same by clock_awake_ms() */
 	int64_t rtt_ms;			/* of the last one; -1: unknown */
 };
 

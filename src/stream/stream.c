@@ -46,7 +46,7 @@ stream_init(struct stream *st, struct event_base *base,
 	st->base = base;
 	st->events = events;
 	st->from = from;
-	st->timer = evtimer_new(base, on_stream_timer, st);
+	st->timer = deadline_new(base, on_stream_timer, st);
 	if (from != NULL)
 		channel_on_gone(from, on_stream_gone, st);
 }

@@ -392,7 +392,7 @@ dial_start(struct dialer *dialer, const struct address *to,
 	d->arg = arg;
 	LIST_INSERT_HEAD(&dialer->dials, d, link);
 	d->step = evtimer_new(dialer->base, on_next_attempt, d);
-	d->deadline = evtimer_new(dialer->base, on_dial_deadline, d);
+	d->deadline = deadline_new(dialer->base, on_dial_deadline, d);
 	if (d->step == NULL || d->deadline == NULL)
 		abort();	/* out of memory, as in xcalloc() */
 	timer_set(d->deadline, timeout_ms);

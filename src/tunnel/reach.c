@@ -158,7 +158,7 @@ reach_check(struct tunnel *t)
 	struct reach_probe probes[PROBES_MAX];
 
 	if (t->probe_timer == NULL)
-		t->probe_timer = evtimer_new(t->set->base, on_reach_timer, t);
+		t->probe_timer = deadline_new(t->set->base, on_reach_timer, t);
 	if (t->probe != NULL)
 		channel_cancel(t->probe);
 	t->probe = NULL;

@@ -5,6 +5,7 @@
 if CMOCKA
 unit_tests = \
 	tests/unit/test_error \
+	tests/unit/test_awake \
 	tests/unit/test_bucket \
 	tests/unit/test_budget \
 	tests/unit/test_command_line \

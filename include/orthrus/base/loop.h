@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What every layer that lives in libevent's loop needs besides it: the
- * monotonic clock, timers in milliseconds, memory that goes with an event, and
- * a watch that says what has held the loop.
+ * What every layer that lives in libevent's loop needs besides it: clocks,
+ * timers in milliseconds, memory that goes with an event, and a watch that says
+ * what has held the loop.
  */
 #ifndef ORTHRUS_BASE_LOOP_H
 #define ORTHRUS_BASE_LOOP_H
@@ -10,10 +10,35 @@
 #include <stdint.h>
 
 struct event;
+struct event_base;
+
+/*
+ * The loop of a program, one in a process, which notices when it has stood
+ * still for more than a second or so: stopped, with its machine, or at a disk.
+ * Never NULL.
+ */
+struct event_base *loop_new(void);
+/* When all its other events are freed. */
+void loop_free(struct event_base *base);
 
 /* The monotonic clock, in milliseconds and in microseconds. */
 uint64_t clock_ms(void);
 uint64_t clock_us(void);
+
+/*
+ * By what others' silence is judged, in ms: clock_ms() without the time that
+ * the loop has stood still, and without as long again after it (10 s at most),
+ * as what was lost meanwhile is sent again no sooner.  Never goes back.
+ */
+uint64_t clock_awake_ms(void);
+
+/*
+ * A timer, as evtimer_new() makes it, by which somebody else must have done
+ * something: after the loop has stood still it leaves the time that was left
+ * before, and as long again (30 s at most).
+ */
+struct event *deadline_new(struct event_base *base, void (*run)(int fd,
+    short what, void *arg), void *arg);
 
 /*
  * Runs the timer, made with evtimer_new(), once in ms milliseconds, whatever

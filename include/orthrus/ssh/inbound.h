@@ -136,7 +136,7 @@ struct mux *inbound_mux(struct inbound *in);
 /* A pointer that the owner keeps with the session. */
 void inbound_set_data(struct inbound *in, void *data);
 void *inbound_data(const struct inbound *in);
-/* When anything last arrived, in ms of the monotonic clock. */
+/* When anything last arrived, in ms of clock_awake_ms(). */
 uint64_t inbound_heard_at(const struct inbound *in);
 
 /*
