@@ -233,6 +233,20 @@ test_broken_carrier(void **state)
 	assert_int_equal(output_room(&out), HIGH - PACKET);
 }
 
+/* Before the login input stops much sooner. */
+static void
+test_strangers(void **state)
+{
+	(void)state;
+	out.stranger = true;
+	put(16 * 1024 - 1);
+	assert_false(output_flooded(&out));
+	put(1);
+	assert_true(output_flooded(&out));
+	out.stranger = false;		/* he has logged in */
+	assert_false(output_flooded(&out));
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -244,6 +258,7 @@ main(void)
 		TEST(test_no_room_without_keys),
 		TEST(test_frugal),
 		TEST(test_broken_carrier),
+		TEST(test_strangers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
