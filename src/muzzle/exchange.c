@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
 
 #include "answer.h"
@@ -18,6 +19,12 @@
 
 #define ANSWER_SECONDS 120	/* the engine's silence, where it must end */
 #define ACTION_SECONDS 900	/* a stop may wait for its container */
+/*
+ * What a client leaves behind that has gone, for the next who comes at once.  No
+ * longer, so that an engine that sleeps until it is needed may sleep.
+ */
+#define SPARES_MAX 16
+#define SPARE_MS 100		/* once or twice that */
 
 struct exchange {
 	LIST_ENTRY(exchange) next;
@@ -30,7 +37,7 @@ struct exchange {
 
 /*
  * A connection to the engine: an exchange's while that lasts, then kept with
- * the client's connection for its next request.
+ * the client's connection for its next request, then a spare one.
  */
 struct engine {
 	struct http_kept kept;		/* first */
@@ -40,6 +47,7 @@ struct engine {
 	struct exchange *exchange;	/* NULL: nothing is asked */
 	bool used;			/* it has answered before, and may have
 					   closed since */
+	bool spare, swept;		/* and for how long */
 };
 
 static void send_request(struct exchange *x);
@@ -52,6 +60,7 @@ engine_free(struct engine *e)
 	http_unkeep(&e->kept);
 	if (e->exchange != NULL)
 		e->exchange->engine = NULL;
+	e->m->nspares -= e->spare;
 	LIST_REMOVE(e, next);
 	http_upstream_free(e->upstream);
 	free(e);
@@ -173,10 +182,59 @@ on_engine_lost(void *arg, const char *why)
 
 /* --- what the engine is asked ------------------------------------- */
 
+/* Spare ones go that were there the last time. */
+static void
+on_sweep(evutil_socket_t fd, short what, void *arg)
+{
+	struct muzzle *m = arg;
+	struct engine *e, *next;
+
+	(void)fd;
+	(void)what;
+	for (e = LIST_FIRST(&m->spares); e != NULL; e = next) {
+		next = LIST_NEXT(e, next);
+		if (e->swept)
+			engine_free(e);
+		else
+			e->swept = true;
+	}
+	if (m->nspares > 0)
+		timer_set(m->sweep, SPARE_MS);
+}
+
+static void
+engine_set_spare(struct engine *e, bool spare)
+{
+	struct muzzle *m = e->m;
+
+	LIST_REMOVE(e, next);
+	if (spare) {
+		LIST_INSERT_HEAD(&m->spares, e, next);
+		m->nspares++;
+	} else {
+		LIST_INSERT_HEAD(&m->engines, e, next);
+		m->nspares--;
+	}
+	e->spare = spare;
+	e->swept = false;
+}
+
+/* The client's connection that kept it has ended. */
 static void
 on_engine_dropped(struct http_kept *k)
 {
-	engine_free((struct engine *)k);
+	struct engine *e = (struct engine *)k;
+	struct muzzle *m = e->m;
+
+	if (m->nspares == SPARES_MAX) {
+		engine_free(e);
+		return;
+	}
+	engine_set_spare(e, true);
+	if (m->sweep == NULL)
+		m->sweep = evtimer_new(m->base, on_sweep, m);
+	if (m->nspares == 1 && !evtimer_pending(m->sweep, NULL))
+		timer_set(m->sweep, SPARE_MS);
 }
 
 static struct engine *
@@ -193,24 +251,38 @@ engine_new(struct muzzle *m)
 	return e;
 }
 
-/*
- * The connection to the engine that the client's keeps, if it is still good,
- * or a new one.  An action always gets a new one: it is never sent twice, as
- * it might be where a kept connection turns out to be closed.
- */
+/* The one that the client's connection keeps, or a spare one; or NULL. */
 static struct engine *
-engine_for(struct exchange *x)
+take_old_engine(struct exchange *x)
 {
 	struct http_kept *k = http_kept(x->conn);
 	struct engine *e = (struct engine *)k;
 
-	if (k == NULL || k->dropped != on_engine_dropped || e->m != x->m)
-		return engine_new(x->m);
-	http_unkeep(k);
-	if (x->verdict->kind != ANSWER_ACTION &&
-	    http_upstream_is_quiet(e->upstream))
+	if (k != NULL && k->dropped == on_engine_dropped && e->m == x->m) {
+		http_unkeep(k);
 		return e;
-	engine_free(e);
+	}
+	if ((e = LIST_FIRST(&x->m->spares)) != NULL)
+		engine_set_spare(e, false);
+	return e;
+}
+
+/*
+ * An old connection to the engine that is still good, or a new one.  An action
+ * always gets a new one: it is never sent twice, as it might be where an old
+ * connection turns out to be closed.
+ */
+static struct engine *
+engine_for(struct exchange *x)
+{
+	struct engine *e;
+
+	while (x->verdict->kind != ANSWER_ACTION &&
+	    (e = take_old_engine(x)) != NULL) {
+		if (http_upstream_is_quiet(e->upstream))
+			return e;
+		engine_free(e);
+	}
 	return engine_new(x->m);
 }
 
@@ -400,7 +472,11 @@ muzzle_end_exchanges(struct muzzle *m)
 		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): a queue */
 		exchange_give_up(x, "cannot reach the Docker engine",
 		    "it is not shared any more");
-	while ((e = LIST_FIRST(&m->engines)) != NULL)
+	while ((e = LIST_FIRST(&m->engines)) != NULL ||
+	    (e = LIST_FIRST(&m->spares)) != NULL)
 		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): a queue */
 		engine_free(e);
+	if (m->sweep != NULL)
+		event_free(m->sweep);
+	m->sweep = NULL;
 }

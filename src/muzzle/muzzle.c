@@ -84,6 +84,7 @@ muzzle_alloc(struct event_base *base, const struct http_way *way,
 	m->server = http_server_new(base, &muzzle_service, m);
 	LIST_INIT(&m->exchanges);
 	LIST_INIT(&m->engines);
+	LIST_INIT(&m->spares);
 	LIST_INIT(&m->questions);
 	return m;
 }

@@ -30,7 +30,10 @@ struct muzzle {
 	struct policy policy;
 	struct http_server *server;	/* of its own clients */
 	LIST_HEAD(, exchange) exchanges;
-	LIST_HEAD(, engine) engines;
+	LIST_HEAD(, engine) engines;	/* in use or kept with a client's */
+	LIST_HEAD(, engine) spares;	/* whose client has gone */
+	size_t nspares;
+	struct event *sweep;		/* of these, or NULL */
 	LIST_HEAD(, swarm_question) questions;
 	uint64_t allowed, denied;
 	size_t streams;

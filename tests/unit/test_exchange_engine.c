@@ -222,10 +222,83 @@ test_action_is_sent_once(void **state)
 	assert_goes_on();
 	ask(POST("/containers/x/restart", ""));
 	assert_int_equal(nengines, 2);
-	assert_int_equal(engines[0].m.closed, 1);
+	assert_string_equal(engine_heard(0), "");
 	assert_begins(engine_heard(1), "POST /containers/x/restart ");
 	engine_ends(1);
 	assert_begins(heard(), "HTTP/1.1 502 ");
+	assert_int_equal(nengines, 2);
+}
+
+/* --- a connection that is spare ----------------------------------- */
+
+static void
+client_goes(void)
+{
+	client.in_errno = 104;
+	settle();
+	assert_int_equal(client.closed, 1);
+	memory_free(&client);
+	memory_init(&client);
+}
+
+static void
+next_client(void)
+{
+	client_goes();
+	come_by(muzzle_endpoint_new(muzzle, NULL));
+}
+
+static void
+test_spare(void **state)
+{
+	(void)state;
+	assert_goes_on();
+	next_client();
+	assert_int_equal(engines[0].m.closed, 0);
+	assert_goes_on();
+	assert_int_equal(nengines, 1);
+	/* One that has ended meanwhile is not taken, nor for an action. */
+	next_client();
+	engine_ends(0);
+	assert_goes_on();
+	assert_int_equal(nengines, 2);
+	next_client();
+	ask(POST("/containers/x/restart", ""));
+	assert_int_equal(nengines, 3);
+	assert_begins(engine_heard(2), "POST /containers/x/restart ");
+	engine_says(2, "HTTP/1.1 204 No Content\r\n\r\n");
+	assert_has(heard(), " 204 ");
+}
+
+/* With an answer under way nothing is left to spare. */
+static void
+test_not_spare(void **state)
+{
+	(void)state;
+	ask(GET(LOGS));
+	engine_says(0, CHUNKED "5\r\nhello\r\n");
+	next_client();
+	assert_int_equal(engines[0].m.closed, 1);
+	assert_goes_on();
+	assert_int_equal(nengines, 2);
+}
+
+/* An engine that sleeps until it is needed may sleep soon. */
+static void
+test_spare_for_a_while(void **state)
+{
+	int i;
+
+	(void)state;
+	assert_goes_on();
+	hurry = true;
+	client_goes();
+	for (i = 0; i < 1000 && engines[0].m.closed == 0; i++)
+		event_base_loop(base, EVLOOP_ONCE);
+	hurry = false;
+	assert_int_equal(engines[0].m.closed, 1);
+	come_by(muzzle_endpoint_new(muzzle, NULL));
+	assert_goes_on();
 	assert_int_equal(nengines, 2);
 }
 
@@ -244,7 +317,10 @@ main(void)
 		TEST(test_kept),
 		TEST(test_kept_has_spoken),
 		TEST(test_kept_for_too_long),
-		TEST(test_action_is_sent_once)
+		TEST(test_action_is_sent_once),
+		TEST(test_spare),
+		TEST(test_not_spare),
+		TEST(test_spare_for_a_while)
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
