@@ -33,8 +33,14 @@ is_plain(uint8_t c)
 static const uint8_t *
 skip_plain(struct json_string *s, const uint8_t *p, const uint8_t *end)
 {
-	uint8_t has = 0;
+	uint8_t has = 0, four;
 
+	for (; end - p >= 4; p += 4) {
+		four = class[p[0]] | class[p[1]] | class[p[2]] | class[p[3]];
+		if (four & S)
+			break;
+		has |= four;
+	}
 	for (; p < end && class[*p] != S; p++)
 		has |= class[*p];
 	s->has |= has;

@@ -301,9 +301,10 @@ static void
 name_ends(struct redactor *r, const uint8_t *raw, size_t n)
 {
 	struct level *l = top(r);
-	struct text t;
+	struct text t = { .p = (const char *)raw, .len = n };
 
-	read_text(r, raw, n, &t);
+	if (r->string.escaped)
+		read_text(r, raw, n, &t);
 	if (!r->middle)
 		r->rule = rule_of_member(l->rule, t.p, t.len);
 	else
@@ -340,6 +341,9 @@ string_ends(struct redactor *r, struct piece *s, const uint8_t *quote)
 
 	if (r->expected == IN_NAME)
 		name_ends(r, s->p, n);
+	else if (r->rule == PLAIN && !r->string.escaped &&
+	    text_is_harmless((const char *)s->p, n, r->string.has))
+		value_ends(r);
 	else if (text_ends(r, s, s->p, n))
 		s->from = quote;
 }

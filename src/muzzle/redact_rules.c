@@ -77,8 +77,12 @@ rule_by_name(const char *name, size_t n)
 		{ "LogConfig", LOG_CONFIG },
 		{ "ProcessConfig", PROCESS }
 	};
+	/* Most names are longer or shorter than any of these. */
+	const unsigned lengths = 1 << 3 | 1 << 7 | 1 << 9 | 1 << 10 | 1 << 13;
 	size_t i;
 
+	if (n > 13 || !(lengths & 1u << n))
+		return PLAIN;
 	for (i = 0; i < sizeof(members) / sizeof(members[0]); i++)
 		if (is_named(name, n, members[i].name))
 			return members[i].rule;

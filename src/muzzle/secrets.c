@@ -271,26 +271,13 @@ mask_exec(struct text *t)
 		mask(t, equals + 1, t->len);
 }
 
-/* Most texts begin with none of the characters that are looked for there. */
-static bool
-may_begin_one(const struct text *t)
-{
-	static const bool first[256] = { [' '] = true, ['\t'] = true,
-	    ['\r'] = true, ['\n'] = true, ['"'] = true, ['\''] = true,
-	    ['|'] = true, ['O'] = true, ['o'] = true, ['R'] = true,
-	    ['r'] = true, ['E'] = true, ['e'] = true, ['A'] = true,
-	    ['a'] = true };
-
-	return t->len > 0 && first[(uint8_t)t->p[0]];
-}
-
 /* Of all instructions in a text, alone or behind "#(nop)". */
 static void
 mask_instructions(struct text *t)
 {
 	size_t at = 0;
 
-	if (!t->middle && may_begin_one(t)) {
+	if (!t->middle) {
 		mask_instruction(t, 0, 0);
 		mask_exec(t);
 	}
@@ -394,6 +381,22 @@ text_mask_look(struct text *t)
 	mask_instructions(t);
 	if (mask_mount_error(t))
 		mask_instructions(t);	/* of what is left */
+}
+
+bool
+text_is_harmless(const char *p, size_t n, unsigned has)
+{
+	/* What instructions, commands and build arguments begin with. */
+	static const bool first[256] = { [' '] = true, ['\t'] = true,
+	    ['\r'] = true, ['\n'] = true, ['"'] = true, ['\''] = true,
+	    ['|'] = true, ['O'] = true, ['o'] = true, ['R'] = true,
+	    ['r'] = true, ['E'] = true, ['e'] = true, ['A'] = true,
+	    ['a'] = true };
+
+	if ((has & JSON_HASH) || ((has & JSON_COLON) &&
+	    (has & (JSON_AT | JSON_COMMA))))
+		return false;
+	return n == 0 || !first[(uint8_t)p[0]];
 }
 
 #define SCHEME_MAX 16

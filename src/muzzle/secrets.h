@@ -32,6 +32,12 @@ struct text {
 /* For the n bytes at p, which are not changed and stay the caller's. */
 void text_init(struct text *t, const char *p, size_t n);
 
+/*
+ * Would none of the masks by its look change the n bytes at p, nor are they the
+ * first of build arguments?  Says so of most; has: see above.
+ */
+bool text_is_harmless(const char *p, size_t n, unsigned has);
+
 /* Each replaces what is secret by "***". */
 void text_mask_all(struct text *t);
 /* "NAME=value": the value. */
