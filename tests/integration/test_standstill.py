@@ -21,7 +21,8 @@ AGENTS, STILL = 20, 8.0
 def monitor_of(charon):
     """The process that holds the keys."""
     children = f"/proc/{charon.pid}/task/{charon.pid}/children"
-    (pid,) = open(children).read().split()
+    (pid,) = [pid for pid in open(children).read().split()
+              if open(f"/proc/{pid}/comm").read() == "charon-monitor\n"]
     return int(pid)
 
 
