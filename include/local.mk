@@ -50,6 +50,7 @@ noinst_HEADERS += \
 	include/orthrus/transport/bind.h \
 	include/orthrus/transport/dial.h \
 	include/orthrus/transport/listener.h \
+	include/orthrus/transport/own.h \
 	include/orthrus/ssh/hostkey.h \
 	include/orthrus/ssh/identity.h \
 	include/orthrus/ssh/inbound.h \

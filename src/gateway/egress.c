@@ -20,6 +20,7 @@
 #include "orthrus/monitor/monitor.h"
 #include "orthrus/proto/egress.h"
 #include "orthrus/transport/dial.h"
+#include "orthrus/transport/own.h"
 
 #include "gateway.h"
 
@@ -31,6 +32,16 @@ struct connecting {
 	char **argv;
 };
 
+/* One of our own addresses, or what leads to one through the network. */
+static bool
+leads_here(const struct sockaddr *resolved)
+{
+	struct sockaddr_in v4;
+
+	return address_is_own(resolved) || (egress_embedded(resolved, &v4) &&
+	    address_is_own((struct sockaddr *)&v4));
+}
+
 static bool
 egress_allowed(void *arg, const struct address *to,
     const struct sockaddr *resolved)
@@ -39,7 +50,8 @@ egress_allowed(void *arg, const struct address *to,
 
 	return egress_allows(c->egress, c->negress, to->host, to->port) &&
 	    egress_address_allowed(c->egress, c->negress, to->host, to->port,
-	    resolved);
+	    resolved) && (egress_names_address(c->egress, c->negress,
+	    to->port, resolved) || !leads_here(resolved));
 }
 
 static void

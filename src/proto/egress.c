@@ -451,3 +451,32 @@ egress_address_allowed(const struct egress_rule *rules, size_t n,
 	    read_sockaddr(resolved, a) &&
 	    (!is_inside(a) || network_allows(rules, n, a, port));
 }
+
+bool
+egress_names_address(const struct egress_rule *rules, size_t n, uint16_t port,
+    const struct sockaddr *resolved)
+{
+	uint8_t a[16];
+
+	return read_sockaddr(resolved, a) &&
+	    network_allows(rules, n, a, port);
+}
+
+bool
+egress_embedded(const struct sockaddr *resolved, struct sockaddr_in *v4)
+{
+	uint8_t a[16];
+	size_t i;
+
+	if (!read_sockaddr(resolved, a))
+		return false;
+	for (i = 0; i < COUNT(carriers); i++)
+		if (in_network(a, carriers[i].network.address,
+		    carriers[i].network.prefix)) {
+			memset(v4, 0, sizeof(*v4));
+			v4->sin_family = AF_INET;
+			memcpy(&v4->sin_addr, a + carriers[i].at, 4);
+			return true;
+		}
+	return false;
+}

@@ -6,5 +6,6 @@ liborthrus_a_SOURCES += \
 	src/transport/dial_service.c \
 	src/transport/dial_service.h \
 	src/transport/listener.c \
+	src/transport/own.c \
 	src/transport/resolve.c \
 	src/transport/resolve.h

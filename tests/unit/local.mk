@@ -29,6 +29,7 @@ unit_tests = \
 	tests/unit/test_config \
 	tests/unit/test_gateway_config \
 	tests/unit/test_dial \
+	tests/unit/test_own \
 	tests/unit/test_listener \
 	tests/unit/test_hostkey \
 	tests/unit/test_identity \

@@ -8,6 +8,8 @@
 
 #include <sys/socket.h>
 
+#include <netinet/in.h>
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -62,5 +64,17 @@ bool egress_allows(const struct egress_rule *rules, size_t n,
  */
 bool egress_address_allowed(const struct egress_rule *rules, size_t n,
     const char *host, uint16_t port, const struct sockaddr *resolved);
+
+/*
+ * Whether a rule names the address or its network, which those need that are
+ * the gateway's own, public or not; see transport/own.h.
+ */
+bool egress_names_address(const struct egress_rule *rules, size_t n,
+    uint16_t port, const struct sockaddr *resolved);
+/*
+ * True when the address is an IPv6 one that holds an IPv4 address (NAT64,
+ * 6to4, ::a.b.c.d): *v4 is that, without a port.
+ */
+bool egress_embedded(const struct sockaddr *resolved, struct sockaddr_in *v4);
 
 #endif
