@@ -253,6 +253,77 @@ def test_an_agent_that_drips_its_answers(scene, lab):
             conn.sock.close()
 
 
+# --- an agent's Docker -------------------------------------------------------
+
+def docker(raw, target, name="rome", **how):
+    """
+    Asks an agent's Docker on a stream of its own: our number of that, or -1
+    where there is none to be had.
+    """
+    ours = raw.open("direct-streamlocal@openssh.com", f"/{name}/docker.sock",
+                    "", 0, **how)
+    ok, number = raw.opened()
+    if not ok:
+        assert number[0] == 4, number
+        return -1
+    raw.data(number, request(target))
+    return ours
+
+
+def status(raw, number):
+    """Of the answer that comes on that stream of ours, and no other."""
+    while True:
+        fields = Fields(raw.expect(DATA, seconds=30))
+        if fields.u32() == number:
+            return int(fields.string().split()[1])
+
+
+def answers(head, body, again):
+    """An engine that says so to each request, once or without an end."""
+    def handler(conn, target):
+        with contextlib.suppress(OSError):
+            while conn.recv(65536):
+                conn.sendall(head + body)
+                while again:
+                    time.sleep(0.2)
+                    conn.sendall(body)
+    return handler
+
+
+@pytest.mark.heavy
+def test_docker_answers_that_one_client_does_not_read(scene, lab):
+    """They are its memory, and then there are no more of them."""
+    engine = lab.serve(answers(
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
+        b"Content-Length: 60000\r\n\r\n", bytes(60000), False), "unix")
+    scene.charon.agent("rome", f"--docker={engine.path}", level="info",
+                       key=scene.charon.add_agent("rome"))
+    greedy = scene.login(scene.client("greedy", "rome:docker"))
+    with scene.attack(memory=50 * MB, slow=3, lines=2000):
+        asked = 0
+        while docker(greedy, "/containers/x/logs?stdout=1", window=0) >= 0:
+            asked += 1
+            assert asked < 600
+        assert asked > 300
+        other = scene.login(scene.client("other", "rome:docker"))
+        assert status(other, docker(other, "/_ping")) == 200
+
+
+@pytest.mark.heavy
+def test_docker_streams_of_one_client(scene, lab):
+    """It has half of the places, and another one finds some."""
+    engine = lab.serve(answers(CHUNKED, b"1\r\nx\r\n", True), "unix")
+    scene.charon.agent("rome", f"--docker={engine.path}", level="info",
+                       key=scene.charon.add_agent("rome"))
+    greedy, other = [scene.login(scene.client(name, "rome:docker"))
+                     for name in ("greedy", "other")]
+    logs = "/containers/x/logs?stdout=1&follow=1"
+    with scene.attack(memory=16 * MB, slow=3, lines=2000):
+        found = [status(greedy, docker(greedy, logs)) for _ in range(140)]
+        assert found.count(200) == 128 and found.count(429) == 12
+        assert status(other, docker(other, logs)) == 200
+
+
 # --- [limits] memory ----------------------------------------------------------
 
 class Alive(threading.Thread):
