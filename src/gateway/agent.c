@@ -197,7 +197,8 @@ agent_set_hello(struct agent *a, const struct leash_message *hello)
 void
 agent_set_session(struct agent *a, struct session *s)
 {
-	if ((a->session != NULL) != (s != NULL))
+	if ((a->session != NULL) != (s != NULL) &&
+	    session_is_worth_a_line(s != NULL ? s : a->session))
 		log_info("agent %s is %s", a->name, s != NULL ? "online" :
 		    "offline");
 	a->session = s;

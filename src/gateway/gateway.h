@@ -210,6 +210,8 @@ struct principal {
 	size_t streams;			/* open, that it has asked for */
 	size_t borne;			/* streams that it pays for */
 	bool cut;			/* all of its is being ended */
+	struct bucket lines;		/* of the log that are about it */
+	unsigned left_out;		/* lines since the last one */
 	struct account account;		/* of all that is its memory */
 };
 
@@ -218,6 +220,11 @@ LIST_HEAD(principal_list, principal);
 /* One session more of peer id, and one less. */
 struct principal *principal_enter(struct gateway *g, uint64_t id);
 void principal_leave(struct principal *p);
+/*
+ * Whether a line of the log about a session, which comes as often as it likes,
+ * should be written.  Those that are not are told of with the next one.
+ */
+bool session_is_worth_a_line(struct session *s);
 /*
  * Frees those of whom nothing is left, and while the gateway's memory is full
  * ends all sessions and streams of who has most of it.

@@ -8,9 +8,14 @@
 #include <stdlib.h>
 
 #include "orthrus/base/log.h"
+#include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
 
 #include "gateway.h"
+
+#define LINES_BURST 60		/* of the log about one ... */
+#define LINES_RATE 2		/* ... and each second */
+#define REMEMBER_MS 60000	/* how many there were of late */
 
 static struct principal_list *
 slot_of(struct gateway *g, uint64_t id)
@@ -51,12 +56,32 @@ principal_leave(struct principal *p)
 	p->sessions--;
 }
 
-/* What it has sent may wait for a slow reader when it has gone itself. */
+bool
+session_is_worth_a_line(struct session *s)
+{
+	struct principal *p = s->principal;
+
+	if (!bucket_take(&p->lines, clock_ms(), LINES_BURST, LINES_RATE)) {
+		p->left_out++;
+		return false;
+	}
+	if (p->left_out > 0)
+		log_info("%s: %u lines about it were left out",
+		    session_who(s), p->left_out);
+	p->left_out = 0;
+	return true;
+}
+
+/*
+ * What it has sent may wait for a slow reader when it has gone itself, and
+ * whoever comes and goes all the time is known still when he comes again.
+ */
 static bool
 is_gone(const struct principal *p)
 {
 	return p->sessions == 0 && p->borne == 0 &&
-	    account_is_idle(&p->account);
+	    account_is_idle(&p->account) &&
+	    clock_ms() - p->lines.filled_at > REMEMBER_MS;
 }
 
 static void

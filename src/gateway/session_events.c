@@ -144,9 +144,10 @@ agent_is_up(struct session *s)
 		return;
 	}
 	if (a->session != NULL) {
-		log_warn("agent %s: a new session, from %s, takes over from "
-		    "the one from %s", a->name, inbound_peer(s->in),
-		    inbound_peer(a->session->in));
+		if (session_is_worth_a_line(s))
+			log_warn("agent %s: a new session, from %s, takes over "
+			    "from the one from %s", a->name,
+			    inbound_peer(s->in), inbound_peer(a->session->in));
 		session_end(a->session,
 		    "displaced by a newer session of this agent");
 	}
@@ -158,7 +159,9 @@ agent_is_up(struct session *s)
 static void
 client_is_up(struct session *s)
 {
-	log_info("client %s logged in from %s", s->name, inbound_peer(s->in));
+	if (session_is_worth_a_line(s))
+		log_info("client %s logged in from %s", s->name,
+		    inbound_peer(s->in));
 	if (s->serial != 0)
 		note_login(s);
 }
@@ -191,7 +194,7 @@ on_acceptor_ended(void *arg, struct inbound *in, const struct error *why)
 	/* Of an enrolment its result was told. */
 	if (s->kind == SESSION_ENROLL)
 		log_debug("%s: session ended: %s", session_who(s), why->text);
-	else
+	else if (session_is_worth_a_line(s))
 		log_info("%s: session ended: %s", session_who(s), why->text);
 	session_free(s);
 }

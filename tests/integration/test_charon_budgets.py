@@ -3,6 +3,7 @@
 that others do not notice when it wants more."""
 
 import contextlib
+import re
 import threading
 import time
 
@@ -322,6 +323,28 @@ def test_docker_streams_of_one_client(scene, lab):
         found = [status(greedy, docker(greedy, logs)) for _ in range(140)]
         assert found.count(200) == 128 and found.count(429) == 12
         assert status(other, docker(other, logs)) == 200
+
+
+# --- the log ------------------------------------------------------------------
+
+def test_a_client_that_comes_and_goes(scene):
+    """It fills no disk; how much was left out is told, and others' lines not."""
+    busy, calm = scene.client("busy", "good:*"), scene.client("calm", "good:*")
+    with scene.attack(lines=80):
+        started = time.monotonic()
+        for _ in range(150):
+            scene.login(busy).close()
+        scene.login(calm)
+        seconds = time.monotonic() - started
+        until("the other one is in the log", 5,
+              lambda: "client calm logged in" in scene.charon.log())
+        lines = scene.charon.log().count("client busy")
+        assert 60 <= lines < 70 + 2.5 * seconds
+    time.sleep(1)
+    scene.login(busy)
+    until("it is told", 5, lambda: re.search(
+        "client busy: [0-9]+ lines about it were left out",
+        scene.charon.log()))
 
 
 # --- [limits] memory ----------------------------------------------------------
