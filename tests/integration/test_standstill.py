@@ -3,7 +3,10 @@
 at a slow disk: that is nobody else's silence, and nobody leaves for it."""
 
 import os
+import shutil
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -132,3 +135,44 @@ def test_an_agent_stands_still(lab):
     until("so long", 30, lambda: time.monotonic() - began > 3)
     assert agent.status()["reconnects"] == 0
     assert echoes(stream)
+
+
+LOST = "ORTHRUS_TEST_LOST"
+
+
+def test_nothing_arrives_meanwhile(lab):
+    """As when a machine is taken a picture of: what is sent to it is lost, and
+    sent again with ever more patience.  In a network namespace."""
+    if LOST in os.environ or shutil.which("ip") is None or subprocess.run(
+            ["unshare", "--net", "true"], capture_output=True).returncode:
+        pytest.skip("no network namespaces here")
+    done = subprocess.run(
+        ["unshare", "--net", "sh", "-euc", f"ip link set lo up; {LOST}=1 "
+         "exec \"$@\"", "sh", sys.executable, "-m", "pytest", "-q", "-p",
+         "no:cacheprovider", "-p", "no:xdist", "-k", "inside_lost", __file__],
+        capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 passed" in done.stdout, done.stdout
+
+
+@pytest.mark.skipif(LOST not in os.environ, reason="run by the test above")
+def test_inside_lost(lab):
+    charon = lab.own(Charon(lab))
+    agents = [charon.agent(f"a{n}", key=charon.add_agent(f"a{n}"))
+              for n in range(5)]
+    # Heartbeats and questions fall into it wherever they are due.
+    for pause in (4.0, 7.5):
+        mark = len(charon.log())
+        os.kill(charon.pid, signal.SIGSTOP)
+        try:
+            subprocess.run(["ip", "link", "set", "lo", "down"], check=True)
+            time.sleep(pause)
+        finally:
+            subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+            os.kill(charon.pid, signal.SIGCONT)
+        until("it has noticed", 20, lambda: "stood still for" in
+              charon.log()[mark:])
+        began = time.monotonic()
+        until("so long", 40, lambda: time.monotonic() - began > 12)
+        assert "session ended" not in charon.log()[mark:]
+        assert reconnects(agents) == [0] * len(agents)
