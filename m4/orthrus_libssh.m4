@@ -7,7 +7,8 @@ dnl out by linking; configure stops where it does not.  Sets LIBSSH_CFLAGS and
 dnl LIBSSH_LIBS.
 dnl
 dnl An archive does not say what it needs itself: since 0.12 libfido2 as well,
-dnl where it was built with security keys.
+dnl where it was built with security keys.  GSSAPI, of which nothing is used, is
+dnl stood in for by src/ssh/no_gssapi.c; its library is the last resort.
 AC_DEFUN([ORTHRUS_LIBSSH], [
 	PKG_CHECK_MODULES([LIBSSH], [libssh >= $1])
 
@@ -17,12 +18,13 @@ AC_DEFUN([ORTHRUS_LIBSSH], [
 	AC_MSG_CHECKING([whether the static libssh gives what channels need])
 	orthrus_save_CFLAGS=$CFLAGS
 	orthrus_save_LIBS=$LIBS
-	CFLAGS="$CFLAGS $LIBSSH_CFLAGS $LIBCRYPTO_CFLAGS"
+	CFLAGS="$CFLAGS $LIBSSH_CFLAGS $LIBCRYPTO_CFLAGS -I$srcdir"
 	AC_LANG_CONFTEST([AC_LANG_PROGRAM([[
 #include <stddef.h>
 #include <stdint.h>
 #include <libssh/libssh.h>
 #include <libssh/callbacks.h>
+#include "src/ssh/no_gssapi.c"
 void ssh_packet_set_callbacks(ssh_session, ssh_packet_callbacks);
 int ssh_packet_send_unimplemented(ssh_session, uint32_t);
 #if LIBSSH_VERSION_INT >= SSH_VERSION_INT(0, 11, 0)
@@ -80,8 +82,8 @@ __wrap_ssh_dh_import_next_pubkey_blob(ssh_session s, ssh_string b)
 	return ssh_packet_send_unimplemented(s, 0) != ssh_connect(s);
 		]])])
 	orthrus_works=no
-	for orthrus_more in "" -lfido2; do
-		orthrus_private="-lcrypto -lz -lgssapi_krb5 $orthrus_more -lpthread"
+	for orthrus_more in "" -lfido2 -lgssapi_krb5 "-lfido2 -lgssapi_krb5"; do
+		orthrus_private="-lcrypto -lz $orthrus_more -lpthread"
 		LIBS="$orthrus_wrap $orthrus_archive $orthrus_private $orthrus_save_LIBS"
 		AC_LINK_IFELSE([], [orthrus_works=yes; break])
 	done
@@ -92,7 +94,7 @@ __wrap_ssh_dh_import_next_pubkey_blob(ssh_session s, ssh_string b)
 	    [orthrus_why="$orthrus_archive does not link, see config.log"],
 	    [orthrus_why="there is no $orthrus_archive"])
 	AC_MSG_ERROR([the static libssh is needed: $orthrus_why
-  Debian: apt-get install libssh-dev libkrb5-dev libssl-dev zlib1g-dev, and libfido2-dev from libssh 0.12 on
+  Debian: apt-get install libssh-dev libssl-dev zlib1g-dev, and libfido2-dev from libssh 0.12 on
   elsewhere: build libssh with cmake -DBUILD_SHARED_LIBS=OFF, and set PKG_CONFIG_PATH to its libssh.pc])])
 	CFLAGS=$orthrus_save_CFLAGS
 	LIBS=$orthrus_save_LIBS

@@ -32,6 +32,7 @@ liborthrus_a_SOURCES += \
 	src/ssh/mux_account.c \
 	src/ssh/mux_private.h \
 	src/ssh/offence.c \
+	src/ssh/no_gssapi.c \
 	src/ssh/open.c \
 	src/ssh/outbound.c \
 	src/ssh/output.c \
