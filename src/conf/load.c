@@ -10,6 +10,19 @@
 #include "orthrus/base/mem.h"
 
 /*
+ * /proc/PID/environ shows what a process was started with, for as long as it
+ * runs; and so does that of whatever it starts.
+ */
+static void
+forget_variable(const char *name, char *value)
+{
+	if (value[0] == '\0')
+		return;		/* that it is empty may be told later */
+	explicit_bzero(value, strlen(value));
+	unsetenv(name);
+}
+
+/*
  * A variable that is set to nothing counts as not set, as it does for Docker
  * Compose.
  */
@@ -18,7 +31,7 @@ load_environment(struct loader *l)
 {
 	const struct program *p = l->c->program;
 	const struct keyword *kw;
-	const char *value;
+	char *value;
 
 	for (kw = p->rows; kw < p->rows + p->n; kw++) {
 		if (kw->env == NULL)
@@ -26,6 +39,8 @@ load_environment(struct loader *l)
 		value = getenv(kw->env);
 		if (value != NULL && value[0] != '\0')
 			loader_take(l, kw, FROM_ENVIRONMENT, 0, NULL, value);
+		if (value != NULL && (kw->flags & KW_SECRET))
+			forget_variable(kw->env, value);
 	}
 }
 

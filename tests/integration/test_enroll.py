@@ -415,3 +415,13 @@ def test_killed_at_random_moments(lab, charon):
         assert "id_ed25519-cert.pub" in names
         assert not any(".new" in n and len(n.split(".")) == 2
                        for n in names), names
+
+
+def test_key_leaves_the_environment(lab, charon):
+    """Where ps(1) and whatever the agent starts would find it."""
+    key = charon.add_agent("a")
+    agent = charon.agent("a", key=key)
+    with open(f"/proc/{agent.pid}/environ", "rb") as f:
+        environment = f.read()
+    assert b"STATE_DIRECTORY=" in environment
+    assert key.encode()[:20] not in environment
