@@ -51,7 +51,7 @@ fi
 
 charon=$(dirname "$ORTHRUS")/charon
 [ -x "$charon" ] || exit 0
-for command in "" serve agent "agent add" "agent list" "agent show" \
+for command in "" serve check agent "agent add" "agent list" "agent show" \
     "agent rekey" "agent remove" client "client add" "client allow" \
     "client list" "client remove" snippet; do
 	# shellcheck disable=SC2086 # some are two words

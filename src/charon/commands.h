@@ -7,6 +7,7 @@
 #define ORTHRUS_CHARON_COMMANDS_H
 
 int cmd_agent(int argc, char **argv);
+int cmd_gateway_check(int argc, char **argv);
 int cmd_client(int argc, char **argv);
 int cmd_serve(int argc, char **argv);
 int cmd_snippet(int argc, char **argv);

@@ -5,6 +5,7 @@ liborthrus_a_SOURCES += \
 	src/charon/agent_list.c \
 	src/charon/agent_port.c \
 	src/charon/agent_show.c \
+	src/charon/check_cmd.c \
 	src/charon/cli.c \
 	src/charon/cli.h \
 	src/charon/client_cmd.c \

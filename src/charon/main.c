@@ -12,6 +12,8 @@ main(int argc, char **argv)
 {
 	static const struct command_row rows[] = {
 		{ "serve", cmd_serve, "run the gateway" },
+		{ "check", cmd_gateway_check, "validate the configuration and "
+		    "show where each value is from" },
 		{ "agent", cmd_agent,
 		    "add, list, show, rekey and remove agents" },
 		{ "client", cmd_client,

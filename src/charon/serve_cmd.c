@@ -2,8 +2,10 @@
 /* "charon serve": the gateway and its HTTP API in one loop, until a signal. */
 #include "config.h"
 
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <event2/event.h>
 
@@ -12,6 +14,7 @@
 #include "orthrus/base/log.h"
 #include "orthrus/base/loop.h"
 #include "orthrus/base/notify.h"
+#include "orthrus/base/privileges.h"
 #include "orthrus/base/service.h"
 #include "orthrus/conf/gateway.h"
 #include "orthrus/gateway/serve.h"
@@ -63,15 +66,35 @@ on_serve_reload(void *arg)
 	notify_send("READY=1");
 }
 
+/*
+ * From here on nothing is done as root, whoever has started us.  systemd has
+ * already done the same for its User=.
+ */
+static int
+become_user(const struct gateway_config *c, struct error *e)
+{
+	const char *const directories[] = { c->state, c->runtime };
+
+	if (geteuid() != 0 || strcmp(c->user, "root") == 0)
+		return 0;
+	if (!c->user_given && getpwnam(c->user) == NULL) {
+		log_warn("running as root, for there is no user %s: make one "
+		    "with \"useradd --system %s\", or name another, or root, "
+		    "in [charon] user", c->user, c->user);
+		return 0;
+	}
+	return privileges_drop(c->user, directories, 2, e);
+}
+
 static int
 serve_start(struct serving *sv, struct gateway_config *c, struct error *e)
 {
 	static const struct service_events events = { on_serve_stop,
 	    on_serve_reload };
 
-	/* Before there is anything that it should not share. */
-	if (gateway_start_helpers(&sv->helpers, c, sv->argc, sv->argv,
-	    e) == -1) {
+	/* Before there is anything that these should not share. */
+	if (become_user(c, e) == -1 || gateway_start_helpers(&sv->helpers, c,
+	    sv->argc, sv->argv, e) == -1) {
 		gateway_config_free(c);
 		return -1;
 	}

@@ -9,6 +9,7 @@ clear_gateway(void *config)
 {
 	struct gateway_config *c = config;
 
+	free(c->user);
 	free(c->state);
 	free(c->runtime);
 	free(c->host_key);
@@ -60,6 +61,12 @@ gateway_config_free(struct gateway_config *c)
 {
 	if (c != NULL)
 		head_free(&c->head);
+}
+
+void
+gateway_config_print(const struct gateway_config *c, FILE *f)
+{
+	head_print(&c->head, f);
 }
 
 void

@@ -58,6 +58,7 @@ static const struct keyword rows[] = {
 	{ NULL, "config", "config", 'c', "CHARON_CONFIG", "FILE",
 	    .set = set_path, AT(head.file), .initial = initial_ini,
 	    .help = "ini file (/etc/charon/charon.ini)" },
+	{ "charon", "user", .set = set_account, .fallback = "charon" },
 	{ "state", "directory", .set = set_directory, AT(state),
 	    .initial = initial_state },
 	{ "state", "runtime", .set = set_directory, AT(runtime),

@@ -10,6 +10,7 @@ extern const struct program program_charon;
 void clear_gateway(void *config);	/* its .clear */
 
 /* Setters (gateway_set.c). */
+int set_account(void *, struct setting *, struct error *);
 int set_directory(void *, struct setting *, struct error *);
 int set_key_file(void *, struct setting *, struct error *);
 int set_ssh_listen(void *, struct setting *, struct error *);

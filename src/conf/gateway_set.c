@@ -16,6 +16,20 @@
 /* Room for "/agents/N/docker.sock" in the path of a socket. */
 #define DIRECTORY_MAX (UNIX_PATH_MAX_LEN - 1 - 21)
 
+/* Whether there is such a user is seen when root becomes him. */
+int
+set_account(void *config, struct setting *s, struct error *e)
+{
+	struct gateway_config *c = config;
+
+	if (s->value[strcspn(s->value, " :/,")] != '\0')
+		return error_set(e, EX_CONFIG, "\"%s\" is not the name of a "
+		    "user of this machine", s->value);
+	value_replace(&c->user, xstrdup(s->value));
+	c->user_given = s->origin != FROM_DEFAULT;
+	return 0;
+}
+
 /*
  * The path must be absolute, since the gateway and the commands run from
  * different directories.

@@ -147,6 +147,8 @@ apply_config(struct gateway *g, struct gateway_config *c)
 static const char *
 needs_restart(const struct gateway_config *a, const struct gateway_config *b)
 {
+	if (strcmp(a->user, b->user) != 0)
+		return "[charon] user";
 	if (!address_equal(&a->ssh_listen, &b->ssh_listen))
 		return "[ssh] listen";
 	if (strcmp(a->host_key, b->host_key) != 0)

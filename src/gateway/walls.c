@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "orthrus/base/confine.h"
+#include "orthrus/base/privileges.h"
 #include "orthrus/conf/gateway.h"
 #include "orthrus/gateway/serve.h"
 
@@ -11,9 +12,12 @@
 int
 gateway_confine(const struct gateway *g, struct error *e)
 {
-	struct confinement *w = confinement_new(CONFINE_GATEWAY);
 	const struct gateway_config *c = g->config;
+	struct confinement *w;
 
+	if (privileges_end(e) == -1)
+		return -1;
+	w = confinement_new(CONFINE_GATEWAY);
 	confinement_resolver(w);
 	confinement_beside(w, c->head.file, CONFINE_READ);
 	confinement_below(w, c->runtime, CONFINE_SOCKETS);

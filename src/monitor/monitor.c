@@ -16,6 +16,7 @@
 #include "orthrus/base/helper.h"
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
+#include "orthrus/base/privileges.h"
 #include "orthrus/conf/gateway.h"
 
 #include "keeper.h"
@@ -71,8 +72,11 @@ answer_questions(int fd, struct keeper *k)
 static int
 confine_monitor(const struct gateway_config *c, struct error *e)
 {
-	struct confinement *w = confinement_new(CONFINE_MONITOR);
+	struct confinement *w;
 
+	if (privileges_end(e) == -1)
+		return -1;
+	w = confinement_new(CONFINE_MONITOR);
 	confinement_below(w, "/etc", CONFINE_READ);
 	confinement_beside(w, c->head.file, CONFINE_READ);
 	confinement_below(w, c->state, CONFINE_WRITE);

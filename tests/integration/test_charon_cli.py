@@ -67,7 +67,7 @@ def test_help_of_a_group(home, group):
         if group and command[0] == group[0]:
             assert f"\n  {command[1]} " in done.stdout
     if not group:
-        for name in ("serve", "agent", "client", "snippet"):
+        for name in ("serve", "check", "agent", "client", "snippet"):
             assert f"\n  {name} " in done.stdout
     bare = home.run(*group, code=USAGE)
     assert bare.stdout == "" and bare.stderr == done.stdout

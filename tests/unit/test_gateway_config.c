@@ -93,6 +93,8 @@ test_defaults(void **state)
 	assert_string_equal(c->runtime, path);
 	strcat(path, "/http.sock");
 	assert_listens(&c->http_listen, path);
+	assert_string_equal(c->user, "charon");
+	assert_false(c->user_given);
 	assert_listens(&c->ssh_listen, "0.0.0.0:2222");
 	assert_int_equal(c->max_unauthenticated, 100);
 	assert_int_equal(c->per_source, 0);
@@ -115,6 +117,7 @@ static void
 test_everything(void **state)
 {
 	struct gateway_config *c = load_text(
+	    "[charon]\nuser = nobody\n"
 	    "[ssh]\nlisten = [::1]:22\nhost_key = /k\n"
 	    "max_unauthenticated = 1000\nper_source = 50\npenalty = 90s\n"
 	    "[http]\nlisten = 8080\n"
@@ -128,6 +131,8 @@ test_everything(void **state)
 
 	(void)state;
 	assert_string_equal(reported, "");
+	assert_string_equal(c->user, "nobody");
+	assert_true(c->user_given);
 	assert_listens(&c->ssh_listen, "[::1]:22");
 	assert_string_equal(c->host_key, "/k");
 	assert_int_equal(c->max_unauthenticated, 1000);
@@ -213,6 +218,8 @@ test_bad(void **state)
 		{ "[ssh]\npenalty = yes\n", "expected 15s to 1d, or off" },
 		{ "[ssh]\nhost_key = x/y\n", ":2: host_key: \"x/y\": the "
 		    "path of the host key must begin with '/'" },
+		{ "[charon]\nuser = a:b\n", ":2: user: \"a:b\" is not the "
+		    "name of a user" },
 		{ "[state]\ndirectory = x\n", "must begin with '/'" },
 		{ "[state]\nruntime = ./x\n", "must begin with '/'" },
 		{ "[state]\nruntime = /tmp/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"

@@ -17,6 +17,8 @@
 
 struct gateway_config {
 	struct config_head head;	/* first of all */
+	char *user;			/* that root becomes */
+	bool user_given;		/* it is not just the default */
 	char *state, *runtime;		/* directories, absolute */
 	struct address ssh_listen;	/* TCP */
 	char *host_key;			/* path of the private key */
@@ -44,6 +46,9 @@ struct gateway_config {
 struct gateway_config *gateway_config_load(int argc, char **argv,
     void (*report)(void *arg, const char *line), void *arg, int *code);
 void gateway_config_free(struct gateway_config *c);
+
+/* As config_print(). */
+void gateway_config_print(const struct gateway_config *c, FILE *f);
 
 /* The options that every command takes, for --help. */
 void gateway_config_usage(FILE *f);

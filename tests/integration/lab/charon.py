@@ -32,7 +32,7 @@ class Charon:
         self.runtime = lab.volatile(f"{name}-r")
         for folder in (self.state, self.runtime):
             os.makedirs(folder, mode=0o700, exist_ok=True)
-        self.sections = {"ssh": {"listen": f"127.0.0.1:{self.port}"},
+        self.sections = {"charon": {"user": "root"}, "ssh": {"listen": f"127.0.0.1:{self.port}"},
                          "state": {"directory": self.state,
                                    "runtime": self.runtime},
                          "log": {"level": "debug"}}

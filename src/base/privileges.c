@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: ISC */
+/* See privileges.h. */
+#include "orthrus/base/privileges.h"
+
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include <errno.h>
+#include <ftw.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <pwd.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "orthrus/base/file.h"
+#include "orthrus/base/mem.h"
+
+#define NDESCRIPTORS 8		/* that nftw(3) may use */
+
+static bool dropped;
+static uid_t new_uid;		/* nftw(3) has no argument for these */
+static gid_t new_gid;
+
+/*
+ * A file with a second name may be another's: nobody but root could write in
+ * these directories, yet a link is no proof of what it leads to.
+ */
+static int
+give_one(const char *path, const struct stat *st, int kind, struct FTW *at)
+{
+	(void)kind;
+	(void)at;
+	if (st->st_uid != 0 || (S_ISREG(st->st_mode) && st->st_nlink > 1))
+		return 0;
+	return lchown(path, new_uid, new_gid) == -1 && errno != ENOENT ? -1 : 0;
+}
+
+/* The directory itself comes last: until then nobody can change it. */
+static int
+give_directory(const char *path, struct error *e)
+{
+	char *below = xasprintf("%s/", path);
+	struct stat st;
+	int rc = file_make_parents(below, e);
+
+	free(below);
+	if (rc == -1)
+		return -1;
+	if (lstat(path, &st) == -1 || st.st_uid != 0 || !S_ISDIR(st.st_mode))
+		return 0;
+	if (nftw(path, give_one, NDESCRIPTORS, FTW_PHYS | FTW_MOUNT |
+	    FTW_DEPTH) == 0)
+		return 0;
+	return error_set(e, EX_OSERR, "cannot give %s to user %u: %s", path,
+	    (unsigned)new_uid, strerror(errno));
+}
+
+/* Of root's rights only this one stays, or with 0 none. */
+static int
+keep_capability(uint32_t mask)
+{
+	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3,
+	    0 };
+	struct __user_cap_data_struct data[2] = { { mask, mask, 0 },
+	    { 0, 0, 0 } };
+
+	return (int)syscall(SYS_capset, &head, data);
+}
+
+static int
+become(const char *user, const struct passwd *pw, struct error *e)
+{
+	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == 0 &&
+	    initgroups(user, pw->pw_gid) == 0 &&
+	    setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) == 0 &&
+	    setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) == 0 &&
+	    keep_capability(1U << CAP_NET_BIND_SERVICE) == 0 &&
+	    setuid(0) == -1)
+		return 0;
+	return error_set(e, EX_OSERR, "cannot become user %s: %s", user,
+	    strerror(errno));
+}
+
+int
+privileges_drop(const char *user, const char *const *directories, size_t n,
+    struct error *e)
+{
+	const struct passwd *pw;
+	size_t i;
+
+	if (user == NULL || geteuid() != 0)
+		return 0;
+	if ((pw = getpwnam(user)) == NULL)
+		return error_set(e, EX_CONFIG, "there is no user %s", user);
+	if (pw->pw_uid == 0)
+		return 0;
+	new_uid = pw->pw_uid;
+	new_gid = pw->pw_gid;
+	for (i = 0; i < n; i++)
+		if (give_directory(directories[i], e) == -1)
+			return -1;
+	dropped = true;
+	return become(user, pw, e);
+}
+
+int
+privileges_end(struct error *e)
+{
+	if (!dropped || keep_capability(0) == 0)
+		return 0;
+	return error_set(e, EX_OSERR, "cannot give up the last privilege: %s",
+	    strerror(errno));
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: ISC */
+/* "charon check": would "charon serve" start, with what, behind which walls. */
+#include "config.h"
+
+#include <stdio.h>
+
+#include "orthrus/base/confine.h"
+
+#include "cli.h"
+#include "commands.h"
+
+static int
+check_print(const struct call *c)
+{
+	char walls[CONFINE_TEXT_MAX];
+
+	gateway_config_print(c->config, stdout);
+	printf("confined by = %s  # this machine\n", confine_text(walls));
+	return call_end(c);
+}
+
+int
+cmd_gateway_check(int argc, char **argv)
+{
+	static const struct command command = {
+		"check", "",
+		"validate the configuration and show where each value is from",
+		"Prints each value with its origin, and what would confine "
+		"\"charon serve\" here.\nExits 0, or 78 when something is "
+		"wrong (64: an option).", 0, check_print
+	};
+
+	return command_run(&command, argc, argv);
+}
