@@ -40,6 +40,7 @@ calls_confine(enum confine_for what)
 
 #define G (1U << CONFINE_GATEWAY)
 #define K (1U << CONFINE_MONITOR)
+#define E (1U << CONFINE_EGRESS)
 #define A (1U << CONFINE_AGENT)
 #define M (1U << CONFINE_MUZZLE)
 
@@ -55,73 +56,73 @@ static const struct call {
 	const char *instead;
 } calls[] = {
 	/* The loop, its clock and its signals. */
-	{ "epoll_pwait", G | A | M, NULL },
-	{ "epoll_wait", G | A | M, "epoll_pwait" },
-	{ "epoll_ctl", G | A | M, NULL },
-	{ "clock_gettime", G | A | M, NULL },
+	{ "epoll_pwait", G | E | A | M, NULL },
+	{ "epoll_wait", G | E | A | M, "epoll_pwait" },
+	{ "epoll_ctl", G | E | A | M, NULL },
+	{ "clock_gettime", G | E | A | M, NULL },
 	{ "clock_gettime", K, "vDSO" },
-	{ "clock_gettime64", G | K | A | M, "vDSO" },
-	{ "gettimeofday", G | K | A | M, "vDSO" },
-	{ "time", G | K | A | M, "vDSO" },
-	{ "rt_sigaction", G | A | M, NULL },
-	{ "rt_sigprocmask", G | A, NULL },
+	{ "clock_gettime64", G | K | E | A | M, "vDSO" },
+	{ "gettimeofday", G | K | E | A | M, "vDSO" },
+	{ "time", G | K | E | A | M, "vDSO" },
+	{ "rt_sigaction", G | E | A | M, NULL },
+	{ "rt_sigprocmask", E | A, NULL },
 	{ "rt_sigreturn", G | A | M, NULL },
-	{ "restart_syscall", G | A, "poll" },
+	{ "restart_syscall", G | E | A, "poll" },
 	{ "getpid", G | A, NULL },
 	{ "wait4", G, NULL },
-	{ "exit_group", G | K | A | M, NULL },
+	{ "exit_group", G | K | E | A | M, NULL },
 	/* Memory. */
 	{ "brk", G | K | A | M, NULL },
-	{ "munmap", G | K | A | M, NULL },
-	{ "madvise", G | A, NULL },
+	{ "munmap", G | K | E | A | M, NULL },
+	{ "madvise", E | A, NULL },
 	{ "getrandom", G | K | A, NULL },
 	/* Descriptors. */
-	{ "read", G | K | A | M, NULL },
-	{ "write", G | K | A | M, NULL },
-	{ "close", G | K | A | M, NULL },
+	{ "read", G | K | E | A | M, NULL },
+	{ "write", G | K | E | A | M, NULL },
+	{ "close", G | K | E | A | M, NULL },
 	{ "fcntl", G | K | A, NULL },
 	{ "fcntl64", G | K | A, "fcntl" },
 	{ "ioctl", G | A, NULL },
 	/* The network. */
-	{ "connect", G | K | A | M, NULL },
-	{ "bind", G | K | A, NULL },
+	{ "connect", K | E | A | M, NULL },
+	{ "bind", K | E | A, NULL },
 	{ "listen", K | A, NULL },
 	{ "accept4", G | A | M, NULL },
 	{ "shutdown", G | A | M, NULL },
-	{ "recvfrom", G | K | A, NULL },
-	{ "recvmsg", G | A, NULL },
-	{ "sendmsg", G | K, NULL },
-	{ "sendto", G | K | A | M, NULL },
-	{ "sendmmsg", G | A, NULL },
-	{ "getsockname", G | A, NULL },
+	{ "recvfrom", G | K | E | A, NULL },
+	{ "recvmsg", G | E | A, NULL },
+	{ "sendmsg", G | K | E, NULL },
+	{ "sendto", G | K | E | A | M, NULL },
+	{ "sendmmsg", E | A, NULL },
+	{ "getsockname", G | E | A, NULL },
 	{ "getpeername", G | A, NULL },
-	{ "getsockopt", G | A | M, NULL },
-	{ "setsockopt", G | K | A | M, NULL },
+	{ "getsockopt", G | E | A | M, NULL },
+	{ "setsockopt", G | K | E | A | M, NULL },
 	/* The threads that resolve names. */
-	{ "futex", G | A | M, NULL },
-	{ "futex_time64", G | A | M, "futex" },
-	{ "set_robust_list", G | A, NULL },
-	{ "rseq", G | A, NULL },
-	{ "exit", G | A, NULL },
-	{ "poll", G | A, NULL },
-	{ "ppoll", G | A, "poll" },
-	{ "ppoll_time64", G | A, "poll" },
-	{ "uname", G | A, NULL },
+	{ "futex", G | E | A | M, NULL },
+	{ "futex_time64", G | E | A | M, "futex" },
+	{ "set_robust_list", E | A, NULL },
+	{ "rseq", E | A, NULL },
+	{ "exit", E | A, NULL },
+	{ "poll", G | E | A, NULL },
+	{ "ppoll", G | E | A, "poll" },
+	{ "ppoll_time64", G | E | A, "poll" },
+	{ "uname", E | A, NULL },
 	/* Files. */
-	{ "openat", G | K | A, NULL },
-	{ "open", G | K | A, "openat" },
-	{ "newfstatat", G | K | A | M, NULL },
-	{ "fstat", G | K | A | M, "newfstatat" },
-	{ "stat", G | K | A | M, "newfstatat" },
-	{ "lstat", G | K | A | M, "newfstatat" },
-	{ "fstat64", G | K | A | M, "newfstatat" },
-	{ "fstatat64", G | K | A | M, "newfstatat" },
-	{ "statx", G | K | A | M, "newfstatat" },
+	{ "openat", G | K | E | A, NULL },
+	{ "open", G | K | E | A, "openat" },
+	{ "newfstatat", G | K | E | A | M, NULL },
+	{ "fstat", G | K | E | A | M, "newfstatat" },
+	{ "stat", G | K | E | A | M, "newfstatat" },
+	{ "lstat", G | K | E | A | M, "newfstatat" },
+	{ "fstat64", G | K | E | A | M, "newfstatat" },
+	{ "fstatat64", G | K | E | A | M, "newfstatat" },
+	{ "statx", G | K | E | A | M, "newfstatat" },
 	{ "access", A, NULL },
 	{ "faccessat", A, "access" },
 	{ "faccessat2", A, "access" },
-	{ "lseek", G | A, NULL },
-	{ "_llseek", G | A, "lseek" },
+	{ "lseek", E | A, NULL },
+	{ "_llseek", E | A, "lseek" },
 	{ "pread64", K | A, NULL },
 	{ "pwrite64", K, NULL },
 	{ "ftruncate", K, NULL },
@@ -209,14 +210,15 @@ add_threads(scmp_filter_ctx filter)
 	return rc != 0 ? rc : add(filter, SCMP_ACT_ALLOW, "mprotect", 1, &data);
 }
 
-/* The Muzzle's are local; the monitor makes those of agents. */
+/* The network process and the Muzzle have local ones only. */
 static int
 add_sockets(scmp_filter_ctx filter, enum confine_for what)
 {
 	static const int families[] = { AF_UNIX, AF_INET, AF_INET6,
 	    AF_NETLINK };
-	static const size_t n[] = { [CONFINE_GATEWAY] = 4,
-	    [CONFINE_MONITOR] = 2, [CONFINE_AGENT] = 4, [CONFINE_MUZZLE] = 1 };
+	static const size_t n[] = { [CONFINE_GATEWAY] = 1,
+	    [CONFINE_MONITOR] = 2, [CONFINE_EGRESS] = 4, [CONFINE_AGENT] = 4,
+	    [CONFINE_MUZZLE] = 1 };
 	struct scmp_arg_cmp family;
 	size_t i;
 	int rc = 0;
@@ -244,7 +246,7 @@ add_calls(scmp_filter_ctx filter, enum confine_for what)
 		rc = add_memory(filter);
 	if (rc == 0)
 		rc = add_sockets(filter, what);
-	if (rc == 0 && (what == CONFINE_GATEWAY || what == CONFINE_AGENT))
+	if (rc == 0 && (what == CONFINE_EGRESS || what == CONFINE_AGENT))
 		rc = add_threads(filter);
 	return rc;
 }

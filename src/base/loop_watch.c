@@ -11,6 +11,7 @@
 
 #include <sys/epoll.h>
 
+#include <stdbool.h>
 #include <string.h>
 #include <time.h>
 
@@ -38,6 +39,8 @@ static struct {
 	uint64_t told;
 	unsigned untold;
 } turn;
+
+static bool watched;
 
 static uint64_t
 processor_us(void)
@@ -95,7 +98,7 @@ end_turn(void)
 		turn.cpu = processor_us();
 		turn.cpu_read = now;
 	}
-	if (turn.began == 0 || us <= HELD_US)
+	if (!watched || turn.began == 0 || us <= HELD_US)
 		return;
 	most = longest_work();
 	held[most].turns++;
@@ -122,6 +125,13 @@ loop_doing(enum loop_work work)
 	turn.since = now;
 	turn.work = work;
 	return before;
+}
+
+void
+loop_watch(void)
+{
+	watched = true;
+	turn.began = 0;
 }
 
 uint64_t

@@ -9,6 +9,7 @@
 
 #include <event2/event.h>
 
+#include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/base/notify.h"
 
@@ -78,6 +79,7 @@ service_new(struct event_base *base, const struct service_events *events,
 	s->events = *events;
 	s->arg = arg;
 	raise_descriptor_limit();
+	loop_watch();
 	signal(SIGPIPE, SIG_IGN);
 	s->term = start_event(evsignal_new(base, SIGTERM, on_stop_signal, s),
 	    NULL);

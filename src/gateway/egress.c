@@ -11,10 +11,12 @@
 
 #include <event2/event.h>
 
+#include "orthrus/base/confine.h"
 #include "orthrus/base/helper.h"
 #include "orthrus/base/log.h"
 #include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
+#include "orthrus/base/privileges.h"
 #include "orthrus/conf/gateway.h"
 #include "orthrus/gateway/serve.h"
 #include "orthrus/monitor/monitor.h"
@@ -82,6 +84,20 @@ on_egress_ended(void *arg)
 	event_base_loopbreak(((struct connecting *)arg)->base);
 }
 
+/* It reads its configuration, and what is needed to resolve names. */
+static int
+confine_egress(const struct gateway_config *c, struct error *e)
+{
+	struct confinement *w;
+
+	if (privileges_end(e) == -1)
+		return -1;
+	w = confinement_new(CONFINE_EGRESS);
+	confinement_resolver(w);
+	confinement_beside(w, c->head.file, CONFINE_READ);
+	return confinement_apply(w, e);
+}
+
 static void
 run_egress(int fd, struct gateway_config *c, int argc, char **argv)
 {
@@ -90,8 +106,13 @@ run_egress(int fd, struct gateway_config *c, int argc, char **argv)
 	struct connecting n = { loop_new(), c, argc, argv };
 	struct dial_service *s;
 	struct dialer *d;
+	struct error e;
 
 	d = dialer_new(n.base);
+	if (confine_egress(c, &e) == -1) {
+		log_error("egress: %s", e.text);
+		return;
+	}
 	dialer_set_filter(d, egress_allowed, &n);
 	s = dial_service_new(n.base, d, fd, &events, &n);
 	event_base_dispatch(n.base);

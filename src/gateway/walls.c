@@ -18,7 +18,7 @@ gateway_confine(const struct gateway *g, struct error *e)
 	if (privileges_end(e) == -1)
 		return -1;
 	w = confinement_new(CONFINE_GATEWAY);
-	confinement_resolver(w);
+	confinement_below(w, "/etc/charon", CONFINE_READ);
 	confinement_beside(w, c->head.file, CONFINE_READ);
 	confinement_below(w, c->runtime, CONFINE_SOCKETS);
 	if (c->http_listen.kind == ADDRESS_UNIX)

@@ -77,7 +77,7 @@ confine_monitor(const struct gateway_config *c, struct error *e)
 	if (privileges_end(e) == -1)
 		return -1;
 	w = confinement_new(CONFINE_MONITOR);
-	confinement_below(w, "/etc", CONFINE_READ);
+	confinement_below(w, "/etc/charon", CONFINE_READ);
 	confinement_beside(w, c->head.file, CONFINE_READ);
 	confinement_below(w, c->state, CONFINE_WRITE);
 	confinement_below(w, c->runtime, CONFINE_SOCKETS);

@@ -295,7 +295,7 @@ no_netlink(void)
 }
 
 static int
-muzzle_is_local(void)
+only_local(void)
 {
 	CHECK(socket(AF_INET, SOCK_STREAM, 0) == -1 && errno == ENOSYS);
 	CHECK(socket(AF_UNIX, SOCK_STREAM, 0) != -1);
@@ -307,16 +307,18 @@ test_calls(void **state)
 {
 	(void)state;
 	needs_seccomp();
-	assert_fine(CONFINE_GATEWAY, threads_resolve);
+	assert_fine(CONFINE_EGRESS, threads_resolve);
 	assert_fine(CONFINE_AGENT, threads_resolve);
 	assert_fine(CONFINE_GATEWAY, no_process);
 	assert_fine(CONFINE_MONITOR, no_process);
 	assert_fine(CONFINE_MONITOR, no_netlink);
+	assert_fine(CONFINE_GATEWAY, only_local);
+	assert_fine(CONFINE_EGRESS, no_process);
 	assert_fine(CONFINE_AGENT, no_process);
 	assert_fine(CONFINE_MUZZLE, no_process);
-	assert_fine(CONFINE_GATEWAY, no_code);
+	assert_fine(CONFINE_EGRESS, no_code);
 	assert_fine(CONFINE_AGENT, no_other_sockets);
-	assert_fine(CONFINE_MUZZLE, muzzle_is_local);
+	assert_fine(CONFINE_MUZZLE, only_local);
 }
 
 static int

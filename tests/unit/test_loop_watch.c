@@ -31,6 +31,7 @@ setup(void **state)
 {
 	(void)state;
 	base = event_base_new();
+	loop_watch();
 	capture = memfd_create("stderr", MFD_CLOEXEC);
 	saved_stderr = dup(STDERR_FILENO);
 	return base == NULL || dup2(capture, STDERR_FILENO) == -1 ? -1 : 0;

@@ -20,7 +20,8 @@ struct confinement;
 /* Which list of system calls: see confine_calls.c. */
 enum confine_for {
 	CONFINE_GATEWAY,	/* "charon serve", towards the network */
-	CONFINE_MONITOR,	/* ... and its monitor */
+	CONFINE_MONITOR,	/* ... its monitor */
+	CONFINE_EGRESS,		/* ... and who connects for its clients */
 	CONFINE_AGENT,		/* "orthrus connect" and "orthrus enroll" */
 	CONFINE_MUZZLE		/* "orthrus muzzle" */
 };

@@ -68,6 +68,12 @@ enum loop_work { LOOP_OTHER, LOOP_ACCEPT, LOOP_LOGIN, LOOP_SESSION,
  */
 enum loop_work loop_doing(enum loop_work work);
 
+/*
+ * The watch begins, for a program whose thread does nothing but run one loop:
+ * what it did between two loops would count as a turn.
+ */
+void loop_watch(void);
+
 /* Microseconds that the turn has taken so far; 0 outside of the loop. */
 uint64_t loop_turn_us(void);
 

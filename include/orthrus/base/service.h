@@ -19,7 +19,7 @@ struct service_events {
 /*
  * Calls events from the loop; ignores SIGPIPE, so that a write fails instead;
  * raises the limit of open files as far as it may go, for each stream takes
- * some; and keeps the watchdog content, where there is one.
+ * some; begins the watch over the loop (loop.h); and keeps the watchdog content, where there is one.
  */
 struct service *service_new(struct event_base *base,
     const struct service_events *events, void *arg);
