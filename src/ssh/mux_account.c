@@ -19,6 +19,9 @@
 void
 mux_set_account(struct mux *m, struct account *a)
 {
+	/* What is unsent already was counted in its own: it moves. */
+	budget_note(&m->account->promised, &m->unpromised, 0);
+	budget_note(&m->account->held, &m->unsent, 0);
 	m->account = a;
 	budget_charge(&a->promised, SESSION_PROMISED);
 	budget_charge(&a->held, SESSION_HELD);

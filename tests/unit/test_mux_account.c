@@ -197,6 +197,25 @@ test_unsent(void **state)
 	fake.stalled = false;
 }
 
+/* What was unsent at the login moves with the session. */
+static void
+test_unsent_before(void **state)
+{
+	unsigned i;
+
+	(void)state;
+	mux_teardown(state);
+	mux_setup(state);
+	fake.stalled = true;
+	for (i = 0; i < 10000; i++)
+		fake_feed(MSG_GLOBAL_REQUEST, "sb", "x", 1);
+	mux_turn(mux);
+	mux_set_account(mux, &account);
+	fake_drain(fake_pending());
+	mux_turn(mux);
+	fake.stalled = false;
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -209,6 +228,7 @@ main(void)
 		TEST(test_another_pays),
 		TEST(test_full),
 		TEST(test_unsent),
+		TEST(test_unsent_before),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
