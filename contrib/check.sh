@@ -6,7 +6,7 @@
 #
 #   check.sh [--suite SUITE] [STEP...]
 #	STEP: only these: gcc clang asan hunt dist scripts trixie, or one of
-#	hunt's: monkey fuzz analyze
+#	hunt's: monkey fuzz analyze coverage
 #	--suite: all of it in a minimal system of another Debian release,
 #	bookworm, trixie or forky, which is made on the spot
 set -u
@@ -147,6 +147,7 @@ step_hunt() {
 	local pid=$!
 	step_fuzz
 	step_analyze
+	step_coverage
 	wait "$pid"
 	one_monkey $?
 }
@@ -207,6 +208,14 @@ step_analyze() {
 	    return
 	"$root/contrib/analyze.sh" "$build/clang"
 	one "static analysis by clang-tidy" $?
+}
+
+# Of each parser's lines, from its corpus alone.
+step_coverage() {
+	"$root/contrib/coverage.sh" >"$build/coverage.log" 2>&1
+	local status=$?
+	[ $status -eq 0 ] || grep -E '<|coverage.sh' "$build/coverage.log"
+	one "coverage of the parsers" $status
 }
 
 # What tells soon whether a release of Debian serves: in a system of it.

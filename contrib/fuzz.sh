@@ -44,7 +44,7 @@ for name; do
 	}
 done
 seconds=$(awk -v h="$hours" -v n=$# 'BEGIN { s = int(h * 3600 / n)
-    print s > 0 ? s : 1 }')
+    print (s > 0 ? s : 1) }')
 mkdir -p "$crashes"
 
 # keep NAME: what reaches new code joins the corpus; prints how many those are.
@@ -52,7 +52,7 @@ keep() {
 	local corpus=$root/tests/corpus/$1 kept=0 file new
 	new=$(mktemp -d)
 	cp "$corpus"/* "$new"
-	"$build/tests/fuzz/fuzz_$1" -merge=1 -use_counters=0 "$new" \
+	"$build/tests/fuzz/fuzz_$1" -set_cover_merge=1 -use_counters=0 "$new" \
 	    "$build/found/$1" >"$build/merge-$1.log" 2>&1
 	for file in "$new"/*; do
 		[ ! -e "$corpus/$(basename "$file")" ] || continue

@@ -224,7 +224,8 @@ add_sockets(scmp_filter_ctx filter, enum confine_for what)
 	int rc = 0;
 
 	for (i = 0; i < n[what] && rc == 0; i++) {
-		family = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]);
+		family = SCMP_A0(SCMP_CMP_EQ,
+		    (scmp_datum_t)families[i], 0);
 		rc = add(filter, SCMP_ACT_ALLOW, "socket", 1, &family);
 	}
 	return rc;

@@ -51,13 +51,14 @@ void
 channel_subsystem_failed(struct channel *ch)
 {
 	channel_opened *opened = ch->opened;
+	void *arg = ch->arg;	/* a channel without a mux is freed at once */
 
 	ch->opened = NULL;
 	ch->owned = false;
 	channel_send_close(ch);
 	channel_retire(ch);
 	if (opened != NULL)
-		opened(ch->arg, OPEN_UNKNOWN_TYPE,
+		opened(arg, OPEN_UNKNOWN_TYPE,
 		    "there is no such subsystem");
 }
 

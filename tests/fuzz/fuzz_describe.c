@@ -57,6 +57,24 @@ check_agent(const struct peer *p, enum agent_status status)
 	json_decref(o);
 }
 
+/* A client of the same name, with a key or without. */
+static void
+check_client(struct peer *p, const uint8_t *data)
+{
+	struct error e;
+	json_t *o;
+
+	p->kind = PEER_CLIENT;
+	p->has_key = (data[0] & 4) != 0;
+	memcpy(p->key, data, NUMBERS);
+	CHECK(allow_parse("egress,a:80,b:docker", p->allow, &e) == 0);
+	o = client_json(p);
+	CHECK(o != NULL && json_object_size(o) == 6);
+	CHECK(json_array_size(json_object_get(o, "allow")) == 3);
+	CHECK(json_is_null(json_object_get(o, "key")) == !p->has_key);
+	json_decref(o);
+}
+
 static int64_t
 number(const uint8_t *p)
 {
@@ -96,10 +114,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	p.memory_used = (uint64_t)number(data + 8);
 	p.memory_total = (uint64_t)number(data + 16);
 	p.online = (data[0] & 1) != 0;
+	p.docker_port = (uint16_t)number(data + 16);
 	status = agent_status(&p, (data[0] & 2) != 0, 10000,
 	    number(data + 8) & INT32_MAX);
 	CHECK(agent_status_text(status)[0] != '\0');
 	CHECK(status != AGENT_ONLINE || p.online);
 	check_agent(&p, status);
+	check_client(&p, data);
 	return 0;
 }

@@ -76,6 +76,12 @@ count(void *arg, const char *line)
 	++*(unsigned *)arg;
 }
 
+static bool
+begins(const uint8_t *data, size_t size, const char *with)
+{
+	return size >= strlen(with) && memcmp(data, with, strlen(with)) == 0;
+}
+
 /* The whole way, from a file in memory to a configuration. */
 static void
 load(const uint8_t *data, size_t size, unsigned errors)
@@ -84,18 +90,25 @@ load(const uint8_t *data, size_t size, unsigned errors)
 	char *argv[] = { command, option, path, NULL };
 	unsigned reported = 0;
 	struct config *c;
+	mode_t mode;
 	int code = 0, fd;
 
+	/* A first line says what is wrong with the file itself. */
+	mode = begins(data, size, ";writable") ? 0622 : 0600;
+	errors += mode != 0600;
 	fd = memfd_create("fuzz", MFD_CLOEXEC);
-	if (fd == -1 || fchmod(fd, 0600) == -1)
+	if (fd == -1 || fchmod(fd, mode) == -1)
 		abort();
 	if (write(fd, data, size) != (ssize_t)size)
 		abort();
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d%s", fd,
+	    begins(data, size, ";missing") ? "/x" : "");
 	c = config_load(3, argv, count, &reported, &code);
 	if ((c == NULL) != (reported > 0) || (c == NULL && code != EX_CONFIG))
 		abort();
 	/* Lines in unknown sections count for one only. */
+	if (begins(data, size, ";missing") && c != NULL)
+		abort();
 	if (c != NULL && errors > 0)
 		abort();
 	config_free(c);

@@ -8,12 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sodium.h>
+
 #include "orthrus/proto/wire.h"
 
 #include "../../src/ssh/inbound_private.h"
 
 #define CHECK(ok) do { if (!(ok)) abort(); } while (0)
-#define ATTEMPTS 1000
+#define ATTEMPTS 20
 #define PASSWORD_USER "enroll"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -75,8 +77,27 @@ inbound_soon(struct inbound *i)
 void
 inbound_logged_in(struct inbound *i)
 {
-	(void)i;
-	abort();		/* libssh was not asked */
+	CHECK(i == &in && !i->logged_in);
+	i->logged_in = true;
+}
+
+/* The owner says yes to keys that end with an odd byte. */
+static bool
+on_key(void *arg, struct inbound *i, const char *user, const uint8_t *blob,
+    size_t len, bool proven)
+{
+	(void)arg;
+	(void)proven;
+	CHECK(i == &in && strcmp(user, in.user) == 0 && len > 0);
+	return (blob[len - 1] & 1) != 0;
+}
+
+static bool
+on_password(void *arg, struct inbound *i, const char *password)
+{
+	(void)arg;
+	CHECK(i == &in);
+	return strcmp(password, "right") == 0;
 }
 
 static void
@@ -126,13 +147,19 @@ cut_byte(struct span_of *rest, uint8_t *b)
 	return true;
 }
 
+/* What libssh hands on. */
+static struct {
+	struct span_of password, type, key;
+	uint8_t proven;
+} seen;
+
 static void
 check_password(struct span_of *rest)
 {
 	struct span_of s;
 	uint8_t change;
 
-	CHECK(cut_byte(rest, &change) && cut(rest, &s));
+	CHECK(cut_byte(rest, &change) && cut(rest, &seen.password));
 	CHECK(change == 0 || cut(rest, &s));
 }
 
@@ -140,9 +167,11 @@ static void
 check_key(struct span_of *rest)
 {
 	struct span_of type, key, inner, s;
-	uint8_t proven;
 
-	CHECK(cut_byte(rest, &proven) && cut(rest, &type) && cut(rest, &key));
+	CHECK(cut_byte(rest, &seen.proven) && cut(rest, &type) &&
+	    cut(rest, &key));
+	seen.type = type;
+	seen.key = key;
 	CHECK(is(&type, KEY_TYPE_NAME) || is(&type, CERT_TYPE_NAME));
 	CHECK(cut(&key, &inner) && inner.n == type.n &&
 	    memcmp(inner.p, type.p, type.n) == 0);
@@ -159,6 +188,7 @@ check_passed(const uint8_t *data, size_t size)
 	struct span_of rest = { data, size }, user, service, method;
 	bool password;
 
+	memset(&seen, 0, sizeof(seen));
 	CHECK(cut(&rest, &user) && user.n > 0 && user.n < INBOUND_USER_MAX);
 	CHECK(memchr(user.p, '\0', user.n) == NULL && is(&user, in.user));
 	CHECK(cut(&rest, &service) && is(&service, "ssh-connection"));
@@ -175,6 +205,53 @@ check_passed(const uint8_t *data, size_t size)
 	CHECK(rest.n == 0);
 }
 
+/* --- libssh, which asks what the request is worth --------------------- */
+
+static int
+ask_key(void)
+{
+	size_t size = seen.key.n * 4 / 3 + 5;
+	char *text = malloc(size);
+	ssh_key key = NULL;
+	int rc = -1;
+
+	CHECK(text != NULL);
+	sodium_bin2base64(text, size, seen.key.p, seen.key.n,
+	    sodium_base64_VARIANT_ORIGINAL);
+	if ((is(&seen.type, KEY_TYPE_NAME) ?
+	    ssh_pki_import_pubkey_base64(text, SSH_KEYTYPE_ED25519, &key) :
+	    ssh_pki_import_cert_base64(text, SSH_KEYTYPE_ED25519_CERT01,
+	    &key)) == SSH_OK)
+		rc = in.callbacks.auth_pubkey_function(connection.ssh, in.user,
+		    key, seen.proven ? SSH_PUBLICKEY_STATE_VALID :
+		    SSH_PUBLICKEY_STATE_NONE, &in);
+	ssh_key_free(key);
+	free(text);
+	return rc;
+}
+
+static int
+ask_password(void)
+{
+	char *text = strndup((const char *)seen.password.p, seen.password.n);
+	int rc;
+
+	CHECK(text != NULL);
+	rc = in.callbacks.auth_password_function(connection.ssh, in.user, text,
+	    &in);
+	free(text);
+	return rc;
+}
+
+/* What it is worth; -1 when libssh finds it not worth a question. */
+static int
+ask(void)
+{
+	return seen.key.p != NULL ? ask_key() :
+	    seen.password.p != NULL ? ask_password() :
+	    in.callbacks.auth_none_function(connection.ssh, in.user, &in);
+}
+
 /* --- one request, and more of it --------------------------------------- */
 
 static void
@@ -189,6 +266,8 @@ begin(void)
 	acceptor.config.attempts = ATTEMPTS;
 	acceptor.password_user = PASSWORD_USER;
 	acceptor.events.turned_away = on_turned_away;
+	acceptor.events.key = on_key;
+	acceptor.events.password = on_password;
 	memset(acceptor.host_key.blob, 'h', sizeof(acceptor.host_key.blob));
 	in.acceptor = &acceptor;
 	in.connection = &connection;
@@ -202,6 +281,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* Memory of just that size: the sanitizer sees one byte beyond. */
 	uint8_t *copy = malloc(size > 0 ? size : 1);
 	unsigned i;
+	int rc;
 
 	CHECK(copy != NULL);
 	if (size > 0)
@@ -210,14 +290,19 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (filter(&in, copy, size)) {
 		check_passed(copy, size);
 		CHECK(in.unanswered && soon == 1 && refused == 0);
-		in.answer(&in);		/* libssh has found it not worth one */
-	}
-	CHECK(refused == 1 && turned_away == 1 && !in.unanswered);
-	CHECK(acceptor.counters.refused == 1 && in.failures == 1);
-	/* Nobody may ask for ever. */
-	for (i = 0; i < 100 && !connection.over; i++)
+		rc = ask();
+		in.answer(&in);		/* if libssh has asked nothing */
+		CHECK(!in.unanswered && refused == (rc == -1));
+		CHECK(in.logged_in == (rc == SSH_AUTH_SUCCESS &&
+		    (seen.proven != 0 || seen.password.p != NULL)));
+	} else
+		CHECK(refused == 1 && turned_away == 1 && !in.unanswered);
+	CHECK(in.failures == acceptor.counters.refused && in.failures <= 1);
+	/* Nobody may ask for ever, and once he is in not at all. */
+	for (i = 0; i < 100 && !connection.over && !in.logged_in; i++)
 		filter(&in, copy, size);
-	CHECK(connection.over && !filter(&in, copy, size));
+	CHECK((connection.over || in.logged_in) &&
+	    !filter(&in, copy, size));
 	free(in.request);
 	free(copy);
 	return 0;

@@ -50,6 +50,57 @@ act_their_request(struct stream *s)
 	fake_feed(MSG_CHANNEL_REQUEST, "usb", s->id, "x", 1);
 }
 
+/*
+ * Standard error of a subsystem: it counts against the window, is thrown away,
+ * and its room granted again.
+ */
+static void
+act_extended_data(struct stream *s, uint32_t n)
+{
+	if (!s->subsystem || s->life != OPEN || s->fed_eof || s->fed_close)
+		return;
+	if (n > s->granted)
+		n = (uint32_t)s->granted;
+	if (n > PACKET)
+		n = PACKET;
+	s->granted -= n;
+	fake_feed(MSG_CHANNEL_EXTENDED_DATA, "uud", s->id, 1, law_payload,
+	    (size_t)n);
+}
+
+/* --- subsystems --------------------------------------------------------- */
+
+static struct channel *
+open_subsystem(struct mux *m, const struct address *to, struct account *payer,
+    channel_opened *opened, void *arg)
+{
+	(void)to;
+	(void)payer;
+	return mux_open_subsystem(m, "leash@orthrus", opened, arg);
+}
+
+static void
+act_answer_subsystem(struct stream *s, bool yes)
+{
+	if (s->life != OPEN || !s->asked || s->fed_close)
+		return;
+	s->asked = false;
+	fake_feed(yes ? MSG_CHANNEL_SUCCESS : MSG_CHANNEL_FAILURE, "u", s->id);
+}
+
+/* --- what is asked of the session --------------------------------------- */
+
+static void
+act_unlisten(void)
+{
+	static const struct address at = { .kind = ADDRESS_TCP,
+	    .host = "localhost", .port = 8080 };
+
+	if (may_ask())
+		mux_unlisten(mux, &at, on_answer, NULL);
+	mux_forget(mux, &law);		/* nobody's */
+}
+
 static void
 act_their_global_request(void)
 {
@@ -62,10 +113,25 @@ act(uint8_t what)
 {
 	static const struct address to = { .kind = ADDRESS_TCP, .host = "h",
 	    .port = 1 };
+	struct stream *s;
 
 	switch (what) {
 	case 'o':
 		act_open(mux_open, &to, 16);
+		return true;
+	case 'S':
+		act_open(open_subsystem, &to, 11);
+		return true;
+	case 'Q':
+	case 'V':
+		act_answer_subsystem(next_stream(), what == 'Q');
+		return true;
+	case 'v':
+		s = next_stream();
+		act_extended_data(s, next_amount());
+		return true;
+	case 'U':
+		act_unlisten();
 		return true;
 	case 'i':
 		act_forwarded();

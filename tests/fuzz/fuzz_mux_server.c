@@ -171,7 +171,8 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct acts server = {
-		.service = { NULL, on_direct, on_session, on_listen },
+		.service = { .direct = on_direct, .session = on_session,
+		    .listen = on_listen },
 		.server = true, .act = act
 	};
 

@@ -158,7 +158,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	json_t *in;
 	int rc;
 
-	if (size > 16 * 1024)
+	if (size > 48 * 1024)
 		return 0;
 	rc = redact(data, size, 0, &text);
 	CHECK(redact(data, size, (unsigned)size + 1, &pieces) == rc);

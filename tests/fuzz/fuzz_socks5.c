@@ -144,10 +144,28 @@ check_client(const char *secret, const uint8_t *data, size_t size)
 	}
 }
 
+/* Whatever a server says of a failure is one of two replies. */
+static void
+check_reply(const uint8_t *data, size_t size)
+{
+	char *text = malloc(size + 1);
+	enum socks5_reply reply;
+
+	check(text != NULL);
+	if (size > 0)
+		memcpy(text, data, size);
+	text[size] = '\0';
+	reply = socks5_reply_for(text);
+	check(reply == SOCKS5_REFUSED || reply == SOCKS5_HOST_UNREACHABLE);
+	check(strcasestr(text, "refused") == NULL || reply == SOCKS5_REFUSED);
+	free(text);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	check_client(NULL, data, size);
 	check_client("user", data, size);
+	check_reply(data, size);
 	return 0;
 }

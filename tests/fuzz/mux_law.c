@@ -123,7 +123,8 @@ law_check(const struct sent *p)
 		s->window -= law_u32(p, 8);
 		return;
 	case MSG_CHANNEL_REQUEST:
-		CHECK(law.server && !s->sent_eof);
+		CHECK(!s->sent_eof && (law.server || !s->subsystem));
+		s->subsystem = s->asked = true;
 		return;
 	case MSG_CHANNEL_SUCCESS:
 	case MSG_CHANNEL_FAILURE:

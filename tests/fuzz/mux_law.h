@@ -34,6 +34,7 @@ struct stream {			/* as the far end sees it, and the local end */
 	uint64_t fed, taken, given, sent;	/* bytes of payload */
 	bool fed_eof, fed_close, sent_eof, sent_close;
 	bool held, answered, lost;
+	bool subsystem, asked;		/* we want one there; it is not known */
 	struct channel *ch;
 	struct relay *relay;
 	struct memory local;
