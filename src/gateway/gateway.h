@@ -209,6 +209,7 @@ struct principal {
 	size_t sessions;
 	size_t streams;			/* open, that it has asked for */
 	size_t borne;			/* streams that it pays for */
+	size_t dialled;			/* those of egress: each has a socket */
 	bool cut;			/* all of its is being ended */
 	struct bucket lines;		/* of the log that are about it */
 	unsigned left_out;		/* lines since the last one */
@@ -365,6 +366,7 @@ struct gateway {
 	size_t nsessions[3];		/* by kind */
 	struct principal_list principals[PRINCIPAL_SLOTS];
 	struct budget memory;		/* [limits] memory */
+	size_t dialled, dialled_max;	/* streams of egress; of all */
 	size_t memory_found;		/* at the start: machine_memory() */
 	LIST_HEAD(, gateway_stream) streams;
 	struct stream_counters counters;	/* bytes: of those that ended */

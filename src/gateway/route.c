@@ -29,7 +29,8 @@ refuse_channel(struct session *s, struct channel *ch, enum refusal why,
 {
 	route_refused(s, why, text);
 	channel_refuse(ch, why == REFUSED_OFFLINE ? OPEN_CONNECT_FAILED :
-	    OPEN_PROHIBITED, text);
+	    why == REFUSED_LIMIT ? OPEN_RESOURCE_SHORTAGE : OPEN_PROHIBITED,
+	    text);
 }
 
 /* --- names of what agents offer ----------------------------------- */
@@ -119,6 +120,10 @@ route_egress(struct session *s, struct channel *ch, const struct address *to)
 	    g->negress, to->host, to->port))
 		refuse_channel(s, ch, REFUSED_EGRESS, "not allowed: the "
 		    "gateway's [egress] allow does not name it");
+	else if (!share_is_fair(s->principal->dialled, g->dialled,
+	    g->dialled_max))
+		refuse_channel(s, ch, REFUSED_LIMIT, "too many connections "
+		    "through this gateway at once");
 	else
 		gateway_stream_dial(s, to, ch);
 }

@@ -2,6 +2,7 @@
 /* The gateway that runs: its tick, what a reload changes, start and end. */
 #include "config.h"
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <errno.h>
@@ -280,6 +281,16 @@ start_parts(struct gateway *g, struct error *e)
 	return listen_all(g, e);
 }
 
+/* Half of them, so that agents and those who log in find theirs. */
+static size_t
+descriptors_for_egress(void)
+{
+	struct rlimit limit;
+
+	return getrlimit(RLIMIT_NOFILE, &limit) == 0 ?
+	    (size_t)limit.rlim_max / 2 : 0;
+}
+
 struct gateway *
 gateway_start(struct event_base *base, const struct gateway_helpers *h,
     struct gateway_config *c, struct error *e)
@@ -291,6 +302,7 @@ gateway_start(struct event_base *base, const struct gateway_helpers *h,
 	LIST_INIT(&g->streams);
 	g->base = base;
 	g->memory_found = machine_memory();
+	g->dialled_max = descriptors_for_egress();
 	g->helpers = h;
 	g->monitor = h->monitor;
 	g->relief = evtimer_new(base, on_relief, g);

@@ -28,6 +28,7 @@ struct gateway_stream {
 	struct principal *asker;	/* NULL: somebody on this machine */
 	struct principal *payer;	/* that, or else the agent */
 	bool muzzled;			/* an agent's Muzzle serves it */
+	bool dialled;			/* it is egress */
 	char asked[NAME_MAX_LEN];	/* the agent that was asked, or "" */
 	int fd;				/* who asks: a socket, or -1 ... */
 	struct endpoint *mine;		/* ... or an endpoint; else a channel */
@@ -63,8 +64,11 @@ set_payer(struct gateway_stream *s, struct principal *p)
 static void
 leave_principals(struct gateway_stream *s)
 {
-	if (s->asker != NULL)
+	if (s->asker != NULL) {
 		s->asker->streams--;
+		s->asker->dialled -= s->dialled;
+		s->gateway->dialled -= s->dialled;
+	}
 	if (s->payer == NULL)
 		return;
 	s->payer->borne--;
@@ -284,8 +288,12 @@ void
 gateway_stream_dial(struct session *s, const struct address *to,
     struct channel *ch)
 {
-	stream_dial(&new_session_stream(s, ch)->st, s->gateway->dialer, to,
-	    DIAL_MS);
+	struct gateway_stream *st = new_session_stream(s, ch);
+
+	st->dialled = true;
+	s->principal->dialled++;
+	s->gateway->dialled++;
+	stream_dial(&st->st, s->gateway->dialer, to, DIAL_MS);
 }
 
 /* --- all of them -------------------------------------------------- */

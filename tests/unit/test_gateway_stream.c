@@ -182,6 +182,7 @@ teardown(void **state)
 	assert_int_equal(gateway.counters.open, 0);
 	assert_int_equal(principal.streams + owner.streams, 0);
 	assert_int_equal(principal.borne + owner.borne, 0);
+	assert_int_equal(principal.dialled + gateway.dialled, 0);
 	mux_free(mux);
 	dialer_free(gateway.dialer);
 	event_base_free(gateway.base);

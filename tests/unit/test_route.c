@@ -159,7 +159,9 @@ setup(void **state)
 	gateway.negress = 1;
 	assert_int_equal(egress_rule_parse("example.org:443", &rule, &e), 0);
 	gateway.streams_max = STREAMS;
-	principal.streams = 0;
+	gateway.dialled = 0;
+	gateway.dialled_max = 9;
+	principal.streams = principal.dialled = 0;
 	exposed = unexposed = 0;
 	exposes = true;
 	return 0;
@@ -463,6 +465,24 @@ streams_of_a_principal(void **state)
 	}
 }
 
+/* Of the sockets there are nobody has more than are left. */
+static void
+egress_in_fair_shares(void **state)
+{
+	struct session s = session_of(SESSION_CLIENT, "c", "egress");
+
+	(void)state;
+	gateway.dialled = principal.dialled = 4;
+	assert_int_equal(outcome_of(&s, "example.org:443"), 'E');
+	gateway.dialled = principal.dialled = 5;
+	assert_int_equal(outcome_of(&s, "example.org:443"), 'l');
+	principal.dialled = 3;
+	assert_int_equal(outcome_of(&s, "example.org:443"), 'E');
+	gateway.dialled = 9;
+	principal.dialled = 0;
+	assert_int_equal(outcome_of(&s, "example.org:443"), 'l');
+}
+
 /* --- listening ---------------------------------------------------- */
 
 static bool
@@ -636,6 +656,7 @@ main(void)
 		cmocka_unit_test_setup(offline_in_its_words, setup),
 		cmocka_unit_test_setup(sessions_that_end, setup),
 		cmocka_unit_test_setup(streams_of_a_principal, setup),
+		cmocka_unit_test_setup(egress_in_fair_shares, setup),
 		cmocka_unit_test_setup(agents_listen_as_themselves, setup),
 		cmocka_unit_test_setup(nobody_else_listens, setup),
 		cmocka_unit_test_setup(ports_are_chosen, setup),
