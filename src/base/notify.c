@@ -16,29 +16,48 @@
 
 #include "notify_private.h"
 
-void
-notify_send(const char *state)
+static int kept = -1;
+
+/* A socket that is connected with systemd's, or -1. */
+static int
+notify_connect(void)
 {
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
 	const char *path = getenv("NOTIFY_SOCKET");
 	size_t len = path == NULL ? 0 : strlen(path);
-	ssize_t n;
 	int fd;
 
 	if (len < 2 || len >= sizeof(to.sun_path) ||
 	    (path[0] != '/' && path[0] != '@'))
-		return;
+		return -1;
 	memcpy(to.sun_path, path, len);
 	if (path[0] == '@')
 		to.sun_path[0] = '\0';
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd != -1 && connect(fd, (struct sockaddr *)&to,
+	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) == -1) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+void
+notify_keep(void)
+{
+	kept = notify_connect();
+}
+
+void
+notify_send(const char *state)
+{
+	int fd = kept != -1 ? kept : notify_connect();
+
 	if (fd == -1)
 		return;
-	n = sendto(fd, state, strlen(state), MSG_NOSIGNAL,
-	    (struct sockaddr *)&to,
-	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
-	(void)n;
-	close(fd);
+	send(fd, state, strlen(state), MSG_NOSIGNAL);
+	if (fd != kept)
+		close(fd);
 }
 
 void

@@ -6,6 +6,8 @@
  */
 #include "config.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include <sodium.h>
@@ -181,6 +183,22 @@ answer_reload(struct keeper *k, const struct message *q, struct message *a,
 	return 0;
 }
 
+/* Answer: the file, or in number an errno value. */
+static int
+answer_config(struct keeper *k, const struct message *q, struct message *a,
+    struct error *e)
+{
+	(void)q;
+	errno = ENOENT;
+	if (k->config_file != NULL)
+		k->hand = open(k->config_file, O_RDONLY | O_CLOEXEC |
+		    O_NOCTTY | O_NONBLOCK);
+	if (k->hand != -1)
+		return 0;
+	a->number = (uint64_t)errno;
+	return error_set(e, EX_NOINPUT, "%s", strerror(errno));
+}
+
 /* name: an agent's; number: the port that it exposes, 0 for its Docker. */
 static int
 answer_listen(struct keeper *k, const struct message *q, struct message *a,
@@ -223,6 +241,7 @@ static int (*const answers[])(struct keeper *k, const struct message *q,
 	[ASK_SEEN] = answer_seen,
 	[ASK_REVOKED] = answer_revoked,
 	[ASK_RELOAD] = answer_reload,
+	[ASK_CONFIG] = answer_config,
 	[ASK_LISTEN] = answer_listen,
 	[ASK_LISTEN_TCP] = answer_listen_tcp,
 	[ASK_REMOVE] = answer_remove

@@ -4,6 +4,7 @@
 
 #include "orthrus/monitor/ask.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -298,6 +299,24 @@ ask_descriptor(struct monitor *m, const struct message *q, struct error *e)
 	fd = m->hand;
 	m->hand = -1;
 	return fd == -1 ? monitor_lost(m, e) : fd;
+}
+
+int
+ask_config(struct monitor *m)
+{
+	const struct message q = { .kind = ASK_CONFIG };
+	struct message a;
+	struct error e;
+	int fd;
+
+	if (ask(m, &q, &a, &e) == -1) {
+		errno = a.number > 0 && a.number < 4096 ? (int)a.number : EIO;
+		return -1;
+	}
+	fd = m->hand;
+	m->hand = -1;
+	errno = EIO;
+	return fd;
 }
 
 int

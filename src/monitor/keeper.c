@@ -49,6 +49,10 @@ keeper_open(const struct gateway_config *c, unsigned wait_ms, struct error *e)
 	k->hand = -1;
 	k->runtime = xstrdup(c->runtime);
 	k->docker_tcp = c->docker_tcp;
+	if (c->head.file != NULL)
+		k->config_file = xstrdup(c->head.file);
+	if (c->http_listen.kind == ADDRESS_UNIX)
+		k->http_socket = xstrdup(c->http_listen.path);
 	k->certificate_lifetime = c->certificate_lifetime;
 	k->renew_before = c->renew_before;
 	k->state = state_open(c, true, e);
@@ -82,6 +86,10 @@ keeper_close(struct keeper *k)
 	guests_clear(&k->guests);
 	ca_free(k->ca);
 	state_close(k->state);
+	if (k->registry != NULL)
+		sockets_forget(k);
+	free(k->config_file);
+	free(k->http_socket);
 	free(k->runtime);
 	sodium_memzero(k, sizeof(*k));
 	free(k);

@@ -36,6 +36,7 @@ struct keeper {
 	/* How the configuration is found again; NULL: it cannot be. */
 	int argc;
 	char **argv;
+	char *config_file, *http_socket;	/* paths, or NULL */
 };
 
 /*
@@ -94,6 +95,8 @@ int sockets_listen(struct keeper *k, const struct message *q,
 int sockets_listen_tcp(struct keeper *k, const struct message *q,
     struct error *e);
 void sockets_remove(struct keeper *k, const struct message *q);
+/* The files of the other sockets, where nobody listens any more. */
+void sockets_forget(const struct keeper *k);
 
 /* --- answers.c ---------------------------------------------------- */
 

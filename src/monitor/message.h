@@ -32,6 +32,7 @@ enum message_kind {
 	ASK_SEEN,		/* what was seen of agents */
 	ASK_REVOKED,		/* the list of revoked keys is to be current */
 	ASK_RELOAD,		/* the configuration has changed */
+	ASK_CONFIG,		/* the file of the configuration, opened */
 	ASK_LISTEN,		/* a Unix socket of an agent, with its descriptor */
 	ASK_LISTEN_TCP,		/* the same at loopback, for Docker */
 	ASK_REMOVE,		/* nobody listens there any more; no answer */

@@ -81,6 +81,8 @@ confine_monitor(const struct gateway_config *c, struct error *e)
 	confinement_beside(w, c->head.file, CONFINE_READ);
 	confinement_below(w, c->state, CONFINE_WRITE);
 	confinement_below(w, c->runtime, CONFINE_SOCKETS);
+	if (c->http_listen.kind == ADDRESS_UNIX)
+		confinement_beside(w, c->http_listen.path, CONFINE_SOCKETS);
 	return confinement_apply(w, e);
 }
 

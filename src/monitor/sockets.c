@@ -125,3 +125,14 @@ sockets_remove(struct keeper *k, const struct message *q)
 	rmdir(path);			/* with its last one */
 	free(path);
 }
+
+void
+sockets_forget(const struct keeper *k)
+{
+	char *path = xasprintf("%s/registry.sock", k->runtime);
+
+	bind_forget(path);
+	free(path);
+	if (k->http_socket != NULL)
+		bind_forget(k->http_socket);
+}

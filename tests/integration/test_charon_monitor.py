@@ -9,6 +9,7 @@ import signal
 import pytest
 
 from lab.charon import Charon
+from lab.harness import built_with_asan
 from lab.system import until
 
 KEYS = "ssh_host_ed25519_key", "ca_ed25519"
@@ -92,6 +93,22 @@ def test_no_keys_and_no_registry(lab, charon):
     with open(os.path.join(charon.state, KEYS[0] + ".pub")) as f:
         public = base64.b64decode(f.read().split()[1])
     assert public[-32:] in here, "the search finds nothing at all"
+
+
+@pytest.mark.skipif(built_with_asan(), reason="sanitizers need more calls")
+def test_walls(lab, charon):
+    """Each of the three processes has a filter for its system calls."""
+    pids = {charon.pid, *helpers_of(charon).values()}
+    assert len(pids) == 3
+    for pid in pids:
+        with open(f"/proc/{pid}/status") as f:
+            lines = f.read().split("\n")
+        assert "Seccomp:\t2" in lines and "NoNewPrivs:\t1" in lines
+    # The sockets' files are removed all the same when it ends.
+    assert os.path.exists(charon.runtime + "/http.sock")
+    charon.stop()
+    assert os.listdir(charon.runtime) == ["agents"]
+    charon.start()
 
 
 @pytest.mark.parametrize("who", ["monitor", "network"])

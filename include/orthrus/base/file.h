@@ -23,6 +23,12 @@
 char *file_read(const char *path, size_t max, size_t *len, struct stat *st);
 
 /*
+ * For a process that may not open files: from now on file_read() has open_fn
+ * do it, which returns a descriptor, or -1 with errno.
+ */
+void file_open_by(int (*open_fn)(void *arg, const char *path), void *arg);
+
+/*
  * True for a file in $CREDENTIALS_DIRECTORY: systemd lets a service's user
  * read it by an ACL, which looks as if the group could.
  */

@@ -12,6 +12,9 @@
  */
 void notify_send(const char *state);
 
+/* For a process that may make no socket later: keeps one for notify_send(). */
+void notify_keep(void);
+
 /* As notify_send() for RELOADING=1 with the MONOTONIC_USEC that it needs. */
 void notify_reloading(void);
 

@@ -52,7 +52,7 @@ int gateway_admit(struct gateway *g, struct error *e);
  * Puts up the walls of confine.h, once all is listening; what a reload may name
  * is within them as far as it is in the same directories.  0, or -1 with *e.
  */
-int gateway_confine(const struct gateway *g, struct error *e);
+int gateway_confine(struct gateway *g, struct error *e);
 
 /*
  * Takes over what can change while sessions go on, and c with it.  Else the

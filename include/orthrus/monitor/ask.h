@@ -95,6 +95,9 @@ int ask_revoked(struct monitor *m, struct error *e);
 /* Its configuration is read anew. */
 int ask_reload(struct monitor *m, struct error *e);
 
+/* The file of its configuration, opened to read; or -1 with errno. */
+int ask_config(struct monitor *m);
+
 /* --- sockets ------------------------------------------------------ */
 
 /*
