@@ -119,8 +119,13 @@ class Trace:
         return calls
 
     def check(self, program):
-        rows, calls = listed(program), self.calls(
-            {"K": "charon-monitor", "E": "charon-egress"}.get(program, ""))
+        self.hold(program, self.calls(
+            {"K": "charon-monitor", "E": "charon-egress"}.get(program, "")))
+
+    @staticmethod
+    def hold(program, calls):
+        """What was called, against what is listed."""
+        rows = listed(program)
         assert set(rows.values()) - {None, "vDSO"} <= set(rows), rows
         tried = set(calls) - set(rows) - IN_VAIN
         idle = {name for name, instead in rows.items()
@@ -285,24 +290,50 @@ def test_agent_calls(lab, monkeypatch):
     trace.check("A")
 
 
+def leave_open(lab, address):
+    """A stream whose client has said all, and one who leaves it unread."""
+    request = b"GET /events HTTP/1.1\r\nHost: docker\r\n\r\n"
+    for half_close in True, False:
+        with lab.connect(address) as s:
+            s.sendall(request)
+            if half_close:
+                s.shutdown(socket.SHUT_WR)
+            with contextlib.suppress(ConnectionResetError):
+                s.recv(100)		# TCP's may well have left
+            time.sleep(0.5)		# it is looked after, now and then
+
+
 @traced
 def test_muzzle_calls(lab, monkeypatch):
     engine = lab.own(Engine(lab.path("engine.sock")))
-    trace, path = Trace(lab, monkeypatch), lab.path("muzzle.sock")
-    with trace:
-        muzzle = lab.own(Orthrus(
-            lab, [ORTHRUS, "muzzle", "--listen", path, "--docker",
-                  engine.path], lab.environment(), None, None))
-    until("it listens", 20, lambda: os.path.exists(path))
-    # More than the C library keeps without asking for more memory.
-    for size in 1000, 4 << 20:
-        body = b'{"Name":"' + b"x" * size + b'"}'
-        engine.script([[b"HTTP/1.1 200 OK\r\nApi-Version: 1.41\r\n"
-                        b"Content-Type: application/json\r\n"
-                        b"Content-Length: %d\r\n\r\n" % len(body) + body]])
-        assert ask(lab, path) == 200
-    assert muzzle.stop() == 0
-    trace.check("M")
+    path, port = lab.path("muzzle.sock"), free_port()
+    calls = []
+    for listen, address in ((path, path),
+                            (f"127.0.0.1:{port}", ("127.0.0.1", port))):
+        trace = Trace(lab, monkeypatch)
+        with trace:
+            muzzle = lab.own(Orthrus(
+                lab, [ORTHRUS, "muzzle", "--listen", listen, "--docker",
+                      engine.path], lab.environment(), None, None))
+        until("it listens", 20, lambda: "use it with" in muzzle.log())
+        head = (b"HTTP/1.1 200 OK\r\nApi-Version: 1.41\r\n"
+                b"Content-Type: application/json\r\n")
+        # More than the C library keeps without asking for more memory.
+        for size in 1000, 4 << 20:
+            body = b'{"Name":"' + b"x" * size + b'"}'
+            engine.script([[head + b"Content-Length: %d\r\n\r\n" %
+                            len(body) + body]])
+            assert ask(lab, address) == 200
+        event = b'{"Type":"x"}\n'
+        stream = head + b"Transfer-Encoding: chunked\r\n\r\n" + \
+            (b"%x\r\n%s\r\n" % (len(event), event)) * 1000
+        engine.script([[stream], [stream]])
+        leave_open(lab, address)
+        open_one = lab.connect(address)		# and is cut off
+        open_one.sendall(b"GET /")
+        assert muzzle.stop() == 0
+        calls.append(trace.calls(""))
+    Trace.hold("M", {**calls[0], **calls[1]})
 
 
 # --- what holds ---------------------------------------------------------
