@@ -8,7 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <event2/event.h>
+
 #include "orthrus/base/log.h"
+#include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/base/text.h"
 #include "orthrus/monitor/ask.h"
@@ -17,9 +20,16 @@
 
 #include "gateway.h"
 
+/* While another program has the registry: within what a login may take. */
+#define AGAIN_MS 250
+#define AGAIN_MOST 40
+
 struct gateway_enrolment {
 	struct session *session;
 	struct frames *frames;
+	struct leash_message *waiting;	/* asked again soon, or NULL */
+	struct event *again;
+	unsigned tries;
 };
 
 static void
@@ -46,6 +56,22 @@ refuse_enrolment(struct gateway_enrolment *en, struct leash_message *m,
 	send_enrolled(en, m);
 }
 
+/*
+ * Who enrols must not go away because a command writes to the registry at the
+ * same time: that is over soon.  True: it is asked again.
+ */
+static bool
+wait_for_registry(struct gateway_enrolment *en, const struct leash_message *m,
+    const struct error *e)
+{
+	if (e->code != EX_TEMPFAIL || en->tries++ == AGAIN_MOST)
+		return false;
+	en->waiting = xcalloc(1, sizeof(*m));
+	*en->waiting = *m;
+	timer_set(en->again, AGAIN_MS);
+	return true;
+}
+
 static void
 enrol_key(struct gateway_enrolment *en, struct leash_message *m)
 {
@@ -58,6 +84,8 @@ enrol_key(struct gateway_enrolment *en, struct leash_message *m)
 	if (ask_enrol(g->monitor, inbound_number(s->in), m->enroll.name,
 	    m->enroll.key, m->enroll.proven ? m->enroll.proof : NULL, &c,
 	    &e) == -1) {
+		if (wait_for_registry(en, m, &e))
+			return;
 		if (refused(g, REFUSED_ENROLL, &untold))
 			log_warn("refused an enrolment from %s: %s",
 			    inbound_peer(s->in), e.text);
@@ -82,15 +110,39 @@ enrol_key(struct gateway_enrolment *en, struct leash_message *m)
 }
 
 static void
+forget_waiting(struct gateway_enrolment *en)
+{
+	evtimer_del(en->again);
+	free(en->waiting);
+	en->waiting = NULL;
+}
+
+static void
 on_enroll_frame(void *arg, const uint8_t *p, size_t n)
 {
 	struct gateway_enrolment *en = arg;
 	struct leash_message *m = xcalloc(1, sizeof(*m));
 	const char *why = "an EnrollRequest was expected";
 
+	/* The last request counts. */
+	forget_waiting(en);
 	if (leash_decode(p, n, m, &why) == -1 || m->kind != LEASH_ENROLL)
 		refuse_enrolment(en, m, NULL, why);
 	else
+		enrol_key(en, m);
+	free(m);
+}
+
+static void
+on_enroll_again(evutil_socket_t fd, short what, void *arg)
+{
+	struct gateway_enrolment *en = arg;
+	struct leash_message *m = en->waiting;
+
+	(void)fd;
+	(void)what;
+	en->waiting = NULL;
+	if (!en->session->over)
 		enrol_key(en, m);
 	free(m);
 }
@@ -108,6 +160,8 @@ static void
 let_enrolment_go(struct session *s)
 {
 	frames_free(s->enrolment->frames);
+	forget_waiting(s->enrolment);
+	event_free(s->enrolment->again);
 	free(s->enrolment);
 	s->enrolment = NULL;
 	s->let_go = NULL;
@@ -125,6 +179,7 @@ gateway_enroll_open(struct session *s, struct channel *ch)
 		return false;
 	en = s->enrolment = xcalloc(1, sizeof(*en));
 	en->session = s;
+	en->again = evtimer_new(s->gateway->base, on_enroll_again, en);
 	en->frames = frames_new(s->gateway->base, LEASH_FRAME_MAX, &events,
 	    en);
 	relay_start(frames_endpoint(en->frames), channel_endpoint(ch),

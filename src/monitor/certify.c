@@ -125,10 +125,14 @@ certify_enrol(struct keeper *k, const struct message *q, struct message *a,
 		make_challenge(guest, a);
 		return 0;
 	}
-	if (check_proof(k, guest, q, a->name, key, e) == -1 ||
-	    registry_enrol(k->registry, &guest->auth, key,
-	    k->certificate_lifetime, &c, e) == -1)
+	if (check_proof(k, guest, q, a->name, key, e) == -1)
 		return enrol_failed(a, -1);
+	if (registry_enrol(k->registry, &guest->auth, key,
+	    k->certificate_lifetime, &c, e) == -1) {
+		/* The same question comes again soon. */
+		guest->challenged = e->code == EX_TEMPFAIL;
+		return enrol_failed(a, -1);
+	}
 	k->revoked_dirty = true;
 	sign_certificate(k, &c, a);
 	return 0;

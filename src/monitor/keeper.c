@@ -15,7 +15,7 @@
 #include "keeper.h"
 #include "key_file.h"
 
-#define BUSY_MS 100		/* for another process at the registry */
+#define BUSY_MS 40		/* for another process at the registry */
 #define LOCK_PAUSE_MS 10
 
 /* A gateway that was killed has a monitor that is about to end as well. */

@@ -7,6 +7,7 @@ import pathlib
 import random
 import re
 import signal
+import sqlite3
 import stat
 import subprocess
 import time
@@ -53,6 +54,20 @@ def damaged(key):
 
 
 # What works
+
+def test_registry_is_locked(lab, charon):
+    """A command that writes to it at that time is no reason to go away."""
+    key = charon.add_agent("a")
+    db = sqlite3.connect(os.path.join(charon.state, "registry.db"),
+                         isolation_level=None)
+    db.execute("BEGIN IMMEDIATE")
+    agent = charon.agent("a", key=key)
+    until("it connects", 20, lambda: "connected to" in agent.log())
+    time.sleep(1)		# its request has come meanwhile
+    db.execute("ROLLBACK")
+    db.close()
+    charon.wait_status("a", "online")
+
 
 def test_connect_enrols(lab, charon):
     key = charon.add_agent("a")
