@@ -178,5 +178,5 @@ def test_agent_that_does_not_read(scene):
         numbers.append(number)
     with scene.attack(memory=16 * MB):
         for number in numbers:
-            raw.data(number, b"x" * 16 * 1024)	# the least window
+            raw.data(number, b"x" * 4 * 1024)	# the 100th has so much
         idle(scene.charon)
