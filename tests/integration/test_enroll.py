@@ -61,7 +61,7 @@ def test_registry_is_locked(lab, charon):
     db = sqlite3.connect(os.path.join(charon.state, "registry.db"),
                          isolation_level=None)
     db.execute("BEGIN IMMEDIATE")
-    agent = charon.agent("a", key=key)
+    agent = charon.agent("a", key=key, wait=None)
     until("it connects", 20, lambda: "connected to" in agent.log())
     time.sleep(1)		# its request has come meanwhile
     db.execute("ROLLBACK")
