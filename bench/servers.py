@@ -7,6 +7,7 @@ import os
 
 from lab import harness, system
 from lab.charon import Charon
+from tools import family_of
 
 
 class Lab(harness.Lab):
@@ -53,7 +54,7 @@ class CharonServer:
         self.server.add_client("root", "egress", lab.identity + ".pub")
 
     def pids(self):
-        return [self.server.pid]
+        return family_of(self.server.pid)
 
 
 def known_agents(server):

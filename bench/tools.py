@@ -148,6 +148,12 @@ def cpu_of(pids):
     return sum(time.clock_gettime((~pid << 3) | 2) for pid in pids)
 
 
+def family_of(pid):
+    """A process and those that it has started: a gateway is several."""
+    with open(f"/proc/{pid}/task/{pid}/children") as f:
+        return [pid, *map(int, f.read().split())]
+
+
 def pss_of(pids, field="Pss"):
     """Proportional set size in KiB: shared pages are divided.  Pss_Anon is
     without those of files, whose share depends on who else maps them."""
