@@ -168,6 +168,7 @@ muzzle_proxy_run(const struct muzzle_proxy_config *c)
 	TAILQ_INIT(&p.clients);
 	p.dialer = dialer_new(p.base);
 	p.muzzle = muzzle_new(p.base, p.dialer, &c->engine, &c->policy);
+	muzzle_keep_spares(p.muzzle);
 	p.service = service_new(p.base, &events, &p);
 	p.drain = evtimer_new(p.base, on_proxy_drained, &p);
 	p.listener = listener_new(p.base, &c->listen, on_proxy_accept, &p, &e);

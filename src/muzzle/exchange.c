@@ -23,7 +23,6 @@
  * What a client leaves behind that has gone, for the next who comes at once.  No
  * longer, so that an engine that sleeps until it is needed may sleep.
  */
-#define SPARES_MAX 16
 #define SPARE_MS 100		/* once or twice that */
 
 struct exchange {
@@ -226,7 +225,7 @@ on_engine_dropped(struct http_kept *k)
 	struct engine *e = (struct engine *)k;
 	struct muzzle *m = e->m;
 
-	if (m->nspares == SPARES_MAX) {
+	if (m->nspares >= m->spares_max) {
 		engine_free(e);
 		return;
 	}

@@ -10,6 +10,8 @@
 
 #include "muzzle_private.h"
 
+#define SPARES_MAX 16
+
 void
 muzzle_info(const struct muzzle *m, struct muzzle_info *info)
 {
@@ -107,6 +109,12 @@ muzzle_probe(struct muzzle *m)
 {
 	if (m->probe == NULL)
 		m->probe = probe_new(m);
+}
+
+void
+muzzle_keep_spares(struct muzzle *m)
+{
+	m->spares_max = SPARES_MAX;
 }
 
 struct muzzle *

@@ -32,7 +32,7 @@ struct muzzle {
 	LIST_HEAD(, exchange) exchanges;
 	LIST_HEAD(, engine) engines;	/* in use or kept with a client's */
 	LIST_HEAD(, engine) spares;	/* whose client has gone */
-	size_t nspares;
+	size_t nspares, spares_max;
 	struct event *sweep;		/* of these, or NULL */
 	LIST_HEAD(, swarm_question) questions;
 	uint64_t allowed, denied;

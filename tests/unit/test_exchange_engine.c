@@ -252,6 +252,7 @@ static void
 test_spare(void **state)
 {
 	(void)state;
+	muzzle_keep_spares(muzzle);
 	assert_goes_on();
 	next_client();
 	assert_int_equal(engines[0].m.closed, 0);
@@ -270,11 +271,17 @@ test_spare(void **state)
 	assert_has(heard(), " 204 ");
 }
 
-/* With an answer under way nothing is left to spare. */
+/* With an answer under way nothing is left to spare, nor unless it is wanted. */
 static void
 test_not_spare(void **state)
 {
 	(void)state;
+	assert_goes_on();
+	next_client();
+	assert_int_equal(engines[0].m.closed, 1);
+	muzzle_teardown(state);
+	muzzle_setup(state);
+	muzzle_keep_spares(muzzle);
 	ask(GET(LOGS));
 	engine_says(0, CHUNKED "5\r\nhello\r\n");
 	next_client();
@@ -290,6 +297,7 @@ test_spare_for_a_while(void **state)
 	int i;
 
 	(void)state;
+	muzzle_keep_spares(muzzle);
 	assert_goes_on();
 	hurry = true;
 	client_goes();

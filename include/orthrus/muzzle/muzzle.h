@@ -38,6 +38,13 @@ struct muzzle *muzzle_new(struct event_base *base, struct dialer *dialer,
  * one that sleeps until it is needed.
  */
 void muzzle_probe(struct muzzle *m);
+/*
+ * Keeps connections to the engine for a fifth of a second at most beyond their
+ * clients, for those who come next.  For who is asked by many clients that each
+ * ask once; through a tunnel it would save nothing that is noticed, and a
+ * request may be sent again where the engine has closed such a connection.
+ */
+void muzzle_keep_spares(struct muzzle *m);
 
 /*
  * One whose engine is reached that way (see http/upstream.h; copied), and is
