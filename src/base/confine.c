@@ -31,6 +31,8 @@ confinement_new(enum confine_for what)
 
 	w->what = what;
 	w->rules = files_rules_new();
+	if (CONFINE_SANITIZED)	/* which look at their threads in the end */
+		confinement_below(w, "/proc", CONFINE_READ);
 	return w;
 }
 

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "orthrus/base/confine.h"
 
 #define SOCKET 3		/* the helper's, behind standard error */
 
@@ -23,7 +24,7 @@ become_helper(const char *name, int fd)
 		dup2(fd, SOCKET);
 	close_range(SOCKET + 1, ~0U, 0);
 	prctl(PR_SET_NAME, name);
-	prctl(PR_SET_DUMPABLE, 0);
+	confine_memory();
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
