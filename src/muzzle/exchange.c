@@ -262,6 +262,7 @@ take_old_engine(struct exchange *x)
 		return e;
 	}
 	if ((e = LIST_FIRST(&x->m->spares)) != NULL)
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): a queue */
 		engine_set_spare(e, false);
 	return e;
 }

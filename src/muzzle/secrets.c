@@ -297,7 +297,7 @@ mask_mount_error(struct text *t)
 	size_t at, mount;
 
 	if (!may_have(t, JSON_COMMA | JSON_COLON) ||
-	    (at = find_word(t, 0, data)) == NONE)
+	    find_word(t, 0, data) == NONE)
 		return false;
 	mount = t->mount ? 0 : find_word(t, 0, "mount ");
 	if (mount == NONE || (at = find_word(t, mount, data)) == NONE)
