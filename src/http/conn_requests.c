@@ -98,6 +98,7 @@ collect_body(struct http_conn *c, bool *done)
 		return 400;
 	if (b->framing == FRAMING_LENGTH && b->left > b->data.max)
 		return 413;
+	*done = b->framing == FRAMING_LENGTH && b->left == 0;
 	while (c->in.len > 0 && !*done) {
 		p = data = buffer_head(&c->in);
 		len = c->in.len < b->left ? c->in.len : (size_t)b->left;

@@ -36,7 +36,8 @@ static void
 tell(const char *p, size_t n)
 {
 	CHECK(run.n + n + 1 < TOLD_MAX);
-	memcpy(run.told + run.n, p, n);
+	if (n > 0)
+		memcpy(run.told + run.n, p, n);
 	run.n += n;
 	run.told[run.n++] = '\n';
 }

@@ -34,7 +34,8 @@ static void
 on_body(void *arg, const uint8_t *p, size_t n)
 {
 	(void)arg;
-	memcpy(body, p, n);
+	if (n > 0)
+		memcpy(body, p, n);
 	body_len = n;
 	http_reply(held, 200, "", "taken", 5);
 }
@@ -308,6 +309,10 @@ test_bodies(void **state)
 	text = ask(POST("Content-Length: 2\r\nExpect: 100-continue\r\n"));
 	assert_string_equal(text, "HTTP/1.1 100 Continue\r\n\r\n");
 	assert_non_null(strstr(ask("ok"), "taken"));
+	/* Of nothing nobody waits for the first byte. */
+	text = ask(POST("Content-Length: 0\r\nExpect: 100-continue\r\n"));
+	assert_non_null(strstr(text, "taken"));
+	assert_int_equal(body_len, 0);
 	/* HTTP/1.0 knows of no such word. */
 	assert_string_equal(ask("POST /body HTTP/1.0\r\nContent-Length: 2\r\n"
 	    "Expect: 100-continue\r\n\r\n"), "");
