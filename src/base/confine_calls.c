@@ -231,6 +231,16 @@ add_sockets(scmp_filter_ctx filter, enum confine_for what)
 	return rc;
 }
 
+/*
+ * Where seccomp(2) itself is forbidden, as by the filter of an older systemd,
+ * only prctl(2) is left, which can do less.
+ */
+static uint32_t
+fatal_action(void)
+{
+	return seccomp_api_get() >= 3 ? SCMP_ACT_KILL_PROCESS : SCMP_ACT_KILL;
+}
+
 static int
 add_calls(scmp_filter_ctx filter, enum confine_for what)
 {
@@ -242,7 +252,7 @@ add_calls(scmp_filter_ctx filter, enum confine_for what)
 			rc = add(filter, SCMP_ACT_ALLOW, calls[i].name, 0,
 			    NULL);
 	for (i = 0; i < sizeof(fatal) / sizeof(fatal[0]) && rc == 0; i++)
-		rc = add(filter, SCMP_ACT_KILL_PROCESS, fatal[i], 0, NULL);
+		rc = add(filter, fatal_action(), fatal[i], 0, NULL);
 	if (rc == 0)
 		rc = add_memory(filter);
 	if (rc == 0)
@@ -267,11 +277,11 @@ calls_confine(enum confine_for what)
 	int rc = filter == NULL ? -ENOMEM : add_calls(filter, what);
 
 	/* What no thread of ours runs is others' code: see prctl(2) on SSB. */
-	if (rc == 0)
+	if (rc == 0 && seccomp_api_get() >= 4)
 		rc = seccomp_attr_set(filter, SCMP_FLTATR_CTL_SSB, 1);
 	if (rc == 0)
 		rc = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH,
-		    SCMP_ACT_KILL_PROCESS);
+		    fatal_action());
 	if (rc == 0)
 		rc = seccomp_load(filter);
 	if (filter != NULL)

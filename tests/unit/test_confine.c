@@ -3,6 +3,8 @@
  * What a confined process can still do, and what it cannot: each case in a
  * process of its own, which says with its exit status how it went.
  */
+#include "config.h"
+
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -25,6 +27,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#ifdef HAVE_SECCOMP
+#include <seccomp.h>
+#endif
 
 #include "../../src/base/confine_private.h"
 #include "orthrus/base/log.h"
@@ -369,6 +375,52 @@ test_fatal(void **state)
 	}
 }
 
+#ifdef HAVE_SECCOMP
+/* As an older systemd's @system-service: neither kind of wall may be put up. */
+static int
+forbid_walls(void)
+{
+	static const char *const calls[] = { "seccomp",
+	    "landlock_create_ruleset", "landlock_add_rule",
+	    "landlock_restrict_self" };
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+	int rc = filter == NULL ? -1 : 0;
+	size_t i;
+
+	for (i = 0; i < sizeof(calls) / sizeof(calls[0]) && rc == 0; i++)
+		rc = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM),
+		    seccomp_syscall_resolve_name(calls[i]), 0);
+	return rc == 0 ? seccomp_load(filter) : rc;
+}
+
+static int
+confine_by_prctl(void)
+{
+	struct error e;
+
+	CHECK(forbid_walls() == 0);
+	CHECK(seccomp_api_set(1) == 0);	/* as it finds out itself */
+	CHECK(confinement_apply(confinement_new(CONFINE_AGENT), &e) == 0);
+	CHECK(fork() == -1 && errno == ENOSYS);
+	return 0;
+}
+
+static void
+test_walls_are_forbidden(void **state)
+{
+	pid_t pid;
+	int status = -1;
+
+	(void)state;
+	needs_seccomp();
+	if ((pid = fork()) == 0)
+		_exit(confine_by_prctl());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+#endif
+
 /* --- what is said ------------------------------------------------- */
 
 static void
@@ -393,6 +445,9 @@ main(void)
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_calls),
 		cmocka_unit_test(test_fatal),
+#ifdef HAVE_SECCOMP
+		cmocka_unit_test(test_walls_are_forbidden),
+#endif
 		cmocka_unit_test(test_text),
 	};
 
