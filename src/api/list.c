@@ -13,15 +13,34 @@
 
 #include "api_private.h"
 
-#define PIECE (32 * 1024)	/* bytes that are made in one turn */
+/*
+ * Bytes that are made in one turn for each client: there may be 256 that ask
+ * for a list at once, and others wait for all of them.
+ */
+#define PIECE (4 * 1024)
 #define PIECE_MAX (1024 * 1024)	/* with the text of the last agent in it */
 #define READ_SECONDS 5		/* for the client to take some of it */
+
+/*
+ * The names of all agents, sorted, each with its NUL: kept because these may
+ * go while they are sent, and shared by all who ask before one comes or goes.
+ */
+struct names {
+	unsigned users;
+	const struct gateway *gateway;
+	uint64_t version;		/* of the gateway's agents */
+	size_t len;
+	char text[];
+};
+
+/* The last one that was made, if somebody still uses it. */
+static struct names *last;
 
 struct list {
 	struct gateway *gateway;
 	struct http_conn *conn;
-	char *names;			/* each with its NUL */
-	size_t at, len;
+	struct names *names;
+	size_t at;
 	bool any;
 	list_each *each;
 	const char *tail;
@@ -50,24 +69,47 @@ compare_names(const void *a, const void *b)
 	    agent_name(*(struct agent *const *)b));
 }
 
-/* Keeps the names of all agents, because these may go while they are sent. */
-static void
-take_names(struct list *l)
+static struct names *
+make_names(const struct gateway *gateway)
 {
 	struct gathering g = { NULL, 0, 0 };
+	struct names *names;
 	size_t i, n;
 
-	g.agents = xcalloc(gateway_agents(l->gateway) + 1,
+	g.agents = xcalloc(gateway_agents(gateway) + 1,
 	    sizeof(struct agent *));
-	gateway_each_agent(l->gateway, gather_agent, &g);
+	gateway_each_agent(gateway, gather_agent, &g);
 	qsort(g.agents, g.n, sizeof(struct agent *), compare_names);
-	l->names = xcalloc(1, g.len + 1);
+	names = xcalloc(1, sizeof(*names) + g.len);
+	names->gateway = gateway;
+	names->version = gateway_agents_version(gateway);
 	for (i = 0; i < g.n; i++) {
 		n = strlen(agent_name(g.agents[i])) + 1;
-		memcpy(l->names + l->len, agent_name(g.agents[i]), n);
-		l->len += n;
+		memcpy(names->text + names->len, agent_name(g.agents[i]), n);
+		names->len += n;
 	}
 	free(g.agents);
+	return names;
+}
+
+static struct names *
+take_names(const struct gateway *gateway)
+{
+	if (last == NULL || last->gateway != gateway ||
+	    last->version != gateway_agents_version(gateway))
+		last = make_names(gateway);
+	last->users++;
+	return last;
+}
+
+static void
+leave_names(struct names *names)
+{
+	if (--names->users > 0)
+		return;
+	if (last == names)
+		last = NULL;
+	free(names);
 }
 
 /* --- the answer --------------------------------------------------- */
@@ -77,7 +119,7 @@ list_free(void *arg)
 {
 	struct list *l = arg;
 
-	free(l->names);
+	leave_names(l->names);
 	free(l);
 }
 
@@ -88,22 +130,24 @@ on_list_more(void *arg)
 	struct list *l = arg;
 	struct buffer out;
 	struct agent *a;
+	const char *name;
 	enum loop_work before = loop_doing(LOOP_LIST);
 
 	list_buffer(&out);
-	while (l->at < l->len && out.len < PIECE) {
-		a = gateway_agent(l->gateway, l->names + l->at);
-		l->at += strlen(l->names + l->at) + 1;
+	while (l->at < l->names->len && out.len < PIECE) {
+		name = l->names->text + l->at;
+		a = gateway_agent(l->gateway, name);
+		l->at += strlen(name) + 1;
 		if (a == NULL)
 			continue;
 		l->each(l->gateway, a, !l->any, &out);
 		l->any = true;
 	}
-	if (l->at == l->len)
+	if (l->at == l->names->len)
 		buffer_put(&out, l->tail, strlen(l->tail));
 	http_put(l->conn, buffer_head(&out), out.len);
 	buffer_clear(&out);
-	if (l->at < l->len)
+	if (l->at < l->names->len)
 		http_wait(l->conn);
 	else {
 		http_end(l->conn);
@@ -142,8 +186,9 @@ list_answer(struct gateway *g, struct http_conn *c, const char *lines,
 	http_begin(c, 200, lines);
 	http_put(c, buffer_head(head), head->len);
 	buffer_clear(head);
-	if (!http_is_head(c))
-		take_names(l);
+	l->names = take_names(g);
+	if (http_is_head(c))
+		l->at = l->names->len;
 	http_wait(c);
 	loop_doing(before);
 }

@@ -20,6 +20,7 @@ struct agents {
 	struct agent **slots;
 	size_t nslots, n;
 	unsigned updates;		/* looks at them so far */
+	uint64_t version;		/* is another when one came or went */
 };
 
 /* --- the table ---------------------------------------------------- */
@@ -94,6 +95,12 @@ agents_count(const struct agents *set)
 	return set->n;
 }
 
+uint64_t
+agents_version(const struct agents *set)
+{
+	return set->version;
+}
+
 /* --- coming and going --------------------------------------------- */
 
 static struct agent *
@@ -105,6 +112,7 @@ add_agent(struct agents *set, const struct peer *p)
 		grow_table(set);
 	insert_agent(set, a);
 	set->n++;
+	set->version++;
 	return a;
 }
 
@@ -122,6 +130,7 @@ remove_agent(struct agents *set, uint64_t id)
 				log_info("agent %s was removed", a->name);
 				*at = a->same_slot;
 				set->n--;
+				set->version++;
 				agent_free(a);
 				return;
 			}

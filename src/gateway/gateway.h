@@ -92,6 +92,8 @@ struct agent *agents_find(const struct agents *set, const char *name);
 /* Writes what was seen of them since: 0, or -1 with *e (and again later). */
 int agents_save(struct agents *set, struct error *e);
 size_t agents_count(const struct agents *set);
+/* Another number whenever one of them came or went. */
+uint64_t agents_version(const struct agents *set);
 /* In no order; each may not change the set. */
 void agents_each(const struct agents *set, void (*each)(void *arg,
     struct agent *a), void *arg);
@@ -387,6 +389,7 @@ struct gateway {
 	uint64_t heartbeat_delay_ms;	/* sum of what they came late */
 	bool save_soon;			/* somebody came or went */
 	bool revoked_dirty;		/* revoked_keys is to be written */
+	unsigned busy;			/* times that the registry was locked */
 	bool trouble;			/* with the registry; it was logged */
 	bool stopping;
 };

@@ -33,13 +33,19 @@
 #define BUSY_PAUSE_MS 50
 #define SAVE_TICKS 4		/* of SWEEP_MS each: 1 s */
 #define DRAIN_TICKS 20		/* 5 s */
+#define BUSY_MOST 3		/* times in a row, with a second between them */
 
 /* --- the tick ----------------------------------------------------- */
 
-/* Told when it begins and when it is over, not four times a second. */
+/*
+ * Told when it begins and when it is over, not four times a second.  A command
+ * that writes at the same time is no trouble.
+ */
 static void
 registry_trouble(struct gateway *g, const struct error *e)
 {
+	if (e->code == EX_TEMPFAIL && g->busy++ < BUSY_MOST)
+		return;
 	if (!g->trouble)
 		log_error("registry: %s", e->text);
 	g->trouble = true;
@@ -63,6 +69,7 @@ save_registry(struct gateway *g)
 		g->revoked_dirty = false;
 	}
 	g->trouble = false;
+	g->busy = 0;
 }
 
 static void

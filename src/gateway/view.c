@@ -43,6 +43,12 @@ gateway_agents(const struct gateway *g)
 	return agents_count(g->agents);
 }
 
+uint64_t
+gateway_agents_version(const struct gateway *g)
+{
+	return agents_version(g->agents);
+}
+
 void
 gateway_each_agent(const struct gateway *g, void (*each)(void *arg,
     struct agent *a), void *arg)

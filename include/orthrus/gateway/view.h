@@ -30,6 +30,8 @@ const char *gateway_runtime(const struct gateway *g);
 /* By name, in constant time; NULL. */
 struct agent *gateway_agent(const struct gateway *g, const char *name);
 size_t gateway_agents(const struct gateway *g);
+/* Another number whenever one of them came or went. */
+uint64_t gateway_agents_version(const struct gateway *g);
 /* In no order. */
 void gateway_each_agent(const struct gateway *g, void (*each)(void *arg,
     struct agent *a), void *arg);
