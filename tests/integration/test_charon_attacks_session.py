@@ -10,7 +10,7 @@ import pytest
 from lab.raw_leash import Leash, hello
 from lab.raw_ssh import (CHANNEL_REQUEST, CLOSE, DATA, DEBUG, EOF,
                          EXTENDED_DATA, Fields, GLOBAL_REQUEST, Gone, IGNORE,
-                         KEXINIT, NEWKEYS, OPEN, OPEN_CONFIRMATION,
+                         KEXINIT, OPEN, OPEN_CONFIRMATION,
                          OPEN_FAILURE, REQUEST_FAILURE, REQUEST_SUCCESS,
                          SERVICE_REQUEST, UNIMPLEMENTED, USERAUTH_REQUEST,
                          WINDOW_ADJUST, message, string)
@@ -266,29 +266,14 @@ def pipelined(scene, who, *packets):
     """
     raw = scene.connect(kex=False)
     raw.server_banner = raw.line()
-    plain = raw.send
 
-    def send(*payloads):
-        if payloads[0][0] == NEWKEYS:
-            raw.hold()
-        plain(*payloads)
-    raw.send = send
-    expect = raw.expect
-
-    def stop(*kinds):
-        if kinds == (NEWKEYS,):
-            raise StopIteration
-        return expect(*kinds)
-    raw.expect = stop
-    try:
-        raw.kex()
-    except StopIteration:
-        pass
-    plain(message(SERVICE_REQUEST, "ssh-userauth"),
-          raw.signed(who.name, who.key) if who.certificate is None else
-          raw.signed(who.name, who.key, "ssh-ed25519-cert-v01@openssh.com",
-                     who.certificate), *packets)
-    raw.release()
+    def login(raw):
+        kind = () if who.certificate is None else (
+            "ssh-ed25519-cert-v01@openssh.com", who.certificate)
+        return b"".join(map(raw.pack, (
+            message(SERVICE_REQUEST, "ssh-userauth"),
+            raw.signed(who.name, who.key, *kind), *packets)))
+    raw.kex(behind=login, first=None)
     raw.close()
 
 

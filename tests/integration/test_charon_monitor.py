@@ -9,7 +9,7 @@ import signal
 import pytest
 
 from lab.charon import Charon
-from lab.harness import built_with_asan
+from lab.harness import built_with_asan, built_with_seccomp
 from lab.system import until
 
 KEYS = "ssh_host_ed25519_key", "ca_ed25519"
@@ -96,6 +96,7 @@ def test_no_keys_and_no_registry(lab, charon):
 
 
 @pytest.mark.skipif(built_with_asan(), reason="sanitizers need more calls")
+@pytest.mark.skipif(not built_with_seccomp(), reason="built without seccomp")
 def test_walls(lab, charon):
     """Each of the three processes has a filter for its system calls."""
     pids = {charon.pid, *helpers_of(charon).values()}

@@ -36,6 +36,12 @@ def built_with_asan():
         return b"__asan_init" in f.read()
 
 
+@functools.cache
+def built_with_seccomp():
+    with open(ORTHRUS, "rb") as f:
+        return b"this build has no seccomp" not in f.read()
+
+
 def held(log):
     """
     The lines of the loop's watch that tell of more than 50 ms of our own

@@ -296,11 +296,11 @@ class Raw:
         return bytes([KEXINIT]) + os.urandom(16) + \
             b"".join(map(string, lists)) + bytes(5)
 
-    def kex(self, behind=None):
+    def kex(self, behind=None, first=1):
         """
         The key exchange, also again later.  What behind(self) returns comes
-        right behind it: its first byte in one segment with NEWKEYS, the others
-        are left in self.behind.
+        right behind it: its first bytes, or with None all, in one segment with
+        NEWKEYS, the others are left in self.behind.
         """
         mine, secret = self.kexinit(), X25519PrivateKey.generate()
         self.in_kex = True
@@ -332,8 +332,9 @@ class Raw:
         newkeys = self.pack(message(NEWKEYS))
         self.sealing = Sealed(derive(b"C"), self.sent)
         data = behind(self) if behind else b""
-        self.write(newkeys + data[:1])
-        self.behind = data[1:]
+        first = len(data) if first is None else first
+        self.write(newkeys + data[:first])
+        self.behind = data[first:]
         self.expect(NEWKEYS)
         self.opening = Sealed(derive(b"D"), self.received)
         self.in_kex = False
