@@ -283,6 +283,8 @@ set_session_options(struct outbound *s)
 
 	return ssh_options_set(ssh, SSH_OPTIONS_PROCESS_CONFIG, &off) |
 	    ssh_options_set(ssh, SSH_OPTIONS_LOG_VERBOSITY, &verbosity) |
+	    /* Else it looks for a home, which not every user has. */
+	    ssh_options_set(ssh, SSH_OPTIONS_SSH_DIR, "/") |
 	    ssh_options_set(ssh, SSH_OPTIONS_HOST, to->host) |
 	    ssh_options_set(ssh, SSH_OPTIONS_PORT, &port) |
 	    ssh_options_set(ssh, SSH_OPTIONS_USER, to->user) |

@@ -21,6 +21,7 @@
 
 #include <event2/event.h>
 
+#include "orthrus/base/log.h"
 #include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
 #include "dial_service.h"
@@ -368,8 +369,11 @@ on_dial_heard(evutil_socket_t fd, short what, void *arg)
 	int rc = dial_hear((int)fd, &a);
 
 	(void)what;
-	if (rc == -1)
+	if (rc == -1) {
 		event_del(dialer->heard);
+		log_error("the process that connects for others has ended: "
+		    "nothing is connected to until a restart");
+	}
 	if (rc != 1)
 		return;
 	if ((d = dial_by_id(dialer, a.id)) != NULL)
