@@ -29,9 +29,12 @@
 #include "pack.h"
 #include "packet.h"
 
-/* Input that libssh may take before it is empty-handed; of a stranger. */
+/*
+ * Input that libssh may take before it is empty-handed; of a stranger, a
+ * packet of 35,000 bytes (RFC 4253 section 6.1) and a piece.
+ */
 #define HAND_OVER_MAX (256 * 1024)
-#define HAND_OVER_STRANGER (16 * 1024)
+#define HAND_OVER_STRANGER (40 * 1024)
 /* What may be read in one turn before others get theirs; of a stranger. */
 #define TURN_BYTES (1024 * 1024)
 #define TURN_STRANGER (4 * 1024)

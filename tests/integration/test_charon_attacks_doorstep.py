@@ -314,15 +314,15 @@ def test_answers_that_nobody_reads(scene):
 
 def test_always_in_the_middle_of_a_packet(scene):
     """So that libssh is never done with what it has read, and keeps what it
-    reads and says to itself: for 16 KiB.  They are less than one segment of
+    reads and says to itself: for 40 KiB.  They are less than one segment of
     loopback, whose end might be that of a packet."""
     with scene.attack(logged="turned away .*Protocol error"):
         raw = scene.connect(kex=False)
         raw.server_banner = raw.line()
         raw.kex(behind=lambda raw: b"".join(
             raw.pack(message(SERVICE_REQUEST, "ssh-userauth"))
-            for _ in range(600)))
-        size = (len(raw.behind) + 1) // 600
+            for _ in range(1100)))
+        size = (len(raw.behind) + 1) // 1100
         with contextlib.suppress(OSError):
             for at in range(0, len(raw.behind) - size, size):
                 raw.sock.sendall(raw.behind[at:at + size])
