@@ -57,8 +57,14 @@ def told(done):
 
 
 def without_proxy(text):
-    """What podman tells of itself anew each time, or with a password."""
-    return re.sub(r"//[^/ ]+@", "//***@", re.sub(r"\bID: \S+", "ID:", text))
+    """
+    What podman tells of itself anew each time, or with a password; and what an
+    engine has built with, which it forgets a while after.
+    """
+    for what, instead in ((r"//[^/ ]+@", "//***@"), (r"\bID: \S+", "ID:"),
+                          (r"(?m)^Build Cache .*", "Build Cache")):
+        text = re.sub(what, instead, text)
+    return text
 
 
 def run_all(argv, hosts, env):
