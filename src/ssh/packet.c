@@ -173,12 +173,13 @@ queue_output(struct packet_tap *tap, const void *data, size_t len)
 		spare = NULL;
 		spare_size = 0;
 	}
-	if (tap->out_len + len > tap->out_size && tap->out_off > 0) {
+	if (tap->out != NULL && tap->out_off > 0 &&
+	    tap->out_len + len > tap->out_size) {
 		tap->out_len -= tap->out_off;
 		memmove(tap->out, tap->out + tap->out_off, tap->out_len);
 		tap->out_off = 0;
 	}
-	if (tap->out_len + len > tap->out_size) {
+	if (tap->out == NULL || tap->out_len + len > tap->out_size) {
 		tap->out_size = (tap->out_len + len) * 2;
 		tap->out = xreallocarray(tap->out, tap->out_size, 1);
 	}

@@ -180,7 +180,10 @@ check_canonical(const char *target)
 		CHECK(strncmp(p, "//", 2) != 0 && strncmp(p, "/./", 3) != 0 &&
 		    strncmp(p, "/../", 4) != 0);
 	}
-	CHECK(query[-1] != '/' && strncmp(query - 2, "/.", 2) != 0 &&
+	/* One list has a name of its own with a slash at its end. */
+	CHECK((query[-1] != '/' || (query - target >= 10 &&
+	    strncmp(query - 10, "/networks/", 10) == 0)) &&
+	    strncmp(query - 2, "/.", 2) != 0 &&
 	    strncmp(query - 3, "/..", 3) != 0);
 	CHECK(*query == '\0' || strpbrk(query + 1, "?/;+") == NULL);
 }
