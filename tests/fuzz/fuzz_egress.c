@@ -49,6 +49,25 @@ read_rules(char *line, struct egress_rule rules[RULES_MAX])
 	return n;
 }
 
+/*
+ * No rule names nothing, more rules name no less, and an IPv4 address in an
+ * IPv6 one has nothing in it itself.
+ */
+static bool
+allowed(const struct egress_rule *rules, size_t n, const char *host,
+    uint16_t port, const struct sockaddr *address)
+{
+	bool may = egress_address_allowed(rules, n, host, port, address);
+	struct sockaddr_in v4;
+
+	check(!egress_names_address(rules, 0, port, address));
+	check(n == 0 || !egress_names_address(rules, n - 1, port, address) ||
+	    egress_names_address(rules, n, port, address));
+	check(!egress_embedded(address, &v4) || (v4.sin_family == AF_INET &&
+	    !egress_embedded((struct sockaddr *)&v4, &v4)));
+	return may;
+}
+
 static bool
 resolved(const struct egress_rule *rules, size_t n, const char *host,
     uint16_t port, const char *address)
@@ -57,11 +76,9 @@ resolved(const struct egress_rule *rules, size_t n, const char *host,
 	struct sockaddr_in in = { .sin_family = AF_INET };
 
 	if (inet_pton(AF_INET, address, &in.sin_addr) == 1)
-		return egress_address_allowed(rules, n, host, port,
-		    (struct sockaddr *)&in);
+		return allowed(rules, n, host, port, (struct sockaddr *)&in);
 	if (inet_pton(AF_INET6, address, &in6.sin6_addr) == 1)
-		return egress_address_allowed(rules, n, host, port,
-		    (struct sockaddr *)&in6);
+		return allowed(rules, n, host, port, (struct sockaddr *)&in6);
 	return false;
 }
 
