@@ -26,6 +26,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #ifdef HAVE_SECCOMP
@@ -35,6 +36,7 @@
 #include "../../src/base/confine_private.h"
 #include "orthrus/base/log.h"
 
+static uid_t uid;
 static char dir[] = "/tmp/test_confine.XXXXXX";
 
 /* One of DIR/read, DIR/write, DIR/sockets, DIR/other, and a file there. */
@@ -67,6 +69,7 @@ setup(void **state)
 	size_t i;
 
 	(void)state;
+	uid = getuid();
 	log_setup(LEVEL_ERROR, LOG_TEXT);
 	if (mkdtemp(dir) == NULL)
 		return -1;
@@ -328,11 +331,26 @@ only_local(void)
 	return 0;
 }
 
+/* What cannot fail, as its callers think; and who waits does wait. */
+static int
+harmless(void)
+{
+	const struct timespec moment = { 0, 1 };
+
+	CHECK(getuid() == uid && geteuid() == uid && getppid() > 0);
+	CHECK(nanosleep(&moment, NULL) == 0);
+	return 0;
+}
+
 static void
 test_calls(void **state)
 {
+	enum confine_for what;
+
 	(void)state;
 	needs_seccomp();
+	for (what = CONFINE_GATEWAY; what <= CONFINE_MUZZLE; what++)
+		assert_fine(what, harmless);
 	assert_fine(CONFINE_EGRESS, threads_resolve);
 	assert_fine(CONFINE_AGENT, threads_resolve);
 	assert_fine(CONFINE_GATEWAY, no_process);
