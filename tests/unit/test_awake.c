@@ -147,9 +147,12 @@ test_stopped(void **state)
 	assert_true(seen.timer_at >= resumed);
 	/* A deadline leaves what was left, and it was nearly all. */
 	assert_true(seen.deadline_at - resumed >= DEADLINE_MS - 1000);
-	/* The clock has not moved by the standstill, and stood a while. */
+	/*
+	 * The clock has hardly moved by the standstill, a tick and what one may
+	 * be late at most, and stood a while.
+	 */
 	assert_true(seen.timer_awake - seen.began_awake <=
-	    seen.timer_at - seen.began - STOPPED_MS + 1100);
+	    seen.timer_at - seen.began - STOPPED_MS + 2000);
 	assert_true(seen.deadline_awake >= seen.timer_awake);
 	assert_false(seen.back);
 	assert_true(seen.forgotten_at == 0);
