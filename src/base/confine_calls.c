@@ -149,24 +149,27 @@ static const struct call {
 
 /*
  * What libraries call at times that no test brings about, and what reaches
- * nobody: SQLite that waits for a lock, modules for names (nsswitch.conf(5))
- * of this host.  Some of them cannot fail otherwise, so that their result is
- * not looked at.
+ * nobody.  Some cannot fail otherwise, so that nobody looks at their result,
+ * and who waits for a lock must not spin.
  */
 static const char *const harmless[] = {
 	"getpid", "gettid", "getppid", "getuid", "geteuid", "getgid",
 	"getegid", "getuid32", "geteuid32", "getgid32", "getegid32",
-	"getresuid", "getresgid", "getgroups", "sched_yield",
-	"sched_getaffinity", "nanosleep", "clock_nanosleep",
-	"clock_nanosleep_time64", "clock_getres", "mremap", "madvise",
-	"sigaltstack", "getrandom", "uname", "readv", "writev", "dup",
-	"pipe2", "eventfd2", "epoll_create1", "timerfd_create",
-	"timerfd_settime", "poll", "ppoll", "select", "pselect6",
+	"getresuid", "getresgid", "sched_yield", "nanosleep",
+	"clock_nanosleep", "clock_nanosleep_time64", "mremap", "madvise",
+	"getrandom",
 };
 
 /* The same for those who may open files: of those that Landlock shows them. */
 static const char *const harmless_files[] = {
 	"readlink", "readlinkat", "getdents64", "getcwd", "statfs", "fstatfs",
+};
+
+/* The same for modules that resolve names (nsswitch.conf(5)) of any host. */
+static const char *const harmless_names[] = {
+	"getgroups", "sched_getaffinity", "clock_getres", "sigaltstack",
+	"readv", "writev", "dup", "pipe2", "eventfd2", "epoll_create1",
+	"timerfd_create", "timerfd_settime", "select", "pselect6",
 };
 
 /* What no part of ours, nor of any library's, tries. */
@@ -296,8 +299,12 @@ add_calls(scmp_filter_ctx filter, enum confine_for what)
 		rc = add_memory(filter);
 	if (rc == 0)
 		rc = add_sockets(filter, what);
-	if (rc == 0 && (what == CONFINE_EGRESS || what == CONFINE_AGENT))
-		rc = add_threads(filter);
+	if (rc == 0 && (what == CONFINE_EGRESS || what == CONFINE_AGENT)) {
+		rc = add_harmless(filter, harmless_names,
+		    sizeof(harmless_names) / sizeof(harmless_names[0]));
+		if (rc == 0)
+			rc = add_threads(filter);
+	}
 	return rc;
 }
 

@@ -57,8 +57,7 @@ def test_cut_anywhere(scene, raw, pieces):
                                          PACKET), n):
         raw.send(message(GLOBAL_REQUEST, rng.randbytes(size), True))
     raw.data(number, b"and this is behind them")
-    packets, raw.held = bytes(raw.held), None
-    cut(raw, packets, forever(rng, *PIECES[pieces]))
+    cut(raw, raw.release(), forever(rng, *PIECES[pieces]))
     for _ in range(n):
         raw.expect(REQUEST_FAILURE)
     assert raw.expect(DATA).endswith(b"and this is behind them")

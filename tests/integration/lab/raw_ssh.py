@@ -216,12 +216,13 @@ class Raw:
             raise Gone(self.ended()) from e
 
     def hold(self):
-        """What is sent from here on goes out with release()."""
+        """What is sent from here on is kept for release()."""
         self.held = bytearray()
 
     def release(self):
-        data, self.held = self.held, None
-        self.write(data)
+        """What was kept, for write()."""
+        data, self.held = bytes(self.held), None
+        return data
 
     def fill(self, n):
         while len(self.input) < n:
