@@ -13,7 +13,10 @@ static int
 check_print(const struct call *c)
 {
 	char walls[CONFINE_TEXT_MAX];
+	struct error e;
 
+	if (serve_check_user(c->config, &e) == -1)
+		return call_fail(c, &e);
 	gateway_config_print(c->config, stdout);
 	printf("confined by = %s  # this machine\n", confine_text(walls));
 	return call_end(c);

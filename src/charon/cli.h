@@ -65,6 +65,12 @@ int call_print_json(const struct call *c, const struct json_t *json);
  */
 int call_end(const struct call *c);
 
+/*
+ * serve_cmd.c: 0, or -1 with *e when root, who would become a user, reads the
+ * name of one who does not exist.  The default one may be missing.
+ */
+int serve_check_user(const struct gateway_config *c, struct error *e);
+
 /* agent_cmd.c: what "charon client" uses as well. */
 
 /*

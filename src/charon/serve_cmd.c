@@ -21,6 +21,7 @@
 #include "orthrus/monitor/monitor.h"
 #include "orthrus/relay/socket.h"
 
+#include "cli.h"
 #include "commands.h"
 
 struct serving {
@@ -66,6 +67,16 @@ on_serve_reload(void *arg)
 	notify_send("READY=1");
 }
 
+int
+serve_check_user(const struct gateway_config *c, struct error *e)
+{
+	if (geteuid() != 0 || !c->user_given || getpwnam(c->user) != NULL)
+		return 0;
+	return error_set(e, EX_CONFIG, "[charon] user: there is no user %s; "
+	    "make one with \"useradd --system %s\", or name another", c->user,
+	    c->user);
+}
+
 /*
  * From here on nothing is done as root, whoever has started us.  systemd has
  * already done the same for its User=.
@@ -77,7 +88,9 @@ become_user(const struct gateway_config *c, struct error *e)
 
 	if (geteuid() != 0 || strcmp(c->user, "root") == 0)
 		return 0;
-	if (!c->user_given && getpwnam(c->user) == NULL) {
+	if (serve_check_user(c, e) == -1)
+		return -1;
+	if (getpwnam(c->user) == NULL) {
 		log_warn("running as root, for there is no user %s: make one "
 		    "with \"useradd --system %s\", or name another, or root, "
 		    "in [charon] user", c->user, c->user);

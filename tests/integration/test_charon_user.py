@@ -117,8 +117,9 @@ def test_takes_over_what_was_roots(lab, nobody):
 
 def test_no_such_user(lab):
     charon = Charon(lab, start=False, charon={"user": "nobody-at-all"})
-    done = charon.run("serve", check=78, timeout=30)
-    assert "there is no user nobody-at-all" in done.text
+    for command in "serve", "check":
+        done = charon.run(command, check=78, timeout=30)
+        assert "[charon] user: there is no user nobody-at-all" in done.text
 
 
 def test_default_user_is_missing(lab):
