@@ -50,8 +50,11 @@ noinst_HEADERS += \
 	include/orthrus/http/write.h \
 	include/orthrus/transport/bind.h \
 	include/orthrus/transport/dial.h \
+	include/orthrus/transport/handshake.h \
 	include/orthrus/transport/listener.h \
+	include/orthrus/transport/open.h \
 	include/orthrus/transport/own.h \
+	include/orthrus/transport/transport.h \
 	include/orthrus/ssh/hostkey.h \
 	include/orthrus/ssh/identity.h \
 	include/orthrus/ssh/inbound.h \

@@ -83,7 +83,7 @@ link_config_of(const struct config *c, struct link_config *lc)
 				.nknown_hosts = c->nknown_hosts,
 				.accept_new = c->accept_new
 			},
-			.connect_ms = CONNECT_MS, .login_ms = LOGIN_MS,
+			.transport.step_ms = CONNECT_MS, .login_ms = LOGIN_MS,
 			.probe_ms = PROBE_MS, .dead_ms = DEAD_MS
 		},
 		.servers = c->servers, .nservers = c->nservers,

@@ -9,10 +9,10 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
+#include "orthrus/transport/transport.h"
 
 #include "algorithms.h"
 #include "inbound_private.h"
@@ -169,10 +169,10 @@ who_makes_room(struct acceptor *a, struct waiting *newcomer)
  * end.
  */
 static void
-close_with(int fd, const char *line)
+close_with(struct transport *t, const char *line)
 {
-	send(fd, line, strlen(line), MSG_DONTWAIT | MSG_NOSIGNAL);
-	close(fd);
+	transport_write(t, (const uint8_t *)line, strlen(line));
+	transport_free(t);
 }
 
 /* Whether a source is refused. */
@@ -218,26 +218,31 @@ make_room(struct acceptor *a, struct waiting *newcomer)
 void
 acceptor_take(void *arg, int fd)
 {
-	struct acceptor *a = arg;
+	acceptor_take_transport(arg, transport_socket(fd));
+}
+
+void
+acceptor_take_transport(struct acceptor *a, struct transport *t)
+{
 	struct waiting newcomer = { .who = NULL };
 	struct inbound *in;
 
 	a->counters.accepted++;
-	if (source_of_peer(fd, &newcomer.from) == -1) {
-		close(fd);
+	if (source_of_peer(t->fd, &newcomer.from) == -1) {
+		transport_free(t);
 		return;
 	}
 	if (is_penalised(a, &newcomer.from)) {
 		a->counters.penalised++;
-		close_with(fd, PENALISED_LINE);
+		close_with(t, PENALISED_LINE);
 		return;
 	}
 	newcomer.weight = offence_weight(a, &newcomer.from);
 	if (!make_room(a, &newcomer)) {
-		close_with(fd, FULL_LINE);
+		close_with(t, FULL_LINE);
 		return;
 	}
-	if ((in = inbound_new(a, fd, &newcomer)) == NULL)
+	if ((in = inbound_new(a, t, &newcomer)) == NULL)
 		return;
 	login_init(in);
 	inbound_begin(in);

@@ -11,8 +11,11 @@
 #include <stdint.h>
 #include <unistd.h>
 
+#include "orthrus/transport/transport.h"
+
 #include "carrier.h"
 #include "packet.h"
+#include "shuttle.h"
 
 /* Keeps what waits in the kernel short, so that small writes are not late. */
 #define NOTSENT_LOWAT (128 * 1024)
@@ -20,25 +23,38 @@
 void
 carrier_init(struct carrier *k)
 {
-	k->fd = k->copy = -1;
+	k->transport = NULL;
+	k->copy = -1;
+	k->shuttle = NULL;
 	k->readable = k->writable = NULL;
 }
 
-int
-carrier_attach(struct carrier *k, struct event_base *base, int fd,
-    unsigned dead_ms, event_callback_fn ready, void *arg)
+/* Has no effect on what is not TCP. */
+static void
+set_tcp_options(int fd, unsigned dead_ms)
 {
 	int lowat = NOTSENT_LOWAT, on = 1;
 
-	k->fd = fd;
-	if ((k->copy = fcntl(fd, F_DUPFD_CLOEXEC, 0)) == -1)
-		return -1;
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &dead_ms,
 	    sizeof(dead_ms));
 	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &lowat, sizeof(lowat));
-	k->readable = event_new(base, fd, EV_READ | EV_PERSIST, ready, arg);
-	k->writable = event_new(base, fd, EV_WRITE | EV_PERSIST, ready, arg);
+}
+
+int
+carrier_attach(struct carrier *k, struct event_base *base,
+    struct transport *t, unsigned dead_ms, event_callback_fn ready, void *arg)
+{
+	k->transport = t;
+	if (transport_is_socket(t))
+		k->copy = fcntl(t->fd, F_DUPFD_CLOEXEC, 0);
+	else
+		k->shuttle = shuttle_new(base, &k->copy, ready, arg);
+	if (k->copy == -1)
+		return -1;
+	set_tcp_options(t->fd, dead_ms);
+	k->readable = event_new(base, t->fd, EV_READ | EV_PERSIST, ready, arg);
+	k->writable = event_new(base, t->fd, EV_WRITE | EV_PERSIST, ready, arg);
 	return 0;
 }
 
@@ -49,9 +65,15 @@ carrier_close(struct carrier *k)
 		event_free(k->readable);
 		event_free(k->writable);
 	}
-	if (k->fd != -1)
-		close(k->fd);
+	shuttle_free(k->shuttle);
+	transport_free(k->transport);
 	carrier_init(k);
+}
+
+int
+carrier_fd(const struct carrier *k)
+{
+	return k->transport != NULL ? k->transport->fd : -1;
 }
 
 void
@@ -67,6 +89,9 @@ carrier_watch(const struct carrier *k, bool readable, bool writable)
 		event_add(k->writable, NULL);
 	else
 		event_del(k->writable);
+	/* Of what the transport has taken in already nobody else tells. */
+	if (readable && transport_holds_input(k->transport))
+		carrier_read_soon(k);
 }
 
 bool
@@ -81,7 +106,23 @@ carrier_read_soon(const struct carrier *k)
 	event_active(k->readable, EV_READ, 0);
 }
 
-/* One recv(2): 1 when it brought all there was room for, 0 or -1 with errno. */
+void
+carrier_shuttle(struct carrier *k)
+{
+	int error;
+
+	if (k->shuttle != NULL)
+		shuttle_run(k->shuttle, k->transport, &error);
+}
+
+bool
+carrier_holds_output(const struct carrier *k)
+{
+	return k->transport != NULL && ((k->shuttle != NULL &&
+	    shuttle_waits(k->shuttle)) || transport_holds_output(k->transport));
+}
+
+/* One read: 1 when there may be more, 0 or -1 with errno. */
 static int
 read_once(const struct carrier *k, struct packet_tap *tap, size_t *got)
 {
@@ -94,9 +135,7 @@ read_once(const struct carrier *k, struct packet_tap *tap, size_t *got)
 		errno = EMSGSIZE;
 		return -1;
 	}
-	do
-		n = recv(k->fd, p, room, 0);
-	while (n == -1 && errno == EINTR);
+	n = transport_read(k->transport, p, room);
 	if (n == -1 && errno == EAGAIN)
 		return 0;
 	if (n == 0)
@@ -104,15 +143,35 @@ read_once(const struct carrier *k, struct packet_tap *tap, size_t *got)
 	if (n <= 0)
 		return -1;
 	*got = (size_t)n;
-	return packet_arrived(tap, (size_t)n) == -1 ? -1 : (size_t)n == room;
+	if (packet_arrived(tap, (size_t)n) == -1)
+		return -1;
+	return (size_t)n == room || transport_holds_input(k->transport);
+}
+
+/* The shuttle has nothing more to do but what is on its way out. */
+static int
+leave_shuttle(struct carrier *k, struct packet_tap *tap)
+{
+	if (shuttle_drain(k->shuttle, k->copy, tap) == -1)
+		return -1;
+	if (shuttle_flush(k->shuttle, k->transport) == -1)
+		return errno == EAGAIN ? 1 : -1;
+	shuttle_free(k->shuttle);
+	k->shuttle = NULL;
+	return 1;
 }
 
 int
-carrier_read(const struct carrier *k, struct packet_tap *tap)
+carrier_read(struct carrier *k, struct packet_tap *tap)
 {
 	size_t total = 0, got;
-	int rc = packet_take_over(tap);
+	int rc;
 
+	carrier_shuttle(k);
+	rc = packet_take_over(tap);
+	carrier_shuttle(k);
+	if (rc == 1 && k->shuttle != NULL)
+		rc = leave_shuttle(k, tap);
 	while (rc == 1 && total < packet_turn(tap)) {
 		rc = read_once(k, tap, &got);
 		total += got;
@@ -120,10 +179,24 @@ carrier_read(const struct carrier *k, struct packet_tap *tap)
 	return rc;
 }
 
+ssize_t
+carrier_write(struct carrier *k, const uint8_t *p, size_t n)
+{
+	if (k->transport == NULL) {
+		errno = EAGAIN;
+		return -1;
+	}
+	if (k->shuttle != NULL && shuttle_flush(k->shuttle, k->transport) == -1)
+		return -1;
+	return transport_write(k->transport, p, n);
+}
+
 void
 carrier_acknowledge(const struct carrier *k)
 {
 	int on = 1;
 
-	setsockopt(k->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
+	if (k->transport != NULL)
+		setsockopt(k->transport->fd, IPPROTO_TCP, TCP_QUICKACK, &on,
+		    sizeof(on));
 }

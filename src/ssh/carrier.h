@@ -1,39 +1,48 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What a connection runs on: a socket that the loop watches, and its reading.
- * Sending is output.h's.
+ * What a connection runs on: a transport that the loop watches, with its
+ * reading and writing.
  */
 #ifndef ORTHRUS_SSH_CARRIER_H
 #define ORTHRUS_SSH_CARRIER_H
 
+#include <sys/types.h>
+
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include <event2/event.h>
 
 struct packet_tap;
+struct shuttle;
+struct transport;
 
 struct carrier {
-	int fd;				/* ours, watched; -1: no carrier now */
+	struct transport *transport;	/* NULL: no carrier now */
 	/*
 	 * libssh closes its descriptor whenever it meets an error, while the
-	 * loop still watches: it gets a copy, so that ours stays ours.  -1:
-	 * there is none, or libssh closes it.
+	 * loop still watches: it gets a copy, so that ours stays ours, or the
+	 * other end of the shuttle.  -1: there is none, or libssh closes it.
 	 */
 	int copy;
+	struct shuttle *shuttle;	/* NULL: none, or not any more */
 	struct event *readable, *writable;	/* NULL: no carrier */
 };
 
 void carrier_init(struct carrier *k);
 /*
- * fd is the carrier from here on, whatever is returned; ready is called with
+ * t is the carrier from here on, whatever is returned; ready is called with
  * arg when it can be read or written, once carrier_watch() says so.  When the
  * peer's kernel has acknowledged nothing for dead_ms, ours gives it up.  0, or
  * -1 with errno.
  */
-int carrier_attach(struct carrier *k, struct event_base *base, int fd,
-    unsigned dead_ms, event_callback_fn ready, void *arg);
+int carrier_attach(struct carrier *k, struct event_base *base,
+    struct transport *t, unsigned dead_ms, event_callback_fn ready, void *arg);
 /* Closes ours, and stops watching; the copy is the caller's to close. */
 void carrier_close(struct carrier *k);
+/* Its descriptor, to ask the kernel about it; -1: no carrier now. */
+int carrier_fd(const struct carrier *k);
 
 /* What ready is called for from now on. */
 void carrier_watch(const struct carrier *k, bool readable, bool writable);
@@ -43,11 +52,24 @@ bool carrier_is_full(const struct carrier *k);
 void carrier_read_soon(const struct carrier *k);
 
 /*
+ * While libssh is at the handshake: brings it what has arrived, and sends what
+ * it has written.  Called before and after each step.
+ */
+void carrier_shuttle(struct carrier *k);
+/* True while something of the carrier's own waits until it can be written. */
+bool carrier_holds_output(const struct carrier *k);
+
+/*
  * Reads what has arrived into the tap, as long as others can wait for their
  * turn: 0 when that is all, 1 when there may be more, or -1 when the
  * connection is over, as ssh_get_error(), or else errno, says.
  */
-int carrier_read(const struct carrier *k, struct packet_tap *tap);
+int carrier_read(struct carrier *k, struct packet_tap *tap);
+/*
+ * As transport_write(); with n 0 it sends what it holds itself.  -1 with EAGAIN
+ * where there is no carrier now.
+ */
+ssize_t carrier_write(struct carrier *k, const uint8_t *p, size_t n);
 
 /*
  * Acknowledges at once what has arrived.  OpenSSH leaves Nagle's algorithm on

@@ -109,7 +109,7 @@ on_connection_end(evutil_socket_t fd, short what, void *arg)
 static void
 flush_output_soon(struct connection *c)
 {
-	if (c->state == RUNNING && c->carrier.fd != -1 &&
+	if (c->state == RUNNING && c->carrier.transport != NULL &&
 	    !carrier_is_full(&c->carrier))
 		event_active(c->flush, EV_TIMEOUT, 0);
 }
@@ -160,7 +160,7 @@ connection_catch_up(struct connection *c)
 {
 	int rc = 0;
 
-	if (c->carrier.fd != -1 && !output_flooded(&c->out))
+	if (c->carrier.transport != NULL && !output_flooded(&c->out))
 		rc = carrier_read(&c->carrier, c->tap);
 	c->ops->deliver();
 	if (rc == -1)
@@ -199,7 +199,7 @@ on_flush_output(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	loop_doing(LOOP_SESSION);
-	if (c->state == RUNNING && c->carrier.fd != -1)
+	if (c->state == RUNNING && c->carrier.transport != NULL)
 		flush_output(c);
 }
 
@@ -225,9 +225,11 @@ handshake_step(struct connection *c)
 	enum connection_step step;
 
 	c->begun = true;
+	carrier_shuttle(&c->carrier);
 	packet_handshake(c->tap);
 	step = c->role->step(c->arg);
 	packet_handshake(NULL);
+	carrier_shuttle(&c->carrier);
 	carrier_acknowledge(&c->carrier);
 	/*
 	 * A client may send its login and more together with its NEWKEYS, so
@@ -240,7 +242,7 @@ handshake_step(struct connection *c)
 		start_running(c);
 		return;
 	}
-	carrier_watch(&c->carrier, true,
+	carrier_watch(&c->carrier, true, carrier_holds_output(&c->carrier) ||
 	    (ssh_get_status(c->ssh) & SSH_WRITE_PENDING) != 0);
 }
 
@@ -262,13 +264,14 @@ int
 connection_connect(struct connection *c)
 {
 	int rc = packet_connect(c->tap, LEASH_AGENT_BANNER "_" PACKAGE_VERSION);
+	int fd = ssh_get_fd(c->ssh);
 
 	/*
-	 * When ssh_connect() is done, it has set the descriptor to blocking.
+	 * When ssh_connect() is done, it has set the descriptor to blocking,
+	 * and with it ours, of which it is a copy.
 	 */
-	if (rc != SSH_AGAIN)
-		fcntl(c->carrier.fd, F_SETFL,
-		    fcntl(c->carrier.fd, F_GETFL) | O_NONBLOCK);
+	if (rc != SSH_AGAIN && fd != -1)
+		fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
 	return rc;
 }
 
@@ -355,18 +358,17 @@ connection_refuse_login(struct connection *c, const char *methods)
 /* --- life ------------------------------------------------------------- */
 
 static int
-connection_attach(struct connection *c, int fd)
+connection_attach(struct connection *c, struct transport *t)
 {
-	c->out.carrier = fd;
-	return carrier_attach(&c->carrier, c->base, fd, c->dead_ms,
+	return carrier_attach(&c->carrier, c->base, t, c->dead_ms,
 	    on_connection_ready, c);
 }
 
 int
-connection_dialled(struct connection *c, int fd)
+connection_dialled(struct connection *c, struct transport *t)
 {
 	c->client = true;
-	if (connection_attach(c, fd) == -1)
+	if (connection_attach(c, t) == -1)
 		return -1;
 	errno = ENOMEM;
 	return ssh_options_set(c->ssh, SSH_OPTIONS_FD, &c->carrier.copy) ==
@@ -374,11 +376,11 @@ connection_dialled(struct connection *c, int fd)
 }
 
 int
-connection_accepted(struct connection *c, ssh_bind bind, int fd)
+connection_accepted(struct connection *c, ssh_bind bind, struct transport *t)
 {
 	int rc;
 
-	if (connection_attach(c, fd) == -1)
+	if (connection_attach(c, t) == -1)
 		return -1;
 	set_stranger(c, true);
 	errno = ENOMEM;
@@ -405,7 +407,7 @@ connection_new(struct event_base *base, unsigned dead_ms,
 	c->arg = arg;
 	c->dead_ms = dead_ms;
 	carrier_init(&c->carrier);
-	c->out.carrier = -1;
+	c->out.carrier = &c->carrier;
 	c->heard_at = clock_awake_ms();
 	c->flush = evtimer_new(base, on_flush_output, c);
 	c->end = evtimer_new(base, on_connection_end, c);
@@ -466,7 +468,7 @@ connection_mux(const struct connection *c)
 int
 connection_fd(const struct connection *c)
 {
-	return c->carrier.fd;
+	return carrier_fd(&c->carrier);
 }
 
 const char *

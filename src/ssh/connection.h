@@ -23,6 +23,7 @@ struct host_key;
 struct mux;
 struct ssh_bind_struct;
 struct ssh_session_struct;
+struct transport;
 
 /* What a step of the handshake says. */
 enum connection_step {
@@ -50,8 +51,8 @@ struct connection_role {
 };
 
 /*
- * A connection without a carrier.  The carrier is the descriptor that it runs
- * on; there may be none, as while it is dialled.  When the peer's kernel has
+ * A connection without a carrier.  The carrier is the transport that it runs
+ * on; there may be none, as while it is opened.  When the peer's kernel has
  * acknowledged nothing for dead_ms, ours gives the carrier up.
  */
 struct connection *connection_new(struct event_base *base, unsigned dead_ms,
@@ -63,13 +64,13 @@ struct connection *connection_new(struct event_base *base, unsigned dead_ms,
 void connection_free(struct connection *c);
 
 /*
- * The carrier is there, and fd is the connection's from here on: as a client,
+ * The carrier is there, and t is the connection's from here on: as a client,
  * who calls ssh_connect() in its steps, or as a server with the keys of bind.
- * 0, or -1 with errno; fd is closed by connection_free() all the same.
+ * 0, or -1 with errno; t is freed by connection_free() all the same.
  */
-int connection_dialled(struct connection *c, int fd);
+int connection_dialled(struct connection *c, struct transport *t);
 int connection_accepted(struct connection *c, struct ssh_bind_struct *bind,
-    int fd);
+    struct transport *t);
 /*
  * A client's ssh_connect(), and what it returns, with our own identification
  * (RFC 4253 section 4.2) instead of libssh's.
@@ -81,7 +82,8 @@ void connection_begin(struct connection *c);
 /* Owned by the connection. */
 struct ssh_session_struct *connection_ssh(const struct connection *c);
 struct mux *connection_mux(const struct connection *c);
-int connection_fd(const struct connection *c);	/* -1: no carrier now */
+/* To ask the kernel about; -1: no carrier now. */
+int connection_fd(const struct connection *c);
 
 /*
  * Ends it: over() follows from the loop.  The first reason counts.  goodbye,

@@ -157,7 +157,8 @@ inbound_step(void *arg)
 /* --- life ------------------------------------------------------------- */
 
 struct inbound *
-inbound_new(struct acceptor *a, int fd, const struct waiting *newcomer)
+inbound_new(struct acceptor *a, struct transport *t,
+    const struct waiting *newcomer)
 {
 	static const struct connection_role role = {
 		inbound_step, on_inbound_asked, on_inbound_lost, on_inbound_over
@@ -175,7 +176,7 @@ inbound_new(struct acceptor *a, int fd, const struct waiting *newcomer)
 	in->connection = connection_new(a->base, a->config.dead_ms, &role, in);
 	mux_new(a->base, in->connection);
 	connection_host_key(in->connection, &a->host_key);
-	if (connection_accepted(in->connection, a->bind, fd) == -1) {
+	if (connection_accepted(in->connection, a->bind, t) == -1) {
 		inbound_free(in);
 		return NULL;
 	}

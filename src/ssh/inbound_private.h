@@ -68,7 +68,7 @@ void offence_no_login(const struct inbound *in);
  * its own from here on.  It waits for inbound_begin().  NULL when there are no
  * descriptors.
  */
-struct inbound *inbound_new(struct acceptor *a, int fd,
+struct inbound *inbound_new(struct acceptor *a, struct transport *t,
     const struct waiting *newcomer);
 void inbound_begin(struct inbound *in);
 void inbound_free(struct inbound *in);

@@ -53,6 +53,8 @@ liborthrus_a_SOURCES += \
 	src/ssh/selftest.h \
 	src/ssh/server_key.c \
 	src/ssh/session_channel.c \
+	src/ssh/shuttle.c \
+	src/ssh/shuttle.h \
 	src/ssh/source.c \
 	src/ssh/source.h \
 	src/ssh/successor.c \

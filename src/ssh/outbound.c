@@ -23,7 +23,7 @@
 #include "orthrus/base/text.h"
 #include "orthrus/proto/leash.h"
 #include "orthrus/ssh/outbound.h"
-#include "orthrus/transport/dial.h"
+#include "orthrus/transport/transport.h"
 
 #include "algorithms.h"
 #include "mux_private.h"
@@ -38,7 +38,7 @@ struct outbound {
 	void *arg;
 	enum step step;
 	bool password_told;
-	struct dial *dial;
+	struct opening *opening;
 	struct connection *connection;
 	struct event *deadline;		/* of the login */
 	struct probe probe;		/* from there on */
@@ -292,17 +292,16 @@ set_session_options(struct outbound *s)
 }
 
 static void
-on_server_dialled(void *arg, int fd, int error)
+on_server_reached(void *arg, struct transport *t, const struct error *why)
 {
 	struct outbound *s = arg;
 
-	s->dial = NULL;
-	if (fd == -1) {
-		outbound_fail(s, EX_UNAVAILABLE, "cannot connect: %s",
-		    dial_strerror(error));
+	s->opening = NULL;
+	if (t == NULL) {
+		outbound_fail(s, why->code, "%s", why->text);
 		return;
 	}
-	if (connection_dialled(s->connection, fd) == -1) {
+	if (connection_dialled(s->connection, t) == -1) {
 		outbound_fail(s, EX_UNAVAILABLE, "cannot connect: %s",
 		    strerror(errno));
 		return;
@@ -344,7 +343,6 @@ outbound_start(struct event_base *base, struct dialer *dialer,
 		outbound_step, NULL, on_outbound_lost, on_outbound_over
 	};
 	struct outbound *s = xcalloc(1, sizeof(*s));
-	struct address to;
 
 	s->config = *config;
 	s->events = *events;
@@ -355,12 +353,8 @@ outbound_start(struct event_base *base, struct dialer *dialer,
 	mux_new(base, s->connection);
 	probe_init(&s->probe, base, s->connection, config->probe_ms,
 	    config->dead_ms);
-	memset(&to, 0, sizeof(to));
-	to.kind = ADDRESS_TCP;
-	memcpy(to.host, config->server.host, sizeof(to.host));
-	to.port = config->server.port;
-	s->dial = dial_start(dialer, &to, config->connect_ms, on_server_dialled,
-	    s);
+	s->opening = transport_open(base, dialer, &config->server,
+	    &config->transport, on_server_reached, s);
 	return s;
 }
 
@@ -369,8 +363,7 @@ outbound_free(struct outbound *s)
 {
 	if (s == NULL)
 		return;
-	if (s->dial != NULL)
-		dial_cancel(s->dial);
+	opening_cancel(s->opening);
 	connection_free(s->connection);
 	probe_clear(&s->probe);
 	event_free(s->deadline);

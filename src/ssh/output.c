@@ -2,12 +2,11 @@
 /* See output.h. */
 #include "config.h"
 
-#include <sys/socket.h>
-
 #include <errno.h>
 
 #include "orthrus/relay/relay.h"
 
+#include "carrier.h"
 #include "output.h"
 #include "packet.h"
 
@@ -72,11 +71,8 @@ output_flush(struct output *o)
 	size_t left;
 	ssize_t n;
 
-	while ((p = packet_unsent(o->tap, &left)) != NULL && left > 0 &&
-	    o->carrier != -1) {
-		n = send(o->carrier, p, left, MSG_NOSIGNAL);
-		if (n == -1 && errno == EINTR)
-			continue;
+	while ((p = packet_unsent(o->tap, &left)) != NULL && left > 0) {
+		n = carrier_write(o->carrier, p, left);
 		if (n == -1) {
 			o->unhindered = 0;
 			return errno == EAGAIN ? 1 : -1;
@@ -85,7 +81,10 @@ output_flush(struct output *o)
 		if (o->unhindered < UNHINDERED)
 			o->unhindered += (size_t)n;
 	}
-	return packet_waits(o->tap);
+	if (carrier_holds_output(o->carrier) &&
+	    carrier_write(o->carrier, NULL, 0) == -1 && errno != EAGAIN)
+		return -1;
+	return packet_waits(o->tap) || carrier_holds_output(o->carrier);
 }
 
 void

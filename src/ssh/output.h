@@ -14,11 +14,12 @@
 /* Input of a frugal one waits when so much is unsent: see output_flooded(). */
 #define OUTPUT_FRUGAL (256 * 1024)
 
+struct carrier;
 struct packet_tap;
 
 struct output {
 	struct packet_tap *tap;
-	int carrier;			/* descriptor, or -1: none now */
+	struct carrier *carrier;
 	bool stranger;			/* who may have less unread */
 	bool frugal;			/* set by its user */
 	bool rekeying;			/* libssh keeps what we send ... */

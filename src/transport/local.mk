@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: ISC
-# Transport: each kind yields a connected descriptor.
+# Transport: each kind yields bytes to and from the other end.
 liborthrus_a_SOURCES += \
 	src/transport/bind.c \
 	src/transport/dial.c \
 	src/transport/dial_service.c \
 	src/transport/dial_service.h \
+	src/transport/handshake.c \
 	src/transport/listener.c \
+	src/transport/open.c \
 	src/transport/own.c \
 	src/transport/resolve.c \
-	src/transport/resolve.h
+	src/transport/resolve.h \
+	src/transport/transport.c

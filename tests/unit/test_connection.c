@@ -279,7 +279,7 @@ config_for(const char *user)
 		.server = { .host = "127.0.0.1", .port = port },
 		.policy = { .known_hosts = pins, .nknown_hosts = 1,
 		    .accept_new = true },
-		.identity = identity, .connect_ms = 5000, .login_ms = 10000,
+		.identity = identity, .transport.step_ms = 5000, .login_ms = 10000,
 		.probe_ms = 5000, .dead_ms = 13000
 	};
 

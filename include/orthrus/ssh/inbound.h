@@ -18,6 +18,7 @@
 struct acceptor;
 struct event_base;
 struct inbound;
+struct transport;
 
 #define INBOUND_USER_MAX 128	/* of a user's name, with NUL */
 
@@ -98,6 +99,8 @@ void acceptor_limit(struct acceptor *a, const struct acceptor_limits *limits);
 
 /* A connection that was accepted; fd is the acceptor's from here on. */
 void acceptor_take(void *acceptor, int fd);
+/* The same over another transport; its descriptor says where it comes from. */
+void acceptor_take_transport(struct acceptor *a, struct transport *t);
 /*
  * True while all places of the unauthenticated are taken by clients that go
  * on with their login and are young: accepting should wait a moment.

@@ -14,6 +14,7 @@
 #include "orthrus/ssh/hostkey.h"
 #include "orthrus/ssh/identity.h"
 #include "orthrus/ssh/mux.h"
+#include "orthrus/transport/open.h"
 
 struct dialer;
 struct event_base;
@@ -24,8 +25,8 @@ struct outbound_config {
 	struct hostkey_policy policy;
 	const struct identity *identity;	/* or NULL with a password */
 	const char *password;		/* or NULL */
-	uint64_t connect_ms;		/* for the network connection */
-	uint64_t login_ms;		/* from there to being logged in */
+	struct transport_config transport;
+	uint64_t login_ms;		/* from its end to being logged in */
 	uint64_t probe_ms;		/* silence before a probe is sent */
 	uint64_t dead_ms;		/* silence after which the peer is dead */
 };

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The way to a server, step by step: a connection to it, or to the proxy in
+ * front of it, or a command instead of one; what is to be said to the proxy;
+ * TLS; WebSocket.  Which of them there are follows from the address and the
+ * configuration.
+ */
+#ifndef ORTHRUS_TRANSPORT_OPEN_H
+#define ORTHRUS_TRANSPORT_OPEN_H
+
+#include <stdint.h>
+
+#include "orthrus/proto/server.h"
+#include "orthrus/transport/handshake.h"
+
+struct dialer;
+struct event_base;
+struct opening;
+
+/* How servers are reached; what it points to outlives every opening. */
+struct transport_config {
+	uint64_t step_ms;		/* each step may take */
+};
+
+/*
+ * Opens a transport to *to, which is copied as config is.  done is called
+ * once, and never from inside: a failure says which step failed and why.  The
+ * handle is gone when it is called.  Never NULL.
+ */
+struct opening *transport_open(struct event_base *base, struct dialer *dialer,
+    const struct server *to, const struct transport_config *config,
+    handshake_done *done, void *arg);
+/* Ends it without calling done.  NULL is fine. */
+void opening_cancel(struct opening *o);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * libssh reads and writes a descriptor itself until the login.  Where the
+ * carrier is more than a descriptor, it gets one end of a socket pair, and the
+ * shuttle carries bytes between the other end and the transport.
+ */
+#ifndef ORTHRUS_SSH_SHUTTLE_H
+#define ORTHRUS_SSH_SHUTTLE_H
+
+#include <stdbool.h>
+
+#include <event2/event.h>
+
+struct packet_tap;
+struct shuttle;
+struct transport;
+
+/*
+ * *theirs is libssh's end, and the caller's to close.  ready is called with
+ * arg when libssh has written.  NULL with errno.
+ */
+struct shuttle *shuttle_new(struct event_base *base, int *theirs,
+    event_callback_fn ready, void *arg);
+void shuttle_free(struct shuttle *s);	/* NULL is fine */
+
+/*
+ * Carries what it can both ways.  When the transport has ended, or failed, so
+ * does what libssh reads, and *error is the errno value (0: it ended).
+ */
+void shuttle_run(struct shuttle *s, struct transport *t, int *error);
+/*
+ * The way out alone: 0 when the transport has taken all, else -1 with errno.
+ */
+int shuttle_flush(struct shuttle *s, struct transport *t);
+/* True while something waits until the transport can be written. */
+bool shuttle_waits(const struct shuttle *s);
+/*
+ * libssh has given up its end, theirs: what it has left unread is fed to the
+ * tap.  0, or -1 as packet_arrived() says.
+ */
+int shuttle_drain(struct shuttle *s, int theirs, struct packet_tap *tap);
+
+#endif
