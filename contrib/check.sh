@@ -177,7 +177,7 @@ fuzz_for_a_moment() {
 	name=$(basename "$1")
 	found=$(dirname "$1")/../../moment/$name
 	mkdir -p "$found"
-	"$1" -max_total_time="${ORTHRUS_FUZZ_SECONDS:-3}" -timeout=20 \
+	"$1" -seed=1 -max_total_time="${ORTHRUS_FUZZ_SECONDS:-3}" -timeout=20 \
 	    -print_final_stats=1 -artifact_prefix="$found/" "$found" \
 	    "$2/tests/corpus/${name#fuzz_}" >"$found.log" 2>&1
 	echo $? >"$found.status"

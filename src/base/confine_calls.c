@@ -74,7 +74,6 @@ static const struct call {
 	/* Memory. */
 	{ "brk", G | K | A | M, NULL },
 	{ "munmap", G | K | E | A | M, NULL },
-	{ "madvise", E | A, NULL },
 	{ "getrandom", G | K | A, NULL },
 	/* Descriptors. */
 	{ "read", G | K | E | A | M, NULL },
@@ -103,7 +102,6 @@ static const struct call {
 	{ "futex_time64", G | E | A | M, "futex" },
 	{ "set_robust_list", E | A, NULL },
 	{ "rseq", E | A, NULL },
-	{ "exit", E | A, NULL },
 	{ "poll", G | E | A | M, NULL },
 	{ "ppoll", G | E | A | M, "poll" },
 	{ "ppoll_time64", G | E | A | M, "poll" },
@@ -159,6 +157,9 @@ static const char *const harmless[] = {
 	"clock_nanosleep", "clock_nanosleep_time64", "mremap", "madvise",
 	"getrandom",
 };
+
+/* The same for threads, which may end or not before their process does. */
+static const char *const harmless_threads[] = { "exit" };
 
 /* The same for those who may open files: of those that Landlock shows them. */
 static const char *const harmless_files[] = {
@@ -302,6 +303,10 @@ add_calls(scmp_filter_ctx filter, enum confine_for what)
 	if (rc == 0 && (what == CONFINE_EGRESS || what == CONFINE_AGENT)) {
 		rc = add_harmless(filter, harmless_names,
 		    sizeof(harmless_names) / sizeof(harmless_names[0]));
+		if (rc == 0)
+			rc = add_harmless(filter, harmless_threads,
+			    sizeof(harmless_threads) /
+			    sizeof(harmless_threads[0]));
 		if (rc == 0)
 			rc = add_threads(filter);
 	}

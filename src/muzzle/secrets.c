@@ -261,7 +261,7 @@ mask_exec(struct text *t)
 {
 	size_t equals;
 
-	if (t->len == 0 || t->p[0] != 'e' ||
+	if (t->len == 0 || (t->p[0] != 'e' && t->p[0] != 'E') ||
 	    (behind(t, 0, "exec_create:") == NONE &&
 	    behind(t, 0, "exec_start:") == NONE))
 		return;
