@@ -6,7 +6,7 @@
 #
 #   check.sh [--suite SUITE] [STEP...]
 #	STEP: only these: gcc clang asan hunt dist scripts trixie, or one of
-#	hunt's: monkey fuzz analyze coverage
+#	hunt's: monkey fuzz analyze coverage; A+B runs both side by side
 #	--suite: all of it in a minimal system of another Debian release,
 #	bookworm, trixie or forky, which is made on the spot
 set -u
@@ -282,6 +282,36 @@ unit() {
 	done
 }
 
+# run_step NAME: in a process of its own, with its output and its counts in
+# files.
+run_step() {
+	local start=$SECONDS
+	passed=0 failed=0 skipped=0
+	say "$1"
+	"step_$1"
+	echo "($1 took $((SECONDS - start)) s)"
+	echo "$passed $failed $skipped" >"$build/step-$1.counts"
+}
+
+# side_by_side STEP...: one after the other in what they print.
+side_by_side() {
+	local step p f s
+	echo "running: $*"
+	for step; do
+		rm -f "$build/step-$step.counts"
+		(run_step "$step") >"$build/step-$step.log" 2>&1 &
+	done
+	wait
+	for step; do
+		cat "$build/step-$step.log"
+		p=0 f=1 s=0
+		[ ! -s "$build/step-$step.counts" ] ||
+		    read -r p f s <"$build/step-$step.counts"
+		passed=$((passed + p)) failed=$((failed + f))
+		skipped=$((skipped + s))
+	done
+}
+
 usage() {
 	sed -n '3,12s/^# \{0,1\}//p' "$0"
 }
@@ -293,24 +323,27 @@ if [ "${1:-}" = --suite ]; then
 	[ $# -ge 2 ] || { usage >&2; exit 64; }
 	exec "$root/contrib/suite.sh" "$2" contrib/check.sh "${@:3}"
 fi
+# Steps with a + between them run side by side: those that use different
+# folders of build/, and of which one mostly waits.
 if [ $# -eq 0 ]; then
-	set -- gcc clang asan hunt dist scripts
-	! is_bookworm || set -- "$@" trixie
+	set -- gcc clang+dist asan+scripts hunt
+	! is_bookworm || set -- gcc clang+dist asan+scripts hunt+trixie
 fi
-for step; do
-	declare -F "step_$step" >/dev/null || {
-		echo "check.sh: no step '$step'" >&2
-		usage >&2
-		exit 64
-	}
+for group; do
+	IFS=+ read -ra steps <<<"$group"
+	for step in "${steps[@]}"; do
+		declare -F "step_$step" >/dev/null || {
+			echo "check.sh: no step '$step'" >&2
+			usage >&2
+			exit 64
+		}
+	done
 done
 "$root/contrib/deps.sh" check || one "contrib/deps.sh check" 1
 mkdir -p "$build"
-for step; do
-	say "$step"
-	start=$SECONDS
-	"step_$step"
-	echo "($step took $((SECONDS - start)) s)"
+for group; do
+	IFS=+ read -ra steps <<<"$group"
+	side_by_side "${steps[@]}"
 done
 
 echo

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Allocation that cannot fail, and the bounded buffer that wipes itself. */
+#include <sys/mman.h>
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,6 +69,13 @@ xasprintf(const char *fmt, ...)
 	if (n == -1)
 		out_of_memory();
 	return s;
+}
+
+void
+secret_lock(const void *p, size_t n)
+{
+	/* Where the limit of locked memory is too low it stays as it was. */
+	(void)mlock(p, n);
 }
 
 void

@@ -188,6 +188,7 @@ ca_load(const char *directory, struct error *e)
 	struct ca *ca = xcalloc(1, sizeof(*ca));
 	int lock = -1, r;
 
+	secret_lock(ca->secret, sizeof(ca->secret));
 	r = file_make_parents(below, e);
 	if (r == 0) {
 		/* Of two first starts at once, one makes the key. */

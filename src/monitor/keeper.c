@@ -45,6 +45,7 @@ keeper_open(const struct gateway_config *c, unsigned wait_ms, struct error *e)
 {
 	struct keeper *k = xcalloc(1, sizeof(*k));
 
+	secret_lock(k->host_secret, sizeof(k->host_secret));
 	TAILQ_INIT(&k->pages);
 	k->hand = -1;
 	k->runtime = xstrdup(c->runtime);

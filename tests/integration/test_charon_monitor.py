@@ -4,6 +4,7 @@ does not have, and that neither outlives the other."""
 
 import base64
 import os
+import re
 import signal
 
 import pytest
@@ -95,6 +96,16 @@ def test_no_keys_and_no_registry(lab, charon):
     with open(os.path.join(charon.state, KEYS[0] + ".pub")) as f:
         public = base64.b64decode(f.read().split()[1])
     assert public[-32:] in here, "the search finds nothing at all"
+
+
+@pytest.mark.skipif(built_with_asan(), reason="mlock(2) is a stub there")
+def test_keys_are_not_swapped(charon):
+    def locked(pid):
+        with open(f"/proc/{pid}/status") as f:
+            return int(re.search(r"VmLck:\s+(\d+) kB", f.read()).group(1))
+
+    assert locked(monitor_of(charon)) > 0
+    assert locked(charon.pid) == 0
 
 
 @pytest.mark.skipif(built_with_asan(), reason="sanitizers need more calls")

@@ -18,6 +18,12 @@ char *xstrdup(const char *s) __attribute__((returns_nonnull));
 char *xasprintf(const char *fmt, ...)
     __attribute__((format(printf, 1, 2), returns_nonnull));
 
+/*
+ * Keeps n bytes at p, which will hold a secret, out of swap, as far as the limit
+ * of locked memory lets us.  They stay so until they are freed, or the process
+ * ends.
+ */
+void secret_lock(const void *p, size_t n);
 /* Wipes a password or the like, and frees it; NULL is fine. */
 void secret_free(char *secret);
 
