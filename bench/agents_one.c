@@ -235,7 +235,7 @@ one_start(struct one *o)
 	struct outbound_config config = {
 		.server = { .host = "127.0.0.1", .port = f->port },
 		.policy = { .pins = &f->pin, .npins = 1 },
-		.connect_ms = CONNECT_MS, .login_ms = LOGIN_MS,
+		.transport.step_ms = CONNECT_MS, .login_ms = LOGIN_MS,
 		.probe_ms = PROBE_MS, .dead_ms = DEAD_MS
 	};
 	struct error e;
