@@ -76,6 +76,14 @@ carrier_fd(const struct carrier *k)
 	return k->transport != NULL ? k->transport->fd : -1;
 }
 
+const char *
+carrier_why(const struct carrier *k)
+{
+	const struct transport *t = k->transport;
+
+	return t != NULL && t->ops->why != NULL ? t->ops->why(t) : NULL;
+}
+
 void
 carrier_watch(const struct carrier *k, bool readable, bool writable)
 {

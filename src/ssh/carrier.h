@@ -44,6 +44,9 @@ void carrier_close(struct carrier *k);
 /* Its descriptor, to ask the kernel about it; -1: no carrier now. */
 int carrier_fd(const struct carrier *k);
 
+/* Why it failed, where the transport has words for it, or NULL. */
+const char *carrier_why(const struct carrier *k);
+
 /* What ready is called for from now on. */
 void carrier_watch(const struct carrier *k, bool readable, bool writable);
 /* True while it waits until more can be written. */

@@ -138,12 +138,20 @@ connection_room(struct connection *c)
 
 /* --- its turns -------------------------------------------------------- */
 
+const char *
+connection_trouble(const struct connection *c)
+{
+	const char *why = carrier_why(&c->carrier);
+
+	return why != NULL ? why : ssh_get_error(c->ssh);
+}
+
 static void
 peer_lost(struct connection *c)
 {
 	int error = errno;
 
-	c->role->lost(c->arg, ssh_get_error(c->ssh), error);
+	c->role->lost(c->arg, connection_trouble(c), error);
 }
 
 static void

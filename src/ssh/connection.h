@@ -42,8 +42,9 @@ struct connection_role {
 	 */
 	void (*asked)(void *arg);
 	/*
-	 * The peer is gone: text is libssh's reason, or "" where only error, an
-	 * errno value (0: it closed), says anything.  Calls connection_fail().
+	 * The peer is gone: text is connection_trouble()'s, or "" where only
+	 * error, an errno value (0: it closed), says anything.  Calls
+	 * connection_fail().
 	 */
 	void (*lost)(void *arg, const char *text, int error);
 	/* It is over.  From the loop, once; it may call connection_free(). */
@@ -94,6 +95,9 @@ void connection_fail(struct connection *c, int code, const char *goodbye,
 bool connection_is_over(const struct connection *c);
 /* Why, once it is over; code 0 before. */
 const struct error *connection_why(const struct connection *c);
+
+/* What has gone wrong, in the carrier's words or else libssh's; "": nothing. */
+const char *connection_trouble(const struct connection *c);
 
 /* What the peer calls itself, RFC 4253 section 4.2; "" before it has. */
 const char *connection_peer_version(const struct connection *c);

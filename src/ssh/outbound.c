@@ -63,7 +63,7 @@ ssh_of(const struct outbound *s)
 static void
 outbound_fail_libssh(struct outbound *s, const char *what)
 {
-	const char *text = ssh_get_error(ssh_of(s));
+	const char *text = connection_trouble(s->connection);
 
 	if (strstr(text, "server host key algo") != NULL) {
 		outbound_fail(s, EX_UNAVAILABLE, "%s: the server has no "
