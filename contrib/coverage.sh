@@ -53,7 +53,12 @@ src/proto/leash.c
 src/proto/server.c
 src/proto/socks5.c
 src/proto/spec.c
+src/proto/upgrade_client.c
+src/proto/upgrade_head.c
+src/proto/upgrade_server.c
 src/proto/userauth.c
+src/proto/websocket_frames.c
+src/proto/websocket_head.c
 src/proto/wire.c
 src/registry/describe.c
 src/relay/frames.c

@@ -14,7 +14,7 @@ set -eu
 # libfido2 is for libssh 0.12, whose own package does not ask for it.
 build="autoconf automake gcc libc6-dev make pkg-config libevent-dev
     libfido2-dev libinih-dev libjansson-dev libprotobuf-c-dev
-    libseccomp-dev libsodium-dev libsqlite3-dev libssh-dev libssl-dev
+    libseccomp-dev libsodium-dev libsqlite3-dev libssh-dev libssl-dev libwslay-dev
     protobuf-c-compiler zlib1g-dev"
 demo="curl openssh-client openssh-server python3"
 engine="busybox-static docker.io"

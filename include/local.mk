@@ -32,7 +32,9 @@ noinst_HEADERS += \
 	include/orthrus/proto/server.h \
 	include/orthrus/proto/socks5.h \
 	include/orthrus/proto/spec.h \
+	include/orthrus/proto/upgrade.h \
 	include/orthrus/proto/userauth.h \
+	include/orthrus/proto/websocket_frame.h \
 	include/orthrus/proto/wire.h \
 	include/orthrus/conf/config.h \
 	include/orthrus/conf/gateway.h \
@@ -55,6 +57,7 @@ noinst_HEADERS += \
 	include/orthrus/transport/open.h \
 	include/orthrus/transport/own.h \
 	include/orthrus/transport/transport.h \
+	include/orthrus/transport/websocket.h \
 	include/orthrus/ssh/hostkey.h \
 	include/orthrus/ssh/identity.h \
 	include/orthrus/ssh/inbound.h \

@@ -15,7 +15,13 @@ liborthrus_a_SOURCES += \
 	src/proto/server.c \
 	src/proto/socks5.c \
 	src/proto/spec.c \
+	src/proto/upgrade_client.c \
+	src/proto/upgrade_head.c \
+	src/proto/upgrade_head.h \
+	src/proto/upgrade_server.c \
 	src/proto/userauth.c \
+	src/proto/websocket_frames.c \
+	src/proto/websocket_head.c \
 	src/proto/wire.c
 
 # The leash's messages, made where the build is from proto/leash.proto; -I. is

@@ -11,4 +11,8 @@ liborthrus_a_SOURCES += \
 	src/transport/own.c \
 	src/transport/resolve.c \
 	src/transport/resolve.h \
-	src/transport/transport.c
+	src/transport/transport.c \
+	src/transport/websocket.c \
+	src/transport/websocket_client.c \
+	src/transport/websocket_private.h \
+	src/transport/websocket_server.c

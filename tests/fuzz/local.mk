@@ -105,6 +105,12 @@ tests_fuzz_fuzz_status_LDADD = $(fuzz_ldadd)
 fuzzers += tests/fuzz/fuzz_text
 tests_fuzz_fuzz_text_LDADD = $(fuzz_ldadd)
 
+fuzzers += tests/fuzz/fuzz_upgrade
+tests_fuzz_fuzz_upgrade_LDADD = $(fuzz_ldadd)
+
+fuzzers += tests/fuzz/fuzz_websocket
+tests_fuzz_fuzz_websocket_LDADD = $(fuzz_ldadd)
+
 fuzzers += tests/fuzz/fuzz_wire
 tests_fuzz_fuzz_wire_LDADD = $(fuzz_ldadd)
 

@@ -26,11 +26,14 @@ unit_tests = \
 	tests/unit/test_krl \
 	tests/unit/test_possession \
 	tests/unit/test_leash \
+	tests/unit/test_upgrade \
+	tests/unit/test_websocket_frame \
 	tests/unit/test_config \
 	tests/unit/test_gateway_config \
 	tests/unit/test_dial \
 	tests/unit/test_own \
 	tests/unit/test_listener \
+	tests/unit/test_websocket \
 	tests/unit/test_hostkey \
 	tests/unit/test_identity \
 	tests/unit/test_successor \
