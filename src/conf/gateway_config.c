@@ -13,6 +13,9 @@ clear_gateway(void *config)
 	free(c->state);
 	free(c->runtime);
 	free(c->host_key);
+	free(c->tls_listen);
+	free(c->certificate);
+	free(c->key);
 	free(c->egress);
 }
 
@@ -41,6 +44,66 @@ check_order(struct loader *l, const char *low, uint64_t low_value,
 	}
 }
 
+/* The n-th address that TLS listens on. */
+static const struct setting *
+tls_listen_at(const struct loader *l, size_t n)
+{
+	return setting_nth(l->c, keyword_by_key(&program_charon, "tls",
+	    "listen"), n);
+}
+
+/* Each can be listened on once, but what SSH has is shared with it. */
+static void
+check_tls_listen(struct loader *l, const struct gateway_config *c)
+{
+	struct error e;
+	size_t i, j;
+
+	for (i = 0; i < c->ntls_listen; i++) {
+		for (j = 0; j < i && !address_equal(&c->tls_listen[i],
+		    &c->tls_listen[j]); j++)
+			;
+		if (j == i && !address_equal(&c->tls_listen[i],
+		    &c->http_listen))
+			continue;
+		error_set(&e, EX_CONFIG, "%s is listened on already%s",
+		    tls_listen_at(l, i)->value, j == i ? " by [http]" :
+		    ", write it once");
+		loader_blame(l, tls_listen_at(l, i), &e);
+	}
+}
+
+/* Both files, or none, which does where a web server stands in front. */
+static void
+check_certificate(struct loader *l, const struct gateway_config *c)
+{
+	const struct setting *certificate =
+	    setting_find(l->c, "tls", "certificate");
+	const struct setting *key = setting_find(l->c, "tls", "key");
+	struct error e;
+	size_t i;
+
+	if (certificate != NULL && !loader_given(l, "tls", "key")) {
+		error_set(&e, EX_CONFIG, "needs its private key: write \"key = "
+		    "FILE\" in [tls] as well");
+		loader_blame(l, certificate, &e);
+	} else if (key != NULL && !loader_given(l, "tls", "certificate")) {
+		error_set(&e, EX_CONFIG, "needs its certificate: write "
+		    "\"certificate = FILE\" in [tls] as well");
+		loader_blame(l, key, &e);
+	} else if (!loader_given(l, "tls", "certificate")) {
+		for (i = 0; i < c->ntls_listen; i++)
+			if (!address_is_local(&c->tls_listen[i]))
+				break;
+		if (i == c->ntls_listen)
+			return;
+		error_set(&e, EX_CONFIG, "%s is beyond loopback and needs a "
+		    "certificate: write \"certificate = FILE\" and \"key = "
+		    "FILE\" in [tls] as well", tls_listen_at(l, i)->value);
+		loader_blame(l, tls_listen_at(l, i), &e);
+	}
+}
+
 struct gateway_config *
 gateway_config_load(int argc, char **argv, void (*report)(void *arg,
     const char *line), void *arg, int *code)
@@ -53,6 +116,8 @@ gateway_config_load(int argc, char **argv, void (*report)(void *arg,
 	check_order(&l, "heartbeat", c->heartbeat, "timeout", c->timeout);
 	check_order(&l, "renew_before", c->renew_before,
 	    "certificate_lifetime", c->certificate_lifetime);
+	check_tls_listen(&l, c);
+	check_certificate(&l, c);
 	return loader_end(&l, report, arg, code);
 }
 

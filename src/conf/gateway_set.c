@@ -12,6 +12,8 @@
 #define PENALTY_MAX_MS (24 * 60 * 60 * 1000)
 #define MEMORY_MIN (64ULL << 20)
 #define MEMORY_MAX (1ULL << 50)
+#define RESUME_MAX_MS (60 * 60 * 1000)
+#define RESUME_MEMORY_MIN (4ULL << 20)	/* what one session may need */
 
 /* Room for "/agents/N/docker.sock" in the path of a socket. */
 #define DIRECTORY_MAX (UNIX_PATH_MAX_LEN - 1 - 21)
@@ -66,8 +68,9 @@ set_key_file(void *c, struct setting *s, struct error *e)
 		return -1;
 	if (s->value[0] == '/')
 		return 0;
-	return error_set(e, EX_CONFIG, "\"%s\": the path of the host key must "
-	    "begin with '/'", s->value);
+	return error_set(e, EX_CONFIG, "\"%s\": the path of the %s must "
+	    "begin with '/'", s->value,
+	    strcmp(s->kw->key, "host_key") == 0 ? "host key" : s->kw->key);
 }
 
 int
@@ -82,6 +85,22 @@ set_ssh_listen(void *config, struct setting *s, struct error *e)
 		return error_set(e, EX_CONFIG, "\"%s\": SSH needs HOST:PORT, "
 		    "as in 0.0.0.0:2222", s->value);
 	c->ssh_listen = a;
+	setting_show_address(s, &a);
+	return 0;
+}
+
+/* A Unix socket is for a web server of this machine. */
+int
+set_tls_listen(void *config, struct setting *s, struct error *e)
+{
+	struct gateway_config *c = config;
+	struct address a;
+
+	if (address_parse(s->value, false, &a, e) == -1)
+		return -1;
+	c->tls_listen = xreallocarray(c->tls_listen, c->ntls_listen + 1,
+	    sizeof(*c->tls_listen));
+	c->tls_listen[c->ntls_listen++] = a;
 	setting_show_address(s, &a);
 	return 0;
 }
@@ -203,6 +222,34 @@ read_size(const char *text)
 		p++;
 	}
 	return *p != '\0' || n > MEMORY_MAX >> shift ? 0 : n << shift;
+}
+
+int
+set_resume(void *c, struct setting *s, struct error *e)
+{
+	uint64_t ms;
+
+	if (strcmp(s->value, "0") == 0 || is_off(c, s)) {
+		memset((char *)c + s->kw->offset, 0, sizeof(ms));
+		return 0;
+	}
+	if (duration_parse(s->value, &ms, e) == -1 || ms > RESUME_MAX_MS)
+		return error_set(e, EX_CONFIG, "\"%s\": expected a duration "
+		    "of at most 1h, or 0", s->value);
+	memcpy((char *)c + s->kw->offset, &ms, sizeof(ms));
+	return 0;
+}
+
+int
+set_resume_memory(void *c, struct setting *s, struct error *e)
+{
+	uint64_t bytes = read_size(s->value);
+
+	if (bytes < RESUME_MEMORY_MIN)
+		return error_set(e, EX_CONFIG, "\"%s\": expected 4m or more, "
+		    "such as 256m", s->value);
+	memcpy((char *)c + s->kw->offset, &bytes, sizeof(bytes));
+	return 0;
 }
 
 int

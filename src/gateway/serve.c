@@ -151,6 +151,18 @@ apply_config(struct gateway *g, struct gateway_config *c)
 	g->negress = c->negress;
 }
 
+/* In the same order. */
+static bool
+same_addresses(const struct address *a, size_t na, const struct address *b,
+    size_t nb)
+{
+	size_t i;
+
+	for (i = 0; i < na && i < nb && address_equal(&a[i], &b[i]); i++)
+		;
+	return i == na && i == nb;
+}
+
 /* The key that does not change with a reload, or NULL. */
 static const char *
 needs_restart(const struct gateway_config *a, const struct gateway_config *b)
@@ -161,6 +173,9 @@ needs_restart(const struct gateway_config *a, const struct gateway_config *b)
 		return "[ssh] listen";
 	if (strcmp(a->host_key, b->host_key) != 0)
 		return "[ssh] host_key";
+	if (!same_addresses(a->tls_listen, a->ntls_listen, b->tls_listen,
+	    b->ntls_listen))
+		return "[tls] listen";
 	if (a->http_listen.kind != b->http_listen.kind ||
 	    !address_equal(&a->http_listen, &b->http_listen))
 		return "[http] listen";

@@ -36,6 +36,11 @@ check_config(const struct gateway_config *c)
 	CHECK(c->ssh_listen.kind == ADDRESS_TCP);
 	CHECK(c->http_listen.kind != ADDRESS_TCP ||
 	    address_is_local(&c->http_listen));
+	CHECK((c->certificate == NULL) == (c->key == NULL));
+	for (i = 0; i < c->ntls_listen; i++)
+		CHECK(c->certificate != NULL ||
+		    address_is_local(&c->tls_listen[i]));
+	CHECK(c->resume <= 3600000 && c->resume_memory >= 4 << 20);
 	CHECK(c->heartbeat > 0 && c->heartbeat < c->timeout);
 	CHECK(c->renew_before < c->certificate_lifetime);
 	for (i = 0; i < c->negress; i++)

@@ -99,6 +99,11 @@ test_defaults(void **state)
 	assert_int_equal(c->max_unauthenticated, 100);
 	assert_int_equal(c->per_source, 0);
 	assert_int_equal(c->penalty, 10 * 60 * 1000);
+	assert_int_equal(c->ntls_listen, 0);
+	assert_null(c->certificate);
+	assert_null(c->key);
+	assert_int_equal(c->resume, 60000);
+	assert_int_equal(c->resume_memory, 256 << 20);
 	assert_int_equal(c->heartbeat, 5000);
 	assert_int_equal(c->timeout, 10000);
 	assert_int_equal(c->certificate_lifetime, 7 * 24 * 3600);
@@ -120,14 +125,18 @@ test_everything(void **state)
 	    "[charon]\nuser = nobody\n"
 	    "[ssh]\nlisten = [::1]:22\nhost_key = /k\n"
 	    "max_unauthenticated = 1000\nper_source = 50\npenalty = 90s\n"
+	    "[tls]\nlisten = *:443, /x/web.sock,[::1]:22\n"
+	    "certificate = /c.pem\nkey = ~/k.pem\n"
 	    "[http]\nlisten = 8080\n"
 	    "[state]\ndirectory = /s//\nruntime = /r\n"
 	    "[agents]\nheartbeat = 100ms\ntimeout = 1s\n"
 	    "certificate_lifetime = 10\nrenew_before = 5\n"
 	    "docker_tcp = yes\nenabled = no\n"
+	    "resume = 5m\nresume_memory = 1G\n"
 	    "[limits]\nstreams = 7\nmemory = 400M\n"
 	    "[egress]\nallow = *.Example.com:443, 10.0.0.0/8:*\n"
 	    "[log]\nlevel = warn\nformat = json\n");
+	char path[96];
 
 	(void)state;
 	assert_string_equal(reported, "");
@@ -141,6 +150,15 @@ test_everything(void **state)
 	assert_listens(&c->http_listen, "localhost:8080");
 	assert_string_equal(c->state, "/s");
 	assert_string_equal(c->runtime, "/r");
+	assert_int_equal(c->ntls_listen, 3);
+	assert_listens(&c->tls_listen[0], "*:443");
+	assert_listens(&c->tls_listen[1], "/x/web.sock");
+	assert_listens(&c->tls_listen[2], "[::1]:22");
+	assert_string_equal(c->certificate, "/c.pem");
+	snprintf(path, sizeof(path), "%s/k.pem", dir);
+	assert_string_equal(c->key, path);
+	assert_int_equal(c->resume, 300000);
+	assert_int_equal(c->resume_memory, 1 << 30);
 	assert_int_equal(c->heartbeat, 100);
 	assert_int_equal(c->timeout, 1000);
 	assert_int_equal(c->certificate_lifetime, 10);
@@ -181,6 +199,10 @@ test_directories(void **state)
 
 	c = load_text("[http]\nlisten = off\n");
 	assert_int_equal(c->http_listen.kind, ADDRESS_NONE);
+	gateway_config_free(c);
+	c = load_text("[agents]\nresume = 0\n[tls]\nlisten = /x/w.sock\n");
+	assert_int_equal(c->resume, 0);
+	assert_listens(&c->tls_listen[0], "/x/w.sock");
 	gateway_config_free(c);
 	c = load_text("[http]\nlisten = /x/y.sock\n");
 	assert_listens(&c->http_listen, "/x/y.sock");
@@ -243,7 +265,33 @@ test_bad(void **state)
 		{ "[agents]\nheartbeet = 1\n", "did you mean \"heartbeat\"?" },
 		{ "[agent]\nenabled = yes\n", "did you mean [agents]?" },
 		{ "[server]\naddress = x\n", "unknown section [server]" },
-		{ "[tls]\nlisten = x\n", "unknown section [tls]" },
+		{ "[tls]\nlisten = x\n", ":2: listen: " },
+		{ "[tls]\nlisten = off\n", ":2: listen: " },
+		{ "[tls]\nlisten = *:443\n", ":2: listen: *:443 is beyond "
+		    "loopback and needs a certificate: write" },
+		{ "[tls]\nlisten = 8443, [::]:443\n", "[::]:443 is beyond" },
+		{ "[tls]\nlisten = 8443\ncertificate = /c\n", ":3: "
+		    "certificate: needs its private key: write \"key =" },
+		{ "[tls]\nkey = /k\nlisten = *:443\n", ":2: key: needs its "
+		    "certificate: write" },
+		{ "[tls]\ncertificate = c.pem\nkey = /k\n", ":2: "
+		    "certificate: \"c.pem\": the path of the certificate" },
+		{ "[tls]\ncertificate = /c\nkey = k\n", ":3: key: \"k\": "
+		    "the path of the key must begin with '/'" },
+		{ "[tls]\nlisten = 8443, 127.0.0.1:8443, localhost:8443\n",
+		    ":2: listen: localhost:8443 is listened on already, write "
+		    "it once" },
+		{ "[tls]\nlisten = 8080\n[http]\nlisten = localhost:8080\n",
+		    ":2: listen: localhost:8080 is listened on already by "
+		    "[http]" },
+		{ "[tsl]\nlisten = x\n", "did you mean [tls]?" },
+		{ "[agents]\nresume = 2h\n", ":2: resume: \"2h\": expected a "
+		    "duration of at most 1h, or 0" },
+		{ "[agents]\nresume = never\n", "at most 1h, or 0" },
+		{ "[agents]\nresume_memory = 4095k\n", ":2: resume_memory: "
+		    "\"4095k\": expected 4m or more, such as 256m" },
+		{ "[agents]\nresume_memory = auto\n", "expected 4m or more" },
+		{ "[agents]\nresume_memory = 0\n", "expected 4m or more" },
 		{ "listen = x\n", "put a line such as [ssh] above it" },
 		{ "[egress]\nallow = a:80,b\n", ":2: allow: \"b\": expected "
 		    "HOST:PORT" },

@@ -22,6 +22,9 @@ struct gateway_config {
 	char *state, *runtime;		/* directories, absolute */
 	struct address ssh_listen;	/* TCP */
 	char *host_key;			/* path of the private key */
+	struct address *tls_listen;	/* TCP, or Unix */
+	size_t ntls_listen;
+	char *certificate, *key;	/* paths of TLS's; both, or NULL */
 	uint64_t max_unauthenticated;	/* connections without a login */
 	uint64_t per_source;		/* of them from one address; 0: any */
 	uint64_t penalty;		/* ms at most, 0: none */
@@ -30,6 +33,8 @@ struct gateway_config {
 	uint64_t certificate_lifetime;	/* seconds */
 	uint64_t renew_before;		/* seconds, less than the lifetime */
 	bool docker_tcp, enabled;
+	uint64_t resume;		/* ms without a link; 0: it ends */
+	uint64_t resume_memory;		/* bytes, of all sessions */
 	struct egress_rule *egress;	/* for egress_allows() */
 	size_t negress;
 	uint64_t streams;		/* of one agent or client, at once */
