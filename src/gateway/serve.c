@@ -6,10 +6,12 @@
 #include <sys/stat.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <event2/event.h>
+#include <sodium.h>
 
 #include "orthrus/base/file.h"
 #include "orthrus/base/log.h"
@@ -28,6 +30,7 @@
 
 #include "gateway.h"
 
+#define VERSION_MAX 64
 #define GRACE_MS 20000		/* from a connection to its login */
 #define ATTEMPTS 3
 #define BUSY_PAUSE_MS 50
@@ -254,13 +257,26 @@ static const struct http_service refuser = {
 	.prefix = "", .every = "", .own = ""
 };
 
+/*
+ * What we call ourselves, with a comment (RFC 4253 section 4.2) by which an
+ * agent that comes by another way knows that this is the gateway that it is at.
+ */
+static const char *
+own_version(char text[VERSION_MAX])
+{
+	snprintf(text, VERSION_MAX, "charon_" PACKAGE_VERSION " %08x",
+	    (unsigned)randombytes_random());
+	return text;
+}
+
 static int
 listen_all(struct gateway *g, struct error *e)
 {
 	const struct gateway_config *c = g->config;
+	char version[VERSION_MAX];
 	const struct acceptor_config limits = {
 		.host_key = monitor_host_key(g->monitor),
-		.version = "charon_" PACKAGE_VERSION,
+		.version = own_version(version),
 		.grace_ms = GRACE_MS, .attempts = ATTEMPTS,
 		.limits = limits_of(c), .dead_ms = (unsigned)c->timeout
 	};

@@ -122,8 +122,8 @@ on_inbound_lost(void *arg, const char *text, int error)
 
 /* --- the handshake ---------------------------------------------------- */
 
-static bool
-is_orthrus(const struct inbound *in)
+bool
+inbound_is_orthrus(const struct inbound *in)
 {
 	return strncmp(connection_peer_version(in->connection),
 	    LEASH_AGENT_BANNER, strlen(LEASH_AGENT_BANNER)) == 0;
@@ -149,7 +149,7 @@ inbound_step(void *arg)
 	}
 	in->has_keys = true;
 	in->acceptor->counters.handshakes++;
-	if (is_orthrus(in))
+	if (inbound_is_orthrus(in))
 		mux_peer_is_ours(connection_mux(in->connection));
 	return STEP_RUN;
 }

@@ -79,6 +79,8 @@ bool inbound_sign(void *arg, const uint8_t *hash, size_t len,
     uint8_t signature[ED25519_SIGNATURE_LEN]);
 /* Calls the timer soon. */
 void inbound_soon(struct inbound *in);
+/* It says that it is the other of our two programs. */
+bool inbound_is_orthrus(const struct inbound *in);
 /*
  * How far it has come: 0, it has not said a word; 1, its identification; 2,
  * what it offers for the key exchange; 3, keys were exchanged.

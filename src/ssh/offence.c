@@ -14,6 +14,8 @@
 #define COST_FAILED 5000	/* a login was refused */
 #define COST_TIMED_OUT 10000
 #define COST_OTHER 1000		/* it ended before that, or made room */
+#define COST_LOOKED 10		/* an orthrus that asked who we are, and left */
+#define LOOKED_MS 2000		/* which takes less than this */
 #define KNOWN_PART 10		/* of a known source's, one in so many */
 
 /*
@@ -43,13 +45,26 @@ offence_weight(const struct acceptor *a, const struct source *from)
 	    WEIGHT_NEW;
 }
 
+/*
+ * An agent that is at another gateway looks from time to time whether this one
+ * is there (health_check.h).  A thousand behind one address may do so.
+ */
+static bool
+has_only_looked(const struct inbound *in)
+{
+	return connection_is_over(in->connection) &&
+	    inbound_progress(in) == 1 && inbound_is_orthrus(in) &&
+	    clock_awake_ms() - in->accepted_at < LOOKED_MS;
+}
+
 void
 offence_no_login(const struct inbound *in)
 {
 	struct acceptor *a = in->acceptor;
 	const struct source *from = &in->place.from;
 	uint64_t now = clock_ms(), cost = in->failures > 0 ? COST_FAILED :
-	    in->timed_out ? COST_TIMED_OUT : COST_OTHER;
+	    in->timed_out ? COST_TIMED_OUT : has_only_looked(in) ?
+	    COST_LOOKED : COST_OTHER;
 
 	if (source_is_proxy(from))
 		return;

@@ -36,7 +36,8 @@ struct acceptor_limits {
 
 struct acceptor_config {
 	const uint8_t *host_key;	/* its blob, KEY_BLOB_LEN bytes */
-	const char *version;		/* of SSH-2.0-VERSION, RFC 4253 4.2 */
+	/* Of SSH-2.0-VERSION, RFC 4253 section 4.2; for acceptor_new() only. */
+	const char *version;
 	unsigned grace_ms;		/* from the accept to the login */
 	unsigned attempts;		/* logins that may fail */
 	struct acceptor_limits limits;
