@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: ISC
 # The load generators of bench/run, bench/muzzle and bench/gateway, the link, the
-# stand-in for an engine.  "make check" compiles them with all warnings; "make
+# stand-in for an engine, and many links for the test of two gateways.  "make check" compiles them with all warnings; "make
 # bench", "make bench-muzzle" and "make bench-gateway" measure this build.
 
-check_PROGRAMS += bench/agents bench/load bench/delay bench/muzzle_load \
-	bench/muzzle_engine
+check_PROGRAMS += bench/agents bench/failover bench/load bench/delay \
+	bench/muzzle_load bench/muzzle_engine
 bench_load_SOURCES = bench/load.c bench/load.h bench/load_connects.c \
 	bench/load_net.c bench/load_proc.c bench/load_target.c \
 	bench/load_tests.c
@@ -20,6 +20,8 @@ bench_muzzle_engine_LDADD =
 bench_agents_SOURCES = bench/agents.c bench/agents.h bench/agents_one.c \
 	bench/canned.c bench/canned.h
 bench_agents_LDADD = $(ORTHRUS_LIBS)
+bench_failover_SOURCES = bench/failover.c
+bench_failover_LDADD = $(ORTHRUS_LIBS)
 
 .PHONY: bench bench-gateway bench-muzzle
 bench: all

@@ -17,6 +17,8 @@
 #define LOGIN_MS 10000		/* key exchange and login */
 #define PROBE_MS 5000		/* contract: a probe every 5 s ... */
 #define DEAD_MS 13000		/* ... and a dead peer noticed within 15 s */
+#define WELL_MS 60000		/* before a better server is moved to */
+#define KEEP_MS 600000		/* for streams where it was moved from */
 
 static bool
 is_empty(const char *variable)
@@ -87,6 +89,7 @@ link_config_of(const struct config *c, struct link_config *lc)
 			.probe_ms = PROBE_MS, .dead_ms = DEAD_MS
 		},
 		.servers = c->servers, .nservers = c->nservers,
+		.well_ms = WELL_MS, .keep_ms = KEEP_MS,
 		.backoff_min = c->backoff_min, .backoff_max = c->backoff_max,
 		.reconnect = c->reconnect
 	};

@@ -30,6 +30,7 @@ struct at_gateway {
 	struct policy_limits limits;	/* of this session, all together */
 	struct event *leave;		/* looks whether streams are left */
 	unsigned leave_ticks;
+	bool moves;			/* another gateway is tried meanwhile */
 	struct error why;		/* to leave */
 };
 
@@ -105,7 +106,7 @@ on_leave_tick(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (tunnels_open(g->agent->tunnels) == 0 ||
+	if ((tunnels_open(g->agent->tunnels) == 0 && !g->moves) ||
 	    ++g->leave_ticks > LEAVE_TICKS)
 		link_next(g->agent->link, &g->why);
 	else
@@ -113,8 +114,9 @@ on_leave_tick(evutil_socket_t fd, short what, void *arg)
 }
 
 /*
- * Leaves the gateway when all streams have ended, or when its patience is
- * nearly over.
+ * Moves to another gateway at once; the streams come to their end here.  Where
+ * there is none, leaves this one when they have, or when its patience is nearly
+ * over.
  */
 static void
 on_leash_drain(void *arg, const char *reason)
@@ -126,6 +128,7 @@ on_leash_drain(void *arg, const char *reason)
 	error_set(&g->why, EX_UNAVAILABLE, "the gateway asks us to go "
 	    "elsewhere%s%s", reason[0] != '\0' ? ": " : "", reason);
 	log_info("%s", g->why.text);
+	g->moves = link_leave(g->agent->link);
 	g->leave_ticks = 0;
 	wait_leave_tick(g);
 }

@@ -65,6 +65,8 @@ on_link_up(void *arg, struct mux *mux, bool gateway)
 	struct link_info info;
 
 	link_info(a->link, &info);
+	if (a->mux != NULL)	/* its leash ends where it was */
+		at_gateway_down(a->gateway);
 	a->mux = mux;
 	a->trouble.code = 0;
 	if (gateway)
@@ -77,20 +79,38 @@ on_link_up(void *arg, struct mux *mux, bool gateway)
 }
 
 static void
-on_link_down(void *arg)
+count_past(struct orthrus *a, const struct mux *mux)
 {
-	struct orthrus *a = arg;
 	struct mux_counters c;
 
-	at_gateway_down(a->gateway);
-	mux_counters(a->mux, &c);
+	mux_counters(mux, &c);
 	a->past.total += c.total;
 	a->past.in += c.in;
 	a->past.out += c.out;
+}
+
+static void
+on_link_down(void *arg)
+{
+	struct orthrus *a = arg;
+
+	at_gateway_down(a->gateway);
+	count_past(a, a->mux);
 	a->mux = NULL;
 	if (a->tunnels != NULL)
 		tunnels_down(a->tunnels);
 	on_tunnels_change(a);
+}
+
+/* One that another has taken the place of ends. */
+static void
+on_link_gone(void *arg, struct mux *mux)
+{
+	struct orthrus *a = arg;
+
+	count_past(a, mux);
+	if (a->tunnels != NULL)
+		tunnels_gone(a->tunnels, mux);
 }
 
 /*
@@ -122,7 +142,8 @@ static void
 start_link(struct orthrus *a)
 {
 	static const struct link_events events = {
-		on_link_up, on_link_down, on_link_trouble, on_link_gave_up
+		on_link_up, on_link_down, on_link_trouble, on_link_gave_up,
+		on_link_gone
 	};
 	struct link_config lc;
 
@@ -177,8 +198,8 @@ on_drain_tick(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (a->mux != NULL)
-		mux_counters(a->mux, &c);
+	if (a->link != NULL)
+		link_counters(a->link, &c);
 	/* When the peer has closed every channel, it has got everything. */
 	if ((tunnels_open(a->tunnels) == 0 && c.open == 0 &&
 	    !socket_endpoints_linger()) ||

@@ -317,7 +317,7 @@ enrolment_start(struct agent_enrolment *en, struct dialer *dialer)
 {
 	static const struct link_events events = {
 		on_enrolment_up, on_enrolment_down, on_enrolment_trouble,
-		on_enrolment_gave_up
+		on_enrolment_gave_up, NULL
 	};
 	const struct config *c = en->config;
 	struct link_config lc;
@@ -331,6 +331,7 @@ enrolment_start(struct agent_enrolment *en, struct dialer *dialer)
 	en->pin = en->fingerprint;
 	link_config_of(c, &lc);
 	lc.servers = en->servers;
+	lc.well_ms = 0;			/* it is over sooner */
 	lc.refusal_is_final = true;
 	lc.session.policy.enrolling = true;
 	lc.session.policy.pins = &en->pin;

@@ -27,7 +27,7 @@ struct orthrus {
 	struct link *link;
 	struct at_gateway *gateway;
 	struct control *control;
-	struct mux *mux;		/* NULL while not connected */
+	struct mux *mux;		/* in use; NULL while not connected */
 	/* Channels and bytes of the sessions that have ended. */
 	struct mux_counters past;
 

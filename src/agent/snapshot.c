@@ -138,6 +138,53 @@ add_tunnel(void *arg, const struct tunnel_info *t)
 	json_array_append_new(to->forwards, o);
 }
 
+static json_t *
+rtt_json(int64_t rtt_ms)
+{
+	return rtt_ms < 0 ? json_null() : json_integer(rtt_ms);
+}
+
+/* What carries the session, and for how long it has. */
+static void
+add_link(json_t *o, const struct link_info *info)
+{
+	const struct outbound_info *session = &info->session;
+
+	json_object_set_new(o, "link", json_pack(
+	    "{s:s?, s:n, s:s?, s:o, s:i, s:i, s:i}",
+	    "transport", session->transport[0] != '\0' ? session->transport :
+	    NULL, "proxy",
+	    "address", session->address[0] != '\0' ? session->address : NULL,
+	    "since", info->session_since != 0 ?
+	    time_json(info->session_since) : json_null(),
+	    "resumed", 0, "parked", 0, "resent_bytes", 0));
+}
+
+static void
+add_gateway(void *arg, const struct link_gateway *g)
+{
+	static const char *const state[] = {
+		[GATEWAY_IS_UNKNOWN] = "unknown", [GATEWAY_IS_UP] = "up",
+		[GATEWAY_IS_DOWN] = "down", [GATEWAY_IS_TRIED] = "connecting",
+		[GATEWAY_IS_IN_USE] = "connected",
+		[GATEWAY_IS_LEFT] = "draining"
+	};
+	char server[SERVER_TEXT_MAX];
+
+	json_array_append_new(arg, json_pack("{s:s, s:o, s:s}",
+	    "server", server_format(g->server, server),
+	    "rtt_ms", rtt_json(g->rtt_ms), "state", state[g->state]));
+}
+
+static void
+add_gateways(json_t *o, const struct link *l)
+{
+	json_t *list = json_array();
+
+	link_gateways(l, add_gateway, list);
+	json_object_set_new(o, "gateways", list);
+}
+
 /* What is known of the session, or of the attempt at one. */
 static void
 add_session(json_t *o, const struct orthrus *a, const struct link_info *info)
@@ -176,8 +223,8 @@ add_counters(json_t *o, const struct orthrus *a)
 {
 	struct mux_counters c = { 0 };
 
-	if (a->mux != NULL)
-		mux_counters(a->mux, &c);
+	if (a->link != NULL)
+		link_counters(a->link, &c);
 	json_object_set_new(o, "channels", json_pack("{s:I, s:I}",
 	    "open", (json_int_t)c.open,
 	    "total", (json_int_t)(a->past.total + c.total)));
@@ -192,21 +239,23 @@ char *
 orthrus_snapshot(void *arg)
 {
 	const struct orthrus *a = arg;
+	const struct link *l = a->link != NULL ? a->link :
+	    enrolment_link(a->enrolment);
 	struct link_info info;
 	char server[SERVER_TEXT_MAX], *text;
 	json_t *o;
 
-	link_info(a->link != NULL ? a->link : enrolment_link(a->enrolment),
-	    &info);
+	link_info(l, &info);
 	o = json_pack("{s:s, s:s, s:i, s:s, s:s, s:o, s:I, s:o, s:s}",
 	    "name", a->config->name, "version", PACKAGE_VERSION,
 	    "pid", (int)getpid(), "state", state_text(a, &info),
 	    "server", server_format(info.server, server),
 	    "since", time_json(info.since),
 	    "reconnects", (json_int_t)info.reconnects,
-	    "rtt_ms", info.session.rtt_ms < 0 ? json_null() :
-	    json_integer(info.session.rtt_ms),
+	    "rtt_ms", rtt_json(info.session.rtt_ms),
 	    "transport", "tcp");
+	add_link(o, &info);
+	add_gateways(o, l);
 	add_session(o, a, &info);
 	add_tunnels(o, a);
 	add_counters(o, a);

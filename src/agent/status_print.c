@@ -11,7 +11,7 @@
 #include "orthrus/base/text.h"
 
 #define FIELD_MAX 600
-#define COLUMNS 8
+#define COLUMNS_MAX 8
 
 /* The member as text that can be shown; "-" when there is none. */
 static const char *
@@ -54,16 +54,11 @@ status_ready(const json_t *status)
 	return true;
 }
 
-/* --- the table of forwards -------------------------------------------- */
+/* --- tables ----------------------------------------------------------- */
 
-static const struct column {
+struct column {
 	const char *title, *key;
 	bool number;
-} columns[COLUMNS] = {
-	{ "KIND", "kind", false }, { "NAME", "name", false },
-	{ "LISTEN", "listen", false }, { "TO", "to", false },
-	{ "STATE", "state", false }, { "OPEN", "open", true },
-	{ "TOTAL", "total", true }, { "ERROR", "error", false }
 };
 
 static void
@@ -77,35 +72,84 @@ print_cell(const struct column *c, const char *text, size_t width, bool last)
 		printf("%-*s  ", (int)width, text);
 }
 
+/* What the column takes for its title and for every row. */
+static size_t
+column_width(const json_t *rows, const struct column *c)
+{
+	size_t width = strlen(c->title), i, len;
+	char text[FIELD_MAX];
+
+	for (i = 0; i < json_array_size(rows); i++) {
+		len = strlen(doc_text(json_array_get(rows, i), c->key, text));
+		if (len > width)
+			width = len;
+	}
+	return width;
+}
+
+static void
+print_table(const json_t *rows, const struct column *columns, size_t n)
+{
+	size_t width[COLUMNS_MAX], i, c;
+	char text[FIELD_MAX];
+
+	printf("\n");
+	for (c = 0; c < n; c++) {
+		width[c] = column_width(rows, &columns[c]);
+		print_cell(&columns[c], columns[c].title, width[c],
+		    c == n - 1);
+	}
+	for (i = 0; i < json_array_size(rows); i++)
+		for (c = 0; c < n; c++)
+			print_cell(&columns[c],
+			    doc_text(json_array_get(rows, i), columns[c].key,
+			    text), width[c], c == n - 1);
+}
+
 static void
 print_forwards(const json_t *forwards)
 {
-	size_t width[COLUMNS], i, c, len;
-	char text[FIELD_MAX];
+	static const struct column columns[COLUMNS_MAX] = {
+		{ "KIND", "kind", false }, { "NAME", "name", false },
+		{ "LISTEN", "listen", false }, { "TO", "to", false },
+		{ "STATE", "state", false }, { "OPEN", "open", true },
+		{ "TOTAL", "total", true }, { "ERROR", "error", false }
+	};
 
-	if (json_array_size(forwards) == 0)
-		return;
-	for (c = 0; c < COLUMNS; c++) {
-		width[c] = strlen(columns[c].title);
-		for (i = 0; i < json_array_size(forwards); i++) {
-			len = strlen(doc_text(json_array_get(forwards, i),
-			    columns[c].key, text));
-			if (len > width[c])
-				width[c] = len;
-		}
-	}
-	printf("\n");
-	for (c = 0; c < COLUMNS; c++)
-		print_cell(&columns[c], columns[c].title, width[c],
-		    c == COLUMNS - 1);
-	for (i = 0; i < json_array_size(forwards); i++)
-		for (c = 0; c < COLUMNS; c++)
-			print_cell(&columns[c],
-			    doc_text(json_array_get(forwards, i),
-			    columns[c].key, text), width[c], c == COLUMNS - 1);
+	if (json_array_size(forwards) > 0)
+		print_table(forwards, columns, COLUMNS_MAX);
+}
+
+/* Where there is only one, the first line names it. */
+static void
+print_gateways(const json_t *gateways)
+{
+	static const struct column columns[] = {
+		{ "SERVER", "server", false }, { "MS", "rtt_ms", true },
+		{ "STATE", "state", false }
+	};
+
+	if (json_array_size(gateways) > 1)
+		print_table(gateways, columns, 3);
 }
 
 /* --- the lines above it ----------------------------------------------- */
+
+/* The connection under the session, where there is one. */
+static void
+print_link(const json_t *link)
+{
+	char a[FIELD_MAX], b[FIELD_MAX], c[FIELD_MAX];
+
+	if (!json_is_string(json_object_get(link, "since")))
+		return;
+	printf("link to %s", doc_text(link, "address", a));
+	if (json_is_string(json_object_get(link, "proxy")))
+		printf(" by way of %s", doc_text(link, "proxy", a));
+	printf(", since %s, resumed %s times, %s bytes sent again\n",
+	    doc_text(link, "since", a), doc_text(link, "resumed", b),
+	    doc_text(link, "resent_bytes", c));
+}
 
 static void
 print_status_session(const json_t *s)
@@ -123,6 +167,7 @@ print_status_session(const json_t *s)
 	printf("reconnects %s, round trip %s ms, transport %s\n",
 	    doc_text(s, "reconnects", a), doc_text(s, "rtt_ms", b),
 	    doc_text(s, "transport", c));
+	print_link(json_object_get(s, "link"));
 	printf("key exchange %s, cipher %s\n", doc_text(s, "kex", a),
 	    doc_text(s, "cipher", b));
 	printf("host key %s\n", doc_text(s, "host_key", a));
@@ -196,5 +241,6 @@ status_print(const json_t *status)
 	print_status_traffic(status);
 	print_socks5(json_object_get(status, "socks5"));
 	print_docker_tunnel(json_object_get(status, "docker"));
+	print_gateways(json_object_get(status, "gateways"));
 	print_forwards(json_object_get(status, "forwards"));
 }

@@ -19,6 +19,7 @@
 #include "orthrus/base/mem.h"
 #include "orthrus/proto/leash.h"
 #include "orthrus/proto/wire.h"
+#include "orthrus/transport/transport.h"
 
 #include "carrier.h"
 #include "connection.h"
@@ -477,6 +478,13 @@ int
 connection_fd(const struct connection *c)
 {
 	return carrier_fd(&c->carrier);
+}
+
+const char *
+connection_transport(const struct connection *c)
+{
+	return c->carrier.transport != NULL ? c->carrier.transport->ops->name :
+	    "";
 }
 
 const char *

@@ -85,6 +85,8 @@ struct ssh_session_struct *connection_ssh(const struct connection *c);
 struct mux *connection_mux(const struct connection *c);
 /* To ask the kernel about; -1: no carrier now. */
 int connection_fd(const struct connection *c);
+/* What kind of transport carries it; "" when none does now. */
+const char *connection_transport(const struct connection *c);
 
 /*
  * Ends it: over() follows from the loop.  The first reason counts.  goodbye,

@@ -12,34 +12,15 @@
 #include "orthrus/base/log.h"
 #include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
-#include "orthrus/ssh/link.h"
+#include "orthrus/ssh/mux.h"
+
+#include "link_private.h"
 
 /*
  * A session that lasted this long was a success: the next wait is the
  * shortest.
  */
 #define STABLE_MS 2000
-
-struct link {
-	struct event_base *base;
-	struct dialer *dialer;
-	struct link_config config;
-	struct link_events events;
-	void *arg;
-	struct outbound *session;
-	struct event *timer;
-	enum link_state state;
-	size_t next;			/* server to try */
-	size_t failed;			/* servers that failed in this round */
-	unsigned rounds;		/* rounds that failed in a row */
-	bool was_up;			/* once, ever */
-	struct error refusal;		/* of this round; code 0: none */
-	int64_t since;
-	uint64_t sessions;
-	uint64_t up_at;			/* ms */
-};
-
-static void try_server(struct link *l);
 
 uint64_t
 backoff_delay(unsigned n, uint64_t min, uint64_t max, uint32_t random)
@@ -66,6 +47,13 @@ set_link_state(struct link *l, enum link_state state)
 	l->state = state;
 }
 
+void
+link_down(struct link *l)
+{
+	set_link_state(l, LINK_BACKOFF);
+	l->events.down(l->arg);
+}
+
 static void
 wait_before_retry(struct link *l, uint64_t ms)
 {
@@ -73,37 +61,98 @@ wait_before_retry(struct link *l, uint64_t ms)
 	timer_set(l->timer, ms);
 }
 
-static const struct server *
-current_server(const struct link *l)
+/* --- one session -------------------------------------------------- */
+
+static void on_link_session_up(void *arg);
+static void on_link_session_ended(void *arg, const struct error *why);
+
+struct link_session *
+link_session_start(struct link *l, size_t at, const char *avoid)
 {
-	return &l->config.servers[l->next];
+	static const struct outbound_events events = {
+		on_link_session_up, on_link_session_ended
+	};
+	struct link_session *s = xcalloc(1, sizeof(*s));
+	struct outbound_config config = l->config.session;
+	char text[SERVER_TEXT_MAX];
+
+	s->link = l;
+	s->at = at;
+	s->server = config.server = l->config.servers[at];
+	l->known[at].tried = true;
+	if (avoid != NULL)
+		s->avoid = xstrdup(avoid);
+	config.avoid = s->avoid;
+	if (l->state != LINK_CONNECTED)
+		set_link_state(l, LINK_CONNECTING);
+	log_debug("connecting to %s", server_format(&s->server, text));
+	s->outbound = outbound_start(l->base, l->dialer, &config, &events, s);
+	return s;
 }
 
-static const char *
-server_text(const struct link *l)
+void
+link_session_free(struct link_session *s)
 {
-	static char text[SERVER_TEXT_MAX];
+	if (s == NULL)
+		return;
+	outbound_free(s->outbound);
+	if (s->timer != NULL)
+		event_free(s->timer);
+	free(s->avoid);
+	free(s);
+}
 
-	return server_format(current_server(l), text);
+struct gateway_known *
+link_session_known(const struct link_session *s)
+{
+	return s->at < s->link->config.nservers ? &s->link->known[s->at] : NULL;
+}
+
+bool
+link_session_answers(const struct link_session *s)
+{
+	struct outbound_info info;
+
+	outbound_info(s->outbound, &info);
+	return info.identification[0] != '\0';
+}
+
+void
+link_session_used(struct link *l, struct link_session *s)
+{
+	struct outbound_info info;
+	char text[SERVER_TEXT_MAX];
+
+	outbound_info(s->outbound, &info);
+	l->session = s;
+	set_link_state(l, LINK_CONNECTED);
+	l->was_up = true;
+	l->refusal.code = 0;
+	l->sessions++;
+	log_info("connected to %s (%s, %s, host key %s)",
+	    server_format(&s->server, text), info.kex, info.cipher,
+	    info.host_key);
+	l->events.up(l->arg, s->mux, info.gateway);
+	link_watch(l);
 }
 
 static void
 on_link_session_up(void *arg)
 {
-	struct link *l = arg;
-	struct outbound_info info;
+	struct link_session *s = arg;
+	struct link *l = s->link;
 
-	outbound_info(l->session, &info);
-	set_link_state(l, LINK_CONNECTED);
-	l->was_up = true;
-	l->failed = 0;
-	l->refusal.code = 0;
-	l->sessions++;
-	l->up_at = clock_ms();
-	log_info("connected to %s (%s, %s, host key %s)", server_text(l),
-	    info.kex, info.cipher, info.host_key);
-	l->events.up(l->arg, outbound_mux(l->session), info.gateway);
+	s->mux = outbound_mux(s->outbound);
+	s->up_at = clock_ms();
+	s->since = time(NULL);
+	gateway_answered(link_session_known(s), -1, s->up_at);
+	if (s == l->coming)
+		link_coming_up(l);
+	else
+		link_session_used(l, s);
 }
+
+/* --- rounds ------------------------------------------------------- */
 
 /* True when there is no point in another round. */
 static bool
@@ -111,6 +160,13 @@ is_hopeless(const struct link *l)
 {
 	return !l->config.reconnect || (l->refusal.code != 0 &&
 	    (!l->was_up || l->config.refusal_is_final));
+}
+
+static void
+begin_round(struct link *l)
+{
+	gateways_round(l->known, l->config.nservers);
+	l->refusal.code = 0;
 }
 
 static void
@@ -127,89 +183,197 @@ round_failed(struct link *l, const struct error *why)
 	    backoff_delay(l->rounds, l->config.backoff_min,
 	    l->config.backoff_max, randombytes_random());
 	l->rounds++;
-	l->failed = 0;
-	l->refusal.code = 0;
+	begin_round(l);
 	log_info("trying again in %.1f s", (double)delay / 1000);
 	wait_before_retry(l, delay);
-}
-
-/* Leaves the session that was up.  The next server comes next, if any. */
-static void
-leave_session(struct link *l, const struct error *why)
-{
-	if (clock_ms() - l->up_at >= STABLE_MS)
-		l->rounds = 0;
-	if (!is_hopeless(l))
-		log_warn("%s", why->text);
-	set_link_state(l, LINK_BACKOFF);
-	l->events.down(l->arg);
-	outbound_free(l->session);
-	l->session = NULL;
-	l->next = (l->next + 1) % l->config.nservers;
-	l->events.trouble(l->arg, why);
-}
-
-static void
-session_lost(struct link *l, const struct error *why)
-{
-	leave_session(l, why);
-	round_failed(l, why);
 }
 
 static void
 attempt_failed(struct link *l, const struct error *why)
 {
-	bool last = ++l->failed == l->config.nservers;
-	bool told_before = l->refusal.code != 0;
+	bool told_before = l->refusal.code != 0, last;
+	size_t n = l->config.nservers;
 
-	outbound_free(l->session);
+	gateway_failed(link_session_known(l->session),
+	    link_session_answers(l->session));
+	link_session_free(l->session);
 	l->session = NULL;
+	last = gateways_next(l->known, n, l->config.prefer) == n;
+	if (last)
+		gateways_lost(l->known, n, n);
 	if (why->code != EX_UNAVAILABLE && !told_before)
 		l->refusal = *why;
 	/* When this is the reason to give up, gave_up() tells of it. */
 	if (!last || !is_hopeless(l) || told_before)
 		log_warn("%s", why->text);
-	l->next = (l->next + 1) % l->config.nservers;
 	l->events.trouble(l->arg, why);
 	if (!last)
-		try_server(l);
+		link_try_next(l);
 	else
 		round_failed(l, why);
+}
+
+/* --- the end of the session in use -------------------------------- */
+
+/* What its end says of its gateway: one that lasted makes up for others. */
+static void
+judge_session(const struct link_session *s, uint64_t lasted)
+{
+	struct gateway_known *g = link_session_known(s);
+
+	if (g == NULL)
+		return;
+	gateway_failed(g, true);
+	gateways_lost(s->link->known, s->link->config.nservers, s->at);
+	if (lasted < s->link->config.well_ms)
+		gateway_set_back(g);
+	else
+		g->setbacks = 0;
+}
+
+/*
+ * Leaves the session that was up; true when it was a success, after which the
+ * next wait is the shortest.
+ */
+static bool
+leave_session(struct link *l, const struct error *why)
+{
+	uint64_t lasted = clock_ms() - l->session->up_at;
+
+	if (lasted >= STABLE_MS)
+		l->rounds = 0;
+	if (!is_hopeless(l))
+		log_warn("%s", why->text);
+	judge_session(l->session, lasted);
+	l->leaving = false;
+	evtimer_del(l->timer);
+	link_down(l);
+	link_session_free(l->session);
+	l->session = NULL;
+	l->events.trouble(l->arg, why);
+	begin_round(l);
+	return lasted >= STABLE_MS;
+}
+
+/* The session that was to take its place does so when it is up. */
+static bool
+take_coming(struct link *l)
+{
+	if (l->coming == NULL)
+		return false;
+	l->session = l->coming;
+	l->coming = NULL;
+	link_session_known(l->session)->tried = true;
+	set_link_state(l, LINK_CONNECTING);
+	return true;
+}
+
+/*
+ * All agents of a gateway lose it at the same moment, and those that go to
+ * another one must not all come there at the same.
+ */
+static void
+fail_over(struct link *l)
+{
+	uint64_t spread = 2 * l->config.backoff_min;
+
+	wait_before_retry(l, spread > UINT32_MAX ? l->config.backoff_min :
+	    randombytes_uniform((uint32_t)spread));
+}
+
+void
+link_abandon(struct link *l, const struct error *why)
+{
+	struct error copy = *why;	/* the session's own memory */
+	bool stable;
+
+	stable = leave_session(l, &copy);
+	if (take_coming(l))
+		return;
+	if (stable && l->config.nservers > 1 && !is_hopeless(l))
+		fail_over(l);
+	else
+		round_failed(l, &copy);
+}
+
+void
+link_next(struct link *l, const struct error *why)
+{
+	struct error copy = *why;
+	char text[SERVER_TEXT_MAX];
+
+	if (l->state != LINK_CONNECTED)
+		return;
+	error_prefix(&copy, "%s", server_format(&l->session->server, text));
+	leave_session(l, &copy);
+	if (take_coming(l))
+		return;
+	if (l->config.nservers > 1 && !is_hopeless(l))
+		link_try_next(l);
+	else
+		round_failed(l, &copy);
 }
 
 static void
 on_link_session_ended(void *arg, const struct error *why)
 {
-	struct link *l = arg;
+	struct link_session *s = arg;
+	struct link *l = s->link;
+	char text[SERVER_TEXT_MAX];
 	struct error copy = *why;	/* the session's own memory */
 
-	error_prefix(&copy, "%s", server_text(l));
-	if (l->state == LINK_CONNECTED)
-		session_lost(l, &copy);
+	error_prefix(&copy, "%s", server_format(&s->server, text));
+	if (s == l->coming)
+		link_coming_ended(l, &copy);
+	else if (s != l->session)
+		link_left_ended(s, &copy);
+	else if (l->state == LINK_CONNECTED)
+		link_abandon(l, &copy);
 	else
 		attempt_failed(l, &copy);
 }
 
-static void
-try_server(struct link *l)
-{
-	static const struct outbound_events events = {
-		on_link_session_up, on_link_session_ended
-	};
-
-	set_link_state(l, LINK_CONNECTING);
-	log_debug("connecting to %s", server_text(l));
-	l->config.session.server = *current_server(l);
-	l->session = outbound_start(l->base, l->dialer, &l->config.session,
-	    &events, l);
-}
+/* --- life --------------------------------------------------------- */
 
 static void
-on_backoff_over(evutil_socket_t fd, short what, void *arg)
+on_wait_over(evutil_socket_t fd, short what, void *arg)
 {
+	struct link *l = arg;
+
 	(void)fd;
 	(void)what;
-	try_server(arg);
+	l->comparing = false;
+	link_try_next(l);
+}
+
+void
+link_begin(struct link *l)
+{
+	begin_round(l);
+	set_link_state(l, LINK_CONNECTING);
+	if (!link_compare_first(l))
+		link_try_next(l);
+}
+
+void
+link_take_config(struct link *l, const struct link_config *config)
+{
+	struct gateway_known *known = xcalloc(config->nservers,
+	    sizeof(*known));
+	char a[SERVER_TEXT_MAX], b[SERVER_TEXT_MAX];
+	size_t i, j;
+
+	for (i = 0; i < config->nservers; i++) {
+		gateway_forget(&known[i]);
+		for (j = 0; j < l->config.nservers; j++)
+			if (strcmp(server_format(&config->servers[i], a),
+			    server_format(&l->config.servers[j], b)) == 0)
+				known[i] = l->known[j];
+	}
+	free(l->known);
+	l->known = known;
+	l->config = *config;
+	link_watch_init(l);
 }
 
 struct link *
@@ -221,77 +385,15 @@ link_new(struct event_base *base, struct dialer *dialer,
 
 	l->base = base;
 	l->dialer = dialer;
-	l->config = *config;
 	l->events = *events;
 	l->arg = arg;
-	l->timer = evtimer_new(base, on_backoff_over, l);
+	TAILQ_INIT(&l->left);
+	l->timer = evtimer_new(base, on_wait_over, l);
 	l->state = LINK_BACKOFF;
 	l->since = time(NULL);
-	try_server(l);
+	link_take_config(l, config);
+	link_begin(l);
 	return l;
-}
-
-/* The place of the session's server in the new list, or nservers. */
-static size_t
-server_still_wanted(const struct link *l, const struct link_config *config)
-{
-	char now[SERVER_TEXT_MAX], text[SERVER_TEXT_MAX];
-	const struct hostkey_policy *policy = &config->session.policy;
-	struct outbound_info info;
-	size_t i;
-
-	outbound_info(l->session, &info);
-	for (i = 0; i < policy->npins; i++)
-		if (strcmp(policy->pins[i], info.host_key) == 0)
-			break;
-	if (policy->npins > 0 && i == policy->npins)
-		return config->nservers;
-	server_format(current_server(l), now);
-	for (i = 0; i < config->nservers; i++)
-		if (strcmp(server_format(&config->servers[i], text), now) == 0)
-			break;
-	return i;
-}
-
-void
-link_update(struct link *l, const struct link_config *config)
-{
-	size_t at = config->nservers;
-
-	if (l->state == LINK_CONNECTED &&
-	    (at = server_still_wanted(l, config)) == config->nservers)
-		log_info("the server in use, or its key, is not configured "
-		    "any more: connecting anew");
-	if (at == config->nservers && l->state == LINK_CONNECTED) {
-		set_link_state(l, LINK_BACKOFF);
-		l->events.down(l->arg);
-	}
-	l->config = *config;
-	if (at < config->nservers) {
-		l->next = at;
-		return;
-	}
-	outbound_free(l->session);
-	l->session = NULL;
-	evtimer_del(l->timer);
-	l->next = l->failed = 0;
-	l->refusal.code = 0;
-	try_server(l);
-}
-
-void
-link_next(struct link *l, const struct error *why)
-{
-	struct error copy = *why;
-
-	if (l->state != LINK_CONNECTED)
-		return;
-	error_prefix(&copy, "%s", server_text(l));
-	leave_session(l, &copy);
-	if (l->config.nservers > 1 && !is_hopeless(l))
-		try_server(l);
-	else
-		round_failed(l, &copy);
 }
 
 void
@@ -299,22 +401,14 @@ link_free(struct link *l)
 {
 	if (l == NULL)
 		return;
+	link_watch_clear(l);
+	link_forget_coming(l);
 	if (l->state == LINK_CONNECTED)
 		l->events.down(l->arg);
-	outbound_free(l->session);
+	link_session_free(l->session);
+	link_free_left(l);
 	event_free(l->timer);
+	event_free(l->look);
+	free(l->known);
 	free(l);
-}
-
-void
-link_info(const struct link *l, struct link_info *info)
-{
-	memset(info, 0, sizeof(*info));
-	info->state = l->state;
-	info->server = current_server(l);
-	info->since = l->since;
-	info->reconnects = l->sessions > 0 ? l->sessions - 1 : 0;
-	info->session.rtt_ms = -1;
-	if (l->session != NULL)
-		outbound_info(l->session, &info->session);
 }

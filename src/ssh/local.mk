@@ -15,6 +15,10 @@ liborthrus_a_SOURCES += \
 	src/ssh/crowd.h \
 	src/ssh/dispatch.c \
 	src/ssh/global_requests.c \
+	src/ssh/gateways.c \
+	src/ssh/gateways.h \
+	src/ssh/health_check.c \
+	src/ssh/health_check.h \
 	src/ssh/hostkey.c \
 	src/ssh/identity.c \
 	src/ssh/inbound.c \
@@ -27,6 +31,11 @@ liborthrus_a_SOURCES += \
 	src/ssh/known_hosts.h \
 	src/ssh/landing.c \
 	src/ssh/link.c \
+	src/ssh/link_info.c \
+	src/ssh/link_move.c \
+	src/ssh/link_private.h \
+	src/ssh/link_update.c \
+	src/ssh/link_watch.c \
 	src/ssh/login.c \
 	src/ssh/mux.c \
 	src/ssh/mux_account.c \

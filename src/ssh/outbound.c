@@ -100,6 +100,14 @@ exchange_keys(struct outbound *s)
 		outbound_fail(s, e.code, "%s", e.text);
 		return STEP_FAILED;
 	}
+	if (s->config.avoid != NULL &&
+	    strcmp(s->config.avoid, connection_peer_version(s->connection)) ==
+	    0) {
+		outbound_fail(s, EX_UNAVAILABLE, "this is another way to the "
+		    "gateway of the present session, which a second one would "
+		    "end");
+		return STEP_FAILED;
+	}
 	s->step = LOGIN;
 	return STEP_RUN;
 }
@@ -402,6 +410,8 @@ outbound_info(const struct outbound *s, struct outbound_info *info)
 	info->cipher = cipher != NULL ? cipher : "";
 	memcpy(info->host_key, s->host_key, sizeof(info->host_key));
 	info->rtt_ms = s->probe.rtt_ms;
+	info->transport = connection_transport(s->connection);
+	info->identification = connection_peer_version(s->connection);
 	if (!is_logged_in(s))
 		return;
 	info->gateway = server_is_gateway(s);

@@ -2,7 +2,9 @@
 /*
  * Remote forwards: a listener at the far end for each, asked for with every
  * new session, and again while the far end refuses (a dead session may still
- * hold the address).
+ * hold the address).  Where a session takes the place of another without a
+ * break, the listener of the other goes when the new one is there; where that
+ * is refused, as the two are of one machine, before it is asked for again.
  */
 #include "config.h"
 
@@ -102,6 +104,50 @@ listen_hint(const struct tunnel *t)
 	    "allowed (sshd_config: AllowTcpForwarding, PermitListen)";
 }
 
+/* --- the listener of a session that was left -------------------------- */
+
+static void
+forget_left(struct tunnel *t)
+{
+	if (t->left.mux != NULL)
+		mux_forget(t->left.mux, t);
+	memset(&t->left, 0, sizeof(t->left));
+}
+
+/* The address that it gave up may be had now. */
+static void
+on_left_unlistened(void *arg, enum mux_answer answer, uint16_t port)
+{
+	(void)answer;
+	(void)port;
+	remote_arm(arg);
+}
+
+/* Has it stop: true when that is under way, and answered follows. */
+static bool
+unlisten_left(struct tunnel *t, mux_answered *answered)
+{
+	if (t->left.mux == NULL || t->left.ending)
+		return false;
+	t->left.ending = true;
+	mux_unlisten(t->left.mux, &t->left.at, answered, t);
+	return true;
+}
+
+void
+remote_left_ended(struct tunnel *t, const struct mux *mux)
+{
+	bool awaited = t->left.ending && t->state == TUNNEL_PENDING;
+
+	if (t->left.mux != mux)
+		return;
+	forget_left(t);
+	if (awaited)
+		remote_arm(t);
+}
+
+/* --- the listener ----------------------------------------------------- */
+
 static void
 listen_refused(struct tunnel *t)
 {
@@ -119,18 +165,25 @@ listen_refused(struct tunnel *t)
 }
 
 /*
- * Has the server stop listening, also when its answer is still due, which may
- * grant it.
+ * Where the server listens, or may do so soon, as its answer is still due:
+ * true when there is such a place.
  */
+static bool
+listened_place(const struct tunnel *t, struct address *at)
+{
+	*at = t->at;
+	if (at->kind == ADDRESS_TCP && t->port != 0)
+		at->port = t->port;
+	return (t->state == TUNNEL_UP || t->asked || t->port != 0) &&
+	    (at->kind == ADDRESS_UNIX || at->port != 0);
+}
+
 static void
 remote_unlisten(struct tunnel *t)
 {
-	struct address at = t->at;
+	struct address at;
 
-	if (at.kind == ADDRESS_TCP && t->port != 0)
-		at.port = t->port;
-	if ((t->state == TUNNEL_UP || t->asked || t->port != 0) &&
-	    (at.kind == ADDRESS_UNIX || at.port != 0))
+	if (listened_place(t, &at))
 		mux_unlisten(t->set->mux, &at, NULL, NULL);
 	t->port = 0;
 }
@@ -202,9 +255,11 @@ on_listen_answer(void *arg, enum mux_answer answer, uint16_t port)
 	if (t->set->mux == NULL)	/* the session ended instead */
 		return;
 	if (answer == MUX_REFUSED) {
-		listen_refused(t);
+		if (!unlisten_left(t, on_left_unlistened))
+			listen_refused(t);
 		return;
 	}
+	unlisten_left(t, NULL);
 	t->port = port;
 	if (!plain)
 		remote_settled(t, REACH_ASKED);
@@ -228,15 +283,38 @@ remote_arm(struct tunnel *t)
 	mux_listen(t->set->mux, &t->at, on_listen_answer, t);
 }
 
-void
-remote_session_ended(struct tunnel *t)
+/* Nothing is listened on in the present session, nor asked for. */
+static void
+no_place(struct tunnel *t)
 {
 	t->port = 0;
 	t->reach = REACH_ASKED;
 	event_del(t->retry);
 	reach_cancel(t);
-	tunnel_set_state(t, TUNNEL_PENDING, "%s", "not connected");
 	t->at = t->config.spec.listen;
+}
+
+void
+remote_session_ended(struct tunnel *t)
+{
+	no_place(t);
+	tunnel_set_state(t, TUNNEL_PENDING, "%s", "not connected");
+}
+
+void
+remote_session_left(struct tunnel *t)
+{
+	struct address at;
+
+	forget_left(t);
+	if (listened_place(t, &at)) {
+		t->left.mux = t->set->mux;
+		t->left.at = at;
+	}
+	mux_forget(t->set->mux, t);
+	t->asked = false;
+	no_place(t);
+	tunnel_set_state(t, TUNNEL_PENDING, "%s", "");
 }
 
 void
@@ -244,6 +322,8 @@ remote_remove(struct tunnel *t)
 {
 	event_del(t->retry);
 	reach_cancel(t);
+	unlisten_left(t, NULL);
+	forget_left(t);
 	if (t->set->mux == NULL)
 		return;
 	mux_forget(t->set->mux, t);
@@ -274,23 +354,37 @@ same_host(const char *asked, const char *given)
 	return false;
 }
 
+static bool
+same_place(const struct address *asked, uint16_t port,
+    const struct address *given)
+{
+	if (asked->kind != given->kind)
+		return false;
+	return asked->kind == ADDRESS_UNIX ?
+	    strcmp(asked->path, given->path) == 0 :
+	    port == given->port && same_host(asked->host, given->host);
+}
+
 struct tunnel *
 remote_find(struct tunnels *set, const struct address *listen)
 {
-	const struct address *at;
 	struct tunnel *t;
 
-	TAILQ_FOREACH(t, &set->list, next) {
-		at = &t->at;
-		if (!is_remote(t) ||
-		    (t->state != TUNNEL_UP && !t->checking) ||
-		    at->kind != listen->kind)
-			continue;
-		if (at->kind == ADDRESS_UNIX ?
-		    strcmp(at->path, listen->path) == 0 :
-		    t->port == listen->port &&
-		    same_host(at->host, listen->host))
+	TAILQ_FOREACH(t, &set->list, next)
+		if (is_remote(t) && (t->state == TUNNEL_UP || t->checking) &&
+		    same_place(&t->at, t->port, listen))
 			return t;
-	}
+	return NULL;
+}
+
+struct tunnel *
+remote_find_left(struct tunnels *set, const struct address *listen)
+{
+	struct tunnel *t;
+
+	TAILQ_FOREACH(t, &set->list, next)
+		if (t->left.mux != NULL &&
+		    same_place(&t->left.at, t->left.at.port, listen))
+			return t;
 	return NULL;
 }

@@ -102,12 +102,7 @@ give_up_tunnel_stream(struct tunnel_stream *s, enum open_failure reason,
 		stream_end(&s->st);
 }
 
-static void
-wait_for_session(struct tunnel_stream *s)
-{
-	s->waiting = true;
-	stream_wait(&s->st, OUTAGE_SECONDS * 1000);
-}
+static void open_channel(struct tunnel_stream *s);
 
 static void
 on_tunnel_stream_failed(struct stream *st, enum open_failure reason,
@@ -120,9 +115,9 @@ on_tunnel_stream_failed(struct stream *st, enum open_failure reason,
 		stream_refuse(st, OPEN_CONNECT_FAILED, text);
 	} else if (text == NULL)
 		give_up_tunnel_stream(s, reason, "timed out");
-	else if (s->set->mux == NULL)
-		/* Nothing has been sent yet: the next session serves, too. */
-		wait_for_session(s);
+	else if (s->via == NULL || s->set->mux == NULL)
+		/* Nothing has been sent yet: another session serves, too. */
+		open_channel(s);
 	else
 		give_up_tunnel_stream(s, reason, text);
 }
@@ -165,10 +160,12 @@ static void
 open_channel(struct tunnel_stream *s)
 {
 	if (s->set->mux == NULL) {
-		wait_for_session(s);
+		s->waiting = true;
+		stream_wait(&s->st, OUTAGE_SECONDS * 1000);
 		return;
 	}
 	s->waiting = false;
+	s->via = s->set->mux;
 	if (!stream_open(&s->st, mux_open, s->set->mux, &s->to,
 	    OPEN_SECONDS * 1000))
 		give_up_tunnel_stream(s, OPEN_RESOURCE_SHORTAGE, "");
@@ -198,6 +195,16 @@ tunnel_streams_session_up(struct tunnels *set)
 		if (s->waiting)
 			open_channel(s);
 	}
+}
+
+void
+tunnel_streams_session_gone(struct tunnels *set, const struct mux *mux)
+{
+	struct tunnel_stream *s;
+
+	TAILQ_FOREACH(s, &set->streams, next)
+		if (s->via == mux)
+			s->via = NULL;
 }
 
 /* --- remote ----------------------------------------------------------- */

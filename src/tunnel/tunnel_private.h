@@ -28,6 +28,13 @@ enum reach {
 	REACH_LOOPBACK		/* nowhere else */
 };
 
+/* Where the far end of a session that was left still listens. */
+struct left_place {
+	struct mux *mux;		/* of that session; NULL: nowhere */
+	struct address at;
+	bool ending;			/* it has been asked to stop */
+};
+
 struct tunnel {
 	TAILQ_ENTRY(tunnel) next;
 	struct tunnels *set;
@@ -41,6 +48,7 @@ struct tunnel {
 	struct address at;		/* remote: asked for in this session */
 	uint16_t port;			/* remote TCP: bound there, 0: not */
 	bool asked;			/* remote: an answer is due */
+	struct left_place left;		/* remote: besides */
 	bool checking;			/* remote: who can reach it? */
 	enum reach reach;		/* remote: is known then */
 	unsigned probes;		/* of checking: addresses tried */
@@ -60,6 +68,7 @@ struct tunnel_stream {
 	struct tunnels *set;
 	struct tunnel *tunnel;
 	bool waiting;			/* for a session, a few seconds */
+	struct mux *via;		/* local: it is opened over, or NULL */
 	int fd;				/* local: -1 when the relay has it */
 	struct address to;		/* the same */
 	/* SOCKS5 */
@@ -79,6 +88,8 @@ struct tunnels {
 	struct mux *mux;		/* NULL while there is no session */
 	struct tunnel_server server;	/* of that session */
 	struct policy_limits limits;	/* of the gateway */
+	struct policy_limits left_limits;	/* of those that were left */
+	size_t nleft;			/* sessions that were left */
 	bool stopped;
 	struct tunnel_list list;
 	struct tunnel_list removed;
@@ -100,8 +111,12 @@ const char *tunnel_label(const struct tunnel *t);
 bool is_remote(const struct tunnel *t);	/* the far end listens */
 void remote_arm(struct tunnel *t);	/* asks the far end to listen */
 void remote_session_ended(struct tunnel *t);
+void remote_session_left(struct tunnel *t);	/* for another one */
+void remote_left_ended(struct tunnel *t, const struct mux *mux);
 void remote_remove(struct tunnel *t);
 struct tunnel *remote_find(struct tunnels *set, const struct address *listen);
+struct tunnel *remote_find_left(struct tunnels *set,
+    const struct address *listen);
 void remote_init(struct tunnel *t);
 void remote_settled(struct tunnel *t, enum reach reach);	/* it listens */
 void remote_place(const struct tunnel *t, struct address *at); /* to be shown */
@@ -116,6 +131,7 @@ void reach_met(struct tunnel *t, struct channel *ch);	/* refused here */
 void tunnel_stream_accept(void *tunnel, int fd);	/* a listener_accept */
 void tunnel_stream_incoming(struct tunnel *t, struct channel *ch);
 void tunnel_streams_session_up(struct tunnels *set);
+void tunnel_streams_session_gone(struct tunnels *set, const struct mux *mux);
 void tunnel_streams_abort(struct tunnel *t);	/* those that are relayed */
 void tunnel_streams_free(struct tunnels *set);
 

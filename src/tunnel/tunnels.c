@@ -158,11 +158,15 @@ reopen_listeners(struct tunnel_list *list)
 		}
 }
 
-/* Applies the policy that was configured, less what the gateway takes away. */
+/*
+ * Applies the policy that was configured, less what the gateway takes away, and
+ * one that was left while somebody may come from there.
+ */
 static void
 apply_policy(struct tunnel *t)
 {
-	struct policy p = policy_narrow(t->config.policy, &t->set->limits);
+	struct policy p = policy_narrow(policy_narrow(t->config.policy,
+	    &t->set->limits), &t->set->left_limits);
 
 	if (t->muzzle != NULL)
 		muzzle_set_policy(t->muzzle, &p);
@@ -295,6 +299,44 @@ on_forwarded(void *arg, struct channel *ch, const struct address *listen)
 		tunnel_stream_incoming(t, ch);
 }
 
+/* The same over a session that was left; what comes late is not our fault. */
+static void
+on_left_forwarded(void *arg, struct channel *ch, const struct address *listen)
+{
+	struct tunnels *set = arg;
+	struct tunnel *t = remote_find_left(set, listen);
+
+	if (t == NULL || set->stopped)
+		channel_refuse(ch, OPEN_PROHIBITED, "no longer listening");
+	else
+		tunnel_stream_incoming(t, ch);
+}
+
+static void
+add_limits(struct policy_limits *to, const struct policy_limits *limits)
+{
+	to->actions_closed |= limits->actions_closed;
+	to->redact_always |= limits->redact_always;
+}
+
+/* The present session goes on for its streams. */
+static void
+leave_session(struct tunnels *set)
+{
+	static const struct mux_service service = {
+		.forwarded = on_left_forwarded
+	};
+	struct tunnel *t;
+
+	TAILQ_FOREACH(t, &set->list, next)
+		if (is_remote(t))
+			remote_session_left(t);
+	mux_serve(set->mux, &service, set);
+	set->nleft++;
+	add_limits(&set->left_limits, &set->limits);
+	memset(&set->limits, 0, sizeof(set->limits));
+}
+
 void
 tunnels_up(struct tunnels *set, struct mux *mux,
     const struct tunnel_server *server)
@@ -302,6 +344,8 @@ tunnels_up(struct tunnels *set, struct mux *mux,
 	static const struct mux_service service = { .forwarded = on_forwarded };
 	struct tunnel *t;
 
+	if (set->mux != NULL)
+		leave_session(set);
 	set->mux = mux;
 	mux_serve(mux, &service, set);
 	set->server = *server;
@@ -338,12 +382,27 @@ tunnels_down(struct tunnels *set)
 }
 
 void
+tunnels_gone(struct tunnels *set, struct mux *mux)
+{
+	struct tunnel *t;
+
+	TAILQ_FOREACH(t, &set->list, next)
+		if (is_remote(t))
+			remote_left_ended(t, mux);
+	tunnel_streams_session_gone(set, mux);
+	if (--set->nleft > 0)
+		return;
+	memset(&set->left_limits, 0, sizeof(set->left_limits));
+	TAILQ_FOREACH(t, &set->list, next)
+		apply_policy(t);
+}
+
+void
 tunnels_limit(struct tunnels *set, const struct policy_limits *limits)
 {
 	struct tunnel *t;
 
-	set->limits.actions_closed |= limits->actions_closed;
-	set->limits.redact_always |= limits->redact_always;
+	add_limits(&set->limits, limits);
 	TAILQ_FOREACH(t, &set->list, next)
 		apply_policy(t);
 }

@@ -59,7 +59,10 @@ unit_tests = \
 	tests/unit/test_redact_documents \
 	tests/unit/test_redact_memory \
 	tests/unit/test_backoff \
+	tests/unit/test_gateways \
 	tests/unit/test_link \
+	tests/unit/test_link_moves \
+	tests/unit/test_link_update \
 	tests/unit/test_crowd \
 	tests/unit/test_penalties \
 	tests/unit/test_login \
@@ -100,12 +103,22 @@ AM_CPPFLAGS += $(CMOCKA_CFLAGS) -DCMOCKA_DISABLE_DEPRECATION_WARNINGS
 tests_unit_test_dial_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getaddrinfo \
 	-Wl,--wrap=timer_set
 tests_unit_test_frames_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=event_add
-tests_unit_test_link_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=timer_set \
+tests_unit_test_probe_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=timer_set \
 	-Wl,--wrap=clock_ms
-tests_unit_test_probe_LDFLAGS = $(tests_unit_test_link_LDFLAGS)
 tests_unit_test_redact_memory_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=xcalloc -Wl,--wrap=xreallocarray -Wl,--wrap=free
 tests_unit_test_exchange_engine_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=timer_set
+
+# Their sessions, checks and time, likewise.
+link_sources = tests/unit/link_fixture.c tests/unit/link_fixture.h
+tests_unit_test_link_SOURCES = tests/unit/test_link.c $(link_sources)
+tests_unit_test_link_LDFLAGS = $(tests_unit_test_probe_LDFLAGS)
+tests_unit_test_link_moves_SOURCES = tests/unit/test_link_moves.c \
+	$(link_sources)
+tests_unit_test_link_moves_LDFLAGS = $(tests_unit_test_probe_LDFLAGS)
+tests_unit_test_link_update_SOURCES = tests/unit/test_link_update.c \
+	$(link_sources)
+tests_unit_test_link_update_LDFLAGS = $(tests_unit_test_probe_LDFLAGS)
 
 # Their own far end stands in for connection.c, packet.c and the clock, and so
 # is not in libfixtures.a, where it would stand in for everybody's.

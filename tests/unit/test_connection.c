@@ -851,7 +851,7 @@ static struct link *
 link_to(struct server *servers, bool reconnect)
 {
 	static const struct link_events events = { on_link_up, on_link_down,
-	    on_trouble, on_gave_up };
+	    on_trouble, on_gave_up, NULL };
 	struct link_config c = { .servers = servers, .nservers = 2,
 	    .backoff_min = 10, .backoff_max = 20, .reconnect = reconnect };
 

@@ -25,6 +25,8 @@
 
 static struct link_info the_link;
 static struct mux_counters the_counters;
+static struct link_gateway the_gateways[6];
+static size_t ngateways;
 static struct tunnel_info the_tunnels[8];
 static size_t ntunnels;
 static bool held;
@@ -44,10 +46,21 @@ enrolment_link(const struct agent_enrolment *en)
 }
 
 void
-mux_counters(const struct mux *m, struct mux_counters *out)
+link_counters(const struct link *l, struct mux_counters *sum)
 {
-	assert_non_null(m);
-	*out = the_counters;
+	assert_non_null(l);
+	*sum = the_counters;
+}
+
+void
+link_gateways(const struct link *l, void (*each)(void *arg,
+    const struct link_gateway *g), void *arg)
+{
+	size_t i;
+
+	assert_non_null(l);
+	for (i = 0; i < ngateways; i++)
+		each(arg, &the_gateways[i]);
 }
 
 void
@@ -85,8 +98,13 @@ setup(void **state)
 	agent.link = (struct link *)&the_link;
 	the_link = (struct link_info){ .state = LINK_CONNECTED,
 	    .server = &server, .since = 1795276291,
+	    .session_since = 1795276295,
 	    .session = { .kex = "curve25519-sha256", .cipher = "aes256-gcm",
-	    .host_key = "SHA256:abc", .rtt_ms = 7 } };
+	    .host_key = "SHA256:abc", .rtt_ms = 7, .transport = "tcp",
+	    .address = "192.0.2.7" } };
+	the_gateways[0] = (struct link_gateway){ .server = &server,
+	    .rtt_ms = 7, .state = GATEWAY_IS_IN_USE };
+	ngateways = 1;
 	ntunnels = 0;
 	held = false;
 	return 0;
@@ -202,6 +220,68 @@ test_states(void **state)
 }
 
 static void
+test_link(void **state)
+{
+	json_t *o = snapshot(), *l = json_object_get(o, "link");
+
+	(void)state;
+	assert_text(l, "transport", "tcp");
+	assert_text(l, "proxy", NULL);
+	assert_text(l, "address", "192.0.2.7");
+	assert_text(l, "since", "2026-11-21T15:51:35Z");
+	assert_number(l, "resumed", 0);
+	assert_number(l, "parked", 0);
+	assert_number(l, "resent_bytes", 0);
+	json_decref(o);
+
+	the_link.state = LINK_BACKOFF;
+	the_link.session_since = 0;
+	the_link.session.transport = "";
+	the_link.session.address[0] = '\0';
+	o = snapshot();
+	l = json_object_get(o, "link");
+	assert_text(l, "transport", NULL);
+	assert_text(l, "address", NULL);
+	assert_text(l, "since", NULL);
+	json_decref(o);
+}
+
+static void
+test_gateways(void **state)
+{
+	static const struct {
+		enum gateway_state state;
+		const char *text;
+	} cases[] = {
+		{ GATEWAY_IS_UNKNOWN, "unknown" }, { GATEWAY_IS_UP, "up" },
+		{ GATEWAY_IS_DOWN, "down" }, { GATEWAY_IS_TRIED, "connecting" },
+		{ GATEWAY_IS_IN_USE, "connected" },
+		{ GATEWAY_IS_LEFT, "draining" }
+	};
+	json_t *o, *g;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++)
+		the_gateways[i] = (struct link_gateway){ .server = &server,
+		    .rtt_ms = i == 0 ? -1 : (int64_t)i,
+		    .state = cases[i].state };
+	ngateways = COUNT(cases);
+	o = snapshot();
+	for (i = 0; i < COUNT(cases); i++) {
+		g = json_array_get(json_object_get(o, "gateways"), i);
+		assert_text(g, "server", "ssh://web-1@gw.example:2222");
+		assert_text(g, "state", cases[i].text);
+		if (i == 0)
+			assert_text(g, "rtt_ms", NULL);
+		else
+			assert_number(g, "rtt_ms", (json_int_t)i);
+	}
+	assert_int_equal(json_array_size(json_object_get(o, "gateways")), i);
+	json_decref(o);
+}
+
+static void
 test_forwards(void **state)
 {
 	static const struct {
@@ -294,11 +374,13 @@ test_counters(void **state)
 	    .out = 2000 };
 	the_counters = (struct mux_counters){ .open = 2, .total = 3, .in = 5,
 	    .out = 6, .backlog = 7 };
+	agent.link = NULL;
+	agent.enrolment = (struct agent_enrolment *)&the_link;
 	o = snapshot();
 	assert_number(json_object_get(o, "channels"), "total", 10);
 	assert_number(json_object_get(o, "channels"), "open", 0);
 	json_decref(o);
-	agent.mux = (struct mux *)&the_link;
+	agent.link = (struct link *)&the_link;
 	o = snapshot();
 	assert_number(json_object_get(o, "channels"), "total", 13);
 	assert_number(json_object_get(o, "channels"), "open", 2);
@@ -378,6 +460,8 @@ test_print(void **state)
 	    "web-1: connected, server ssh://web-1@gw.example:2222, since "
 	    "2026-11-21T15:51:31Z\n"
 	    "reconnects 0, round trip 7 ms, transport tcp\n"
+	    "link to 192.0.2.7, since 2026-11-21T15:51:35Z, resumed 0 times, "
+	    "0 bytes sent again\n"
 	    "key exchange curve25519-sha256, cipher aes256-gcm\n"
 	    "host key SHA256:abc\n"
 	    "the server is a gateway, but does not hold our leash\n"
@@ -389,6 +473,26 @@ test_print(void **state)
 	    "ERROR\n"
 	    "remote  back  localhost:8080  db:5432  retrying     0      0  "
 	    "refused\n");
+}
+
+/* A row for each, where there are several. */
+static void
+test_print_gateways(void **state)
+{
+	char shown[SHOWN_MAX];
+	json_t *o;
+
+	(void)state;
+	the_gateways[1] = (struct link_gateway){ .server = &server,
+	    .rtt_ms = -1, .state = GATEWAY_IS_DOWN };
+	ngateways = 2;
+	o = snapshot();
+	print_to(shown, o);
+	json_decref(o);
+	assert_non_null(strstr(shown, "\n\n"
+	    "SERVER                       MS  STATE\n"
+	    "ssh://web-1@gw.example:2222   7  connected\n"
+	    "ssh://web-1@gw.example:2222   -  down\n"));
 }
 
 /* The document comes from whoever answered: any of it may be missing or bad. */
@@ -416,11 +520,14 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_session, setup),
 		cmocka_unit_test_setup(test_states, setup),
+		cmocka_unit_test_setup(test_link, setup),
+		cmocka_unit_test_setup(test_gateways, setup),
 		cmocka_unit_test_setup(test_forwards, setup),
 		cmocka_unit_test_setup(test_docker, setup),
 		cmocka_unit_test_setup(test_counters, setup),
 		cmocka_unit_test_setup(test_ready, setup),
 		cmocka_unit_test_setup(test_print, setup),
+		cmocka_unit_test_setup(test_print_gateways, setup),
 		cmocka_unit_test_setup(test_print_strange, setup),
 	};
 

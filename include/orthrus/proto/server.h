@@ -10,6 +10,9 @@
 
 enum transport_kind { TRANSPORT_TCP, TRANSPORT_TLS };
 
+/* Which of several is the best: that listed first, or that which is nearest. */
+enum server_preference { PREFER_ORDER, PREFER_FASTEST };
+
 struct server {
 	enum transport_kind transport;
 	char user[USER_MAX];	/* empty when the text names none */

@@ -25,6 +25,11 @@ struct outbound_config {
 	struct hostkey_policy policy;
 	const struct identity *identity;	/* or NULL with a password */
 	const char *password;		/* or NULL */
+	/*
+	 * Who calls itself so is not logged in to, as a session with it is
+	 * there already.  NULL: it does not matter.
+	 */
+	const char *avoid;
 	struct transport_config transport;
 	uint64_t login_ms;		/* from its end to being logged in */
 	uint64_t probe_ms;		/* silence before a probe is sent */
@@ -35,6 +40,9 @@ struct outbound_info {
 	const char *kex, *cipher;	/* "" before the key exchange */
 	char host_key[FINGERPRINT_MAX];
 	int64_t rtt_ms;			/* of the last probe, -1 unknown */
+	const char *transport;		/* "tcp" ...; "" before it is there */
+	/* What it calls itself, RFC 4253 section 4.2; "" before it has. */
+	const char *identification;
 	bool gateway;			/* charon, by its identification */
 	bool openssh;			/* its sshd, likewise */
 	char address[HOST_MAX];		/* the server's, numeric; "" unknown */

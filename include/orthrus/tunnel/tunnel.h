@@ -76,11 +76,13 @@ struct tunnel_server {
 
 /*
  * A session can carry channels from now on; it can no longer (to be called
- * before mux_free()).
+ * before mux_free()).  Where it takes the place of one that still can, that
+ * one keeps its streams until tunnels_gone(), likewise before its mux_free().
  */
 void tunnels_up(struct tunnels *set, struct mux *mux,
     const struct tunnel_server *server);
 void tunnels_down(struct tunnels *set);
+void tunnels_gone(struct tunnels *set, struct mux *mux);
 
 /*
  * What the gateway has to say about the Docker policy; it adds up, and is
