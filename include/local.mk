@@ -43,6 +43,7 @@ noinst_HEADERS += \
 	include/orthrus/relay/frames.h \
 	include/orthrus/relay/relay.h \
 	include/orthrus/relay/socket.h \
+	include/orthrus/relay/stdio.h \
 	include/orthrus/http/caller.h \
 	include/orthrus/http/get.h \
 	include/orthrus/http/message.h \

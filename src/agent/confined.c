@@ -57,6 +57,8 @@ orthrus_confine(const struct config *c, struct error *e)
 
 	open_what_is_read(w, c);
 	open_what_is_written(w, c);
+	if (c->stdio.kind != ADDRESS_NONE)	/* nobody listens then */
+		return confinement_apply(w, e);
 	open_listener(w, &c->control);
 	if (c->socks5)
 		open_listener(w, &c->socks5_listen);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * "orthrus connect": one loop with the link, the tunnels, the status socket
- * and the signals.
+ * "orthrus connect": one loop with the link, the tunnels, the control socket
+ * and the signals; or, with -W, one stream in the place of all tunnels.
  */
 #include "config.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include <event2/event.h>
 
 #include "orthrus/base/command_line.h"
+#include "orthrus/base/confine.h"
 #include "orthrus/base/loop.h"
 #include "orthrus/base/notify.h"
 #include "orthrus/base/mem.h"
@@ -26,9 +28,17 @@
 #include "control.h"
 #include "enroll.h"
 #include "at_gateway.h"
+#include "stdio.h"
 
 #define DRAIN_TICK_MS 50
 #define DRAIN_TICKS 40		/* 2 s */
+
+/* With -W there is one stream, and nobody to hear how we are. */
+static bool
+is_stdio(const struct orthrus *a)
+{
+	return a->config->stdio.kind != ADDRESS_NONE;
+}
 
 /* --- what the link says ----------------------------------------------- */
 
@@ -75,7 +85,8 @@ on_link_up(void *arg, struct mux *mux, bool gateway)
 	server.tells = info.session.openssh;
 	memcpy(server.address, info.session.address, sizeof(server.address));
 	tunnels_up(a->tunnels, mux, &server);
-	at_gateway_up(a->gateway, mux, gateway);
+	if (!is_stdio(a))
+		at_gateway_up(a->gateway, mux, gateway);
 }
 
 static void
@@ -124,6 +135,8 @@ on_link_trouble(void *arg, const struct error *why)
 	char text[ERROR_TEXT_MAX + 32];
 
 	a->trouble = *why;
+	if (is_stdio(a))
+		return;
 	snprintf(text, sizeof(text), "STATUS=not connected: %s", why->text);
 	notify_send(text);
 }
@@ -133,6 +146,10 @@ on_link_gave_up(void *arg, const struct error *why)
 {
 	struct orthrus *a = arg;
 
+	if (is_stdio(a)) {
+		stdio_without_session(a->stdio, why);
+		return;
+	}
 	if (!a->stopping)
 		log_error("%s", why->text);
 	stop_loop(a, a->stopping ? 0 : why->code);
@@ -214,7 +231,10 @@ on_connect_stop(void *arg, int sig)
 {
 	struct orthrus *a = arg;
 
-	(void)sig;
+	if (is_stdio(a)) {		/* as of one whom the signal ends */
+		stop_loop(a, 128 + sig);
+		return;
+	}
 	if (a->stopping) {		/* asked twice: at once */
 		stop_loop(a, 0);
 		return;
@@ -236,6 +256,10 @@ on_connect_reload(void *arg)
 {
 	struct orthrus *a = arg;
 
+	if (is_stdio(a)) {		/* ssh(1) ends a ProxyCommand so */
+		stop_loop(a, 128 + SIGHUP);
+		return;
+	}
 	if (a->stopping)
 		return;
 	loop_doing(LOOP_RELOAD);
@@ -252,14 +276,49 @@ on_connect_reload(void *arg)
 
 /* --- life ------------------------------------------------------------- */
 
+/* All that others can connect to; with -W there is nothing of the kind. */
 static int
-connect_start(struct orthrus *a, struct error *e)
+listen_to_all(struct orthrus *a, struct error *e)
+{
+	if (is_stdio(a)) {
+		stdio_ask(a->stdio);
+		return 0;
+	}
+	tunnels_on_change(a->tunnels, on_tunnels_change, a);
+	a->control = orthrus_control(a, a->config, e);
+	return a->control == NULL ? -1 : orthrus_apply_tunnels(a, a->config,
+	    e);
+}
+
+/*
+ * The loop and the signals.  *lent: the running orthrus of this name gives the
+ * stream of -W, and there is nothing more to do.
+ */
+static int
+begin(struct orthrus *a, bool *lent, struct error *e)
 {
 	static const struct service_events events = { on_connect_stop,
 	    on_connect_reload };
-	bool enrol;
 
-	a->base = loop_new();
+	*lent = false;
+	a->base = is_stdio(a) ? loop_new_for_files() : loop_new();
+	/* While it asks, a signal ends it as by default. */
+	if (is_stdio(a) && (a->stdio = stdio_start(a, lent, e)) == NULL)
+		return -1;
+	a->service = service_new(a->base, &events, a);
+	/* Whoever joins two descriptors needs no file at all. */
+	return *lent ? confinement_apply(confinement_new(CONFINE_AGENT), e) : 0;
+}
+
+static int
+connect_start(struct orthrus *a, struct error *e)
+{
+	bool enrol, lent;
+
+	if (begin(a, &lent, e) == -1)
+		return -1;
+	if (lent)
+		return 0;
 	if (enrolment_look(a->config, &enrol, e) == -1)
 		return -1;
 	if (a->config->auth_key == NULL && a->config->auth_key_file != NULL)
@@ -276,17 +335,11 @@ connect_start(struct orthrus *a, struct error *e)
 		    &a->password, e) == -1)
 			return -1;
 	}
-	a->service = service_new(a->base, &events, a);
 	a->drain = evtimer_new(a->base, on_drain_tick, a);
 	a->dialer = dialer_new(a->base);
 	a->tunnels = tunnels_new(a->base, a->dialer);
-	tunnels_on_change(a->tunnels, on_tunnels_change, a);
 	a->gateway = at_gateway_new(a);
-	a->control = control_new(a->base, &a->config->control, orthrus_snapshot,
-	    a, e);
-	if (a->control == NULL ||
-	    orthrus_apply_tunnels(a, a->config, e) == -1 ||
-	    orthrus_confine(a->config, e) == -1)
+	if (listen_to_all(a, e) == -1 || orthrus_confine(a->config, e) == -1)
 		return -1;
 	return start_session(a, enrol, e);
 }
@@ -296,6 +349,7 @@ connect_finish(struct orthrus *a)
 {
 	control_free(a->control);
 	a->stopping = true;
+	stdio_end(a->stdio);
 	tunnels_free(a->tunnels);
 	a->tunnels = NULL;
 	enrolment_free(a->enrolment);

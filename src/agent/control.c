@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * The status socket: every client gets one snapshot and end of file.  What a
- * client sends is never read.
- */
+/* The control socket: a snapshot, or a stream.  See control.h. */
 #include "control.h"
 
 #include <sys/queue.h>
@@ -22,38 +19,71 @@
 #include "orthrus/base/mem.h"
 #include "orthrus/transport/listener.h"
 
-#define CLIENTS_MAX 16
-
-static const struct timeval client_time = { 5, 0 };
+#define CLIENTS_MAX 64
+#define CLIENT_MS 5000
+/* Whoever wants the status need not say so; "orthrus status" ends its side. */
+#define SILENCE_MS 500
 
 struct control_client {
 	LIST_ENTRY(control_client) link;
 	struct control *control;
-	int fd;
-	struct event *writable, *deadline;
-	char *text;
+	int fd, bell;			/* -1: not there, or handed on */
+	struct event *readable, *writable, *silence, *deadline;
+	char request[CONTROL_REQUEST_MAX];
+	size_t nrequest;
+	char *text;			/* the answer; NULL: not yet */
 	size_t len, off;
 };
 
 struct control {
 	struct event_base *base;
 	struct listener *listener;
-	control_snapshot *snapshot;
+	const struct control_events *events;
 	void *arg;
 	LIST_HEAD(, control_client) clients;
 	unsigned nclients;
 };
+
+enum control_request
+control_request(const char *p, size_t n, struct address *to, struct error *e)
+{
+	size_t word = strlen(CONTROL_STREAM);
+	const char *end = memchr(p, '\n', n);
+	char text[ADDRESS_TEXT_MAX];
+
+	if (memcmp(p, CONTROL_STREAM, n < word ? n : word) != 0)
+		return CONTROL_STATUS;
+	if (end == NULL)
+		return n < CONTROL_REQUEST_MAX ? CONTROL_MORE : CONTROL_STATUS;
+	/* What follows would be the stream's, which is not there yet. */
+	if (end != p + n - 1 || (size_t)(end - p) - word >= sizeof(text))
+		return CONTROL_STATUS;
+	memset(text, 0, sizeof(text));
+	memcpy(text, p + word, (size_t)(end - p) - word);
+	return address_parse(text, false, to, e) == 0 ? CONTROL_IS_STREAM :
+	    CONTROL_BAD;
+}
+
+/* --- a client --------------------------------------------------------- */
+
+static void
+close_if_open(int fd)
+{
+	if (fd != -1)
+		close(fd);
+}
 
 static void
 control_client_free(struct control_client *cl)
 {
 	LIST_REMOVE(cl, link);
 	cl->control->nclients--;
-	if (cl->writable != NULL)
-		event_free(cl->writable);
-	if (cl->deadline != NULL)
-		event_free(cl->deadline);
-	close(cl->fd);
+	event_free(cl->readable);
+	event_free(cl->writable);
+	event_free(cl->silence);
+	event_free(cl->deadline);
+	close_if_open(cl->fd);
+	close_if_open(cl->bell);
 	free(cl->text);
 	free(cl);
 }
@@ -82,34 +112,149 @@ on_control_writable(evutil_socket_t fd, short what, void *arg)
 		control_client_free(cl);
 }
 
+/* Gives this line as the answer, which then belongs to the client. */
+static void
+answer_control_client(struct control_client *cl, char *text)
+{
+	event_del(cl->readable);
+	evtimer_del(cl->silence);
+	cl->text = text;
+	cl->len = strlen(text);
+	event_add(cl->writable, NULL);
+}
+
+static void
+answer_status(struct control_client *cl)
+{
+	char *text = cl->control->events->snapshot(cl->control->arg);
+
+	answer_control_client(cl, xasprintf("%s\n", text));
+	free(text);
+}
+
+static void
+on_control_silence(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	answer_status(arg);
+}
+
+/* The stream is somebody else's business from here on. */
+static void
+hand_on(struct control_client *cl, const struct address *to)
+{
+	struct control *c = cl->control;
+	int fd = cl->fd, bell = cl->bell;
+
+	event_del(cl->readable);
+	cl->fd = cl->bell = -1;
+	control_client_free(cl);
+	c->events->stream(c->arg, fd, bell, to);
+}
+
+/* Keeps the descriptor that came with a message, if it is the first. */
+static void
+take_bell(struct control_client *cl, struct msghdr *msg)
+{
+	struct cmsghdr *c = CMSG_FIRSTHDR(msg);
+	int fd;
+
+	if (c == NULL || c->cmsg_level != SOL_SOCKET ||
+	    c->cmsg_type != SCM_RIGHTS || c->cmsg_len < CMSG_LEN(sizeof(fd)))
+		return;
+	memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	if (cl->bell == -1)
+		cl->bell = fd;
+	else
+		close(fd);
+}
+
+/* As recv(2), into the request. */
+static ssize_t
+receive_request(struct control_client *cl)
+{
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = { cl->request + cl->nrequest,
+	    sizeof(cl->request) - cl->nrequest };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1,
+	    .msg_control = control.room,
+	    .msg_controllen = sizeof(control.room) };
+	ssize_t n;
+
+	do
+		n = recvmsg(cl->fd, &msg, MSG_CMSG_CLOEXEC);
+	while (n == -1 && errno == EINTR);
+	if (n > 0) {
+		cl->nrequest += (size_t)n;
+		take_bell(cl, &msg);
+	}
+	return n;
+}
+
+static void
+on_control_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct control_client *cl = arg;
+	ssize_t n = receive_request(cl);
+	struct address to;
+	struct error e;
+
+	(void)fd;
+	(void)what;
+	if (n == -1 && errno != EAGAIN)
+		control_client_free(cl);
+	if (n == 0)
+		answer_status(cl);
+	if (n <= 0)
+		return;
+	switch (control_request(cl->request, cl->nrequest, &to, &e)) {
+	case CONTROL_MORE:
+		evtimer_del(cl->silence);
+		break;
+	case CONTROL_STATUS:
+		answer_status(cl);
+		break;
+	case CONTROL_IS_STREAM:
+		hand_on(cl, &to);
+		break;
+	case CONTROL_BAD:
+		answer_control_client(cl, xasprintf("no %s\n", e.text));
+		break;
+	}
+}
+
 static void
 on_control_client(void *arg, int fd)
 {
 	struct control *c = arg;
 	struct control_client *cl;
-	char *text;
 
 	if (c->nclients == CLIENTS_MAX) {
 		close(fd);
 		return;
 	}
-	text = c->snapshot(c->arg);
 	cl = xcalloc(1, sizeof(*cl));
 	cl->control = c;
 	cl->fd = fd;
-	cl->text = xasprintf("%s\n", text);
-	cl->len = strlen(cl->text);
-	free(text);
+	cl->bell = -1;
 	LIST_INSERT_HEAD(&c->clients, cl, link);
 	c->nclients++;
+	cl->readable = event_new(c->base, fd, EV_READ | EV_PERSIST,
+	    on_control_readable, cl);
 	cl->writable = event_new(c->base, fd, EV_WRITE | EV_PERSIST,
 	    on_control_writable, cl);
+	cl->silence = evtimer_new(c->base, on_control_silence, cl);
 	cl->deadline = deadline_new(c->base, on_control_deadline, cl);
-	if (cl->writable == NULL || cl->deadline == NULL ||
-	    event_add(cl->writable, NULL) == -1 ||
-	    event_add(cl->deadline, &client_time) == -1)
-		control_client_free(cl);
+	event_add(cl->readable, NULL);
+	timer_set(cl->silence, SILENCE_MS);
+	timer_set(cl->deadline, CLIENT_MS);
 }
+
+/* --- where it listens ------------------------------------------------- */
 
 /* Does somebody answer on this socket file? */
 static bool
@@ -178,7 +323,7 @@ control_prepare(const struct address *at, struct error *e)
 
 struct control *
 control_new(struct event_base *base, const struct address *at,
-    control_snapshot *snapshot, void *arg, struct error *e)
+    const struct control_events *events, void *arg, struct error *e)
 {
 	struct control *c;
 
@@ -186,7 +331,7 @@ control_new(struct event_base *base, const struct address *at,
 		return NULL;
 	c = xcalloc(1, sizeof(*c));
 	c->base = base;
-	c->snapshot = snapshot;
+	c->events = events;
 	c->arg = arg;
 	LIST_INIT(&c->clients);
 	c->listener = listener_new(base, at, on_control_client, c, e);

@@ -6,6 +6,8 @@ liborthrus_a_SOURCES += \
 	src/agent/apply.c \
 	src/agent/at_gateway.c \
 	src/agent/at_gateway.h \
+	src/agent/borrow.c \
+	src/agent/borrow.h \
 	src/agent/check_cmd.c \
 	src/agent/commands.h \
 	src/agent/confined.c \
@@ -19,6 +21,7 @@ liborthrus_a_SOURCES += \
 	src/agent/host.c \
 	src/agent/host.h \
 	src/agent/keygen_cmd.c \
+	src/agent/lend.c \
 	src/agent/muzzle_cmd.c \
 	src/agent/muzzle_proxy.c \
 	src/agent/muzzle_proxy.h \
@@ -30,4 +33,6 @@ liborthrus_a_SOURCES += \
 	src/agent/status.h \
 	src/agent/status_ask.c \
 	src/agent/status_cmd.c \
-	src/agent/status_print.c
+	src/agent/status_print.c \
+	src/agent/stdio.c \
+	src/agent/stdio.h

@@ -10,6 +10,7 @@
 struct at_gateway;
 struct control;
 struct agent_enrolment;
+struct stdio_run;
 struct event;
 struct event_base;
 
@@ -26,7 +27,8 @@ struct orthrus {
 	struct agent_enrolment *enrolment;	/* as long as there is no link */
 	struct link *link;
 	struct at_gateway *gateway;
-	struct control *control;
+	struct control *control;	/* NULL with -W */
+	struct stdio_run *stdio;	/* of -W, or NULL */
 	struct mux *mux;		/* in use; NULL while not connected */
 	/* Channels and bytes of the sessions that have ended. */
 	struct mux_counters past;
@@ -79,5 +81,15 @@ void orthrus_reload(struct orthrus *a);
 
 /* The document of "orthrus status --json"; the caller frees it. */
 char *orthrus_snapshot(void *agent);
+
+/*
+ * Gives a stream of this session to who asks on the control socket, see
+ * control.h.
+ */
+void orthrus_lend(void *agent, int fd, int bell, const struct address *to);
+
+/* Makes the control socket of this configuration: NULL with *e. */
+struct control *orthrus_control(struct orthrus *a, const struct config *c,
+    struct error *e);
 
 #endif

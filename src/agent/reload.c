@@ -35,8 +35,7 @@ reload_control(struct orthrus *a, struct belongings *fresh, struct error *e)
 {
 	if (address_equal(&a->config->control, &fresh->config->control))
 		return 0;
-	fresh->control = control_new(a->base, &fresh->config->control,
-	    orthrus_snapshot, a, e);
+	fresh->control = orthrus_control(a, fresh->config, e);
 	return fresh->control == NULL ? -1 : 0;
 }
 

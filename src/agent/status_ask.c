@@ -2,6 +2,8 @@
 /* Finds the control socket of a running "orthrus connect" and asks it. */
 #include "status.h"
 
+#include <sys/socket.h>
+
 #include <dirent.h>
 #include <errno.h>
 #include <poll.h>
@@ -191,6 +193,8 @@ ask_at(const struct address *at, uint64_t limit_ms, int *connect_error,
 		    "answers on %s (%s)", text, dial_strerror(o.error));
 		return NULL;
 	}
+	/* It is the status that we want, and no stream: see control.h. */
+	shutdown(o.fd, SHUT_WR);
 	buffer_init(&answer, ANSWER_MAX);
 	err = read_answer(o.fd, end, &answer);
 	close(o.fd);

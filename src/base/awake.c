@@ -148,11 +148,10 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	watch.ticked_at = now;
 }
 
-struct event_base *
-loop_new(void)
+static struct event_base *
+begin_watch(struct event_base *base)
 {
 	static const struct timeval period = { TICK_MS / 1000, 0 };
-	struct event_base *base = event_base_new();
 
 	/* Of all that is due in one turn the tick comes first. */
 	if (base == NULL || event_base_priority_init(base, 2) == -1)
@@ -164,6 +163,25 @@ loop_new(void)
 	watch.lost = 0;
 	event_add(watch.tick, &period);
 	return base;
+}
+
+struct event_base *
+loop_new(void)
+{
+	return begin_watch(event_base_new());
+}
+
+struct event_base *
+loop_new_for_files(void)
+{
+	struct event_config *how = event_config_new();
+	struct event_base *base;
+
+	if (how == NULL || event_config_avoid_method(how, "epoll") == -1)
+		abort();	/* of no memory */
+	base = event_base_new_with_config(how);
+	event_config_free(how);
+	return begin_watch(base);
 }
 
 void

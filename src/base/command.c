@@ -4,11 +4,13 @@
 
 #include "orthrus/base/command.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include <openssl/crypto.h>
 #include <sodium.h>
@@ -51,11 +53,29 @@ no_such_command(const struct command_table *t, const char *word)
 	return EX_USAGE;
 }
 
+/*
+ * What is closed of standard input, output and error becomes the null device,
+ * as the first socket would else be taken for it.
+ */
+static bool
+open_standard_descriptors(void)
+{
+	int fd;
+
+	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) == -1 &&
+		    open("/dev/null", O_RDWR) != fd)
+			return false;
+	return true;
+}
+
 int
 command_main(const struct command_table *t, int argc, char **argv)
 {
 	size_t i;
 
+	if (!open_standard_descriptors())
+		return EX_OSERR;
 	confine_memory();
 	signal(SIGPIPE, SIG_IGN);	/* a write fails instead */
 	/* Nobody sees the words of libcrypto's errors, which take 50 KiB. */

@@ -103,6 +103,7 @@ int set_docker_redact(void *, struct setting *, struct error *);
 int set_docker_host(void *, struct setting *, struct error *);
 int set_docker_reveal(void *, struct setting *, struct error *);
 int set_docker_registry(void *, struct setting *, struct error *);
+int set_stdio(void *, struct setting *, struct error *);
 int set_control(void *, struct setting *, struct error *);
 int set_level(void *, struct setting *, struct error *);
 int set_format(void *, struct setting *, struct error *);

@@ -13,7 +13,9 @@ check_server(struct loader *l)
 {
 	struct error e;
 
-	if (loader_given(l, "server", "address") || loader_unclear(l))
+	/* With -W an orthrus that runs has one, if it is there. */
+	if (loader_given(l, "server", "address") || loader_unclear(l) ||
+	    loader_config(l)->stdio.kind != ADDRESS_NONE)
 		return;
 	if (l->c->file == NULL) {
 		error_set(&e, EX_CONFIG, "no server to dial: give --server "
@@ -223,6 +225,20 @@ check_secret_file(struct loader *l, const struct setting *s, size_t max)
 	secret_free(secret);
 }
 
+/*
+ * With -W there is one attempt, and errors alone are told unless an option
+ * asks for more: the file and the environment are those of a service, too.
+ */
+static void
+make_quiet(struct config *c)
+{
+	const struct setting *level = setting_find(&c->head, "log", "level");
+
+	c->reconnect = false;
+	if (level == NULL || level->origin != FROM_OPTION)
+		c->log_level = LEVEL_ERROR;
+}
+
 void
 load_finish(struct loader *l)
 {
@@ -239,6 +255,8 @@ load_finish(struct loader *l)
 		check_socks5_login(l);
 	}
 	check_backoff(l);
+	if (c->stdio.kind != ADDRESS_NONE)
+		make_quiet(c);
 	load_offers(l);
 	check_secret_file(l, setting_find(l->c, "server", "password_file"),
 	    SIZE_MAX);

@@ -72,6 +72,8 @@ loader_blame(struct loader *l, const struct setting *s, struct error *e)
 		error_prefix(e, "%s", s->kw->key);
 	else if (s->from->option != NULL)
 		error_prefix(e, "option --%s", s->from->option);
+	else
+		error_prefix(e, "option -%c", s->from->letter);
 	loader_fail(l, s->origin, s->line, e->text);
 }
 

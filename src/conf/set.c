@@ -349,6 +349,44 @@ set_docker_registry(void *config, struct setting *s, struct error *e)
 	return rc;
 }
 
+/*
+ * Takes what "%h:%p" and "[%h]:%p" become in a ProxyCommand of ssh_config(5),
+ * too: an IPv6 address without brackets, and a name in them.
+ */
+static char *
+stdio_address(const char *text)
+{
+	const char *colon = strrchr(text, ':');
+	int len = colon == NULL ? 0 : (int)(colon - text);
+
+	if (text[0] == '[' && len > 1 && text[len - 1] == ']' &&
+	    memchr(text, ':', (size_t)len) == NULL)
+		return xasprintf("%.*s%s", len - 2, text + 1, colon);
+	if (text[0] != '[' && len > 0 && strncmp(text, "unix:", 5) != 0 &&
+	    memchr(text, ':', (size_t)len) != NULL)
+		return xasprintf("[%.*s]%s", len, text, colon);
+	return xstrdup(text);
+}
+
+int
+set_stdio(void *config, struct setting *s, struct error *e)
+{
+	struct config *c = config;
+	char *text = stdio_address(s->value);
+	struct address a;
+	int rc = address_parse(text, false, &a, e);
+
+	free(text);
+	if (rc == -1)
+		return -1;
+	if (a.kind == ADDRESS_TCP && strcmp(a.host, "*") == 0)
+		return error_set(e, EX_CONFIG, "\"%s\" is no place to connect "
+		    "to; write HOST:PORT", s->value);
+	c->stdio = a;
+	setting_show_address(s, &a);
+	return 0;
+}
+
 int
 set_control(void *config, struct setting *s, struct error *e)
 {

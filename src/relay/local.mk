@@ -3,4 +3,5 @@
 liborthrus_a_SOURCES += \
 	src/relay/frames.c \
 	src/relay/relay.c \
-	src/relay/socket.c
+	src/relay/socket.c \
+	src/relay/stdio.c

@@ -159,6 +159,12 @@ relay_start(struct endpoint *a, struct endpoint *b, relay_done *done,
 	return r;
 }
 
+bool
+relay_was_whole(const struct relay *r)
+{
+	return r->half[0].state == HALF_FINISHED;
+}
+
 void
 relay_abort(struct relay *r)
 {

@@ -80,6 +80,7 @@ on_stream_done(void *arg, uint64_t out, uint64_t in)
 {
 	struct stream *st = arg;
 
+	st->whole = relay_was_whole(st->relay);
 	st->relay = NULL;
 	finish_stream(st, out, in);
 }

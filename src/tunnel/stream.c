@@ -59,12 +59,8 @@ on_tunnel_stream_ended(struct stream *st, uint64_t down, uint64_t up)
 	tunnel_release(s->tunnel);
 }
 
-/*
- * Neither the destination nor the server's text, which may name it.  A
- * failure once a second at most is told; the tunnel shows the last one.
- */
-static void
-tell_failure(struct tunnel *t, bool waited, enum open_failure reason)
+const char *
+open_failure_words(const struct tunnels *set, enum open_failure reason)
 {
 	static const char *const words[] = {
 		[OPEN_PROHIBITED] = "the server does not allow it "
@@ -74,13 +70,24 @@ tell_failure(struct tunnel *t, bool waited, enum open_failure reason)
 		    "forward",
 		[OPEN_RESOURCE_SHORTAGE] = "too many channels"
 	};
-	const char *why = waited ? "no session within 5 s" : words[reason];
+
+	if (reason == OPEN_PROHIBITED && set->server.name[0] != '\0')
+		return "the gateway does not allow it, or knows no such agent "
+		    "or port (its log says which)";
+	return words[reason];
+}
+
+/*
+ * Neither the destination nor the server's text, which may name it.  A
+ * failure once a second at most is told; the tunnel shows the last one.
+ */
+static void
+tell_failure(struct tunnel *t, bool waited, enum open_failure reason)
+{
+	const char *why = waited ? "no session within 5 s" :
+	    open_failure_words(t->set, reason);
 	time_t now = time(NULL);
 
-	if (!waited && reason == OPEN_PROHIBITED &&
-	    t->set->server.name[0] != '\0')
-		why = "the gateway does not allow it, or knows no such agent "
-		    "or port (its log says which)";
 	snprintf(t->error, sizeof(t->error), "last connection failed: %s",
 	    why);
 	if (now == t->told_at)

@@ -81,6 +81,7 @@ struct tunnel_stream {
 
 TAILQ_HEAD(tunnel_list, tunnel);
 TAILQ_HEAD(stream_list, tunnel_stream);
+TAILQ_HEAD(single_list, single);
 
 struct tunnels {
 	struct event_base *base;
@@ -95,6 +96,7 @@ struct tunnels {
 	struct tunnel_list removed;
 	struct stream_list streams;
 	struct stream_list handshakes;	/* oldest first */
+	struct single_list singles;
 	size_t nhandshakes, nstreams;
 	void (*changed)(void *arg);
 	void *changed_arg;
@@ -134,6 +136,9 @@ void tunnel_streams_session_up(struct tunnels *set);
 void tunnel_streams_session_gone(struct tunnels *set, const struct mux *mux);
 void tunnel_streams_abort(struct tunnel *t);	/* those that are relayed */
 void tunnel_streams_free(struct tunnels *set);
+/* Why a channel could not be opened, without where it was to go. */
+const char *open_failure_words(const struct tunnels *set,
+    enum open_failure reason);
 
 /* socks.c */
 bool is_socks(const struct tunnel_stream *s);
@@ -145,5 +150,9 @@ void socks_accept(struct tunnel_stream *s);
 void socks_refuse(struct tunnel_stream *s, enum open_failure reason,
     const char *text);
 void socks_leave_handshake(struct tunnel_stream *s);
+
+/* single.c */
+void singles_session_up(struct tunnels *set);
+void singles_free(struct tunnels *set);
 
 #endif

@@ -360,6 +360,7 @@ tunnels_up(struct tunnels *set, struct mux *mux,
 			muzzle_watch(t->muzzle, server->name[0] != '\0');
 	}
 	tunnel_streams_session_up(set);
+	singles_session_up(set);
 	if (set->changed != NULL)
 		set->changed(set->changed_arg);
 }
@@ -420,6 +421,7 @@ tunnels_new(struct event_base *base, struct dialer *dialer)
 	TAILQ_INIT(&set->removed);
 	TAILQ_INIT(&set->streams);
 	TAILQ_INIT(&set->handshakes);
+	TAILQ_INIT(&set->singles);
 	return set;
 }
 
@@ -432,6 +434,7 @@ tunnels_free(struct tunnels *set)
 		return;
 	set->changed = NULL;
 	tunnel_streams_free(set);
+	singles_free(set);
 	while ((t = TAILQ_FIRST(&set->list)) != NULL) {
 		TAILQ_REMOVE(&set->list, t, next);
 		tunnel_remove(t);

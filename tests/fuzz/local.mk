@@ -99,6 +99,9 @@ tests_fuzz_fuzz_login_LDADD = $(fuzz_ldadd)
 fuzzers += tests/fuzz/fuzz_options
 tests_fuzz_fuzz_options_LDADD = $(fuzz_ldadd)
 
+fuzzers += tests/fuzz/fuzz_control
+tests_fuzz_fuzz_control_LDADD = $(fuzz_ldadd)
+
 fuzzers += tests/fuzz/fuzz_status
 tests_fuzz_fuzz_status_LDADD = $(fuzz_ldadd)
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* The status socket and "orthrus status", the one asking the other. */
+/*
+ * The control socket: "orthrus status" that asks it, and requests for a stream.
+ */
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -44,6 +46,20 @@ snapshot(void *arg)
 	assert_ptr_equal(arg, &base);
 	return xstrdup(document);
 }
+
+static int lent_fd, lent_bell;
+static struct address lent_to;
+
+static void
+lend(void *arg, int fd, int bell, const struct address *to)
+{
+	assert_ptr_equal(arg, &base);
+	lent_fd = fd;
+	lent_bell = bell;
+	lent_to = *to;
+}
+
+static const struct control_events events = { snapshot, lend };
 
 static struct address
 at(const char *name)
@@ -139,7 +155,7 @@ test_snapshot(void **state)
 
 	(void)state;
 	document = "{}";
-	c = control_new(base, &a, snapshot, &base, &e);
+	c = control_new(base, &a, &events, &base, &e);
 	if (c == NULL)
 		fail_msg("%s", e.text);
 	assert_int_equal(stat(a.path, &st), 0);
@@ -148,7 +164,7 @@ test_snapshot(void **state)
 	assert_int_equal(stat(a.path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0700);
 	a = at("below/it/a.sock");
-	second = control_new(base, &a, snapshot, &base, &e);
+	second = control_new(base, &a, &events, &base, &e);
 	assert_null(second);
 	assert_int_equal(e.code, EX_UNAVAILABLE);
 	assert_non_null(strstr(e.text, "already running"));
@@ -166,23 +182,23 @@ test_refused_places(void **state)
 	FILE *f;
 
 	(void)state;
-	assert_null(control_new(base, &a, snapshot, &base, &e));
+	assert_null(control_new(base, &a, &events, &base, &e));
 	assert_int_equal(e.code, EX_CONFIG);
 	a = at("file");
 	f = fopen(a.path, "w");
 	fclose(f);
-	assert_null(control_new(base, &a, snapshot, &base, &e));
+	assert_null(control_new(base, &a, &events, &base, &e));
 	assert_int_equal(e.code, EX_CANTCREAT);
 	assert_int_equal(access(a.path, F_OK), 0);
 	a = at("file/x.sock");
-	assert_null(control_new(base, &a, snapshot, &base, &e));
+	assert_null(control_new(base, &a, &events, &base, &e));
 	assert_int_equal(e.code, EX_CANTCREAT);
 	a = at("open/x.sock");
 	assert_int_equal(file_make_parents(a.path, &e), 0);
 	*strrchr(a.path, '/') = '\0';
 	assert_int_equal(chmod(a.path, 0777), 0);
 	a = at("open/x.sock");
-	assert_null(control_new(base, &a, snapshot, &base, &e));
+	assert_null(control_new(base, &a, &events, &base, &e));
 	assert_int_equal(e.code, EX_CANTCREAT);
 }
 
@@ -192,21 +208,21 @@ test_limits(void **state)
 {
 	struct address a = at("limits");
 	struct error e;
-	struct control *c = control_new(base, &a, snapshot, &base, &e);
+	struct control *c = control_new(base, &a, &events, &base, &e);
 	char buf[1];
-	int fd[20], i, refused = 0;
+	int fd[70], i, refused = 0;
 
 	(void)state;
 	assert_non_null(c);
 	document = big;
-	for (i = 0; i < 20; i++) {
+	for (i = 0; i < 70; i++) {
 		fd[i] = connect_to(&a);
 		event_base_loop(base, EVLOOP_NONBLOCK);
 	}
-	for (i = 0; i < 20; i++)
+	for (i = 0; i < 70; i++)
 		refused += recv(fd[i], buf, 1, MSG_DONTWAIT) == 0;
-	assert_int_equal(refused, 4);
-	for (i = 0; i < 20; i++)
+	assert_int_equal(refused, 6);
+	for (i = 0; i < 70; i++)
 		close(fd[i]);
 	control_free(c);
 }
@@ -222,7 +238,7 @@ test_status(void **state)
 	(void)state;
 	assert_int_equal(STATUS(&out), EX_UNAVAILABLE);
 	assert_non_null(strstr(out, "not running"));
-	c = control_new(base, &a, snapshot, &base, &e);
+	c = control_new(base, &a, &events, &base, &e);
 	assert_non_null(c);
 	document = UP;
 	assert_int_equal(STATUS(&out), 0);
@@ -261,7 +277,7 @@ test_wait(void **state)
 	(void)state;
 	assert_int_equal(STATUS(&out, ARG("--wait"), ARG("200ms")),
 	    EX_TEMPFAIL);
-	c = control_new(base, &a, snapshot, &base, &e);
+	c = control_new(base, &a, &events, &base, &e);
 	assert_non_null(c);
 	document = BACKOFF;
 	assert_int_equal(STATUS(&out, ARG("--wait"), ARG("200ms")),
@@ -277,6 +293,137 @@ test_wait(void **state)
 	document = UP;
 	assert_int_equal(STATUS(&out, ARG("--wait"), ARG("5s")), 0);
 	free(out);
+	control_free(c);
+}
+
+static void
+test_requests(void **state)
+{
+	static const struct {
+		const char *text;
+		enum control_request is;
+		const char *to;
+	} rows[] = {
+		{ "s", CONTROL_MORE, NULL },
+		{ "stream ", CONTROL_MORE, NULL },
+		{ "stream db.internal:5432", CONTROL_MORE, NULL },
+		{ "stream db.internal:5432\n", CONTROL_IS_STREAM,
+		    "db.internal:5432" },
+		{ "stream [::1]:22\n", CONTROL_IS_STREAM, "[::1]:22" },
+		{ "stream /run/x.sock\n", CONTROL_IS_STREAM, "/run/x.sock" },
+		{ "stream a:1\nSSH-2.0", CONTROL_STATUS, NULL },
+		{ "stream a:0\n", CONTROL_BAD, NULL },
+		{ "stream a\n", CONTROL_BAD, NULL },
+		{ "stream \n", CONTROL_BAD, NULL },
+		{ "stream", CONTROL_MORE, NULL },
+		{ "streams\n", CONTROL_STATUS, NULL },
+		{ "status\n", CONTROL_STATUS, NULL },
+		{ "GET / HTTP/1.1\r\n", CONTROL_STATUS, NULL },
+		{ "\n", CONTROL_STATUS, NULL },
+	};
+	char long_one[CONTROL_REQUEST_MAX + 1], text[ADDRESS_TEXT_MAX];
+	struct address to;
+	struct error e;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (control_request(rows[i].text, strlen(rows[i].text), &to,
+		    &e) != rows[i].is)
+			fail_msg("%s", rows[i].text);
+		if (rows[i].to != NULL)
+			assert_string_equal(address_format(&to, text),
+			    rows[i].to);
+	}
+	memset(long_one, 'a', sizeof(long_one));
+	memcpy(long_one, "stream ", 7);
+	assert_int_equal(control_request(long_one, CONTROL_REQUEST_MAX, &to,
+	    &e), CONTROL_STATUS);
+}
+
+/* Sends text with the descriptor fd. */
+static void
+send_with(int to, const char *text, int fd)
+{
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = { .room = { 0 } };
+	struct iovec iov = { (char *)(uintptr_t)text, strlen(text) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1,
+	    .msg_control = control.room,
+	    .msg_controllen = sizeof(control.room) };
+
+	control.head.cmsg_level = SOL_SOCKET;
+	control.head.cmsg_type = SCM_RIGHTS;
+	control.head.cmsg_len = CMSG_LEN(sizeof(fd));
+	memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
+	assert_int_equal(sendmsg(to, &msg, 0), strlen(text));
+}
+
+/* In two pieces, each with a descriptor: the first one is the bell. */
+static void
+test_stream(void **state)
+{
+	struct address a = at("a.sock");
+	struct error e;
+	struct control *c = control_new(base, &a, &events, &base, &e);
+	int fd, bell[2], other[2], i;
+	char byte;
+
+	(void)state;
+	assert_non_null(c);
+	assert_int_equal(pipe(bell), 0);
+	assert_int_equal(pipe(other), 0);
+	lent_fd = -1;
+	fd = connect_to(&a);
+	send_with(fd, "stream db", bell[1]);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	assert_int_equal(lent_fd, -1);
+	send_with(fd, ":5432\n", other[1]);
+	for (i = 0; i < 1000 && lent_fd == -1; i++) {
+		event_base_loop(base, EVLOOP_NONBLOCK);
+		usleep(1000);
+	}
+	assert_int_not_equal(lent_fd, -1);
+	assert_string_equal(lent_to.host, "db");
+	assert_int_equal(lent_to.port, 5432);
+	close(bell[1]);
+	close(other[1]);
+	assert_int_equal(write(lent_bell, "x", 1), 1);
+	assert_int_equal(read(bell[0], &byte, 1), 1);
+	assert_int_equal(read(other[0], &byte, 1), 0);
+	/* The stream is the callee's: it outlives the control socket. */
+	control_free(c);
+	assert_int_equal(send(lent_fd, "ok", 2, 0), 2);
+	close(lent_fd);
+	close(lent_bell);
+	close(fd);
+	close(bell[0]);
+	close(other[0]);
+}
+
+/* Whoever says nothing, as older programs, wants the status. */
+static void
+test_silence(void **state)
+{
+	struct address a = at("a.sock");
+	struct error e;
+	struct control *c = control_new(base, &a, &events, &base, &e);
+	int fd = connect_to(&a), i;
+	char got[8] = "";
+
+	(void)state;
+	assert_non_null(c);
+	document = "{}";
+	for (i = 0; i < 20000 && recv(fd, got, sizeof(got), MSG_DONTWAIT) <= 0;
+	    i++) {
+		event_base_loop(base, EVLOOP_NONBLOCK);
+		usleep(1000);
+	}
+	assert_memory_equal(got, "{}\n", 3);
+	close(fd);
 	control_free(c);
 }
 
@@ -306,6 +453,9 @@ main(void)
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_status),
 		cmocka_unit_test(test_wait),
+		cmocka_unit_test(test_requests),
+		cmocka_unit_test(test_stream),
+		cmocka_unit_test(test_silence),
 		cmocka_unit_test(test_usage),
 	};
 

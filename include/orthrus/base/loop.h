@@ -18,6 +18,11 @@ struct event_base;
  * Never NULL.
  */
 struct event_base *loop_new(void);
+/*
+ * The same for a program whose standard input or output may be a file or the
+ * null device, which poll(2) takes and epoll(7) does not.  For few descriptors.
+ */
+struct event_base *loop_new_for_files(void);
 /* When all its other events are freed. */
 void loop_free(struct event_base *base);
 

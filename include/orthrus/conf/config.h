@@ -64,6 +64,7 @@ struct config {
 	uint64_t backoff_min, backoff_max;	/* milliseconds */
 	bool reconnect;
 
+	struct address stdio;		/* of -W; kind ADDRESS_NONE: without */
 	struct address control;
 	enum log_level log_level;
 	enum log_format log_format;

@@ -22,6 +22,11 @@ typedef void relay_done(void *arg, uint64_t a_to_b, uint64_t b_to_a);
 struct relay *relay_start(struct endpoint *a, struct endpoint *b,
     relay_done *done, void *arg);
 
+/*
+ * For done: true when all that a gave has been passed on to b, its end too.
+ */
+bool relay_was_whole(const struct relay *r);
+
 /* Ends it now: closes both endpoints with abort, calls done. */
 void relay_abort(struct relay *r);
 

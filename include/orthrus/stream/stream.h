@@ -56,6 +56,7 @@ struct stream {
 	struct relay *relay;		/* ... then there is this */
 	struct event *timer;
 	bool over;
+	bool whole;	/* for ended(): all of the awaited end's was passed on */
 };
 
 /*

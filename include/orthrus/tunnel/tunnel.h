@@ -18,6 +18,7 @@
 
 struct channel;
 struct dialer;
+struct endpoint;
 struct event_base;
 struct mux;
 struct tunnels;
@@ -92,7 +93,7 @@ void tunnels_limit(struct tunnels *set, const struct policy_limits *limits);
 
 /* No new connections, here or there; those that exist go on. */
 void tunnels_stop(struct tunnels *set);
-/* Connections that exist, in whatever stage. */
+/* Connections and single streams that exist, in whatever stage. */
 size_t tunnels_open(const struct tunnels *set);
 /* True when every tunnel is up (those that are optional and down aside). */
 bool tunnels_ready(const struct tunnels *set);
@@ -102,6 +103,34 @@ bool tunnels_ready(const struct tunnels *set);
  */
 void tunnels_on_change(struct tunnels *set, void (*changed)(void *arg),
     void *arg);
+
+/*
+ * One stream that somebody asks for by itself and not through a listener, as
+ * with ssh(1) -W.  None of these is called from inside the two functions.
+ */
+struct single_events {
+	/* The far end is there: gives what is to be joined with it. */
+	struct endpoint *(*opened)(void *arg);
+	/* It cannot be had; why names no destination.  The last call. */
+	void (*failed)(void *arg, const char *why);
+	/*
+	 * It was joined and has ended.  whole: all that the far end gave, up to
+	 * its end, was passed on.  taken: bytes that went to it.  The last
+	 * call.
+	 */
+	void (*ended)(void *arg, bool whole, uint64_t taken);
+};
+
+struct single;
+
+/*
+ * Opens a stream to *to; waits for a session as long as there is none, for
+ * wait_ms at most (0: without limit).
+ */
+struct single *tunnels_single(struct tunnels *set, const struct address *to,
+    unsigned wait_ms, const struct single_events *events, void *arg);
+/* Ends it without calling any of the events.  NULL is fine. */
+void single_end(struct single *s);
 
 struct tunnel_info {
 	enum tunnel_kind kind;
