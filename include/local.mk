@@ -57,6 +57,7 @@ noinst_HEADERS += \
 	include/orthrus/transport/listener.h \
 	include/orthrus/transport/open.h \
 	include/orthrus/transport/own.h \
+	include/orthrus/transport/tls.h \
 	include/orthrus/transport/transport.h \
 	include/orthrus/transport/websocket.h \
 	include/orthrus/ssh/hostkey.h \

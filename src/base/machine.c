@@ -6,6 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#if defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#endif
+
 #include "orthrus/base/machine.h"
 #include "orthrus/base/mem.h"
 
@@ -91,4 +95,21 @@ machine_memory(void)
 	size_t limit = limit_of_groups();
 
 	return limit < whole ? limit : whole;
+}
+
+bool
+cpu_has_aes(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	return __builtin_cpu_supports("aes") &&
+	    __builtin_cpu_supports("pclmul");
+#elif defined(__aarch64__) && defined(__linux__)
+	unsigned long need = HWCAP_AES | HWCAP_PMULL;
+
+	return (getauxval(AT_HWCAP) & need) == need;
+#elif defined(__aarch64__) && defined(__APPLE__)
+	return true;
+#else
+	return false;
+#endif
 }

@@ -19,12 +19,9 @@
 
 #include "orthrus/base/log.h"
 #include "orthrus/base/loop.h"
+#include "orthrus/base/machine.h"
 
 #include "keygen.h"
-
-#if defined(__aarch64__) && defined(__linux__)
-#include <sys/auxv.h>
-#endif
 
 #define TIME_LIMIT_MS 2000
 #define QUIET_TURNS 3		/* turns without a byte: nothing is under way */
@@ -273,23 +270,6 @@ selftest_rejects_forgery(const char *cipher)
 		    "offered", cipher);
 		return false;
 	}
-}
-
-bool
-cpu_has_aes(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-	return __builtin_cpu_supports("aes") &&
-	    __builtin_cpu_supports("pclmul");
-#elif defined(__aarch64__) && defined(__linux__)
-	unsigned long need = HWCAP_AES | HWCAP_PMULL;
-
-	return (getauxval(AT_HWCAP) & need) == need;
-#elif defined(__aarch64__) && defined(__APPLE__)
-	return true;
-#else
-	return false;
-#endif
 }
 
 const char *

@@ -6,12 +6,6 @@
 #include <stdbool.h>
 
 /*
- * True when the CPU has AES and carry-less multiplication instructions, so
- * that AES-GCM is fast.
- */
-bool cpu_has_aes(void);
-
-/*
  * Runs a client and a server of the libssh in use against each other in
  * memory (a socket pair, no network, no other file), over cipher, and forges
  * the authentication tag of one packet.  True when an untouched packet was

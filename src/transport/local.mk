@@ -11,6 +11,12 @@ liborthrus_a_SOURCES += \
 	src/transport/own.c \
 	src/transport/resolve.c \
 	src/transport/resolve.h \
+	src/transport/tls.c \
+	src/transport/tls_certificate.c \
+	src/transport/tls_client.c \
+	src/transport/tls_handshake.c \
+	src/transport/tls_private.h \
+	src/transport/tls_server.c \
 	src/transport/transport.c \
 	src/transport/websocket.c \
 	src/transport/websocket_client.c \

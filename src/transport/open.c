@@ -8,6 +8,7 @@
 #include "orthrus/base/mem.h"
 #include "orthrus/transport/dial.h"
 #include "orthrus/transport/open.h"
+#include "orthrus/transport/tls.h"
 
 struct opening {
 	struct event_base *base;
@@ -20,12 +21,20 @@ struct opening {
 	size_t step;			/* of steps, the next one */
 };
 
+static struct handshake *
+tls_step(const struct opening *o)
+{
+	return o->to.transport == TRANSPORT_TCP ? NULL :
+	    tls_connect(o->config.tls, o->to.host, o->config.tls_name,
+	    o->to.port, TLS_ALPN_SSH);
+}
+
 /*
  * What follows the connection, in this order.  Each says NULL where it is not
  * wanted.
  */
 static struct handshake *(*const steps[])(const struct opening *o) = {
-	NULL
+	tls_step
 };
 
 #define NSTEPS (sizeof(steps) / sizeof(steps[0]))

@@ -34,6 +34,9 @@ unit_tests = \
 	tests/unit/test_own \
 	tests/unit/test_listener \
 	tests/unit/test_websocket \
+	tests/unit/test_tls \
+	tests/unit/test_tls_refused \
+	tests/unit/test_tls_server \
 	tests/unit/test_hostkey \
 	tests/unit/test_identity \
 	tests/unit/test_successor \
@@ -157,7 +160,8 @@ EXTRA_DIST += tests/unit/docker_shapes.txt tests/tools
 if CMOCKA
 tests_unit_libfixtures_a_SOURCES += tests/unit/muzzle_fixture.c \
 	tests/unit/muzzle_fixture.h tests/unit/registry_fixture.c \
-	tests/unit/registry_fixture.h
+	tests/unit/registry_fixture.h tests/unit/tls_fixture.c \
+	tests/unit/tls_fixture.h
 endif
 peer_sources = tests/unit/fake_peer.c tests/unit/fake_peer.h
 peer_ldflags = $(AM_LDFLAGS) -Wl,--wrap=clock_us

@@ -10,6 +10,7 @@
 
 #include "../../src/ssh/selftest.h"
 #include "descriptors.h"
+#include "orthrus/base/machine.h"
 
 static const char *const ciphers[] = {
 	"aes256-gcm@openssh.com",

@@ -3,6 +3,7 @@
 #ifndef ORTHRUS_BASE_MACHINE_H
 #define ORTHRUS_BASE_MACHINE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -10,5 +11,11 @@
  * control groups of this process (cgroups(7), version 1 or 2) allow.
  */
 size_t machine_memory(void);
+
+/*
+ * True when the CPU has AES and carry-less multiplication instructions, so
+ * that AES-GCM is fast.
+ */
+bool cpu_has_aes(void);
 
 #endif
