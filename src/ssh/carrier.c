@@ -115,12 +115,20 @@ carrier_read_soon(const struct carrier *k)
 }
 
 void
-carrier_shuttle(struct carrier *k)
+carrier_shuttle_in(struct carrier *k)
 {
-	int error;
-
 	if (k->shuttle != NULL)
-		shuttle_run(k->shuttle, k->transport, &error);
+		shuttle_in(k->shuttle, k->transport);
+}
+
+void
+carrier_shuttle_out(struct carrier *k)
+{
+	if (k->shuttle == NULL)
+		return;
+	shuttle_out(k->shuttle, k->transport);
+	if (transport_holds_output(k->transport))
+		transport_write(k->transport, NULL, 0);
 }
 
 bool
@@ -162,7 +170,7 @@ leave_shuttle(struct carrier *k, struct packet_tap *tap)
 {
 	if (shuttle_drain(k->shuttle, k->copy, tap) == -1)
 		return -1;
-	if (shuttle_flush(k->shuttle, k->transport) == -1)
+	if (shuttle_out(k->shuttle, k->transport) == -1)
 		return errno == EAGAIN ? 1 : -1;
 	shuttle_free(k->shuttle);
 	k->shuttle = NULL;
@@ -175,9 +183,9 @@ carrier_read(struct carrier *k, struct packet_tap *tap)
 	size_t total = 0, got;
 	int rc;
 
-	carrier_shuttle(k);
+	carrier_shuttle_in(k);
 	rc = packet_take_over(tap);
-	carrier_shuttle(k);
+	carrier_shuttle_out(k);
 	if (rc == 1 && k->shuttle != NULL)
 		rc = leave_shuttle(k, tap);
 	while (rc == 1 && total < packet_turn(tap)) {
@@ -194,7 +202,7 @@ carrier_write(struct carrier *k, const uint8_t *p, size_t n)
 		errno = EAGAIN;
 		return -1;
 	}
-	if (k->shuttle != NULL && shuttle_flush(k->shuttle, k->transport) == -1)
+	if (k->shuttle != NULL && shuttle_out(k->shuttle, k->transport) == -1)
 		return -1;
 	return transport_write(k->transport, p, n);
 }

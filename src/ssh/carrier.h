@@ -55,10 +55,11 @@ bool carrier_is_full(const struct carrier *k);
 void carrier_read_soon(const struct carrier *k);
 
 /*
- * While libssh is at the handshake: brings it what has arrived, and sends what
- * it has written.  Called before and after each step.
+ * While libssh is at the handshake: brings it what has arrived, before each of
+ * its steps, and sends what it has written, behind each.
  */
-void carrier_shuttle(struct carrier *k);
+void carrier_shuttle_in(struct carrier *k);
+void carrier_shuttle_out(struct carrier *k);
 /* True while something of the carrier's own waits until it can be written. */
 bool carrier_holds_output(const struct carrier *k);
 

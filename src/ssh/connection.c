@@ -234,11 +234,11 @@ handshake_step(struct connection *c)
 	enum connection_step step;
 
 	c->begun = true;
-	carrier_shuttle(&c->carrier);
+	carrier_shuttle_in(&c->carrier);
 	packet_handshake(c->tap);
 	step = c->role->step(c->arg);
 	packet_handshake(NULL);
-	carrier_shuttle(&c->carrier);
+	carrier_shuttle_out(&c->carrier);
 	carrier_acknowledge(&c->carrier);
 	/*
 	 * A client may send its login and more together with its NEWKEYS, so

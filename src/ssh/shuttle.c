@@ -91,7 +91,7 @@ load_gone(struct load *l, size_t n)
 }
 
 int
-shuttle_flush(struct shuttle *s, struct transport *t)
+shuttle_out(struct shuttle *s, struct transport *t)
 {
 	struct load *l = &s->out;
 	ssize_t n;
@@ -126,33 +126,23 @@ deliver_load(struct shuttle *s)
 	return l->len == 0;
 }
 
-/* The way in: one load a turn, for whoever it is has not logged in. */
-static void
-carry_in(struct shuttle *s, struct transport *t, int *error)
+void
+shuttle_in(struct shuttle *s, struct transport *t)
 {
 	ssize_t n;
 
 	if (s->ended || !deliver_load(s))
 		return;
-	errno = 0;
 	n = transport_read(t, s->in.bytes, sizeof(s->in.bytes));
 	if (n == -1 && errno == EAGAIN)
 		return;
 	if (n <= 0) {
-		*error = n == 0 ? 0 : errno;
 		s->ended = true;
 		shutdown(s->ours, SHUT_WR);
 		return;
 	}
 	s->in.len = (size_t)n;
 	deliver_load(s);
-}
-
-void
-shuttle_run(struct shuttle *s, struct transport *t, int *error)
-{
-	carry_in(s, t, error);
-	shuttle_flush(s, t);
 }
 
 bool

@@ -24,14 +24,16 @@ struct shuttle *shuttle_new(struct event_base *base, int *theirs,
 void shuttle_free(struct shuttle *s);	/* NULL is fine */
 
 /*
- * Carries what it can both ways.  When the transport has ended, or failed, so
- * does what libssh reads, and *error is the errno value (0: it ended).
+ * Brings libssh what has arrived, a little at a time, for it is a stranger's;
+ * libssh must have its step then.  When the transport has ended, or failed, so
+ * does what libssh reads.
  */
-void shuttle_run(struct shuttle *s, struct transport *t, int *error);
+void shuttle_in(struct shuttle *s, struct transport *t);
 /*
- * The way out alone: 0 when the transport has taken all, else -1 with errno.
+ * Sends what libssh has written: 0 when the transport has taken all, else -1
+ * with errno.
  */
-int shuttle_flush(struct shuttle *s, struct transport *t);
+int shuttle_out(struct shuttle *s, struct transport *t);
 /* True while something waits until the transport can be written. */
 bool shuttle_waits(const struct shuttle *s);
 /*

@@ -152,7 +152,8 @@ endif
 
 # What tests share; the fuzzers, which need no cmocka, as well.
 check_LIBRARIES += tests/unit/libfixtures.a
-tests_unit_libfixtures_a_SOURCES = tests/unit/descriptors.c \
+tests_unit_libfixtures_a_SOURCES = tests/unit/awkward_transport.c \
+	tests/unit/awkward_transport.h tests/unit/descriptors.c \
 	tests/unit/descriptors.h tests/unit/documents.c \
 	tests/unit/documents.h tests/unit/memory_endpoint.c \
 	tests/unit/memory_endpoint.h

@@ -28,6 +28,7 @@
 #include "orthrus/transport/dial.h"
 #include "orthrus/transport/listener.h"
 
+#include "awkward_transport.h"
 #include "memory_endpoint.h"
 
 #define PATIENCE_MS 20000	/* for anything at all */
@@ -62,6 +63,7 @@ static struct {
 } client;
 
 static struct acceptor *acceptor;
+static listener_accept *take;	/* the acceptor's, or over another transport */
 static struct listener *listener;
 static uint16_t port;
 
@@ -249,7 +251,7 @@ serve(unsigned grace_ms, size_t unauthenticated_max)
 
 	acceptor = acceptor_new(base, &config, "enroll", &events, NULL, &e);
 	assert_non_null(acceptor);
-	listener = listener_new(base, &at, acceptor_take, acceptor, &e);
+	listener = listener_new(base, &at, take, acceptor, &e);
 	assert_non_null(listener);
 	port = listener_port(listener);
 }
@@ -326,6 +328,7 @@ static int
 setup(void **state)
 {
 	(void)state;
+	take = acceptor_take;
 	memset(&server, 0, sizeof(server));
 	memset(&client, 0, sizeof(client));
 	memory_init(&server.memory);
@@ -354,6 +357,21 @@ teardown(void **state)
 	memory_free(&server.memory);
 	memory_free(&client.memory);
 	return 0;
+}
+
+static void
+take_awkward(void *arg, int fd)
+{
+	acceptor_take_transport(arg, transport_awkward(fd));
+}
+
+static int
+setup_awkward(void **state)
+{
+	int r = setup(state);
+
+	take = take_awkward;
+	return r;
 }
 
 static void
@@ -937,6 +955,8 @@ remove_keys(void **state)
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define AWKWARD(f) \
+    { #f ", an awkward transport", f, setup_awkward, teardown, NULL }
 
 int
 main(void)
@@ -961,6 +981,12 @@ main(void)
 		TEST(test_no_penalty_for_a_proxy),
 		TEST(test_link),
 		TEST(test_link_once),
+		AWKWARD(test_login),
+		AWKWARD(test_login_with_password),
+		AWKWARD(test_key_refused),
+		AWKWARD(test_channel),
+		AWKWARD(test_ended_by_the_server),
+		AWKWARD(test_grace),
 	};
 
 	return cmocka_run_group_tests(tests, make_keys, remove_keys);
