@@ -50,6 +50,7 @@ src/proto/egress.c
 src/proto/key_text.c
 src/proto/krl.c
 src/proto/leash.c
+src/proto/resume.c
 src/proto/server.c
 src/proto/socks5.c
 src/proto/spec.c

@@ -29,6 +29,7 @@ noinst_HEADERS += \
 	include/orthrus/proto/krl.h \
 	include/orthrus/proto/leash.h \
 	include/orthrus/proto/possession.h \
+	include/orthrus/proto/resume.h \
 	include/orthrus/proto/server.h \
 	include/orthrus/proto/socks5.h \
 	include/orthrus/proto/spec.h \

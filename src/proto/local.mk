@@ -12,6 +12,7 @@ liborthrus_a_SOURCES += \
 	src/proto/leash.c \
 	src/proto/leash_encode.c \
 	src/proto/possession.c \
+	src/proto/resume.c \
 	src/proto/server.c \
 	src/proto/socks5.c \
 	src/proto/spec.c \

@@ -18,6 +18,12 @@ dist_check_SCRIPTS += tests/fuzz/replay.sh
 fuzzers += tests/fuzz/fuzz_server
 tests_fuzz_fuzz_server_LDADD = $(fuzz_ldadd)
 
+fuzzers += tests/fuzz/fuzz_resume_client
+tests_fuzz_fuzz_resume_client_LDADD = $(fuzz_ldadd)
+
+fuzzers += tests/fuzz/fuzz_resume_server
+tests_fuzz_fuzz_resume_server_LDADD = $(fuzz_ldadd)
+
 fuzzers += tests/fuzz/fuzz_allow
 tests_fuzz_fuzz_allow_LDADD = $(fuzz_ldadd)
 

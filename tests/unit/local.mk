@@ -26,6 +26,7 @@ unit_tests = \
 	tests/unit/test_krl \
 	tests/unit/test_possession \
 	tests/unit/test_leash \
+	tests/unit/test_resume_wire \
 	tests/unit/test_upgrade \
 	tests/unit/test_websocket_frame \
 	tests/unit/test_config \
