@@ -96,6 +96,11 @@ on_agent_leash_timer(evutil_socket_t fd, short what, void *arg)
 		agent_leash_attempt(l);
 		return;
 	}
+	/* What is said now would come late, and all at once. */
+	if (mux_is_parted(l->mux)) {
+		timer_set(l->timer, l->heartbeat_ms);
+		return;
+	}
 	agent_leash_say_hello(l);
 	m = xcalloc(1, sizeof(*m));
 	host_heartbeat(m);

@@ -194,19 +194,47 @@ agent_set_hello(struct agent *a, const struct leash_message *hello)
 	set_muzzle_policy(a, hello);
 }
 
+bool
+agent_is_online(const struct agent *a)
+{
+	return a->session != NULL && !a->session->away;
+}
+
+/* s is the one that came, went, or has another link. */
+static void
+tell_presence(struct agent *a, struct session *s, bool before)
+{
+	bool online = agent_is_online(a);
+
+	if (online != before && session_is_worth_a_line(s))
+		log_info("agent %s is %s", a->name, online ? "online" :
+		    "offline");
+	a->last_seen = time(NULL);
+	a->unsaved = a->gateway->save_soon = true;
+}
+
 void
 agent_set_session(struct agent *a, struct session *s)
 {
-	if ((a->session != NULL) != (s != NULL) &&
-	    session_is_worth_a_line(s != NULL ? s : a->session))
-		log_info("agent %s is %s", a->name, s != NULL ? "online" :
-		    "offline");
+	bool before = agent_is_online(a);
+	struct session *whose = s != NULL ? s : a->session;
+
 	a->session = s;
 	if (s != NULL && s->serial != 0)
 		a->enrolled = true;
-	a->last_seen = time(NULL);
-	a->unsaved = a->gateway->save_soon = true;
+	tell_presence(a, whose, before);
 	agent_endpoint_online(a->docker, s != NULL);
+}
+
+void
+agent_set_away(struct agent *a, bool away)
+{
+	bool before = agent_is_online(a);
+
+	if (a->session == NULL || a->session->away == away)
+		return;
+	a->session->away = away;
+	tell_presence(a, a->session, before);
 }
 
 void

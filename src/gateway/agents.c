@@ -244,7 +244,7 @@ save_agent(void *arg, struct agent *a)
 	p.id = a->id;
 	memcpy(p.name, a->name, sizeof(p.name));
 	p.last_seen = a->last_seen;
-	p.online = a->session != NULL;
+	p.online = agent_is_online(a);
 	p.load = a->load;
 	p.memory_used = a->memory_used;
 	p.memory_total = a->memory_total;

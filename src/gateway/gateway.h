@@ -54,7 +54,7 @@ struct agent {
 	uint64_t id;
 	char name[NAME_MAX_LEN];
 	unsigned mentioned;		/* by the registry, in which update */
-	struct session *session;	/* NULL: offline */
+	struct session *session;	/* NULL: it has none */
 	int64_t created;		/* UNIX seconds */
 	int64_t last_seen;		/* the same, 0: never */
 	bool enrolled;			/* as struct peer has it */
@@ -106,6 +106,9 @@ struct agent *agent_new(struct gateway *g, const struct peer *p,
 void agent_free(struct agent *a);
 /* It is online with s, or, when that is NULL, offline. */
 void agent_set_session(struct agent *a, struct session *s);
+/* Its session stays, and waits for another link; others see it offline. */
+void agent_set_away(struct agent *a, bool away);
+bool agent_is_online(const struct agent *a);
 /* Its Docker's fixed loopback port, 0 for none. */
 void agent_set_docker_port(struct agent *a, uint16_t port);
 /* Takes over its Hello: what it exposes now is what it exposes. */
@@ -174,6 +177,7 @@ struct session {
 	struct session_listen *listens;
 	size_t nlistens;
 	uint64_t pinged_at;		/* by that, 0: no ping is due */
+	bool away;			/* its link is, for others to see */
 	bool over;			/* inbound_end() was called */
 };
 
@@ -191,6 +195,12 @@ size_t sessions_of(const struct gateway *g, enum session_kind kind,
 void session_ping(struct session *s);
 /* Ends it now as far as others see, and its connection soon. */
 void session_end(struct session *s, const char *why);
+/* Its link is gone, and it waits for another; it has one. */
+void session_parted(struct session *s, const char *why);
+void session_rejoined(struct session *s);
+/* Makes room for one more of that kind, of those that wait for a link. */
+void sessions_make_room(struct gateway *g, enum session_kind kind,
+    uint64_t id);
 /* Its connection has ended: frees it. */
 void session_free(struct session *s);
 /* Ends those that are silent, and asks those that have no leash. */
@@ -326,6 +336,8 @@ void gateway_stream_docker(struct session *s, struct agent *a,
 /* The same for mine, the endpoint of a session channel that runs. */
 void gateway_stream_docker_stdio(struct session *s, struct agent *a,
     struct endpoint *mine);
+/* The agent's link is gone: who waits for it does so a little longer only. */
+void gateway_streams_parted(struct gateway *g, const struct agent *a);
 /* Dials to and joins it with ch, which is answered: egress. */
 void gateway_stream_dial(struct session *s, const struct address *to,
     struct channel *ch);

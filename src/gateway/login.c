@@ -83,6 +83,7 @@ login_key(void *arg, struct inbound *in, const char *user,
 	if (!proven)
 		return true;
 	kind = p.kind == PEER_AGENT ? SESSION_AGENT : SESSION_CLIENT;
+	sessions_make_room(g, kind, p.id);
 	if (sessions_of(g, kind, p.id) >= SESSIONS_PER_PEER)
 		return deny_login(g, in, user, "too many sessions at once");
 	s = session_new(g, in, kind, p.id);

@@ -128,7 +128,9 @@ gateway_drain(struct gateway *g)
 	listener_free(g->listener);
 	g->listener = NULL;
 	TAILQ_FOREACH(s, &g->sessions, next)
-		if (s->leash != NULL)
+		if (inbound_is_parted(s->in))
+			session_end(s, "this gateway is stopping");
+		else if (s->leash != NULL)
 			gateway_leash_drain(s->leash,
 			    "this gateway is stopping");
 }
@@ -194,7 +196,8 @@ limits_of(const struct gateway_config *c)
 {
 	return (struct acceptor_limits){
 		.unauthenticated = c->max_unauthenticated,
-		.per_source = c->per_source, .penalty_ms = c->penalty
+		.per_source = c->per_source, .penalty_ms = c->penalty,
+		.resume_ms = c->resume, .resume_memory = c->resume_memory
 	};
 }
 

@@ -104,6 +104,47 @@ session_end(struct session *s, const char *why)
 }
 
 void
+session_parted(struct session *s, const char *why)
+{
+	if (session_is_worth_a_line(s))
+		log_info("%s: its link is gone (%s); it may come back with "
+		    "another one", session_who(s), why);
+	if (s->agent != NULL)
+		gateway_streams_parted(s->gateway, s->agent);
+}
+
+void
+session_rejoined(struct session *s)
+{
+	struct inbound_links links;
+
+	inbound_links(s->in, &links);
+	if (s->pinged_at != 0)
+		s->pinged_at = clock_awake_ms();
+	if (session_is_worth_a_line(s))
+		log_info("%s: goes on over another link, from %s (%s)",
+		    session_who(s), inbound_peer(s->in), links.transport);
+	if (s->agent != NULL)
+		agent_set_away(s->agent, false);
+}
+
+/* The first in the list is the oldest. */
+void
+sessions_make_room(struct gateway *g, enum session_kind kind, uint64_t id)
+{
+	struct session *s;
+
+	if (sessions_of(g, kind, id) < SESSIONS_PER_PEER)
+		return;
+	TAILQ_FOREACH(s, &g->sessions, next)
+		if (s->kind == kind && s->id == id && !s->over &&
+		    inbound_is_parted(s->in)) {
+			session_end(s, "newer sessions need its place");
+			return;
+		}
+}
+
+void
 session_free(struct session *s)
 {
 	detach_session(s);
@@ -165,6 +206,24 @@ session_is_dead(const struct session *s, uint64_t now, uint64_t silent)
 	    g->timeout_ms - g->heartbeat_ms;
 }
 
+/* The link may come back; else that is the end. */
+static void
+session_is_silent(struct session *s)
+{
+	static const char why[] = "no sign of life";
+
+	if (!inbound_part(s->in, why))
+		session_end(s, why);
+}
+
+/* Others see it offline when they would without another link to come. */
+static void
+look_after_parted(struct session *s, uint64_t silent)
+{
+	if (s->agent != NULL && silent + SWEEP_MS >= s->gateway->timeout_ms)
+		agent_set_away(s->agent, true);
+}
+
 static void
 look_after_session(struct session *s, uint64_t now)
 {
@@ -172,8 +231,12 @@ look_after_session(struct session *s, uint64_t now)
 
 	if (s->over || s->since == 0)
 		return;
-	if (session_is_dead(s, now, silent))
-		session_end(s, "no sign of life");
+	if (!inbound_is_parted(s->in) && session_is_dead(s, now, silent))
+		session_is_silent(s);
+	if (s->over)
+		return;
+	if (inbound_is_parted(s->in))
+		look_after_parted(s, silent);
 	else if (s->kind == SESSION_ENROLL && now - s->up_at > ENROLL_MS)
 		session_end(s, "enrolment took too long");
 	/* An agent with a leash speaks by itself. */

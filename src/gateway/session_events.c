@@ -199,7 +199,22 @@ on_acceptor_ended(void *arg, struct inbound *in, const struct error *why)
 	session_free(s);
 }
 
+static void
+on_acceptor_parted(void *arg, struct inbound *in, const char *text)
+{
+	(void)arg;
+	session_parted(inbound_data(in), text);
+}
+
+static void
+on_acceptor_rejoined(void *arg, struct inbound *in)
+{
+	(void)arg;
+	session_rejoined(inbound_data(in));
+}
+
 const struct acceptor_events session_events = {
 	login_sign, login_left, login_key, login_password, login_turned_away,
-	login_kept_out, login_penalised, on_acceptor_up, on_acceptor_ended
+	login_kept_out, login_penalised, on_acceptor_up, on_acceptor_ended,
+	on_acceptor_parted, on_acceptor_rejoined
 };

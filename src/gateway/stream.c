@@ -19,6 +19,7 @@
 
 #define STREAM_COST 512		/* bytes that each takes, about */
 #define OPEN_MS 30000		/* for the agent to connect to its target */
+#define PARTED_MS 5000		/* while the agent's link is gone */
 #define DIAL_MS 10000		/* egress */
 
 struct gateway_stream {
@@ -124,6 +125,16 @@ why_not_opened(const struct gateway_stream *s)
 	    "the agent could not connect to it";
 }
 
+static const char *
+why_so_late(const struct gateway_stream *s)
+{
+	const struct agent *a = agents_find(s->gateway->agents, s->asked);
+
+	return a != NULL && (a->session == NULL ||
+	    inbound_is_parted(a->session->in)) ? a->away :
+	    "the agent's target did not answer in time";
+}
+
 static void
 on_gateway_stream_failed(struct stream *st, enum open_failure reason,
     const char *text)
@@ -135,8 +146,7 @@ on_gateway_stream_failed(struct stream *st, enum open_failure reason,
 		    "not allowed here" : text);
 	else
 		give_up_gateway_stream(s, OPEN_CONNECT_FAILED, text == NULL ?
-		    "the agent's target did not answer in time" :
-		    why_not_opened(s));
+		    why_so_late(s) : why_not_opened(s));
 }
 
 static void
@@ -195,7 +205,8 @@ open_at_agent(struct gateway_stream *s, struct agent *a, uint16_t port)
 		s->why = port == 0 ? "the agent does not share its Docker "
 		    "socket" : "the agent does not offer this port";
 	else if (!stream_open(&s->st, mux_open_forwarded,
-	    inbound_mux(a->session->in), &l->at, OPEN_MS)) {
+	    inbound_mux(a->session->in), &l->at,
+	    inbound_is_parted(a->session->in) ? PARTED_MS : OPEN_MS)) {
 		reason = OPEN_RESOURCE_SHORTAGE;
 		s->why = "the agent has too many channels";
 		route_refused(a->session, REFUSED_LIMIT, s->why);
@@ -321,6 +332,16 @@ end_gateway_stream(struct gateway_stream *s, enum open_failure reason,
 		stream_end(&s->st);
 	else
 		give_up_gateway_stream(s, reason, why);
+}
+
+void
+gateway_streams_parted(struct gateway *g, const struct agent *a)
+{
+	struct gateway_stream *s;
+
+	LIST_FOREACH(s, &g->streams, next)
+		if (s->st.opening != NULL && strcmp(s->asked, a->name) == 0)
+			stream_wait(&s->st, PARTED_MS);
 }
 
 void

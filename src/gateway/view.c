@@ -65,7 +65,7 @@ agent_name(const struct agent *a)
 static enum agent_status
 status_of_agent(const struct agent *a)
 {
-	return a->session != NULL ? AGENT_ONLINE : a->last_seen != 0 ?
+	return agent_is_online(a) ? AGENT_ONLINE : a->last_seen != 0 ?
 	    AGENT_OFFLINE : AGENT_PENDING;
 }
 

@@ -67,7 +67,9 @@ acceptor_new(struct event_base *base, const struct acceptor_config *config,
 	a->password_user = password_user;
 	a->events = *events;
 	a->arg = arg;
+	a->started_at = clock_ms();
 	a->penalties = penalties_new();
+	budget_init(&a->kept, NULL, config->limits.resume_memory);
 	if ((a->bind = ssh_bind_new()) == NULL)
 		abort();
 	memcpy(a->host_key.blob, config->host_key, sizeof(a->host_key.blob));
@@ -99,6 +101,7 @@ void
 acceptor_limit(struct acceptor *a, const struct acceptor_limits *limits)
 {
 	a->config.limits = *limits;
+	a->kept.limit = limits->resume_memory;
 	penalties_clear(a->penalties);
 }
 
@@ -225,7 +228,6 @@ void
 acceptor_take_transport(struct acceptor *a, struct transport *t)
 {
 	struct waiting newcomer = { .who = NULL };
-	struct inbound *in;
 
 	a->counters.accepted++;
 	if (source_of_peer(t->fd, &newcomer.from) == -1) {
@@ -242,10 +244,7 @@ acceptor_take_transport(struct acceptor *a, struct transport *t)
 		close_with(t, FULL_LINE);
 		return;
 	}
-	if ((in = inbound_new(a, t, &newcomer)) == NULL)
-		return;
-	login_init(in);
-	inbound_begin(in);
+	rejoin_or_begin(inbound_new(a, &newcomer), t);
 }
 
 void

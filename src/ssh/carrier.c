@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "orthrus/transport/transport.h"
@@ -27,6 +28,8 @@ carrier_init(struct carrier *k)
 	k->copy = -1;
 	k->shuttle = NULL;
 	k->readable = k->writable = NULL;
+	k->broken = false;
+	k->doubled = 0;
 }
 
 /* Has no effect on what is not TCP. */
@@ -41,6 +44,17 @@ set_tcp_options(int fd, unsigned dead_ms)
 	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &lowat, sizeof(lowat));
 }
 
+static void
+watch_transport(struct carrier *k, struct event_base *base, unsigned dead_ms,
+    event_callback_fn ready, void *arg)
+{
+	int fd = k->transport->fd;
+
+	set_tcp_options(fd, dead_ms);
+	k->readable = event_new(base, fd, EV_READ | EV_PERSIST, ready, arg);
+	k->writable = event_new(base, fd, EV_WRITE | EV_PERSIST, ready, arg);
+}
+
 int
 carrier_attach(struct carrier *k, struct event_base *base,
     struct transport *t, unsigned dead_ms, event_callback_fn ready, void *arg)
@@ -52,10 +66,17 @@ carrier_attach(struct carrier *k, struct event_base *base,
 		k->shuttle = shuttle_new(base, &k->copy, ready, arg);
 	if (k->copy == -1)
 		return -1;
-	set_tcp_options(t->fd, dead_ms);
-	k->readable = event_new(base, t->fd, EV_READ | EV_PERSIST, ready, arg);
-	k->writable = event_new(base, t->fd, EV_WRITE | EV_PERSIST, ready, arg);
+	watch_transport(k, base, dead_ms, ready, arg);
 	return 0;
+}
+
+void
+carrier_join(struct carrier *k, struct event_base *base, struct transport *t,
+    unsigned dead_ms, uint64_t doubled, event_callback_fn ready, void *arg)
+{
+	k->transport = t;
+	k->doubled = doubled;
+	watch_transport(k, base, dead_ms, ready, arg);
 }
 
 void
@@ -68,6 +89,15 @@ carrier_close(struct carrier *k)
 	shuttle_free(k->shuttle);
 	transport_free(k->transport);
 	carrier_init(k);
+}
+
+void
+carrier_part(struct carrier *k)
+{
+	/* libssh has a copy of a socket until the session ends. */
+	if (k->transport != NULL && transport_is_socket(k->transport))
+		shutdown(k->transport->fd, SHUT_RDWR);
+	carrier_close(k);
 }
 
 int
@@ -138,30 +168,59 @@ carrier_holds_output(const struct carrier *k)
 	    shuttle_waits(k->shuttle)) || transport_holds_output(k->transport));
 }
 
+/*
+ * What the transport has, into the tap's space: 0 when there is nothing now,
+ * or -1 with errno when the transport is broken.
+ */
+static ssize_t
+read_transport(struct carrier *k, uint8_t *p, size_t room)
+{
+	ssize_t n = transport_read(k->transport, p, room);
+
+	if (n > 0)
+		return n;
+	if (n == -1 && errno == EAGAIN)
+		return 0;
+	if (n == 0)
+		errno = ECONNRESET;	/* SSH says goodbye before it closes */
+	k->broken = true;
+	return -1;
+}
+
+/* How many of n bytes are new; those are moved to the front. */
+static size_t
+leave_out_doubled(struct carrier *k, uint8_t *p, size_t n)
+{
+	size_t old = k->doubled < n ? (size_t)k->doubled : n;
+
+	if (old == 0)
+		return n;
+	k->doubled -= old;
+	memmove(p, p + old, n - old);
+	return n - old;
+}
+
 /* One read: 1 when there may be more, 0 or -1 with errno. */
 static int
-read_once(const struct carrier *k, struct packet_tap *tap, size_t *got)
+read_once(struct carrier *k, struct packet_tap *tap, size_t *got)
 {
-	size_t room;
+	size_t room, n;
 	uint8_t *p = packet_space(tap, &room);
-	ssize_t n;
+	ssize_t rc;
 
 	*got = 0;
 	if (p == NULL) {
 		errno = EMSGSIZE;
 		return -1;
 	}
-	n = transport_read(k->transport, p, room);
-	if (n == -1 && errno == EAGAIN)
-		return 0;
-	if (n == 0)
-		errno = ECONNRESET;	/* SSH says goodbye before it closes */
-	if (n <= 0)
+	rc = read_transport(k, p, room);
+	if (rc <= 0)
+		return (int)rc;
+	*got = (size_t)rc;
+	n = leave_out_doubled(k, p, *got);
+	if (packet_arrived(tap, n) == -1)
 		return -1;
-	*got = (size_t)n;
-	if (packet_arrived(tap, (size_t)n) == -1)
-		return -1;
-	return (size_t)n == room || transport_holds_input(k->transport);
+	return *got == room || transport_holds_input(k->transport);
 }
 
 /* The shuttle has nothing more to do but what is on its way out. */
@@ -198,13 +257,18 @@ carrier_read(struct carrier *k, struct packet_tap *tap)
 ssize_t
 carrier_write(struct carrier *k, const uint8_t *p, size_t n)
 {
+	ssize_t sent;
+
 	if (k->transport == NULL) {
 		errno = EAGAIN;
 		return -1;
 	}
 	if (k->shuttle != NULL && shuttle_out(k->shuttle, k->transport) == -1)
 		return -1;
-	return transport_write(k->transport, p, n);
+	sent = transport_write(k->transport, p, n);
+	if (sent == -1 && errno != EAGAIN)
+		k->broken = true;
+	return sent;
 }
 
 void

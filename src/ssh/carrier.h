@@ -28,6 +28,8 @@ struct carrier {
 	int copy;
 	struct shuttle *shuttle;	/* NULL: none, or not any more */
 	struct event *readable, *writable;	/* NULL: no carrier */
+	bool broken;			/* the transport has failed or ended */
+	uint64_t doubled;		/* bytes to come that came before */
 };
 
 void carrier_init(struct carrier *k);
@@ -41,6 +43,15 @@ int carrier_attach(struct carrier *k, struct event_base *base,
     struct transport *t, unsigned dead_ms, event_callback_fn ready, void *arg);
 /* Closes ours, and stops watching; the copy is the caller's to close. */
 void carrier_close(struct carrier *k);
+/*
+ * Another one for a session that libssh has given up its descriptor of, as
+ * above; the first doubled bytes that come over it are left out.
+ */
+void carrier_join(struct carrier *k, struct event_base *base,
+    struct transport *t, unsigned dead_ms, uint64_t doubled,
+    event_callback_fn ready, void *arg);
+/* The same for such a one: its connection ends, whoever has a copy. */
+void carrier_part(struct carrier *k);
 /* Its descriptor, to ask the kernel about it; -1: no carrier now. */
 int carrier_fd(const struct carrier *k);
 

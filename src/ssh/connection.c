@@ -40,6 +40,8 @@ struct connection {
 	const struct mux_ops *ops;	/* of the mux */
 	const struct connection_role *role;
 	void *arg;
+	const struct connection_heir *heir;	/* NULL: it ends with a carrier */
+	void *heir_arg;
 	unsigned dead_ms;
 	struct carrier carrier;
 	struct event_base *base;
@@ -152,6 +154,9 @@ peer_lost(struct connection *c)
 {
 	int error = errno;
 
+	if (c->carrier.broken && connection_part(c,
+	    transport_why(c->carrier.transport, error)))
+		return;
 	c->role->lost(c->arg, connection_trouble(c), error);
 }
 
@@ -162,6 +167,8 @@ note_arrival(struct connection *c)
 		return;
 	c->received = packet_received(c->tap);
 	c->heard_at = clock_awake_ms();
+	if (c->heir != NULL)
+		c->heir->arrived(c->heir_arg);
 }
 
 bool
@@ -290,6 +297,12 @@ connection_begin(struct connection *c)
 	handshake_step(c);
 }
 
+void
+connection_greeted(struct connection *c, size_t n)
+{
+	packet_greeted(c->tap, n);
+}
+
 /* --- what arrives ----------------------------------------------------- */
 
 static void
@@ -321,6 +334,84 @@ connection_asked(struct connection *c)
 {
 	if (c->role->asked != NULL)
 		c->role->asked(c->arg);
+}
+
+/* --- another carrier -------------------------------------------------- */
+
+void
+connection_bequeath(struct connection *c, const struct connection_heir *heir,
+    void *arg)
+{
+	c->heir = heir;
+	c->heir_arg = arg;
+}
+
+bool
+connection_is_asked(struct connection *c, const uint8_t *name, size_t len,
+    struct wire *w, bool *ok)
+{
+	return c->heir != NULL && c->heir->asked(c->heir_arg, name, len, w, ok);
+}
+
+bool
+connection_is_parted(const struct connection *c)
+{
+	return c->state == RUNNING && c->carrier.transport == NULL;
+}
+
+bool
+connection_part(struct connection *c, const char *text)
+{
+	if (c->state != RUNNING || c->heir == NULL ||
+	    c->carrier.transport == NULL ||
+	    !c->heir->parted(c->heir_arg, text))
+		return false;
+	carrier_part(&c->carrier);
+	return true;
+}
+
+void
+connection_rejoin(struct connection *c, struct transport *t,
+    uint64_t received, uint64_t doubled)
+{
+	carrier_part(&c->carrier);
+	packet_rewind(c->tap, received);
+	connection_acknowledged(c, received);
+	carrier_join(&c->carrier, c->base, t, c->dead_ms, doubled,
+	    on_connection_ready, c);
+	c->heard_at = clock_awake_ms();
+	c->out.unhindered = 0;
+	carrier_watch(&c->carrier, true, true);
+}
+
+void
+connection_keep(struct connection *c, bool keep, struct budget *memory)
+{
+	if (keep)
+		output_keep(&c->out, memory);
+	else
+		output_keep_no_more(&c->out);
+}
+
+bool
+connection_acknowledged(struct connection *c, uint64_t position)
+{
+	bool ok = packet_acknowledged(c->tap, position);
+
+	output_note_kept(&c->out);
+	return ok;
+}
+
+bool
+connection_has(const struct connection *c, uint64_t position)
+{
+	return packet_has(c->tap, position);
+}
+
+uint64_t
+connection_position(const struct connection *c)
+{
+	return packet_position(c->tap);
 }
 
 /* --- a server's login ------------------------------------------------- */
@@ -443,6 +534,7 @@ connection_free(struct connection *c)
 	left = fd_left_open(c);
 	packet_disconnect(c->tap, DISCONNECT_BY_APPLICATION, c->goodbye);
 	output_flush(&c->out);
+	output_keep_no_more(&c->out);
 	c->ops->free(c->mux);
 	packet_tap_free(c->tap);
 	if (left != -1)
@@ -526,6 +618,12 @@ size_t
 connection_unsent(const struct connection *c)
 {
 	return output_unsent(&c->out);
+}
+
+size_t
+connection_kept(const struct connection *c)
+{
+	return packet_kept(c->tap);
 }
 
 size_t

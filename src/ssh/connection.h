@@ -17,6 +17,7 @@
 
 #include "orthrus/base/error.h"
 
+struct budget;
 struct connection;
 struct event_base;
 struct host_key;
@@ -24,6 +25,7 @@ struct mux;
 struct ssh_bind_struct;
 struct ssh_session_struct;
 struct transport;
+struct wire;
 
 /* What a step of the handshake says. */
 enum connection_step {
@@ -80,6 +82,12 @@ int connection_connect(struct connection *c);
 /* The first step, at once; after that the loop calls it. */
 void connection_begin(struct connection *c);
 
+/*
+ * A server's identification was sent before the connection had a carrier, n
+ * bytes with its CR LF.
+ */
+void connection_greeted(struct connection *c, size_t n);
+
 /* Owned by the connection. */
 struct ssh_session_struct *connection_ssh(const struct connection *c);
 struct mux *connection_mux(const struct connection *c);
@@ -111,6 +119,53 @@ bool connection_negotiates(const struct connection *c);
 uint64_t connection_heard_at(const struct connection *c);
 /* Reads at once what has arrived: true unless it is over. */
 bool connection_catch_up(struct connection *c);
+
+/* --- a session that outlives its carrier: resume.h ----------------- */
+
+/* Who sees to that; all are told arg. */
+struct connection_heir {
+	/*
+	 * A global request that is about the connection: false, it is none.
+	 * Else *ok is the answer, where one is wanted.
+	 */
+	bool (*asked)(void *arg, const uint8_t *name, size_t len,
+	    struct wire *w, bool *ok);
+	/* Something has arrived. */
+	void (*arrived)(void *arg);
+	/*
+	 * The carrier is gone, as text says: true, the connection waits for
+	 * another one, and may be told to end by who asks for that.
+	 */
+	bool (*parted)(void *arg, const char *text);
+};
+void connection_bequeath(struct connection *c,
+    const struct connection_heir *heir, void *arg);
+/*
+ * What is sent is kept, see output_keep(); with false, no more.  How much that
+ * is now.
+ */
+void connection_keep(struct connection *c, bool keep, struct budget *memory);
+size_t connection_kept(const struct connection *c);
+/* How much of the peer's stream has arrived: packet_position(). */
+uint64_t connection_position(const struct connection *c);
+/* The peer has all of ours before position; false: it cannot have. */
+bool connection_acknowledged(struct connection *c, uint64_t position);
+/* True when all of ours from there on can be sent again. */
+bool connection_has(const struct connection *c, uint64_t position);
+/*
+ * Goes on over t, which is its own from here on: with what the peer has not
+ * received, which connection_has(), and leaving out the first doubled bytes
+ * that come.
+ */
+void connection_rejoin(struct connection *c, struct transport *t,
+    uint64_t received, uint64_t doubled);
+/*
+ * Gives its carrier up, as text says: false, nobody would give it another one,
+ * and nothing was done.
+ */
+bool connection_part(struct connection *c, const char *text);
+/* It waits for another carrier. */
+bool connection_is_parted(const struct connection *c);
 
 /* --- a server's login --------------------------------------------- */
 
@@ -157,6 +212,9 @@ int connection_send(struct connection *c, const struct iovec *iov, int n);
 size_t connection_room(struct connection *c);
 /* The peer broke the protocol. */
 void connection_violation(struct connection *c, const char *what);
+/* What heir says of a request; false: it is for others. */
+bool connection_is_asked(struct connection *c, const uint8_t *name,
+    size_t len, struct wire *w, bool *ok);
 /* Somebody should have called mux_serve() by now. */
 void connection_asked(struct connection *c);
 /*

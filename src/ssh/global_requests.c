@@ -160,6 +160,13 @@ mux_ping(struct mux *m, mux_answered *answered, void *arg)
 }
 
 void
+mux_ask(struct mux *m, const struct iovec *iov, mux_answered *answered,
+    void *arg)
+{
+	send_global_request(m, iov, 0, false, answered, arg);
+}
+
+void
 mux_measure(struct mux *m)
 {
 	if (round_trip_due(&m->round_trip, clock_us()))
@@ -251,13 +258,14 @@ mux_on_request(struct mux *m, struct wire *w)
 	uint16_t chosen = 0;
 	size_t i, len;
 	const uint8_t *name = wire_string(w, &len);
-	bool wanted = wire_bool(w), ok = false;
+	bool wanted = wire_bool(w), ok = false, taken;
 
 	if (w->bad)
 		return;
 	if (!m->served)
 		connection_asked(m->connection);
-	for (i = 0; m->service.listen != NULL && i < NLISTEN; i++)
+	taken = connection_is_asked(m->connection, name, len, w, &ok);
+	for (i = 0; !taken && m->service.listen != NULL && i < NLISTEN; i++)
 		if (strlen(names[i]) == len && memcmp(names[i], name, len) == 0)
 			ok = serve_listen_request(m, (enum listen_request)i, w,
 			    &chosen);

@@ -48,6 +48,114 @@ inbound_logged_in(struct inbound *in)
 	timer_set(in->timer, 0);	/* libssh must send its answer first */
 }
 
+bool
+inbound_is_orthrus(const struct inbound *in)
+{
+	return strncmp(connection_peer_version(in->connection),
+	    LEASH_AGENT_BANNER, strlen(LEASH_AGENT_BANNER)) == 0;
+}
+
+/* --- a session that outlives its link --------------------------------- */
+
+static struct inbound_list *
+slot_of_id(struct acceptor *a, const uint8_t *id)
+{
+	return &a->resumable[id[0] % RESUME_SLOTS];
+}
+
+static void
+on_inbound_resumable(void *arg)
+{
+	struct inbound *in = arg;
+
+	LIST_INSERT_HEAD(slot_of_id(in->acceptor, in->resume.id), in,
+	    same_slot);
+}
+
+static void
+on_inbound_parted(void *arg, const char *text)
+{
+	struct inbound *in = arg;
+	struct acceptor *a = in->acceptor;
+
+	timer_set(in->timer, a->config.limits.resume_ms);
+	if (a->events.parted != NULL)
+		a->events.parted(a->arg, in, text);
+}
+
+/* Whoever logs in with a password has one thing to do, and leaves. */
+static void
+offer_to_resume(struct inbound *in)
+{
+	static const struct resume_events events = {
+		on_inbound_resumable, on_inbound_parted
+	};
+	struct acceptor *a = in->acceptor;
+
+	if (connection_is_over(in->connection) ||
+	    a->config.limits.resume_ms == 0 || !inbound_is_orthrus(in) ||
+	    (a->password_user != NULL &&
+	    strcmp(in->user, a->password_user) == 0))
+		return;
+	resume_begin(&in->resume, a->base, in->connection, &a->kept, &events,
+	    in);
+	resume_offer(&in->resume);
+}
+
+struct inbound *
+inbound_resumable(const struct acceptor *a, const uint8_t id[RESUME_ID_LEN])
+{
+	struct inbound *in;
+
+	LIST_FOREACH(in, &a->resumable[id[0] % RESUME_SLOTS], same_slot)
+		if (memcmp(in->resume.id, id, RESUME_ID_LEN) == 0)
+			return in;
+	return NULL;
+}
+
+void
+inbound_rejoin(struct inbound *in, struct transport *t,
+    const struct waiting *newcomer, uint64_t received, uint64_t told)
+{
+	struct acceptor *a = in->acceptor;
+
+	event_del(in->timer);
+	crowd_remove(&a->sessions, &in->place);
+	in->place.from = newcomer->from;
+	source_text(&in->place.from, in->peer);
+	crowd_add(&a->sessions, &in->place);
+	penalty_forgive(a->penalties, &in->place.from, clock_ms());
+	a->counters.resumed++;
+	resume_over(&in->resume, t, received, told);
+	if (a->events.rejoined != NULL)
+		a->events.rejoined(a->arg, in);
+}
+
+bool
+inbound_is_parted(const struct inbound *in)
+{
+	return connection_is_parted(in->connection);
+}
+
+bool
+inbound_part(struct inbound *in, const char *text)
+{
+	return connection_part(in->connection, text);
+}
+
+void
+inbound_links(const struct inbound *in, struct inbound_links *out)
+{
+	const struct resume *r = &in->resume;
+
+	out->transport = connection_transport(in->connection);
+	out->since = r->since;
+	out->resumed = r->resumed;
+	out->parked_ms = r->parked_ms + (r->parted_at == 0 ? 0 :
+	    clock_ms() - r->parted_at);
+	out->resent = r->resent;
+}
+
 /* Tells the owner of the login, before anything else of the session. */
 static void
 announce_login(struct inbound *in)
@@ -57,6 +165,7 @@ announce_login(struct inbound *in)
 	in->announced = true;
 	event_del(in->timer);
 	in->acceptor->events.up(in->acceptor->arg, in);
+	offer_to_resume(in);
 }
 
 static void
@@ -70,11 +179,16 @@ on_inbound_timer(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (connection_is_over(in->connection))
 		return;
-	if (in->logged_in)
+	if (in->announced)
+		connection_fail(in->connection, EX_UNAVAILABLE, NULL,
+		    "its link did not come back within %llu s",
+		    (unsigned long long)a->config.limits.resume_ms / 1000);
+	else if (in->logged_in)
 		announce_login(in);
 	else if (spent < a->config.grace_ms) {
 		timer_set(in->timer, a->config.grace_ms - spent);
-		in->answer(in);		/* which may set it anew */
+		if (in->answer != NULL)
+			in->answer(in);	/* which may set it anew */
 	} else {
 		in->timed_out = true;
 		a->counters.timeouts++;
@@ -122,13 +236,6 @@ on_inbound_lost(void *arg, const char *text, int error)
 
 /* --- the handshake ---------------------------------------------------- */
 
-bool
-inbound_is_orthrus(const struct inbound *in)
-{
-	return strncmp(connection_peer_version(in->connection),
-	    LEASH_AGENT_BANNER, strlen(LEASH_AGENT_BANNER)) == 0;
-}
-
 /*
  * The steps end with the key exchange.  The login comes in packets that the
  * tap sees, as all that follows.
@@ -157,8 +264,7 @@ inbound_step(void *arg)
 /* --- life ------------------------------------------------------------- */
 
 struct inbound *
-inbound_new(struct acceptor *a, struct transport *t,
-    const struct waiting *newcomer)
+inbound_new(struct acceptor *a, const struct waiting *newcomer)
 {
 	static const struct connection_role role = {
 		inbound_step, on_inbound_asked, on_inbound_lost, on_inbound_over
@@ -176,19 +282,8 @@ inbound_new(struct acceptor *a, struct transport *t,
 	in->connection = connection_new(a->base, a->config.dead_ms, &role, in);
 	mux_new(a->base, in->connection);
 	connection_host_key(in->connection, &a->host_key);
-	if (connection_accepted(in->connection, a->bind, t) == -1) {
-		inbound_free(in);
-		return NULL;
-	}
 	timer_set(in->timer, a->config.grace_ms);
 	return in;
-}
-
-/* Our identification goes first. */
-void
-inbound_begin(struct inbound *in)
-{
-	connection_begin(in->connection);
 }
 
 bool
@@ -211,7 +306,11 @@ inbound_free(struct inbound *in)
 		crowd_remove(&a->sessions, &in->place);
 	else
 		crowd_remove(&a->waiting, &in->place);
+	if (in->resume.agreed)
+		LIST_REMOVE(in, same_slot);
+	rejoin_free(in->rejoin);
 	connection_free(in->connection);
+	resume_clear(&in->resume);
 	if (in->signed_for)
 		a->events.left(a->arg, in);
 	event_free(in->timer);

@@ -2,15 +2,18 @@
 /*
  * What the server's side shares.  Each calls only those named before it:
  * offence.c (what is held against a source), inbound.c (one session), login.c
- * (its login), acceptor.c (all of them).
+ * (its login), rejoin.c (what it begins with), acceptor.c (all of them).
  */
 #ifndef ORTHRUS_SSH_INBOUND_PRIVATE_H
 #define ORTHRUS_SSH_INBOUND_PRIVATE_H
+
+#include <sys/queue.h>
 
 #include <libssh/libssh.h>
 #include <libssh/callbacks.h>
 #include <libssh/server.h>
 
+#include "orthrus/base/budget.h"
 #include "orthrus/proto/certificate.h"
 #include "orthrus/ssh/inbound.h"
 
@@ -18,6 +21,11 @@
 #include "crowd.h"
 #include "packet.h"
 #include "penalties.h"
+#include "resume.h"
+
+#define RESUME_SLOTS 256
+
+struct rejoin;
 
 struct inbound {
 	struct waiting place;		/* in waiting, or in sessions */
@@ -26,20 +34,27 @@ struct inbound {
 	bool logged_in;			/* in the list of sessions */
 	bool announced;			/* up() was called */
 	bool timed_out;			/* before the login */
+	bool excused;			/* it asked for what had ended */
 	struct connection *connection;
 	struct ssh_server_callbacks_struct callbacks;
 	struct event *timer;		/* grace; then soon, for up() */
 	uint64_t accepted_at;		/* by clock_awake_ms() */
 	unsigned failures, requests;
 	bool unanswered;		/* libssh looks at a login */
-	void (*answer)(struct inbound *in);	/* it, if libssh did not */
+	/* It, if libssh did not; NULL: it has not begun. */
+	void (*answer)(struct inbound *in);
 	char user[INBOUND_USER_MAX], peer[SOURCE_TEXT_MAX];
 	uint64_t number;		/* among all of its acceptor */
 	bool signed_for;		/* its owner has signed a hash */
 	uint8_t *request;		/* to log in with a key; or NULL */
 	size_t request_len;
+	struct rejoin *rejoin;		/* until it has begun to be a session */
+	struct resume resume;		/* if its client agrees to that */
+	LIST_ENTRY(inbound) same_slot;	/* if it does */
 	void *data;
 };
+
+LIST_HEAD(inbound_list, inbound);
 
 struct acceptor {
 	struct event_base *base;
@@ -49,11 +64,14 @@ struct acceptor {
 	void *arg;
 	ssh_bind bind;
 	struct host_key host_key;
+	uint64_t started_at;		/* ms */
 	uint64_t numbers;		/* given to sessions so far */
 	struct crowd waiting;		/* not logged in */
 	struct crowd sessions;
 	struct penalties *penalties;
 	struct acceptor_counters counters;
+	struct inbound_list resumable[RESUME_SLOTS];	/* by their ids */
+	struct budget kept;		/* for those, of all sessions */
 };
 
 /* offence.c */
@@ -64,13 +82,10 @@ void offence_no_login(const struct inbound *in);
 
 /* inbound.c */
 /*
- * A session on a connection that was accepted, in the place of newcomer; fd is
- * its own from here on.  It waits for inbound_begin().  NULL when there are no
- * descriptors.
+ * A session in the place of newcomer, whose connection has no carrier yet.
  */
-struct inbound *inbound_new(struct acceptor *a, struct transport *t,
+struct inbound *inbound_new(struct acceptor *a,
     const struct waiting *newcomer);
-void inbound_begin(struct inbound *in);
 void inbound_free(struct inbound *in);
 /* The same for one that is not logged in, and its owner is told why. */
 void inbound_drop(struct inbound *in, const char *why);
@@ -88,9 +103,27 @@ bool inbound_is_orthrus(const struct inbound *in);
 unsigned inbound_progress(const struct inbound *in);
 /* The login has succeeded: up() follows from the loop. */
 void inbound_logged_in(struct inbound *in);
+/* The one that is to go on over another link under that id, or NULL. */
+struct inbound *inbound_resumable(const struct acceptor *a,
+    const uint8_t id[RESUME_ID_LEN]);
+/*
+ * It goes on over t, in the place of newcomer; the client has received so much
+ * and was told so much of ours.
+ */
+void inbound_rejoin(struct inbound *in, struct transport *t,
+    const struct waiting *newcomer, uint64_t received, uint64_t told);
 
 /* login.c */
-/* Has the session's logins judged by its owner; before inbound_begin(). */
+/* Has the session's logins judged by its owner. */
 void login_init(struct inbound *in);
+
+/* rejoin.c */
+/*
+ * Sends our identification over t, which is in's from here on, and looks at
+ * what comes: SSH's, and it is a session that logs in, or a request to go on
+ * with another one, whose link t becomes.
+ */
+void rejoin_or_begin(struct inbound *in, struct transport *t);
+void rejoin_free(struct rejoin *r);	/* NULL is fine */
 
 #endif

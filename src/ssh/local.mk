@@ -56,6 +56,13 @@ liborthrus_a_SOURCES += \
 	src/ssh/penalties.h \
 	src/ssh/probe.c \
 	src/ssh/probe.h \
+	src/ssh/rejoin.c \
+	src/ssh/reopen.c \
+	src/ssh/reopen.h \
+	src/ssh/resume.c \
+	src/ssh/resume.h \
+	src/ssh/ring.c \
+	src/ssh/ring.h \
 	src/ssh/round_trip.c \
 	src/ssh/round_trip.h \
 	src/ssh/selftest.c \

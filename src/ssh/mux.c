@@ -110,6 +110,12 @@ mux_peer_is_ours(struct mux *m)
 	m->ours = true;
 }
 
+bool
+mux_is_parted(const struct mux *m)
+{
+	return connection_is_parted(m->connection);
+}
+
 void
 mux_counters(const struct mux *m, struct mux_counters *out)
 {

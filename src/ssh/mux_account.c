@@ -41,7 +41,8 @@ mux_note_unsent(struct mux *m)
 	size_t unsent = connection_unsent(m->connection);
 
 	budget_note(&a->promised, &m->unpromised, beyond_promise(unsent));
-	budget_note(&a->held, &m->unsent, unsent);
+	budget_note(&a->held, &m->unsent, unsent +
+	    connection_kept(m->connection));
 	connection_be_frugal(m->connection, account_left(a) == 0);
 }
 

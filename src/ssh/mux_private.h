@@ -180,6 +180,9 @@ void mux_wake(struct mux *m);
 /* global_requests.c */
 /* Sends a mark behind the bulk sent so far (pace.h). */
 void mux_mark(struct mux *m);
+/* A request that wants an answer, type byte first. */
+void mux_ask(struct mux *m, const struct iovec *iov, mux_answered *answered,
+    void *arg);
 /* The peer's request (w behind the type), and its answer to our oldest one. */
 void mux_on_request(struct mux *m, struct wire *w);
 void mux_on_answer(struct mux *m, bool ok, struct wire *w);

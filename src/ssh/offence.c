@@ -19,6 +19,12 @@
 #define KNOWN_PART 10		/* of a known source's, one in so many */
 
 /*
+ * After our start, when many ask for the sessions that ended with the process
+ * before it, that is no offence.
+ */
+#define START_MS 180000
+
+/*
  * Of those who wait the known ones have the better claim, as somebody is there
  * whom others would miss; who has spoilt it has the worst.
  */
@@ -67,6 +73,9 @@ offence_no_login(const struct inbound *in)
 	    COST_LOOKED : COST_OTHER;
 
 	if (source_is_proxy(from))
+		return;
+	if (in->excused && (is_known(a, from, now) ||
+	    now - a->started_at < START_MS))
 		return;
 	if (is_known(a, from, now))
 		cost /= KNOWN_PART;

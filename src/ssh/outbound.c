@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <event2/event.h>
 
@@ -28,6 +29,8 @@
 #include "algorithms.h"
 #include "mux_private.h"
 #include "probe.h"
+#include "reopen.h"
+#include "resume.h"
 #include "selftest.h"
 
 enum step { HANDSHAKE, LOGIN, PASSWORD, UP };
@@ -36,12 +39,17 @@ struct outbound {
 	struct outbound_config config;
 	struct outbound_events events;
 	void *arg;
+	struct event_base *base;
+	struct dialer *dialer;
 	enum step step;
 	bool password_told;
 	struct opening *opening;
 	struct connection *connection;
 	struct event *deadline;		/* of the login */
 	struct probe probe;		/* from there on */
+	struct resume resume;		/* what outlives its link ... */
+	struct reopen reopen;		/* ... finds another */
+	int64_t up_at;			/* UNIX time */
 	char host_key[FINGERPRINT_MAX];
 };
 
@@ -223,11 +231,64 @@ is_logged_in(const struct outbound *s)
 /* --- being up --------------------------------------------------------- */
 
 static void
+on_outbound_parted(void *arg, const char *text)
+{
+	struct outbound *s = arg;
+	char name[SERVER_TEXT_MAX];
+
+	log_warn("%s: the link is gone (%s): looking for another one for %llu "
+	    "s", server_format(&s->config.server, name), text,
+	    (unsigned long long)s->config.resume_ms / 1000);
+	reopen_start(&s->reopen);
+}
+
+static void
+on_outbound_back(void *arg)
+{
+	struct outbound *s = arg;
+	char name[SERVER_TEXT_MAX];
+
+	log_info("%s: the session goes on over another link after %.1f s",
+	    server_format(&s->config.server, name),
+	    (double)s->resume.last_ms / 1000);
+	probe_rejoined(&s->probe);
+}
+
+static void
+on_outbound_not_back(void *arg, const char *why)
+{
+	outbound_fail((struct outbound *)arg, EX_UNAVAILABLE,
+	    "session lost: %s", why);
+}
+
+/* Our gateway may ask for it, as soon as its login is done. */
+static void
+prepare_to_resume(struct outbound *s)
+{
+	static const struct resume_events events = {
+		NULL, on_outbound_parted
+	};
+	static const struct reopen_events reopen_events = {
+		on_outbound_back, on_outbound_not_back
+	};
+
+	if (s->config.resume_ms == 0)
+		return;
+	resume_begin(&s->resume, s->base, s->connection, NULL, &events, s);
+	reopen_init(&s->reopen, s->base, s->dialer, &s->config.server,
+	    &s->config.transport, &s->resume, s->config.resume_ms,
+	    &reopen_events, s);
+}
+
+static void
 outbound_came_up(struct outbound *s)
 {
-	if (server_is_gateway(s))
+	if (server_is_gateway(s)) {
 		mux_peer_is_ours(connection_mux(s->connection));
+		prepare_to_resume(s);
+	}
 	event_del(s->deadline);
+	s->up_at = time(NULL);
 	probe_start(&s->probe);
 	s->events.up(s->arg);
 }
@@ -355,6 +416,8 @@ outbound_start(struct event_base *base, struct dialer *dialer,
 	s->config = *config;
 	s->events = *events;
 	s->arg = arg;
+	s->base = base;
+	s->dialer = dialer;
 	s->deadline = deadline_new(base, on_login_deadline, s);
 	s->connection = connection_new(base, (unsigned)config->dead_ms, &role,
 	    s);
@@ -373,6 +436,8 @@ outbound_free(struct outbound *s)
 		return;
 	opening_cancel(s->opening);
 	connection_free(s->connection);
+	reopen_clear(&s->reopen);
+	resume_clear(&s->resume);
 	probe_clear(&s->probe);
 	event_free(s->deadline);
 	free(s);
@@ -399,6 +464,19 @@ peer_address(int fd, char *text)
 		text[0] = '\0';
 }
 
+static void
+link_numbers(const struct outbound *s, struct outbound_info *info)
+{
+	const struct resume *r = &s->resume;
+
+	info->parted = connection_is_parted(s->connection);
+	info->link_since = r->since != 0 ? r->since : s->up_at;
+	info->resumed = r->resumed;
+	info->parked_ms = r->parked_ms + (r->parted_at == 0 ? 0 :
+	    clock_ms() - r->parted_at);
+	info->resent = r->resent;
+}
+
 void
 outbound_info(const struct outbound *s, struct outbound_info *info)
 {
@@ -417,4 +495,5 @@ outbound_info(const struct outbound *s, struct outbound_info *info)
 	info->gateway = server_is_gateway(s);
 	info->openssh = server_calls_itself(s, "SSH-2.0-OpenSSH_");
 	peer_address(connection_fd(s->connection), info->address);
+	link_numbers(s, info);
 }

@@ -3,7 +3,9 @@
 #include "config.h"
 
 #include <errno.h>
+#include <stdint.h>
 
+#include "orthrus/base/budget.h"
 #include "orthrus/relay/relay.h"
 
 #include "carrier.h"
@@ -25,6 +27,14 @@
 #define UNHINDERED (4 * 1024 * 1024)
 #define ROOM_LEAST (32 * 1024)	/* a whole packet */
 #define QUEUED_COST 128		/* memory for each that it keeps, about */
+/*
+ * What is kept until it is acknowledged: streams leave room in it for answers,
+ * and everybody may keep a little.
+ */
+#define KEPT_STREAMS (OUTPUT_KEPT_MAX - 256 * 1024)
+#define KEPT_LEAST (64 * 1024)
+/* A peer that lives has acknowledged long before. */
+#define KEPT_FLOOD (2 * OUTPUT_KEPT_MAX)
 
 static size_t
 flood(const struct output *o)
@@ -61,6 +71,10 @@ output_send(struct output *o, const struct iovec *iov, int n, const char **why)
 		return count_kept(o, iov, n, why);
 	if (rc == -1)
 		*why = "cannot send";
+	if (rc == 0 && o->keeps && packet_kept(o->tap) > KEPT_FLOOD) {
+		*why = "it acknowledges nothing of what it is sent";
+		return -1;
+	}
 	return rc;
 }
 
@@ -94,21 +108,48 @@ output_has_keys(struct output *o)
 	o->kept_bytes = 0;
 }
 
+/*
+ * How much more may be sent and kept.  As with all that is shared, whoever has
+ * as much as is left waits for his own acknowledgements.
+ */
+static size_t
+room_to_keep(struct output *o)
+{
+	size_t most = KEPT_STREAMS, left, mine;
+
+	if (!o->keeps)
+		return SIZE_MAX;
+	output_note_kept(o);
+	mine = packet_kept(o->tap) + packet_backlog(o->tap);
+	if (o->memory != NULL) {
+		left = budget_left(o->memory);
+		if (left < most)
+			most = left > KEPT_LEAST ? left : KEPT_LEAST;
+	}
+	return mine + ROOM_LEAST <= most ? most - mine : 0;
+}
+
+static size_t
+smaller(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
 size_t
 output_room(struct output *o)
 {
-	size_t left;
+	size_t left, kept = room_to_keep(o);
 
-	if (o->rekeying)
+	if (o->rekeying || kept == 0)
 		return 0;
 	if (packet_backlog(o->tap) >= BACKLOG_HIGH)
 		output_flush(o);
 	if (packet_backlog(o->tap) >= BACKLOG_HIGH)
 		return 0;
 	if (o->unhindered >= UNHINDERED)
-		return RELAY_QUANTUM;
+		return smaller(RELAY_QUANTUM, kept);
 	left = BACKLOG_HIGH - packet_backlog(o->tap);
-	return left > ROOM_LEAST ? left : ROOM_LEAST;
+	return smaller(left > ROOM_LEAST ? left : ROOM_LEAST, kept);
 }
 
 bool
@@ -121,4 +162,32 @@ size_t
 output_unsent(const struct output *o)
 {
 	return packet_backlog(o->tap) + o->kept_bytes;
+}
+
+/* --- what is kept ----------------------------------------------------- */
+
+void
+output_keep(struct output *o, struct budget *memory)
+{
+	packet_keep(o->tap, true);
+	o->keeps = true;
+	o->memory = memory;
+}
+
+void
+output_keep_no_more(struct output *o)
+{
+	if (!o->keeps)
+		return;
+	packet_keep(o->tap, false);
+	output_note_kept(o);
+	o->keeps = false;
+	o->memory = NULL;
+}
+
+void
+output_note_kept(struct output *o)
+{
+	if (o->memory != NULL)
+		budget_note(o->memory, &o->noted, packet_kept(o->tap));
 }

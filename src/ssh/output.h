@@ -13,7 +13,9 @@
 
 /* Input of a frugal one waits when so much is unsent: see output_flooded(). */
 #define OUTPUT_FRUGAL (256 * 1024)
+#define OUTPUT_KEPT_MAX (4 * 1024 * 1024)
 
+struct budget;
 struct carrier;
 struct packet_tap;
 
@@ -25,6 +27,9 @@ struct output {
 	bool rekeying;			/* libssh keeps what we send ... */
 	size_t kept_bytes;		/* ... so many bytes until now */
 	size_t unhindered;		/* sent since the carrier was full */
+	bool keeps;			/* what is sent, until acknowledged */
+	struct budget *memory;		/* that this is a part of, or NULL */
+	size_t noted;			/* there */
 };
 
 /*
@@ -53,5 +58,16 @@ size_t output_room(struct output *o);
 bool output_flooded(const struct output *o);
 /* Bytes that wait to be sent, those that libssh keeps included. */
 size_t output_unsent(const struct output *o);
+
+/*
+ * From now on what is sent is kept until the peer acknowledges it, at most
+ * OUTPUT_KEPT_MAX of streams': whatever memory (that of several; NULL: there is
+ * no such bound) has left, and KEPT_LEAST in any case.
+ */
+void output_keep(struct output *o, struct budget *memory);
+/* Nothing is kept any more. */
+void output_keep_no_more(struct output *o);
+/* Counts what is kept, after that has changed. */
+void output_note_kept(struct output *o);
 
 #endif

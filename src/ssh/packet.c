@@ -28,6 +28,7 @@
 #include "input.h"
 #include "pack.h"
 #include "packet.h"
+#include "ring.h"
 
 /*
  * Input that libssh may take before it is empty-handed; of a stranger, a
@@ -78,13 +79,9 @@ struct packet_tap {
 	uint64_t waits_from;		/* its input when we first tried */
 	bool wrote;			/* libssh gave us bytes to send */
 	struct input in;		/* received, not yet libssh's */
-	/*
-	 * Encrypted, not yet sent: out[out_off .. out_len).  Ciphertext needs
-	 * no wiping, and this is the hot path: not a struct buffer.
-	 */
-	uint8_t *out;
-	size_t out_off, out_len, out_size;
+	struct ring out;		/* encrypted, not yet sent, or kept */
 	uint64_t received;
+	size_t greeted;			/* our identification, sent already */
 };
 
 /*
@@ -156,38 +153,6 @@ __wrap__ssh_buffer_pack(struct ssh_buffer_struct *buffer, const char *format,
 }
 
 /*
- * An output buffer that no session needs at the moment, for the next that
- * does.
- */
-#define SPARE_MAX (512 * 1024)
-static uint8_t *spare;
-static size_t spare_size;
-
-static void
-queue_output(struct packet_tap *tap, const void *data, size_t len)
-{
-	/* A stranger who does not read would keep it for his few bytes. */
-	if (tap->out == NULL && !tap->stranger) {
-		tap->out = spare;
-		tap->out_size = spare_size;
-		spare = NULL;
-		spare_size = 0;
-	}
-	if (tap->out != NULL && tap->out_off > 0 &&
-	    tap->out_len + len > tap->out_size) {
-		tap->out_len -= tap->out_off;
-		memmove(tap->out, tap->out + tap->out_off, tap->out_len);
-		tap->out_off = 0;
-	}
-	if (tap->out == NULL || tap->out_len + len > tap->out_size) {
-		tap->out_size = (tap->out_len + len) * 2;
-		tap->out = xreallocarray(tap->out, tap->out_size, 1);
-	}
-	memcpy(tap->out + tap->out_len, data, len);
-	tap->out_len += len;
-}
-
-/*
  * libssh has no option for a client's identification.  Its line is replaced on
  * its way out, and where libssh keeps it for the exchange hash, in which both
  * sides have it (RFC 4253 section 8).
@@ -209,6 +174,20 @@ send_greeting(struct ssh_socket_struct *socket)
 	return __real_ssh_socket_write(socket, line, (uint32_t)n);
 }
 
+/* libssh's first line, of either side. */
+static bool
+is_greeting(const void *data, uint32_t len)
+{
+	return len > 4 && memcmp(data, "SSH-", 4) == 0;
+}
+
+/* A server's line went out before libssh had a descriptor. */
+static bool
+was_greeted(void)
+{
+	return current == NULL && shaking != NULL && shaking->greeted > 0;
+}
+
 int
 __wrap_ssh_socket_write(struct ssh_socket_struct *socket, const void *data,
     uint32_t len)
@@ -221,12 +200,14 @@ __wrap_ssh_socket_write(struct ssh_socket_struct *socket, const void *data,
 	 */
 	if (current == NULL)
 		ssh_socket_set_write_wontblock(socket);
-	if (greeter != NULL && len > 4 && memcmp(data, "SSH-", 4) == 0)
+	if (is_greeting(data, len) && greeter != NULL)
 		return send_greeting(socket);
+	if (is_greeting(data, len) && was_greeted())
+		return SSH_OK;
 	if (current == NULL || !current->ours)
 		return __real_ssh_socket_write(socket, data, len);
 	current->wrote = true;
-	queue_output(current, data, len);
+	ring_add(&current->out, data, len);
 	return SSH_OK;
 }
 
@@ -337,6 +318,8 @@ void
 packet_tap_stranger(struct packet_tap *tap, bool stranger)
 {
 	tap->stranger = stranger;
+	/* One who does not read would keep much for his few bytes. */
+	tap->out.small = stranger;
 }
 
 void
@@ -378,7 +361,7 @@ packet_tap_free(struct packet_tap *tap)
 {
 	ssh_set_counters(tap->session, NULL, NULL);
 	input_clear(&tap->in);
-	free(tap->out);
+	ring_clear(&tap->out);
 	free(tap);
 }
 
@@ -521,33 +504,19 @@ packet_arrived(struct packet_tap *tap, size_t n)
 const uint8_t *
 packet_unsent(const struct packet_tap *tap, size_t *n)
 {
-	*n = tap->out_len - tap->out_off;
-	return tap->out != NULL ? tap->out + tap->out_off : NULL;
+	return ring_unsent(&tap->out, n);
 }
 
 void
 packet_sent(struct packet_tap *tap, size_t n)
 {
-	tap->out_off += n;
-	if (tap->out_off < tap->out_len)
-		return;
-	/*
-	 * An idle session keeps no buffer.  The next session that sends takes
-	 * this one, which the cache still holds.
-	 */
-	if (spare == NULL && tap->out_size <= SPARE_MAX) {
-		spare = tap->out;
-		spare_size = tap->out_size;
-	} else
-		free(tap->out);
-	tap->out = NULL;
-	tap->out_off = tap->out_len = tap->out_size = 0;
+	ring_sent(&tap->out, n);
 }
 
 bool
 packet_waits(const struct packet_tap *tap)
 {
-	return tap->ours ? tap->out_len > tap->out_off :
+	return tap->ours ? ring_backlog(&tap->out) > 0 :
 	    (ssh_get_status(tap->session) & SSH_WRITE_PENDING) != 0;
 }
 
@@ -574,11 +543,68 @@ packet_disconnect(struct packet_tap *tap, uint32_t reason, const char *text)
 size_t
 packet_backlog(const struct packet_tap *tap)
 {
-	return tap->out_len - tap->out_off;
+	return ring_backlog(&tap->out);
 }
 
 uint64_t
 packet_received(const struct packet_tap *tap)
 {
 	return tap->received;
+}
+
+/* --- over several carriers -------------------------------------------- */
+
+void
+packet_greeted(struct packet_tap *tap, size_t n)
+{
+	tap->greeted = n;
+}
+
+/* Where the ring begins in the stream: it has what libssh's socket has not. */
+static uint64_t
+ring_begins(const struct packet_tap *tap)
+{
+	return tap->by_libssh.out_bytes + tap->greeted;
+}
+
+void
+packet_keep(struct packet_tap *tap, bool keep)
+{
+	ring_keep(&tap->out, keep);
+}
+
+size_t
+packet_kept(const struct packet_tap *tap)
+{
+	return ring_kept(&tap->out);
+}
+
+uint64_t
+packet_position(const struct packet_tap *tap)
+{
+	return tap->by_libssh.in_bytes + tap->received;
+}
+
+bool
+packet_acknowledged(struct packet_tap *tap, uint64_t position)
+{
+	uint64_t begins = ring_begins(tap);
+
+	return position < begins ||
+	    ring_acknowledged(&tap->out, position - begins);
+}
+
+bool
+packet_has(const struct packet_tap *tap, uint64_t position)
+{
+	uint64_t begins = ring_begins(tap);
+
+	return position >= begins && ring_has(&tap->out, position - begins);
+}
+
+bool
+packet_rewind(struct packet_tap *tap, uint64_t position)
+{
+	return packet_has(tap, position) &&
+	    ring_rewind(&tap->out, position - ring_begins(tap));
 }

@@ -154,4 +154,28 @@ void packet_disconnect(struct packet_tap *tap, uint32_t reason,
 size_t packet_backlog(const struct packet_tap *tap);
 uint64_t packet_received(const struct packet_tap *tap);
 
+/*
+ * A session that goes on over another carrier.  Positions count the bytes of
+ * SSH that one side has sent, its identification first: what has arrived of the
+ * peer's, libssh's own reads included, is packet_position().
+ */
+uint64_t packet_position(const struct packet_tap *tap);
+/*
+ * A server's identification, n bytes with its CR LF, was sent already, before
+ * libssh is at work: it will not be again.
+ */
+void packet_greeted(struct packet_tap *tap, size_t n);
+/*
+ * From now on what is sent is kept until the peer acknowledges it, or with
+ * false, is not any more; how much that is.
+ */
+void packet_keep(struct packet_tap *tap, bool keep);
+size_t packet_kept(const struct packet_tap *tap);
+/* The peer has all of ours before position: false, that was never sent. */
+bool packet_acknowledged(struct packet_tap *tap, uint64_t position);
+/* True when all from there on is kept, or unsent. */
+bool packet_has(const struct packet_tap *tap, uint64_t position);
+/* All from there on is unsent again: false, it is not kept. */
+bool packet_rewind(struct packet_tap *tap, uint64_t position);
+
 #endif

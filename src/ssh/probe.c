@@ -39,7 +39,10 @@ on_peer_probe_answer(void *arg, enum mux_answer answer, uint16_t port)
 	(void)port;
 	if (connection_is_over(p->connection))
 		return;
-	p->rtt_ms = (int64_t)(clock_ms() - p->sent_at);
+	/* Not of one that another carrier had to bring. */
+	if (!p->carried_on)
+		p->rtt_ms = (int64_t)(clock_ms() - p->sent_at);
+	p->carried_on = false;
 	p->sent_at = 0;
 	timer_set(p->timer, p->probe_ms);
 }
@@ -59,10 +62,13 @@ give_up_dead_peer(struct probe *p)
 	if (!peer_is_dead(p))
 		return false;
 	/* A sign of life may have arrived that was not read yet. */
-	if (!connection_catch_up(p->connection))
+	if (!connection_catch_up(p->connection) ||
+	    connection_is_parted(p->connection))
 		return true;
 	if (!peer_is_dead(p))
 		return false;
+	if (connection_part(p->connection, "no sign of life from the server"))
+		return true;
 	connection_fail(p->connection, EX_UNAVAILABLE, NULL, "no sign of life "
 	    "from the server for %llu s",
 	    (unsigned long long)silence(p) / 1000);
@@ -89,7 +95,8 @@ on_peer_probe_timer(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (connection_is_over(p->connection) || give_up_dead_peer(p))
+	if (connection_is_over(p->connection) ||
+	    connection_is_parted(p->connection) || give_up_dead_peer(p))
 		return;
 	silent = silence(p);
 	if (silent >= p->probe_ms && p->sent_at == 0)
@@ -106,6 +113,7 @@ probe_init(struct probe *p, struct event_base *base, struct connection *c,
 	p->probe_ms = probe_ms;
 	p->dead_ms = dead_ms;
 	p->sent_at = 0;
+	p->carried_on = false;
 	p->rtt_ms = -1;
 }
 
@@ -113,6 +121,17 @@ void
 probe_start(struct probe *p)
 {
 	send_probe(p);
+	timer_set(p->timer, p->probe_ms);
+}
+
+void
+probe_rejoined(struct probe *p)
+{
+	if (p->sent_at == 0)
+		send_probe(p);
+	else
+		p->carried_on = true;
+	p->asked_at = clock_awake_ms();
 	timer_set(p->timer, p->probe_ms);
 }
 

@@ -29,6 +29,7 @@ on_tunnel_stream_here(struct stream *st)
 	struct endpoint *here;
 
 	s->tunnel->error[0] = '\0';
+	s->waiting = false;
 	if (is_socks(s)) {
 		socks_accept(s);
 		event_free(s->readable);
@@ -121,7 +122,8 @@ on_tunnel_stream_failed(struct stream *st, enum open_failure reason,
 		log_warn("%s: its target: %s", tunnel_label(s->tunnel), text);
 		stream_refuse(st, OPEN_CONNECT_FAILED, text);
 	} else if (text == NULL)
-		give_up_tunnel_stream(s, reason, "timed out");
+		give_up_tunnel_stream(s, s->waiting ? OPEN_RESOURCE_SHORTAGE :
+		    reason, "timed out");
 	else if (s->via == NULL || s->set->mux == NULL)
 		/* Nothing has been sent yet: another session serves, too. */
 		open_channel(s);
@@ -171,10 +173,11 @@ open_channel(struct tunnel_stream *s)
 		stream_wait(&s->st, OUTAGE_SECONDS * 1000);
 		return;
 	}
-	s->waiting = false;
+	/* Without a link it waits as without a session. */
+	s->waiting = mux_is_parted(s->set->mux);
 	s->via = s->set->mux;
 	if (!stream_open(&s->st, mux_open, s->set->mux, &s->to,
-	    OPEN_SECONDS * 1000))
+	    (s->waiting ? OUTAGE_SECONDS : OPEN_SECONDS) * 1000))
 		give_up_tunnel_stream(s, OPEN_RESOURCE_SHORTAGE, "");
 }
 
@@ -199,7 +202,7 @@ tunnel_streams_session_up(struct tunnels *set)
 
 	for (s = TAILQ_FIRST(&set->streams); s != NULL; s = following) {
 		following = TAILQ_NEXT(s, next);
-		if (s->waiting)
+		if (s->waiting && s->st.opening == NULL)
 			open_channel(s);
 	}
 }

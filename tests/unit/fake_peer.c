@@ -7,8 +7,8 @@
 
 #include "orthrus/proto/wire.h"
 
-#include "../../src/ssh/mux_private.h"
 #include "../../src/ssh/carrier.h"
+#include "../../src/ssh/mux_private.h"
 #include "../../src/ssh/output.h"
 #include "fake_peer.h"
 
@@ -121,6 +121,20 @@ packet_backlog(const struct packet_tap *tap)
 	return pending;
 }
 
+void
+packet_keep(struct packet_tap *tap, bool keep)
+{
+	(void)tap;
+	(void)keep;
+}
+
+size_t
+packet_kept(const struct packet_tap *tap)
+{
+	(void)tap;
+	return 0;
+}
+
 uint64_t
 packet_received(const struct packet_tap *tap)
 {
@@ -215,6 +229,31 @@ size_t
 connection_unsent(const struct connection *c)
 {
 	return output_unsent(&c->out);
+}
+
+bool
+connection_is_asked(struct connection *c, const uint8_t *name, size_t len,
+    struct wire *w, bool *ok)
+{
+	(void)c;
+	(void)name;
+	(void)len;
+	(void)w;
+	(void)ok;
+	return false;
+}
+
+bool
+connection_is_parted(const struct connection *c)
+{
+	(void)c;
+	return fake.parted;
+}
+
+size_t
+connection_kept(const struct connection *c)
+{
+	return packet_kept(c->out.tap);
 }
 
 size_t

@@ -26,6 +26,7 @@ extern struct fake_peer {
 	bool stalled;		/* the socket takes nothing */
 	bool rekeying;		/* libssh keeps packets for later */
 	bool broken;		/* sending fails */
+	bool parted;		/* it waits for another link */
 	uint64_t now;		/* what clock_us() says: time stands still */
 	/* Is told what the mux complains of, which is then over. */
 	void (*violation)(const char *what);

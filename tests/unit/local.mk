@@ -26,9 +26,9 @@ unit_tests = \
 	tests/unit/test_krl \
 	tests/unit/test_possession \
 	tests/unit/test_leash \
-	tests/unit/test_resume_wire \
 	tests/unit/test_upgrade \
 	tests/unit/test_websocket_frame \
+	tests/unit/test_resume_wire \
 	tests/unit/test_config \
 	tests/unit/test_gateway_config \
 	tests/unit/test_dial \
@@ -78,6 +78,7 @@ unit_tests = \
 	tests/unit/test_mux_requests \
 	tests/unit/test_input \
 	tests/unit/test_output \
+	tests/unit/test_ring \
 	tests/unit/test_pace \
 	tests/unit/test_probe \
 	tests/unit/test_round_trip \

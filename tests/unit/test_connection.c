@@ -237,8 +237,7 @@ serve(unsigned grace_ms, size_t unauthenticated_max)
 {
 	static const struct acceptor_events events = { on_sign, on_left,
 	    on_key, on_password, on_turned_away, on_kept_out, on_penalised,
-	    on_server_up,
-	    on_server_ended };
+	    on_server_up, on_server_ended, NULL, NULL };
 	const struct acceptor_config config = {
 		.host_key = host_blob, .version = "charon_test",
 		.grace_ms = grace_ms, .attempts = 3,

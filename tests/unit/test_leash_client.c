@@ -38,6 +38,7 @@ static size_t nheard;
 static struct leash_message last;	/* of them */
 static bool gateway_ended;
 
+static bool parted;			/* the link is gone */
 static const char *missing;
 static unsigned nmissing, nheld, nrenewed;
 static uint64_t renew_before;
@@ -55,6 +56,13 @@ mux_open_subsystem(struct mux *m, const char *name, channel_opened *cb,
 	opened = cb;
 	opened_arg = arg;
 	return (struct channel *)&attempts;
+}
+
+bool
+mux_is_parted(const struct mux *m)
+{
+	(void)m;
+	return parted;
 }
 
 void

@@ -211,7 +211,8 @@ static int
 setup(void **state)
 {
 	static const struct acceptor_events events = { NULL, NULL, on_key,
-	    on_password, on_turned_away, NULL, NULL, NULL, NULL };
+	    on_password, on_turned_away, NULL, NULL, NULL, NULL,
+	    NULL, NULL };
 
 	(void)state;
 	memset(&seen, 0, sizeof(seen));

@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "orthrus/base/budget.h"
 #include "orthrus/relay/relay.h"
 
 #include "../../src/ssh/carrier.h"
@@ -27,7 +28,7 @@
 static struct packet_tap { int unused; } tap;
 static struct output out;
 static uint8_t bytes[8 * 1024 * 1024];
-static size_t unsent;
+static size_t unsent, kept;
 static int far_end;
 static bool keeps;
 
@@ -75,6 +76,21 @@ packet_backlog(const struct packet_tap *t)
 	return unsent;
 }
 
+void
+packet_keep(struct packet_tap *t, bool keep)
+{
+	(void)t;
+	if (!keep)
+		kept = 0;
+}
+
+size_t
+packet_kept(const struct packet_tap *t)
+{
+	(void)t;
+	return kept;
+}
+
 /* --- the carrier ------------------------------------------------------ */
 
 static struct carrier carrier;
@@ -108,7 +124,7 @@ setup(void **state)
 	out = (struct output){ .tap = &tap, .carrier = &carrier };
 	near_end = fds[0];
 	far_end = fds[1];
-	unsent = 0;
+	unsent = kept = 0;
 	keeps = false;
 	return 0;
 }
@@ -256,6 +272,59 @@ test_broken_carrier(void **state)
 	assert_int_equal(output_room(&out), HIGH - PACKET);
 }
 
+/* What is not acknowledged bounds what streams may send. */
+static void
+test_kept(void **state)
+{
+	(void)state;
+	output_keep(&out, NULL);
+	assert_int_equal(output_room(&out), HIGH);
+	kept = OUTPUT_KEPT_MAX - 256 * 1024 - 40000;
+	assert_int_equal(output_room(&out), 40000);
+	kept += 40000 - PACKET + 1;
+	assert_int_equal(output_room(&out), 0);
+	kept = 0;
+	assert_int_equal(output_room(&out), HIGH);
+	/* A quick link does not make it more. */
+	flow(5 * 1024 * 1024);
+	assert_int_equal(output_room(&out), RELAY_QUANTUM);
+	kept = OUTPUT_KEPT_MAX - 256 * 1024 - 40000;
+	assert_int_equal(output_room(&out), 40000);
+	output_keep_no_more(&out);
+	assert_int_equal(output_room(&out), RELAY_QUANTUM);
+}
+
+/* Whoever has as much as is left of the memory waits; all have a little. */
+static void
+test_kept_of_several(void **state)
+{
+	struct budget memory;
+	const char *why;
+	struct iovec iov = { bytes, 100 };
+
+	(void)state;
+	budget_init(&memory, NULL, 1000000);
+	output_keep(&out, &memory);
+	kept = 400000;
+	assert_int_equal(output_room(&out), HIGH);
+	assert_int_equal(memory.used, 400000);
+	kept = 500000;
+	assert_int_equal(output_room(&out), 0);
+	budget_charge(&memory, 480000);
+	kept = 20000;
+	output_note_kept(&out);
+	assert_int_equal(output_room(&out), HIGH);
+	budget_charge(&memory, 600000);
+	assert_int_equal(output_room(&out), 64 * 1024 - 20000);
+	kept = 40000;
+	assert_int_equal(output_room(&out), 0);
+	assert_int_equal(output_send(&out, &iov, 1, &why), 0);
+	kept = 2 * OUTPUT_KEPT_MAX + 1;
+	assert_int_equal(output_send(&out, &iov, 1, &why), -1);
+	output_keep_no_more(&out);
+	assert_int_equal(memory.used, 1080000);
+}
+
 /* Before the login input stops much sooner. */
 static void
 test_strangers(void **state)
@@ -281,6 +350,8 @@ main(void)
 		TEST(test_no_room_without_keys),
 		TEST(test_frugal),
 		TEST(test_broken_carrier),
+		TEST(test_kept),
+		TEST(test_kept_of_several),
 		TEST(test_strangers),
 	};
 

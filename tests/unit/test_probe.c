@@ -28,6 +28,7 @@ uint64_t __wrap_clock_ms(void);
 struct connection {
 	uint64_t heard_at;
 	bool over;
+	bool may_part, parted;		/* it waits for another carrier */
 };
 
 static struct connection connection;
@@ -80,6 +81,20 @@ connection_catch_up(struct connection *c)
 		c->heard_at = unread_at;
 	unread_at = 0;
 	return !c->over;
+}
+
+bool
+connection_is_parted(const struct connection *c)
+{
+	return c->parted;
+}
+
+bool
+connection_part(struct connection *c, const char *text)
+{
+	assert_string_equal(text, "no sign of life from the server");
+	c->parted = c->may_part;
+	return c->may_part;
 }
 
 void

@@ -32,6 +32,13 @@ struct acceptor_limits {
 	 * failed or did not come about, in ms; 0: never.
 	 */
 	uint64_t penalty_ms;
+	/*
+	 * So long a session of our own program waits for another link when its
+	 * own is gone; 0: it ends.  What is kept for that is bounded, in bytes
+	 * of all sessions.
+	 */
+	uint64_t resume_ms;
+	size_t resume_memory;
 };
 
 struct acceptor_config {
@@ -84,6 +91,12 @@ struct acceptor_events {
 	 * and in is gone then.  Called from the loop, once.
 	 */
 	void (*ended)(void *arg, struct inbound *in, const struct error *why);
+	/*
+	 * One that was up has no link any more, as text says, and waits for
+	 * another; and it has one.  NULL: nobody asks.
+	 */
+	void (*parted)(void *arg, struct inbound *in, const char *text);
+	void (*rejoined)(void *arg, struct inbound *in);
 };
 
 /*
@@ -117,6 +130,7 @@ struct acceptor_counters {
 	uint64_t timeouts;		/* the grace time ran out */
 	uint64_t dropped;		/* to make room */
 	uint64_t penalised;		/* refused: what came from there before */
+	uint64_t resumed;		/* links after a session's first */
 };
 void acceptor_counters(const struct acceptor *a,
     struct acceptor_counters *out);
@@ -142,6 +156,21 @@ void inbound_set_data(struct inbound *in, void *data);
 void *inbound_data(const struct inbound *in);
 /* When anything last arrived, in ms of clock_awake_ms(). */
 uint64_t inbound_heard_at(const struct inbound *in);
+
+/* True while it waits for another link. */
+bool inbound_is_parted(const struct inbound *in);
+/*
+ * Gives its link up, as text says, to wait for another one: false, it does not
+ * do that.
+ */
+bool inbound_part(struct inbound *in, const char *text);
+/* Its links. */
+struct inbound_links {
+	const char *transport;		/* of the one now, or "" */
+	int64_t since;			/* UNIX time */
+	uint64_t resumed, parked_ms, resent;	/* as outbound_info has them */
+};
+void inbound_links(const struct inbound *in, struct inbound_links *out);
 
 /*
  * Ends it soon, telling the client why (static text of at most 100 bytes);

@@ -186,6 +186,12 @@ void mux_ping(struct mux *m, mux_answered *answered, void *arg);
 /* No answer that is still due is delivered to arg any more. */
 void mux_forget(struct mux *m, void *arg);
 
+/*
+ * True while its link is gone and another one is looked for: what is asked for
+ * goes out when that is there.
+ */
+bool mux_is_parted(const struct mux *m);
+
 struct mux_counters {
 	size_t open;		/* channels open or opening now */
 	uint64_t total;		/* channels opened or accepted so far */

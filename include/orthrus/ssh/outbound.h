@@ -34,6 +34,11 @@ struct outbound_config {
 	uint64_t login_ms;		/* from its end to being logged in */
 	uint64_t probe_ms;		/* silence before a probe is sent */
 	uint64_t dead_ms;		/* silence after which the peer is dead */
+	/*
+	 * So long another link is looked for when one is gone, where the server
+	 * is charon and does the same; 0: the session ends with its link.
+	 */
+	uint64_t resume_ms;
 };
 
 struct outbound_info {
@@ -46,6 +51,12 @@ struct outbound_info {
 	bool gateway;			/* charon, by its identification */
 	bool openssh;			/* its sshd, likewise */
 	char address[HOST_MAX];		/* the server's, numeric; "" unknown */
+	/* The link that the session is on; after the login. */
+	bool parted;			/* it has none, and another is looked for */
+	int64_t link_since;		/* UNIX time */
+	uint64_t resumed;		/* links after the first */
+	uint64_t parked_ms;		/* without one, all together */
+	uint64_t resent;		/* bytes that were sent again */
 };
 
 struct outbound_events {
