@@ -30,17 +30,23 @@
 
 #define SERVERS_MAX 8
 #define NOWHERE SERVERS_MAX
+#define PACE_MS 5		/* from one's start to the next one's */
 
 /* One agent. */
 struct one {
 	struct link *link;
+	struct server servers[SERVERS_MAX];	/* with its user */
 	size_t at;			/* the server of its session */
 	bool awaited;			/* until it has another one */
 };
 
 static struct {
+	struct event_base *base;
+	struct dialer *dialer;
+	struct link_config config;
+	struct event *next;		/* to be started */
 	struct one *all;
-	size_t n, awaited;
+	size_t n, started, awaited;
 	uint64_t since;			/* us: some are awaited */
 	unsigned long long failed, lost, moved;
 	struct server servers[SERVERS_MAX];
@@ -93,7 +99,7 @@ on_up(void *arg, struct mux *mux, bool gateway)
 	(void)gateway;
 	fleet.moved += o->at != NOWHERE;
 	link_info(o->link, &info);
-	go_to(o, (size_t)(info.server - fleet.servers));
+	go_to(o, (size_t)(info.server - o->servers));
 	if (!o->awaited)
 		return;
 	o->awaited = false;
@@ -147,7 +153,7 @@ on_input(evutil_socket_t fd, short what, void *arg)
 		event_base_loopbreak(arg);
 		return;
 	}
-	for (i = 0; i < fleet.n; i++) {
+	for (i = 0; i < fleet.started; i++) {
 		await(&fleet.all[i]);
 		link_leave(fleet.all[i].link);
 	}
@@ -157,16 +163,17 @@ static void
 usage(void)
 {
 	fputs("usage: failover -i IDENTITY -p HOST-KEY [-p HOST-KEY] -n LINKS "
-	    "SERVER ...\n"
-	    "Keeps so many links to these servers.  Tells in JSON when all are "
-	    "connected,\nand each time that they are again; a line on standard "
-	    "input has all leave\ntheir server, its end is the end.\n",
-	    stderr);
+	    "-u LINKS\n"
+	    "                SERVER ...\n"
+	    "Keeps so many links to these servers, so many of a user, who are "
+	    "called u0,\nu1 and so on.  Tells in JSON when all are connected, "
+	    "and each time that they\nare again; a line on standard input has "
+	    "all leave their server, its end is the\nend.\n", stderr);
 	exit(EX_USAGE);
 }
 
 static char *pins[SERVERS_MAX], *key;
-static size_t npins;
+static size_t npins, of_a_user;
 
 static void
 parse(int argc, char **argv)
@@ -174,16 +181,19 @@ parse(int argc, char **argv)
 	struct error e;
 	int ch;
 
-	while ((ch = getopt(argc, argv, "i:n:p:")) != -1)
+	while ((ch = getopt(argc, argv, "i:n:p:u:")) != -1)
 		if (ch == 'i')
 			key = optarg;
 		else if (ch == 'n')
 			fleet.n = strtoul(optarg, NULL, 10);
+		else if (ch == 'u')
+			of_a_user = strtoul(optarg, NULL, 10);
 		else if (ch == 'p' && npins < SERVERS_MAX)
 			pins[npins++] = optarg;
 		else
 			usage();
-	if (key == NULL || npins == 0 || fleet.n == 0 || optind == argc ||
+	if (key == NULL || npins == 0 || fleet.n == 0 || of_a_user == 0 ||
+	    optind == argc ||
 	    argc - optind > SERVERS_MAX)
 		usage();
 	for (; optind < argc; optind++)
@@ -196,7 +206,7 @@ parse(int argc, char **argv)
 static struct link_config
 config_of(const struct identity *identity)
 {
-	struct link_config c = { .servers = fleet.servers,
+	struct link_config c = {
 	    .nservers = fleet.nservers, .backoff_min = 1000,
 	    .backoff_max = 30000, .well_ms = 60000, .keep_ms = 600000,
 	    .reconnect = true };
@@ -208,16 +218,38 @@ config_of(const struct identity *identity)
 }
 
 static void
-run(const struct identity *identity)
+start_one(struct one *o)
 {
 	static const struct link_events events = { on_up, on_down, on_trouble,
 	    on_gave_up, on_gone };
-	const struct link_config config = config_of(identity);
-	struct event_base *base = event_base_new();
-	struct dialer *dialer = dialer_new(base);
-	struct event *input = event_new(base, STDIN_FILENO,
-	    EV_READ | EV_PERSIST, on_input, base);
-	struct one *o;
+	struct link_config config = fleet.config;
+	size_t i;
+
+	for (i = 0; i < fleet.nservers; i++) {
+		o->servers[i] = fleet.servers[i];
+		snprintf(o->servers[i].user, sizeof(o->servers[i].user),
+		    "u%zu", (size_t)(o - fleet.all) / of_a_user);
+	}
+	config.servers = o->servers;
+	o->link = link_new(fleet.base, fleet.dialer, &config, &events, o);
+}
+
+static void
+on_next(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	start_one(&fleet.all[fleet.started++]);
+	if (fleet.started < fleet.n)
+		timer_set(fleet.next, PACE_MS);
+}
+
+static void
+run(void)
+{
+	struct event *input = event_new(fleet.base, STDIN_FILENO,
+	    EV_READ | EV_PERSIST, on_input, fleet.base);
 	size_t i;
 
 	if (event_add(input, NULL) == -1)
@@ -225,19 +257,17 @@ run(const struct identity *identity)
 	fleet.all = xcalloc(fleet.n, sizeof(*fleet.all));
 	fleet.at[NOWHERE] = fleet.n;
 	for (i = 0; i < fleet.n; i++) {
-		o = &fleet.all[i];
-		o->at = NOWHERE;
-		await(o);
-		o->link = link_new(base, dialer, &config, &events, o);
+		fleet.all[i].at = NOWHERE;
+		await(&fleet.all[i]);
 	}
-	event_base_dispatch(base);
-	for (i = 0; i < fleet.n; i++)
+	fleet.next = evtimer_new(fleet.base, on_next, NULL);
+	timer_set(fleet.next, 0);
+	event_base_dispatch(fleet.base);
+	for (i = 0; i < fleet.started; i++)
 		link_free(fleet.all[i].link);
 	free(fleet.all);
+	event_free(fleet.next);
 	event_free(input);
-	dialer_free(dialer);
-	socket_endpoints_end();
-	event_base_free(base);
 }
 
 int
@@ -259,7 +289,13 @@ main(int argc, char **argv)
 	ssh_library_init();
 	if ((identity = identity_load(key, &e)) == NULL)
 		errx(e.code, "%s", e.text);
-	run(identity);
+	fleet.config = config_of(identity);
+	fleet.base = event_base_new();
+	fleet.dialer = dialer_new(fleet.base);
+	run();
+	dialer_free(fleet.dialer);
+	socket_endpoints_end();
+	event_base_free(fleet.base);
 	identity_free(identity);
 	return 0;
 }

@@ -321,7 +321,8 @@ inbound_free(struct inbound *in)
 void
 inbound_drop(struct inbound *in, const char *why)
 {
-	in->acceptor->events.turned_away(in->acceptor->arg, in, why);
+	if (!offence_is_none(in))
+		in->acceptor->events.turned_away(in->acceptor->arg, in, why);
 	offence_no_login(in);
 	inbound_free(in);
 }

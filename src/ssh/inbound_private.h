@@ -79,6 +79,8 @@ struct acceptor {
 unsigned offence_weight(const struct acceptor *a, const struct source *from);
 /* The connection ends, and nobody has logged in over it. */
 void offence_no_login(const struct inbound *in);
+/* It is one that has only looked who we are, which is worth no word. */
+bool offence_is_none(const struct inbound *in);
 
 /* inbound.c */
 /*

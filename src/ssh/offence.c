@@ -55,8 +55,8 @@ offence_weight(const struct acceptor *a, const struct source *from)
  * An agent that is at another gateway looks from time to time whether this one
  * is there (health_check.h).  A thousand behind one address may do so.
  */
-static bool
-has_only_looked(const struct inbound *in)
+bool
+offence_is_none(const struct inbound *in)
 {
 	return connection_is_over(in->connection) &&
 	    inbound_progress(in) == 1 && inbound_is_orthrus(in) &&
@@ -69,7 +69,7 @@ offence_no_login(const struct inbound *in)
 	struct acceptor *a = in->acceptor;
 	const struct source *from = &in->place.from;
 	uint64_t now = clock_ms(), cost = in->failures > 0 ? COST_FAILED :
-	    in->timed_out ? COST_TIMED_OUT : has_only_looked(in) ?
+	    in->timed_out ? COST_TIMED_OUT : offence_is_none(in) ?
 	    COST_LOOKED : COST_OTHER;
 
 	if (source_is_proxy(from))

@@ -7,6 +7,7 @@ stand for anybody.
 
 import contextlib
 import random
+import socket
 import threading
 import time
 
@@ -209,6 +210,32 @@ def test_cut_logins(scene):
             with contextlib.suppress(Gone, OSError):
                 scene.connect(kex=False, source=OFFENDER).close()
         until("it is refused", 5, lambda: is_refused(scene, OFFENDER))
+
+
+def looks(scene, source, identification):
+    """As an agent does that only wants to know whether a gateway is there."""
+    with contextlib.suppress(ConnectionResetError), socket.create_connection(("127.0.0.1", scene.charon.port), 10,
+                                  (source, 0)) as s:
+        s.sendall(identification + b"\r\n")
+        said = b""
+        while b"\n" not in said or said.endswith(b"\n"):
+            part = s.recv(4096)
+            if not part:
+                return False
+            said += part
+        return True
+    return False
+
+
+def test_looks_cost_little(scene):
+    """A thousand agents behind one address may look; others may not."""
+    for _ in range(100):
+        assert looks(scene, OFFENDER, b"SSH-2.0-orthrus_0.1.0")
+    assert not is_refused(scene, OFFENDER)
+    assert "turned away 127.0.0.3" not in scene.charon.log()
+    with scene.attack(logged=f"refusing connections from {OFFENDER} for 1"):
+        until("it is refused", 20, lambda: not looks(
+            scene, OFFENDER, b"SSH-2.0-OpenSSH_9.2"), every=0)
 
 
 @pytest.mark.timed
