@@ -127,8 +127,12 @@ carrier_watch(const struct carrier *k, bool readable, bool writable)
 		event_add(k->writable, NULL);
 	else
 		event_del(k->writable);
-	/* Of what the transport has taken in already nobody else tells. */
-	if (readable && transport_holds_input(k->transport))
+	/*
+	 * Of what the transport has taken in already nobody else tells, nor of
+	 * what it has found wrong there.
+	 */
+	if (readable && (transport_holds_input(k->transport) ||
+	    (k->shuttle != NULL && shuttle_ended(k->shuttle))))
 		carrier_read_soon(k);
 }
 

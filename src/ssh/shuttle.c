@@ -146,6 +146,12 @@ shuttle_in(struct shuttle *s, struct transport *t)
 }
 
 bool
+shuttle_ended(const struct shuttle *s)
+{
+	return s->ended;
+}
+
+bool
 shuttle_waits(const struct shuttle *s)
 {
 	return s->out.len > 0;

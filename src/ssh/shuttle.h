@@ -34,6 +34,8 @@ void shuttle_in(struct shuttle *s, struct transport *t);
  * with errno.
  */
 int shuttle_out(struct shuttle *s, struct transport *t);
+/* True when the transport has ended, or failed, which libssh will see. */
+bool shuttle_ended(const struct shuttle *s);
 /* True while something waits until the transport can be written. */
 bool shuttle_waits(const struct shuttle *s);
 /*

@@ -71,6 +71,7 @@ unit_tests = \
 	tests/unit/test_crowd \
 	tests/unit/test_penalties \
 	tests/unit/test_login \
+	tests/unit/test_carrier \
 	tests/unit/test_connection \
 	tests/unit/test_mux \
 	tests/unit/test_mux_server \
