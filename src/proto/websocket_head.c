@@ -76,20 +76,51 @@ head_length(uint64_t payload, bool masked)
 	return 2 + extended + (masked ? FRAME_KEY_LEN : 0);
 }
 
+/* What wslay says of n bytes, of which at most the first of payload count. */
+static ssize_t
+take_apart(const uint8_t *p, size_t n, struct wslay_frame_iocb *io)
+{
+	struct tape t = { .in = p, .len = n };
+	wslay_frame_context_ptr ctx = context_new(&t);
+	ssize_t rc;
+
+	memset(io, 0, sizeof(*io));
+	rc = wslay_frame_recv(ctx, io);
+	wslay_frame_context_free(ctx);
+	return rc;
+}
+
+/*
+ * wslay tells of a head when there is payload.  One byte that did not come
+ * stands in for it: only where it was not taken for one of the head.
+ */
+static ssize_t
+take_apart_alone(const uint8_t *p, size_t n, struct wslay_frame_iocb *io)
+{
+	uint8_t more[FRAME_HEAD_MAX + 1] = { 0 };
+
+	memcpy(more, p, n);
+	if (take_apart(more, n + 1, io) < 0 ||
+	    head_length(io->payload_length, io->mask) > n)
+		return WSLAY_ERR_WANT_READ;
+	return 0;
+}
+
 int
 frame_head_read(const uint8_t *p, size_t n, struct frame_head *h)
 {
-	/* All of a head, and one byte more, for which wslay waits. */
-	struct tape t = { .in = p, .len = n > FRAME_HEAD_MAX + 1 ?
-	    FRAME_HEAD_MAX + 1 : n };
-	struct wslay_frame_iocb io = { 0 };
-	wslay_frame_context_ptr ctx = context_new(&t);
-	ssize_t rc = wslay_frame_recv(ctx, &io);
-	size_t len = head_length(io.payload_length, io.mask);
+	struct wslay_frame_iocb io;
+	size_t len;
+	ssize_t rc;
 
-	wslay_frame_context_free(ctx);
+	if (n > FRAME_HEAD_MAX + 1)
+		n = FRAME_HEAD_MAX + 1;
+	rc = take_apart(p, n, &io);
+	if (rc == WSLAY_ERR_WANT_READ && n <= FRAME_HEAD_MAX)
+		rc = take_apart_alone(p, n, &io);
 	if (rc < 0)
 		return rc == WSLAY_ERR_WANT_READ ? 0 : -1;
+	len = head_length(io.payload_length, io.mask);
 	memset(h, 0, sizeof(*h));
 	h->opcode = io.opcode;
 	h->fin = io.fin;

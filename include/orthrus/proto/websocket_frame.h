@@ -48,8 +48,7 @@ struct frame_head {
 
 /*
  * Reads the head that begins at p.  Returns its length, 0 when more bytes are
- * needed (with payload to come, its first is needed as well), or -1 when it
- * breaks section 5.2 or 5.5.
+ * needed, or -1 when it breaks section 5.2 or 5.5.
  */
 int frame_head_read(const uint8_t *p, size_t n, struct frame_head *h);
 /* Writes a head and returns its length. */
