@@ -74,7 +74,6 @@ static const struct call {
 	/* Memory. */
 	{ "brk", G | K | A | M, NULL },
 	{ "munmap", G | K | E | A | M, NULL },
-	{ "getrandom", G | K | A, NULL },
 	/* Descriptors. */
 	{ "read", G | K | E | A | M, NULL },
 	{ "write", G | K | E | A | M, NULL },
@@ -98,8 +97,6 @@ static const struct call {
 	{ "getsockopt", G | E | A | M, NULL },
 	{ "setsockopt", G | K | E | A | M, NULL },
 	/* The threads that resolve names. */
-	{ "futex", G | E | A | M, NULL },
-	{ "futex_time64", G | E | A | M, "futex" },
 	{ "set_robust_list", E | A, NULL },
 	{ "rseq", E | A, NULL },
 	{ "poll", G | E | A | M, NULL },
@@ -155,7 +152,7 @@ static const char *const harmless[] = {
 	"getegid", "getuid32", "geteuid32", "getgid32", "getegid32",
 	"getresuid", "getresgid", "sched_yield", "nanosleep",
 	"clock_nanosleep", "clock_nanosleep_time64", "mremap", "madvise",
-	"getrandom",
+	"getrandom", "futex", "futex_time64",
 };
 
 /* The same for threads, which may end or not before their process does. */

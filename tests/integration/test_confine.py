@@ -44,8 +44,9 @@ LIMITED = {"mmap": "GKEAM", "mprotect": "EA", "clone": "EA",
 # by systemd's modules for names, which then say that they cannot.  The files of
 # the gateway's sockets are the monitor's to remove.
 IN_VAIN = {"clone3", "mremap", "getuid", "prctl", "readlinkat", "unlink"}
-# Made or not, as threads and allocators happen to run.
-BY_CHANCE = {"exit", "madvise"}
+# Made or not, as threads and allocators happen to run; and a C library may have
+# the vDSO give it random numbers.
+BY_CHANCE = {"exit", "madvise", "futex", "getrandom"}
 
 traced = pytest.mark.skipif(
     not shutil.which("strace") or platform.machine() != "x86_64" or
