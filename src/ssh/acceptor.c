@@ -33,7 +33,7 @@ set_bind_options(struct acceptor *a, ssh_key key)
 	return ssh_bind_options_set(a->bind, SSH_BIND_OPTIONS_PROCESS_CONFIG,
 	    &off) |
 	    ssh_bind_options_set(a->bind, SSH_BIND_OPTIONS_BANNER,
-	    a->config.version) | algorithms_serve(a->bind) |
+	    a->version) | algorithms_serve(a->bind) |
 	    /* The last one: from here on the key is the bind's. */
 	    ssh_bind_options_set(a->bind, SSH_BIND_OPTIONS_IMPORT_KEY, key);
 }
@@ -67,6 +67,7 @@ acceptor_new(struct event_base *base, const struct acceptor_config *config,
 	a->password_user = password_user;
 	a->events = *events;
 	a->arg = arg;
+	a->version = xstrdup(config->version);
 	a->started_at = clock_ms();
 	a->penalties = penalties_new();
 	budget_init(&a->kept, NULL, config->limits.resume_memory);
@@ -94,6 +95,7 @@ acceptor_free(struct acceptor *a)
 	crowd_clear(&a->sessions);
 	penalties_free(a->penalties);
 	ssh_bind_free(a->bind);
+	free(a->version);
 	free(a);
 }
 

@@ -59,6 +59,7 @@ LIST_HEAD(inbound_list, inbound);
 struct acceptor {
 	struct event_base *base;
 	struct acceptor_config config;
+	char *version;			/* of our identification */
 	const char *password_user;
 	struct acceptor_events events;
 	void *arg;

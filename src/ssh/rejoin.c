@@ -259,7 +259,7 @@ rejoin_or_begin(struct inbound *in, struct transport *t)
 	struct rejoin *r = xcalloc(1, sizeof(*r));
 	char line[256];
 	int n = snprintf(line, sizeof(line), "SSH-2.0-%s\r\n",
-	    in->acceptor->config.version);
+	    in->acceptor->version);
 
 	r->in = in;
 	r->t = t;
