@@ -18,9 +18,10 @@ build="autoconf automake gcc libc6-dev make pkg-config libevent-dev
     protobuf-c-compiler zlib1g-dev"
 demo="curl openssh-client openssh-server python3"
 engine="busybox-static docker.io"
-check="$engine clang clang-tidy dropbear-bin libclang-rt-dev libcmocka-dev
-    mandoc openssl putty-tools python3-cryptography python3-pytest
-    python3-pytest-xdist python3-venv shellcheck ssh-audit strace"
+check="$engine clang clang-tidy dante-server dropbear-bin libclang-rt-dev
+    libcmocka-dev mandoc microsocks netcat-openbsd openssl putty-tools
+    python3-cryptography python3-pytest python3-pytest-xdist python3-venv
+    shellcheck socat squid ssh-audit strace tinyproxy-bin"
 bench="autossh docker.io dropbear-bin gnuplot-nox haproxy openssl util-linux"
 
 case ${1:-build} in

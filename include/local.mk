@@ -29,6 +29,9 @@ noinst_HEADERS += \
 	include/orthrus/proto/krl.h \
 	include/orthrus/proto/leash.h \
 	include/orthrus/proto/possession.h \
+	include/orthrus/proto/proxy_command.h \
+	include/orthrus/proto/proxy_talk.h \
+	include/orthrus/proto/proxy_url.h \
 	include/orthrus/proto/resume.h \
 	include/orthrus/proto/server.h \
 	include/orthrus/proto/socks5.h \
@@ -58,6 +61,7 @@ noinst_HEADERS += \
 	include/orthrus/transport/listener.h \
 	include/orthrus/transport/open.h \
 	include/orthrus/transport/own.h \
+	include/orthrus/transport/proxy.h \
 	include/orthrus/transport/tls.h \
 	include/orthrus/transport/transport.h \
 	include/orthrus/transport/websocket.h \

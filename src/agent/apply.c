@@ -16,7 +16,6 @@
 #define CONNECT_MS 10000	/* to one server, all its addresses */
 #define LOGIN_MS 10000		/* key exchange and login */
 #define PROBE_MS 5000		/* contract: a probe every 5 s ... */
-#define RESUME_MS 60000		/* for another link */
 #define DEAD_MS 13000		/* ... and a dead peer noticed within 15 s */
 #define WELL_MS 60000		/* before a better server is moved to */
 #define KEEP_MS 600000		/* for streams where it was moved from */
@@ -86,11 +85,16 @@ link_config_of(const struct config *c, struct link_config *lc)
 				.nknown_hosts = c->nknown_hosts,
 				.accept_new = c->accept_new
 			},
-			.transport.step_ms = CONNECT_MS, .login_ms = LOGIN_MS,
+			.transport = {
+				.step_ms = CONNECT_MS,
+				.proxies = &c->proxies
+			},
+			.login_ms = LOGIN_MS,
 			.probe_ms = PROBE_MS, .dead_ms = DEAD_MS,
-			.resume_ms = RESUME_MS
+			.resume_ms = c->resume
 		},
 		.servers = c->servers, .nservers = c->nservers,
+		.prefer = c->prefer,
 		.well_ms = WELL_MS, .keep_ms = KEEP_MS,
 		.backoff_min = c->backoff_min, .backoff_max = c->backoff_max,
 		.reconnect = c->reconnect

@@ -83,7 +83,9 @@ on_link_up(void *arg, struct mux *mux, bool gateway)
 		snprintf(server.name, sizeof(server.name), "%.*s",
 		    NAME_MAX_LEN - 1, info.server->user);
 	server.tells = info.session.openssh;
-	memcpy(server.address, info.session.address, sizeof(server.address));
+	if (info.session.proxy == NULL)
+		memcpy(server.address, info.session.address,
+		    sizeof(server.address));
 	tunnels_up(a->tunnels, mux, &server);
 	if (!is_stdio(a))
 		at_gateway_up(a->gateway, mux, gateway);

@@ -149,11 +149,13 @@ static void
 add_link(json_t *o, const struct link_info *info)
 {
 	const struct outbound_info *session = &info->session;
+	char proxy[PROXY_TEXT_MAX];
 
 	json_object_set_new(o, "link", json_pack(
-	    "{s:s?, s:n, s:s?, s:o, s:i, s:i, s:i}",
+	    "{s:s?, s:s?, s:s?, s:o, s:i, s:i, s:i}",
 	    "transport", session->transport[0] != '\0' ? session->transport :
-	    NULL, "proxy",
+	    NULL, "proxy", session->proxy == NULL ? NULL :
+	    proxy_format(session->proxy, proxy),
 	    "address", session->address[0] != '\0' ? session->address : NULL,
 	    "since", info->session_since != 0 ?
 	    time_json(info->session_since) : json_null(),

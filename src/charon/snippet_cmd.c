@@ -82,8 +82,8 @@ link_text(const struct call *c, struct error *e)
 		return NULL;
 	}
 	if (server.transport != TRANSPORT_TCP) {
-		error_set(e, EX_USAGE, "--server: this version has no TLS "
-		    "transport; write ssh:// or no scheme");
+		error_set(e, EX_USAGE, "--server: this gateway has no TLS "
+		    "transport yet; write ssh:// or no scheme");
 		return NULL;
 	}
 	return xstrdup(server_format(&server, text));

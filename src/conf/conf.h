@@ -27,6 +27,7 @@ struct setting {
 #define KW_COMMA 0x10		/* the option takes a comma list, too */
 #define KW_OPTIONAL 0x20	/* the option's value may be left out: fixed */
 #define KW_SECRET 0x40		/* its value is never shown */
+#define KW_PASSWORD 0x80	/* a URL, whose password is not */
 
 /* A row of the table that options, environment, file and help follow. */
 struct keyword {
@@ -112,6 +113,14 @@ int set_format(void *, struct setting *, struct error *);
 int set_expose(void *, struct setting *, struct error *);
 int set_mode(void *, struct setting *, struct error *);
 int set_auth_key(void *, struct setting *, struct error *);
+
+/* How servers are reached (way.c). */
+int set_transport(void *, struct setting *, struct error *);
+int set_tls_name(void *, struct setting *, struct error *);
+int set_proxy(void *, struct setting *, struct error *);
+int set_proxy_command(void *, struct setting *, struct error *);
+int set_prefer(void *, struct setting *, struct error *);
+int set_resume(void *, struct setting *, struct error *);
 
 /* Defaults (defaults.c). */
 char *initial_file(const void *, unsigned);
@@ -201,6 +210,18 @@ void load_file(struct loader *l);
  */
 void load_finish(struct loader *l);
 void load_offers(struct loader *l);	/* the part of it in offers.c */
+void load_way(struct loader *l);	/* that in way.c; users are known */
+
+/*
+ * Takes the password out of a URL, value, where ps(1) sees it: in a word of the
+ * arguments, or in a variable.  Either is found there again by us.
+ */
+void hide_in_argument(char **word, char *value);
+void hide_in_variable(const char *name, char *value);
+/* 0 when nobody else may read this file with a secret, or -1 with *e. */
+struct stat;
+int secret_access_check(const char *path, const struct stat *st,
+    struct error *e);
 
 /* Keeps s, whose strings then belong to c. */
 void setting_add(struct config_head *c, const struct setting *s);
@@ -215,6 +236,9 @@ bool setting_is_hidden(const struct config_head *c, const struct keyword *kw,
 void setting_clear(struct setting *s);
 struct setting *setting_find(const struct config_head *c,
     const char *section, const char *key);
+/* One that stands in no section; with this value, unless that is NULL. */
+const struct setting *setting_plain(const struct config_head *c,
+    const char *key, const char *value);
 /* The n-th setting of kw, from which the n-th forward was made. */
 const struct setting *setting_nth(const struct config_head *c,
     const struct keyword *kw, size_t n);

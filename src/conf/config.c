@@ -21,6 +21,11 @@ clear_config(void *config)
 	free_strings(c->known_hosts, c->nknown_hosts);
 	free_strings(c->host_keys, c->nhost_keys);
 	free(c->servers);
+	free(c->tls_ca);
+	free(c->tls_name);
+	proxies_clear(&c->proxies);
+	free(c->proxy_password_file);
+	free(c->proxy_command);
 	free(c->identity);
 	free(c->password_file);
 	secret_free(c->auth_key);

@@ -41,6 +41,8 @@ load_environment(struct loader *l)
 			loader_take(l, kw, FROM_ENVIRONMENT, 0, NULL, value);
 		if (value != NULL && (kw->flags & KW_SECRET))
 			forget_variable(kw->env, value);
+		else if (value != NULL && (kw->flags & KW_PASSWORD))
+			hide_in_variable(kw->env, value);
 	}
 }
 

@@ -246,6 +246,7 @@ load_finish(struct loader *l)
 
 	check_server(l);
 	fill_users(c);
+	load_way(l);
 	check_forwards(l, c->local, c->nlocal,
 	    keyword_by_key(&program_orthrus, "forward", "spec"));
 	check_forwards(l, c->remote, c->nremote,

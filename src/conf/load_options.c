@@ -150,14 +150,21 @@ take_keyword_option(struct loader *l, const struct keyword *kw, char **word)
 	    kw->fixed);
 	if ((kw->flags & KW_SECRET) && optarg != NULL)
 		take_out_secret(word);
+	else if ((kw->flags & KW_PASSWORD) && optarg != NULL)
+		hide_in_argument(word, optarg);
 }
 
-/* Hides an AUTH_KEY in front of which somebody forgot "--auth-key". */
+/*
+ * Hides an AUTH_KEY, and a URL with a password, in front of which somebody
+ * forgot the option.
+ */
 static const char *
 without_secret(const char *argument)
 {
-	return strncmp(argument, AUTH_KEY_PREFIX, strlen(AUTH_KEY_PREFIX)) ==
-	    0 ? AUTH_KEY_PREFIX "***" : argument;
+	if (strncmp(argument, AUTH_KEY_PREFIX, strlen(AUTH_KEY_PREFIX)) == 0)
+		return AUTH_KEY_PREFIX "***";
+	return strstr(argument, "://") != NULL && strchr(argument, '@') !=
+	    NULL ? "***" : argument;
 }
 
 void

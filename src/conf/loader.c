@@ -94,7 +94,8 @@ loader_take_one(struct loader *l, const struct keyword *kw, enum origin origin,
 		    "leave it out");
 	else if (value[0] == '"' || value[0] == '\'')
 		r = error_set(&e, EX_CONFIG, "%s: write the value without "
-		    "quotes", kw->flags & KW_SECRET ? "***" : value);
+		    "quotes", kw->flags & (KW_SECRET | KW_PASSWORD) ? "***" :
+		    value);
 	else if (!text_clean(value, strlen(value)))
 		r = error_set(&e, EX_CONFIG, "not UTF-8 text without control "
 		    "characters");

@@ -8,6 +8,7 @@ liborthrus_a_SOURCES += \
 	src/conf/gateway_keywords.c \
 	src/conf/gateway_private.h \
 	src/conf/gateway_set.c \
+	src/conf/hide.c \
 	src/conf/ini.c \
 	src/conf/ini.h \
 	src/conf/ini_line.c \
@@ -25,4 +26,5 @@ liborthrus_a_SOURCES += \
 	src/conf/report.c \
 	src/conf/secret.c \
 	src/conf/set.c \
-	src/conf/setting.c
+	src/conf/setting.c \
+	src/conf/way.c

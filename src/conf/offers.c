@@ -90,21 +90,6 @@ set_auth_key(void *config, struct setting *s, struct error *e)
 
 /* --- together ----------------------------------------------------- */
 
-static const struct setting *
-find_plain(const struct loader *l, const char *key, const char *value)
-{
-	const struct setting *s;
-	size_t i;
-
-	for (i = 0; i < l->c->nsettings; i++) {
-		s = &l->c->settings[i];
-		if (s->kw->section == NULL && strcmp(s->kw->key, key) == 0 &&
-		    (value == NULL || strcmp(s->value, value) == 0))
-			return s;
-	}
-	return NULL;
-}
-
 static bool
 in_environment(const char *name)
 {
@@ -130,8 +115,8 @@ fail_mode(struct loader *l, const char *variable, const char *word)
 static void
 check_mode(struct loader *l)
 {
-	const struct setting *port = find_plain(l, "mode", "port");
-	const struct setting *sock = find_plain(l, "mode", "socket");
+	const struct setting *port = setting_plain(l->c, "mode", "port");
+	const struct setting *sock = setting_plain(l->c, "mode", "socket");
 	struct error e;
 
 	if (port == NULL && sock == NULL)
@@ -184,8 +169,8 @@ check_exposed(struct loader *l)
 static void
 load_auth_key_file(struct loader *l)
 {
-	const struct setting *s = find_plain(l, "auth_key_file", NULL);
-	const struct setting *key = find_plain(l, "auth_key", NULL);
+	const struct setting *s = setting_plain(l->c, "auth_key_file", NULL);
+	const struct setting *key = setting_plain(l->c, "auth_key", NULL);
 	struct config *c = loader_config(l);
 	struct error e;
 	char *text;
@@ -224,7 +209,7 @@ load_offers(struct loader *l)
 	struct config *c = loader_config(l);
 
 	c->docker = setting_find(l->c, "docker", "socket") != NULL ||
-	    find_plain(l, "mode", "socket") != NULL;
+	    setting_plain(l->c, "mode", "socket") != NULL;
 	if (c->docker_socket == NULL)
 		c->docker_socket = xstrdup(kw->fixed);
 	check_mode(l);

@@ -7,14 +7,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "conf.h"
 #include "orthrus/base/file.h"
 #include "orthrus/base/mem.h"
-#include "orthrus/conf/config.h"
 
 #define SECRET_FILE_MAX 4096
 
-static int
-check_secret_access(const char *path, const struct stat *st, struct error *e)
+int
+secret_access_check(const char *path, const struct stat *st, struct error *e)
 {
 	mode_t others = file_is_credential(path, st) ? S_IRWXO :
 	    S_IRWXG | S_IRWXO;
@@ -52,7 +52,7 @@ secret_load(const char *path, struct error *e)
 		return NULL;
 	}
 	first = strcspn(text, "\r\n");
-	if (check_secret_access(path, &st, e) == -1)
+	if (secret_access_check(path, &st, e) == -1)
 		;
 	else if (first == 0)
 		error_set(e, EX_CONFIG, "%s has nothing in its first line, "

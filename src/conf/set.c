@@ -127,9 +127,6 @@ set_server(void *config, struct setting *s, struct error *e)
 
 	if (server_parse(s->value, &server, e) == -1)
 		return -1;
-	if (server.transport != TRANSPORT_TCP)
-		return error_set(e, EX_CONFIG, "this version has no TLS "
-		    "transport; write ssh:// or no scheme");
 	c->servers = xreallocarray(c->servers, c->nservers + 1,
 	    sizeof(*c->servers));
 	c->servers[c->nservers++] = server;

@@ -36,6 +36,21 @@ setting_find(const struct config_head *c, const char *section,
 }
 
 const struct setting *
+setting_plain(const struct config_head *c, const char *key, const char *value)
+{
+	const struct setting *s;
+	size_t i;
+
+	for (i = 0; i < c->nsettings; i++) {
+		s = &c->settings[i];
+		if (s->kw->section == NULL && strcmp(s->kw->key, key) == 0 &&
+		    (value == NULL || strcmp(s->value, value) == 0))
+			return s;
+	}
+	return NULL;
+}
+
+const struct setting *
 setting_nth(const struct config_head *c, const struct keyword *kw, size_t n)
 {
 	size_t i;

@@ -12,6 +12,12 @@ liborthrus_a_SOURCES += \
 	src/proto/leash.c \
 	src/proto/leash_encode.c \
 	src/proto/possession.c \
+	src/proto/proxies.c \
+	src/proto/proxy_command.c \
+	src/proto/proxy_http.c \
+	src/proto/proxy_socks.c \
+	src/proto/proxy_talk.c \
+	src/proto/proxy_url.c \
 	src/proto/resume.c \
 	src/proto/server.c \
 	src/proto/socks5.c \

@@ -53,7 +53,10 @@ update_left(struct link *l, const struct link_config *config)
 	for (s = TAILQ_FIRST(&l->left); s != NULL; s = following) {
 		following = TAILQ_NEXT(s, next);
 		s->at = place_of(s, config);
-		if (!may_go_on(s, config))
+		if (may_go_on(s, config))
+			outbound_set_transport(s->outbound,
+			    &config->session.transport);
+		else
 			link_left_over(s);
 	}
 }
@@ -88,7 +91,10 @@ link_update(struct link *l, const struct link_config *config)
 		    "configured any more: connecting anew");
 		link_down(l);
 	}
-	if (!stays) {
+	if (stays)
+		outbound_set_transport(l->session->outbound,
+		    &config->session.transport);
+	else {
 		link_session_free(l->session);
 		l->session = NULL;
 	}

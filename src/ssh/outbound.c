@@ -23,6 +23,7 @@
 #include "orthrus/base/mem.h"
 #include "orthrus/base/text.h"
 #include "orthrus/proto/leash.h"
+#include "orthrus/proto/proxy_url.h"
 #include "orthrus/ssh/outbound.h"
 #include "orthrus/transport/transport.h"
 
@@ -443,6 +444,13 @@ outbound_free(struct outbound *s)
 	free(s);
 }
 
+void
+outbound_set_transport(struct outbound *s, const struct transport_config *t)
+{
+	s->config.transport = *t;
+	reopen_changed(&s->reopen);
+}
+
 struct mux *
 outbound_mux(struct outbound *s)
 {
@@ -495,5 +503,8 @@ outbound_info(const struct outbound *s, struct outbound_info *info)
 	info->gateway = server_is_gateway(s);
 	info->openssh = server_calls_itself(s, "SSH-2.0-OpenSSH_");
 	peer_address(connection_fd(s->connection), info->address);
+	if (s->config.transport.proxies != NULL)
+		info->proxy = proxies_find(s->config.transport.proxies,
+		    &s->config.server);
 	link_numbers(s, info);
 }

@@ -268,6 +268,15 @@ reopen_start(struct reopen *o)
 	    2);
 }
 
+void
+reopen_changed(struct reopen *o)
+{
+	if (o->opening == NULL)
+		return;
+	cancel_attempt(o);
+	timer_set(o->again, 0);
+}
+
 /* --- life ------------------------------------------------------------- */
 
 void

@@ -52,6 +52,8 @@ void reopen_init(struct reopen *o, struct event_base *base,
     uint64_t window_ms, const struct reopen_events *events, void *arg);
 /* Begins: one of the events follows, from the loop. */
 void reopen_start(struct reopen *o);
+/* The transport's configuration has changed: an attempt begins anew. */
+void reopen_changed(struct reopen *o);
 void reopen_clear(struct reopen *o);
 
 /*

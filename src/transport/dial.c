@@ -441,6 +441,12 @@ dialer_new_elsewhere(struct event_base *base, int fd)
 	return dialer;
 }
 
+struct resolver *
+dialer_resolver(const struct dialer *d)
+{
+	return d->resolver;
+}
+
 void
 dialer_reload(struct dialer *d)
 {

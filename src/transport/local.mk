@@ -9,6 +9,7 @@ liborthrus_a_SOURCES += \
 	src/transport/listener.c \
 	src/transport/open.c \
 	src/transport/own.c \
+	src/transport/proxy.c \
 	src/transport/resolve.c \
 	src/transport/resolve.h \
 	src/transport/tls.c \

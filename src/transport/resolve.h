@@ -32,6 +32,10 @@ struct lookup *resolver_ask(struct resolver *r, const char *host,
     uint16_t port, resolve_done *done, void *arg);
 void lookup_cancel(struct lookup *l);
 
+struct dialer;
+/* That of a dialer which connects by itself. */
+struct resolver *dialer_resolver(const struct dialer *d);
+
 /* A literal needs no lookup: its list, or NULL when host is a name. */
 struct addrinfo *resolve_literal(const char *host, uint16_t port);
 

@@ -54,7 +54,36 @@ fuzz_server(const char *s)
 	check(strcmp(again.user, server.user) == 0);
 	check(strcmp(again.host, server.host) == 0);
 	check(again.port == server.port);
+	check(strcmp(again.path, server.path) == 0);
+	check((server.path[0] == '/') == (server.transport == TRANSPORT_WSS));
+	check(strpbrk(server.path, " @,\r\n") == NULL);
 	check(strcmp(server_format(&again, twice), text) == 0);
+}
+
+/* --transport changes what the text left open, and nothing else. */
+static void
+fuzz_transport(const char *s)
+{
+	char text[SERVER_TEXT_MAX], then[SERVER_TEXT_MAX];
+	struct server server;
+	struct error e;
+	int kind;
+
+	for (kind = TRANSPORT_TCP; kind <= TRANSPORT_WSS; kind++) {
+		if (server_parse(s, &server, NULL) == -1)
+			return;
+		server_format(&server, text);
+		if (server_choose_transport(&server, kind, &e) == 0) {
+			check((int)server.transport == kind);
+			check(server_parse(server_format(&server, then),
+			    &server, &e) == 0);
+			check((int)server.transport == kind);
+			continue;
+		}
+		check_error(&e);
+		check((int)server.transport != kind);
+		check(strcmp(server_format(&server, then), text) == 0);
+	}
 }
 
 /* A password put in front of a host never comes back in a message. */
@@ -105,6 +134,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	s[size] = '\0';
 	s[strcspn(s, "\n")] = '\0';	/* corpus files end as text does */
 	fuzz_server(s);
+	fuzz_transport(s);
 	fuzz_password(s, size);
 	fuzz_words(s);
 	free(s);

@@ -33,6 +33,15 @@ tests_fuzz_fuzz_dial_stdio_LDADD = $(fuzz_ldadd)
 fuzzers += tests/fuzz/fuzz_egress
 tests_fuzz_fuzz_egress_LDADD = $(fuzz_ldadd)
 
+fuzzers += tests/fuzz/fuzz_proxy_url
+tests_fuzz_fuzz_proxy_url_LDADD = $(fuzz_ldadd)
+
+fuzzers += tests/fuzz/fuzz_proxy_talk
+tests_fuzz_fuzz_proxy_talk_LDADD = $(fuzz_ldadd)
+
+fuzzers += tests/fuzz/fuzz_proxy_command
+tests_fuzz_fuzz_proxy_command_LDADD = $(fuzz_ldadd)
+
 fuzzers += tests/fuzz/fuzz_socks5
 tests_fuzz_fuzz_socks5_LDADD = $(fuzz_ldadd)
 

@@ -164,6 +164,13 @@ outbound_free(struct outbound *s)
 	free(s);
 }
 
+void
+outbound_set_transport(struct outbound *s, const struct transport_config *t)
+{
+	(void)s;
+	(void)t;
+}
+
 struct mux *
 outbound_mux(struct outbound *s)
 {

@@ -15,6 +15,9 @@ unit_tests = \
 	tests/unit/test_mem \
 	tests/unit/test_address \
 	tests/unit/test_server \
+	tests/unit/test_proxy_url \
+	tests/unit/test_proxy_command \
+	tests/unit/test_proxy_talk \
 	tests/unit/test_socks5 \
 	tests/unit/test_spec \
 	tests/unit/test_allow \

@@ -38,6 +38,13 @@ test_good(void **state)
 		    "tls://[fe80::1%eth0]:443" },
 		{ "charon.example.com:2222", "", "charon.example.com",
 		    "ssh://charon.example.com:2222" },
+		{ "wss://h", "", "h", "wss://h:443" },
+		{ "WSS://u@h:8443", "u", "h", "wss://u@h:8443" },
+		{ "wss://h/api/v1/orthrus/connect", "", "h", "wss://h:443" },
+		{ "wss://h/", "", "h", "wss://h:443/" },
+		{ "wss://[::1]:1/a/b-._~!$&'()*+;=:%2F/", "", "::1",
+		    "wss://[::1]:1/a/b-._~!$&'()*+;=:%2F/" },
+		{ "wss://h/a:1", "", "h", "wss://h:443/a:1" },
 		{ "ssh", "", "ssh", "ssh://ssh:22" },
 		{ "443", "", "443", "ssh://443:22" },
 	};
@@ -58,7 +65,52 @@ test_good(void **state)
 		assert_string_equal(again.user, server.user);
 		assert_string_equal(again.host, server.host);
 		assert_int_equal(again.port, server.port);
+		assert_string_equal(again.path, server.path);
+		assert_true((server.path[0] == '/') ==
+		    (server.transport == TRANSPORT_WSS));
 	}
+}
+
+/* What --transport does to an address. */
+static void
+test_choose(void **state)
+{
+	static const struct {
+		const char *in, *word, *out;	/* NULL: refused */
+	} cases[] = {
+		{ "h", "tcp", "ssh://h:22" },
+		{ "h", "tls", "tls://h:443" },
+		{ "h", "wss", "wss://h:443" },
+		{ "u@[::1]:7", "tls", "tls://u@[::1]:7" },
+		{ "h:22", "wss", "wss://h:22" },
+		{ "ssh://h", "tcp", "ssh://h:22" },
+		{ "tls://h:1", "tls", "tls://h:1" },
+		{ "wss://h/x", "wss", "wss://h:443/x" },
+		{ "ssh://h", "tls", NULL },
+		{ "tls://h", "wss", NULL },
+		{ "wss://h", "tcp", NULL },
+	};
+	char text[SERVER_TEXT_MAX];
+	enum transport_kind kind;
+	struct server server;
+	struct error e;
+	size_t i;
+	int r;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		assert_int_equal(server_parse(cases[i].in, &server, &e), 0);
+		assert_int_equal(transport_parse(cases[i].word, &kind), 0);
+		r = server_choose_transport(&server, kind, &e);
+		assert_int_equal(r, cases[i].out == NULL ? -1 : 0);
+		if (r == 0)
+			assert_string_equal(server_format(&server, text),
+			    cases[i].out);
+		else
+			assert_non_null(strstr(e.text, "://"));
+	}
+	assert_int_equal(transport_parse("TLS", &kind), -1);
+	assert_int_equal(transport_parse("", &kind), -1);
 }
 
 static void
@@ -75,14 +127,28 @@ test_bad(void **state)
 		{ "http://h", "unknown scheme \"http://\"" },
 		{ "sshx://h", "unknown scheme" },
 		{ "://h", "unknown scheme" },
-		{ "ssh://ssh://h", "no '/'" },
-		{ "ssh:/h", "no '/'" },
-		{ "ssh://h/", "no '/'" },
-		{ "h:22/", "no '/'" },
-		{ "h:22/path", "no '/'" },
-		{ "h/path", "no '/'" },
-		{ "/run/x.sock", "no '/'" },
-		{ "unix:/run/x.sock", "no '/'" },
+		{ "ssh://ssh://h", "only the address of a wss://" },
+		{ "ssh:/h", "only the address of a wss://" },
+		{ "ssh://h/", "only the address of a wss://" },
+		{ "tls://h/", "only the address of a wss://" },
+		{ "h:22/", "only the address of a wss://" },
+		{ "h:22/path", "only the address of a wss://" },
+		{ "h/path", "only the address of a wss://" },
+		{ "/run/x.sock", "only the address of a wss://" },
+		{ "unix:/run/x.sock", "only the address of a wss://" },
+		{ "wss://", "no host" },
+		{ "wss:///path", "no host" },
+		{ "wss://h:x/path", "\"x\" is not a port" },
+		{ "wss://h:/", "not a port" },
+		{ "wss://h/a b", "not a path" },
+		{ "wss://h/a?b", "not a path" },
+		{ "wss://h/a#b", "not a path" },
+		{ "wss://h/%4", "not a path" },
+		{ "wss://h/%g0", "not a path" },
+		{ "wss://h/a,b", "not a path" },
+		{ "wss://h/\xc3\xa4", "not a path" },
+		{ "wss://h/a\r\nb", "not a path" },
+		{ "wss://h/a@b", "not a user name" },
 		{ "h:", "\"\" is not a port" },
 		{ "h:0", "not a port" },
 		{ "h:65536", "not a port" },
@@ -139,7 +205,8 @@ test_password(void **state)
 	    "http://u:hunter2@h", "u:hunter2@", ":hunter2@h",
 	    "u:hunter2://x@h", "u:hunter2:y@h", "u:hunter2@x@h",
 	    "u:@hunter2@h", "u:hunter2/x@h", "ssh:/u:hunter2@h",
-	    "u u:hunter2@-h" };
+	    "u u:hunter2@-h", "wss://u:hunter2@h", "wss://u:hunter2@h/x",
+	    "wss://u:hunter2/x@h", "wss://h:1/hunter2@x" };
 	struct server server;
 	struct error e;
 	size_t i;
@@ -182,6 +249,14 @@ test_lengths(void **state)
 	assert_int_equal(server_parse(host, &server, &e), -1);
 	host[255] = '\0';
 	assert_int_equal(server_parse(host, &server, &e), 0);
+
+	memset(host, 'p', sizeof(host));
+	host[255] = '\0';
+	snprintf(in, sizeof(in), "wss://h:443/%s", host + 1);
+	assert_int_equal(server_parse(in, &server, &e), 0);
+	assert_string_equal(server_format(&server, text), in);
+	snprintf(in, sizeof(in), "wss://h:443/%s", host);
+	assert_int_equal(server_parse(in, &server, &e), -1);
 }
 
 int
@@ -189,6 +264,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),
+		cmocka_unit_test(test_choose),
 		cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_password),
 		cmocka_unit_test(test_lengths),

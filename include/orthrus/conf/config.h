@@ -15,6 +15,7 @@
 #include "orthrus/base/log.h"
 #include "orthrus/conf/head.h"
 #include "orthrus/muzzle/policy.h"
+#include "orthrus/proto/proxy_url.h"
 #include "orthrus/proto/server.h"
 #include "orthrus/proto/spec.h"
 
@@ -31,6 +32,13 @@ struct config {
 
 	struct server *servers;		/* user filled in for each */
 	size_t nservers;
+	char *tls_ca;			/* path; NULL: the system's */
+	char *tls_name;			/* NULL: the server's host */
+	struct proxies proxies;		/* in front of servers, if any */
+	char *proxy_password_file;	/* path that it is from, or NULL */
+	char *proxy_command;		/* in place of a connection, or NULL */
+	enum server_preference prefer;	/* of several servers */
+	uint64_t resume;		/* ms that a session waits; 0: none */
 	char *identity;			/* path */
 	char **known_hosts;		/* paths, the first one is written to */
 	size_t nknown_hosts;

@@ -50,7 +50,9 @@ struct outbound_info {
 	const char *identification;
 	bool gateway;			/* charon, by its identification */
 	bool openssh;			/* its sshd, likewise */
-	char address[HOST_MAX];		/* the server's, numeric; "" unknown */
+	/* Numeric: the server's, or that of the proxy; "" unknown. */
+	char address[HOST_MAX];
+	const struct proxy *proxy;	/* in front of the server, or NULL */
 	/* The link that the session is on; after the login. */
 	bool parted;			/* it has none, and another is looked for */
 	int64_t link_since;		/* UNIX time */
@@ -90,6 +92,13 @@ struct outbound *outbound_start(struct event_base *base, struct dialer *dialer,
  * callback of the session's mux.
  */
 void outbound_free(struct outbound *s);
+
+/*
+ * How servers are reached has changed, and the old configuration of it is about
+ * to go: the session's next links, and one that is being looked for, take this.
+ */
+void outbound_set_transport(struct outbound *s,
+    const struct transport_config *t);
 
 /* The channel manager, or NULL while not logged in. */
 struct mux *outbound_mux(struct outbound *s);

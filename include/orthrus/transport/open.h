@@ -16,11 +16,13 @@
 struct dialer;
 struct event_base;
 struct opening;
+struct proxies;
 struct tls_client;
 
 /* How servers are reached; what it points to outlives every opening. */
 struct transport_config {
 	uint64_t step_ms;		/* each step may take */
+	const struct proxies *proxies;	/* in front of servers; NULL: none */
 	struct tls_client *tls;		/* NULL: no server speaks TLS */
 	const char *tls_name;		/* of its certificate; NULL: its host */
 };
