@@ -363,6 +363,7 @@ void gateway_end_streams(struct gateway *g);
 void gateway_end_streams_of(struct gateway *g, const struct principal *p);
 
 struct gateway {
+	char version[64];		/* what we call ourselves to SSH */
 	struct event_base *base;
 	struct dialer *dialer;		/* for egress */
 	const struct gateway_helpers *helpers;

@@ -30,7 +30,6 @@
 
 #include "gateway.h"
 
-#define VERSION_MAX 64
 #define GRACE_MS 20000		/* from a connection to its login */
 #define ATTEMPTS 3
 #define BUSY_PAUSE_MS 50
@@ -265,21 +264,20 @@ static const struct http_service refuser = {
  * agent that comes by another way knows that this is the gateway that it is at.
  */
 static const char *
-own_version(char text[VERSION_MAX])
+own_version(struct gateway *g)
 {
-	snprintf(text, VERSION_MAX, "charon_" PACKAGE_VERSION " %08x",
-	    (unsigned)randombytes_random());
-	return text;
+	snprintf(g->version, sizeof(g->version), "charon_" PACKAGE_VERSION
+	    " %08x", (unsigned)randombytes_random());
+	return g->version;
 }
 
 static int
 listen_all(struct gateway *g, struct error *e)
 {
 	const struct gateway_config *c = g->config;
-	char version[VERSION_MAX];
 	const struct acceptor_config limits = {
 		.host_key = monitor_host_key(g->monitor),
-		.version = own_version(version),
+		.version = own_version(g),
 		.grace_ms = GRACE_MS, .attempts = ATTEMPTS,
 		.limits = limits_of(c), .dead_ms = (unsigned)c->timeout
 	};

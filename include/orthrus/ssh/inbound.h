@@ -43,8 +43,7 @@ struct acceptor_limits {
 
 struct acceptor_config {
 	const uint8_t *host_key;	/* its blob, KEY_BLOB_LEN bytes */
-	/* Of SSH-2.0-VERSION, RFC 4253 section 4.2; for acceptor_new() only. */
-	const char *version;
+	const char *version;		/* of SSH-2.0-VERSION, RFC 4253 4.2 */
 	unsigned grace_ms;		/* from the accept to the login */
 	unsigned attempts;		/* logins that may fail */
 	struct acceptor_limits limits;
