@@ -10,6 +10,7 @@
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/ssh/identity.h"
+#include "orthrus/transport/tls.h"
 
 #include "orthrus.h"
 
@@ -73,8 +74,25 @@ orthrus_forget_credentials(struct orthrus *a)
 	a->password = NULL;
 }
 
+int
+orthrus_load_tls(const struct config *c, struct tls_client **tls,
+    struct error *e)
+{
+	size_t i;
+
+	*tls = NULL;
+	for (i = 0; i < c->nservers && *tls == NULL; i++)
+		if (c->servers[i].transport != TRANSPORT_TCP &&
+		    (*tls = tls_client_new(c->tls_ca, e)) == NULL) {
+			config_blame(c, "server", "tls_ca", e);
+			return -1;
+		}
+	return 0;
+}
+
 void
-link_config_of(const struct config *c, struct link_config *lc)
+link_config_of(const struct config *c, struct tls_client *tls,
+    struct link_config *lc)
 {
 	*lc = (struct link_config) {
 		.session = {
@@ -87,7 +105,9 @@ link_config_of(const struct config *c, struct link_config *lc)
 			},
 			.transport = {
 				.step_ms = CONNECT_MS,
-				.proxies = &c->proxies
+				.proxies = &c->proxies,
+				.tls = tls,
+				.tls_name = c->tls_name
 			},
 			.login_ms = LOGIN_MS,
 			.probe_ms = PROBE_MS, .dead_ms = DEAD_MS,
@@ -104,7 +124,7 @@ link_config_of(const struct config *c, struct link_config *lc)
 void
 orthrus_link_config(const struct orthrus *a, struct link_config *lc)
 {
-	link_config_of(a->config, lc);
+	link_config_of(a->config, a->tls, lc);
 	lc->session.identity = a->identity;
 	lc->session.password = a->password;
 }

@@ -8,6 +8,7 @@
 #include "orthrus/base/confine.h"
 #include "orthrus/conf/config.h"
 #include "orthrus/ssh/identity.h"
+#include "orthrus/transport/tls.h"
 
 #include "orthrus.h"
 #include "commands.h"
@@ -39,6 +40,21 @@ check_identity(const struct config *c, struct error *e)
 	    enrolment_name_fits(c, c->name, e);
 }
 
+/* 0, or what is told to be wrong with the files of TLS. */
+static int
+check_tls(const struct config *c)
+{
+	struct tls_client *tls;
+	struct error e;
+
+	if (orthrus_load_tls(c, &tls, &e) == -1) {
+		config_report(NULL, e.text);
+		return e.code;
+	}
+	tls_client_free(tls);
+	return 0;
+}
+
 /* Tells of settings that are valid, but may not be what was meant. */
 static void
 print_notes(const struct config *c)
@@ -67,6 +83,10 @@ cmd_check(int argc, char **argv)
 	    &code);
 	if (c == NULL)
 		return code;
+	if ((code = check_tls(c)) != 0) {
+		config_free(c);
+		return code;
+	}
 	config_print(c, stdout);
 	printf("confined by = %s  # this machine\n", confine_text(walls));
 	fflush(stdout);

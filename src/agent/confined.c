@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "orthrus/base/confine.h"
+#include "orthrus/transport/tls.h"
 
 #include "orthrus.h"
 
@@ -16,6 +17,7 @@ open_what_is_read(struct confinement *w, const struct config *c)
 
 	confinement_resolver(w);
 	confinement_below(w, "/proc/meminfo", CONFINE_READ);
+	tls_client_confinement(w, c->tls_ca);
 	confinement_beside(w, c->head.file, CONFINE_READ);
 	confinement_beside(w, c->password_file, CONFINE_READ);
 	confinement_beside(w, c->socks5_password_file, CONFINE_READ);

@@ -22,6 +22,7 @@
 #include "orthrus/relay/socket.h"
 #include "orthrus/ssh/identity.h"
 #include "orthrus/transport/dial.h"
+#include "orthrus/transport/tls.h"
 
 #include "orthrus.h"
 #include "commands.h"
@@ -341,7 +342,8 @@ connect_start(struct orthrus *a, struct error *e)
 	a->dialer = dialer_new(a->base);
 	a->tunnels = tunnels_new(a->base, a->dialer);
 	a->gateway = at_gateway_new(a);
-	if (listen_to_all(a, e) == -1 || orthrus_confine(a->config, e) == -1)
+	if (orthrus_load_tls(a->config, &a->tls, e) == -1 ||
+	    listen_to_all(a, e) == -1 || orthrus_confine(a->config, e) == -1)
 		return -1;
 	return start_session(a, enrol, e);
 }
@@ -356,6 +358,7 @@ connect_finish(struct orthrus *a)
 	a->tunnels = NULL;
 	enrolment_free(a->enrolment);
 	link_free(a->link);
+	tls_client_free(a->tls);
 	at_gateway_free(a->gateway);
 	if (a->dialer != NULL)
 		dialer_free(a->dialer);

@@ -21,6 +21,7 @@
 #include "orthrus/relay/frames.h"
 #include "orthrus/relay/relay.h"
 #include "orthrus/ssh/successor.h"
+#include "orthrus/transport/tls.h"
 
 #include "orthrus.h"
 
@@ -33,6 +34,7 @@ struct agent_enrolment {
 	struct enrolment_events events;
 	void *arg;
 	struct server *servers;		/* with the user to enrol as */
+	struct tls_client *tls;		/* NULL: none of them speaks TLS */
 	char fingerprint[FINGERPRINT_MAX];
 	char *pin;
 	uint8_t key[ED25519_KEY_LEN];
@@ -329,7 +331,7 @@ enrolment_start(struct agent_enrolment *en, struct dialer *dialer)
 		strcpy(en->servers[i].user, ENROLL_USER);
 	}
 	en->pin = en->fingerprint;
-	link_config_of(c, &lc);
+	link_config_of(c, en->tls, &lc);
 	lc.servers = en->servers;
 	lc.well_ms = 0;			/* it is over sooner */
 	lc.refusal_is_final = true;
@@ -358,7 +360,8 @@ enrolment_prepare(struct agent_enrolment *en, struct error *e)
 	 */
 	if (!en->any_name && enrolment_name_fits(c, c->name, e) == -1)
 		return -1;
-	if (auth_key_parse(c->auth_key, &k, e) == -1)
+	if (orthrus_load_tls(c, &en->tls, e) == -1 ||
+	    auth_key_parse(c->auth_key, &k, e) == -1)
 		return -1;
 	auth_key_fingerprint(&k, en->fingerprint);
 	auth_key_wipe(&k);
@@ -382,6 +385,7 @@ enrolment_new(struct event_base *base, struct dialer *dialer,
 	en->events = *events;
 	en->arg = arg;
 	if (enrolment_prepare(en, e) == -1) {
+		tls_client_free(en->tls);
 		free(en);
 		return NULL;
 	}
@@ -397,6 +401,7 @@ enrolment_free(struct agent_enrolment *en)
 		return;
 	enrolment_let_go(en);
 	link_free(en->link);
+	tls_client_free(en->tls);
 	event_free(en->deadline);
 	free(en->servers);
 	free(en);

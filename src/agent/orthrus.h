@@ -11,6 +11,7 @@ struct at_gateway;
 struct control;
 struct agent_enrolment;
 struct stdio_run;
+struct tls_client;
 struct event;
 struct event_base;
 
@@ -20,6 +21,7 @@ struct orthrus {
 	struct config *config;
 	struct identity *identity;
 	char *password;			/* wiped when freed; or NULL */
+	struct tls_client *tls;		/* NULL: no server speaks TLS */
 
 	struct event_base *base;
 	struct dialer *dialer;
@@ -50,6 +52,13 @@ int orthrus_load_credentials(const struct config *c, struct identity **id,
 void orthrus_forget_credentials(struct orthrus *a);
 
 /*
+ * Reads into *tls, for the caller to free, whom a server's certificate may come
+ * from; NULL where no server speaks TLS.  0, or -1 with *e (EX_CONFIG).
+ */
+int orthrus_load_tls(const struct config *c, struct tls_client **tls,
+    struct error *e);
+
+/*
  * Puts up the walls of confine.h around this process, before its first thread:
  * it reaches the files that c names, and their directories.  0, or -1 with *e.
  */
@@ -67,10 +76,11 @@ int orthrus_apply_tunnels(struct orthrus *a, const struct config *c,
 
 /*
  * What a link is to know of a configuration.  link_config_of() tells all but
- * keys and passwords, and points into c; orthrus_link_config() tells these as
- * well, and points into a, too.
+ * keys and passwords, and points into c and tls; orthrus_link_config() tells
+ * these as well, and points into a, too.
  */
-void link_config_of(const struct config *c, struct link_config *lc);
+void link_config_of(const struct config *c, struct tls_client *tls,
+    struct link_config *lc);
 void orthrus_link_config(const struct orthrus *a, struct link_config *lc);
 
 /* Takes id over for the next login; the session stays. */

@@ -8,6 +8,7 @@
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/ssh/identity.h"
+#include "orthrus/transport/tls.h"
 
 #include "orthrus.h"
 #include "control.h"
@@ -18,6 +19,7 @@ struct belongings {
 	struct config *config;
 	struct identity *identity;
 	char *password;
+	struct tls_client *tls;
 	struct control *control;	/* NULL in a new one: it stays */
 };
 
@@ -27,6 +29,7 @@ belongings_free(struct belongings *b)
 	control_free(b->control);
 	identity_free(b->identity);
 	secret_free(b->password);
+	tls_client_free(b->tls);
 	config_free(b->config);
 }
 
@@ -47,7 +50,9 @@ static int
 reload_prepare(struct orthrus *a, struct belongings *fresh, struct error *e)
 {
 	if (orthrus_load_credentials(fresh->config, &fresh->identity,
-	    &fresh->password, e) == -1 || reload_control(a, fresh, e) == -1)
+	    &fresh->password, e) == -1 ||
+	    orthrus_load_tls(fresh->config, &fresh->tls, e) == -1 ||
+	    reload_control(a, fresh, e) == -1)
 		return -1;
 	return orthrus_apply_tunnels(a, fresh->config, e);
 }
@@ -56,13 +61,15 @@ reload_prepare(struct orthrus *a, struct belongings *fresh, struct error *e)
 static void
 reload_commit(struct orthrus *a, struct belongings *fresh)
 {
-	struct belongings old = { a->config, a->identity, a->password, NULL };
+	struct belongings old = { a->config, a->identity, a->password, a->tls,
+	    NULL };
 	struct link_config lc;
 
 	log_setup(fresh->config->log_level, fresh->config->log_format);
 	a->config = fresh->config;
 	a->identity = fresh->identity;
 	a->password = fresh->password;
+	a->tls = fresh->tls;
 	if (fresh->control != NULL) {
 		old.control = a->control;
 		a->control = fresh->control;
@@ -77,7 +84,7 @@ reload_commit(struct orthrus *a, struct belongings *fresh)
 void
 orthrus_reload(struct orthrus *a)
 {
-	struct belongings fresh = { NULL, NULL, NULL, NULL };
+	struct belongings fresh = { NULL, NULL, NULL, NULL, NULL };
 	struct error e;
 	int code;
 

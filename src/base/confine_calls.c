@@ -244,6 +244,20 @@ add_threads(scmp_filter_ctx filter)
 	return rc != 0 ? rc : add(filter, SCMP_ACT_ALLOW, "mprotect", 1, &data);
 }
 
+/*
+ * What libssh reads where SSH is inside of something is a pair that leads
+ * nowhere else.
+ */
+static int
+add_pairs(scmp_filter_ctx filter, enum confine_for what)
+{
+	const struct scmp_arg_cmp local = SCMP_A0(SCMP_CMP_EQ,
+	    (scmp_datum_t)AF_UNIX, 0);
+
+	return what != CONFINE_AGENT ? 0 :
+	    add(filter, SCMP_ACT_ALLOW, "socketpair", 1, &local);
+}
+
 /* The Muzzle has local ones only, and the network process is handed its own. */
 static int
 add_sockets(scmp_filter_ctx filter, enum confine_for what)
@@ -297,6 +311,8 @@ add_calls(scmp_filter_ctx filter, enum confine_for what)
 		rc = add_memory(filter);
 	if (rc == 0)
 		rc = add_sockets(filter, what);
+	if (rc == 0)
+		rc = add_pairs(filter, what);
 	if (rc == 0 && (what == CONFINE_EGRESS || what == CONFINE_AGENT)) {
 		rc = add_harmless(filter, harmless_names,
 		    sizeof(harmless_names) / sizeof(harmless_names[0]));

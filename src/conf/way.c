@@ -273,7 +273,6 @@ refuse_unbuilt(struct loader *l)
 		{ "server", "proxy_command", "none", "proxy commands" },
 	};
 	static const char *const transports[] = {
-		[TRANSPORT_TLS] = "TLS transport",
 		[TRANSPORT_WSS] = "WebSocket transport"
 	};
 	const struct keyword *kw = keyword_by_key(l->c->program, "server",

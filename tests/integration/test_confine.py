@@ -25,6 +25,7 @@ import time
 import pytest
 
 from lab import socks
+from lab.authority import Authority
 from lab.charon import Charon
 from lab.charon_http import Connection
 from lab.harness import (ORTHRUS, Orthrus, built_with_asan,
@@ -33,13 +34,14 @@ from lab.muzzle_engine import Engine
 from lab.notify import Notify
 from lab.system import DIES_WITH_US, free_port, until
 from lab.targets import echo, echoes, read_all
+from lab.tls import Stunnel
 
 SOURCE = pathlib.Path(__file__).parents[2] / "src/base/confine_calls.c"
 ROW = re.compile(r'\{ "(\w+)", ([GKEAM |]+), (NULL|"\w+") \}')
 # Allowed with some arguments only, by code of their own; what the Muzzle does
 # without.
 LIMITED = {"mmap": "GKEAM", "mprotect": "EA", "clone": "EA",
-           "socket": "KEAM"}
+           "socket": "KEAM", "socketpair": "A"}
 # Tried by the C library, which then goes on with an older call, or copies; and
 # by systemd's modules for names, which then say that they cannot.  The files of
 # the gateway's sockets are the monitor's to remove.
@@ -268,14 +270,17 @@ def test_agent_calls(lab, monkeypatch):
 
     write(lab.path("a.sock"))
     key, state = charon.add_agent("web"), lab.path("state-web")
+    authority = Authority(lab)
+    front = Stunnel(lab, charon.port, authority.issue("gw.pem", "two.test"))
     os.mkdir(state, mode=0o700)
     lab.write("state-web/known_hosts", "# somebody's\n")
     with trace:
         agent = charon.agent(
             "web", f"--docker={engine.path}", "--expose", target.port,
             "--config", lab.path("a.ini"), "--server", "unknown.invalid",
-            "--server", f"two.test:{charon.port}", key=key, wait=0,
-            state=state, socks5=f"127.0.0.1:{port}")
+            "--server", f"tls://two.test:{front.port}", "--tls-ca",
+            authority.path, key=key, wait=0, state=state,
+            socks5=f"127.0.0.1:{port}")
     agent.wait_ready(40)
     until("its Docker answers", 20,
           lambda: ask(lab, charon.socket("web")) == 200)
