@@ -115,7 +115,9 @@ link_config_of(const struct config *c, struct tls_client *tls,
 		},
 		.servers = c->servers, .nservers = c->nservers,
 		.prefer = c->prefer,
-		.well_ms = WELL_MS, .keep_ms = KEEP_MS,
+		/* What carries one stream stays where it is. */
+		.well_ms = c->stdio.kind == ADDRESS_NONE ? WELL_MS : 0,
+		.keep_ms = KEEP_MS,
 		.backoff_min = c->backoff_min, .backoff_max = c->backoff_max,
 		.reconnect = c->reconnect
 	};

@@ -133,7 +133,7 @@ class Charon:
             env["AUTH_KEY"] = key
         control = how.pop("control", self.lab.path(f"{name}.sock"))
         argv = [harness.ORTHRUS, "connect", "--name", name, "--server",
-                self.address, "--log-level", level, "--control", control,
+                how.pop("server", self.address), "--log-level", level, "--control", control,
                 "--socks5", socks5, *map(str, options)]
         where = None
         if socks5 != "off":
