@@ -152,14 +152,16 @@ add_link(json_t *o, const struct link_info *info)
 	char proxy[PROXY_TEXT_MAX];
 
 	json_object_set_new(o, "link", json_pack(
-	    "{s:s?, s:s?, s:s?, s:o, s:i, s:i, s:i}",
+	    "{s:s?, s:s?, s:s?, s:o, s:I, s:I, s:I}",
 	    "transport", session->transport[0] != '\0' ? session->transport :
 	    NULL, "proxy", session->proxy == NULL ? NULL :
 	    proxy_format(session->proxy, proxy),
 	    "address", session->address[0] != '\0' ? session->address : NULL,
-	    "since", info->session_since != 0 ?
-	    time_json(info->session_since) : json_null(),
-	    "resumed", 0, "parked", 0, "resent_bytes", 0));
+	    "since", session->link_since != 0 ?
+	    time_json(session->link_since) : json_null(),
+	    "resumed", (json_int_t)session->resumed,
+	    "parked", (json_int_t)session->parked_ms,
+	    "resent_bytes", (json_int_t)session->resent));
 }
 
 static void

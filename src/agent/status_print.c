@@ -146,8 +146,10 @@ print_link(const json_t *link)
 	printf("link to %s", doc_text(link, "address", a));
 	if (json_is_string(json_object_get(link, "proxy")))
 		printf(" by way of %s", doc_text(link, "proxy", a));
-	printf(", since %s, resumed %s times, %s bytes sent again\n",
-	    doc_text(link, "since", a), doc_text(link, "resumed", b),
+	printf(", since %s, resumed %s times (%.1f s without one), %s bytes "
+	    "sent again\n", doc_text(link, "since", a),
+	    doc_text(link, "resumed", b),
+	    json_number_value(json_object_get(link, "parked")) / 1000,
 	    doc_text(link, "resent_bytes", c));
 }
 

@@ -32,8 +32,9 @@ link_info(const struct link *l, struct link_info *info)
 	info->session.rtt_ms = -1;
 	if (l->session == NULL)
 		return;
-	info->session_since = l->session->since;
 	outbound_info(l->session->outbound, &info->session);
+	if (info->session.parted)	/* it is looked for */
+		info->state = LINK_CONNECTING;
 }
 
 static enum gateway_state

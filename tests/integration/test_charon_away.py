@@ -29,7 +29,7 @@ def over_http(http, target):
 
 def test_away(lab):
     """Never seen, stopped, killed: sockets, SSH and HTTP say the same."""
-    charon = lab.own(Charon(lab))
+    charon = lab.own(Charon(lab, agents={"resume": "1s"}))
     target, engine = lab.serve(echo), lab.serve(echo, "unix")
     key = charon.add_agent("rome")
     config = charon.ssh_client("ann", "rome:*")

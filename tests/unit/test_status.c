@@ -98,10 +98,10 @@ setup(void **state)
 	agent.link = (struct link *)&the_link;
 	the_link = (struct link_info){ .state = LINK_CONNECTED,
 	    .server = &server, .since = 1795276291,
-	    .session_since = 1795276295,
 	    .session = { .kex = "curve25519-sha256", .cipher = "aes256-gcm",
 	    .host_key = "SHA256:abc", .rtt_ms = 7, .transport = "tcp",
-	    .address = "192.0.2.7" } };
+	    .address = "192.0.2.7", .link_since = 1795276295, .resumed = 3,
+	    .parked_ms = 1700, .resent = 5000000000 } };
 	the_gateways[0] = (struct link_gateway){ .server = &server,
 	    .rtt_ms = 7, .state = GATEWAY_IS_IN_USE };
 	ngateways = 1;
@@ -229,13 +229,13 @@ test_link(void **state)
 	assert_text(l, "proxy", NULL);
 	assert_text(l, "address", "192.0.2.7");
 	assert_text(l, "since", "2026-11-21T15:51:35Z");
-	assert_number(l, "resumed", 0);
-	assert_number(l, "parked", 0);
-	assert_number(l, "resent_bytes", 0);
+	assert_number(l, "resumed", 3);
+	assert_number(l, "parked", 1700);
+	assert_number(l, "resent_bytes", 5000000000);
 	json_decref(o);
 
 	the_link.state = LINK_BACKOFF;
-	the_link.session_since = 0;
+	the_link.session.link_since = 0;
 	the_link.session.transport = "";
 	the_link.session.address[0] = '\0';
 	o = snapshot();
@@ -460,8 +460,8 @@ test_print(void **state)
 	    "web-1: connected, server ssh://web-1@gw.example:2222, since "
 	    "2026-11-21T15:51:31Z\n"
 	    "reconnects 0, round trip 7 ms, transport tcp\n"
-	    "link to 192.0.2.7, since 2026-11-21T15:51:35Z, resumed 0 times, "
-	    "0 bytes sent again\n"
+	    "link to 192.0.2.7, since 2026-11-21T15:51:35Z, resumed 3 times "
+	    "(1.7 s without one), 5000000000 bytes sent again\n"
 	    "key exchange curve25519-sha256, cipher aes256-gcm\n"
 	    "host key SHA256:abc\n"
 	    "the server is a gateway, but does not hold our leash\n"

@@ -93,7 +93,6 @@ struct link_info {
 	const struct server *server;	/* tried or connected */
 	int64_t since;			/* UNIX time: (not) connected since then */
 	uint64_t reconnects;		/* sessions after the first */
-	int64_t session_since;		/* UNIX time: this one is up; 0: none */
 	struct outbound_info session;
 };
 void link_info(const struct link *l, struct link_info *info);
