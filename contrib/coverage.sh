@@ -46,6 +46,7 @@ src/proto/allow.c
 src/proto/auth_key.c
 src/proto/certificate.c
 src/proto/dial_stdio.c
+src/proto/first_bytes.c
 src/proto/egress.c
 src/proto/key_text.c
 src/proto/krl.c

@@ -25,6 +25,7 @@ noinst_HEADERS += \
 	include/orthrus/proto/auth_key.h \
 	include/orthrus/proto/certificate.h \
 	include/orthrus/proto/dial_stdio.h \
+	include/orthrus/proto/first_bytes.h \
 	include/orthrus/proto/egress.h \
 	include/orthrus/proto/krl.h \
 	include/orthrus/proto/leash.h \
@@ -54,9 +55,11 @@ noinst_HEADERS += \
 	include/orthrus/http/reader.h \
 	include/orthrus/http/server.h \
 	include/orthrus/http/upstream.h \
+	include/orthrus/http/web.h \
 	include/orthrus/http/write.h \
 	include/orthrus/transport/bind.h \
 	include/orthrus/transport/dial.h \
+	include/orthrus/transport/endpoint.h \
 	include/orthrus/transport/handshake.h \
 	include/orthrus/transport/listener.h \
 	include/orthrus/transport/open.h \
@@ -84,6 +87,8 @@ noinst_HEADERS += \
 	include/orthrus/monitor/ca.h \
 	include/orthrus/monitor/monitor.h \
 	include/orthrus/monitor/state.h \
+	include/orthrus/monitor/web_certificate.h \
+	include/orthrus/gateway/front.h \
 	include/orthrus/gateway/refused.h \
 	include/orthrus/gateway/serve.h \
 	include/orthrus/gateway/tell.h \

@@ -15,9 +15,11 @@
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/base/span.h"
+#include "orthrus/gateway/front.h"
 #include "orthrus/muzzle/muzzle.h"
 #include "orthrus/relay/relay.h"
 #include "orthrus/relay/socket.h"
+#include "orthrus/transport/endpoint.h"
 #include "orthrus/transport/listener.h"
 
 #include "api_private.h"
@@ -31,12 +33,19 @@
 #define HOLDS_MAX 192
 #define AGENTS "/api/v1/agents"
 
+/* Those who come one way. */
+struct face {
+	struct api *api;
+	struct http_server *server;
+	bool needs_token;
+	bool named;		/* by TLS: its Host is what DNS calls us */
+};
+
 struct api {
 	struct gateway *gateway;
 	struct event_base *base;
-	struct http_server *server;
+	struct face local, secure;	/* of [http], and of [tls] */
 	struct listener *listener;
-	bool needs_token;
 	char token[TOKEN_LEN + 1];	/* wiped */
 };
 
@@ -84,11 +93,14 @@ has_token(const struct api *api, const struct http_request *r)
 
 /* 0, or the status of a request that is not looked at any further. */
 static int
-judge_request(const struct api *api, const struct http_request *r,
+judge_request(const struct face *face, const struct http_request *r,
     const char **why)
 {
 	enum caller_kind kind = caller_judge(&r->caller, NULL);
 
+	/* There the token says who asks, which a page does not have. */
+	if (kind == CALLER_FOREIGN && face->named)
+		kind = CALLER_PROGRAM;
 	if (!target_is_plain(r)) {
 		*why = "malformed target";
 		return 400;
@@ -99,7 +111,7 @@ judge_request(const struct api *api, const struct http_request *r,
 		    "web page here; say localhost";
 		return 403;
 	}
-	if (api->needs_token && !has_token(api, r)) {
+	if (face->needs_token && !has_token(face->api, r)) {
 		*why = "the bearer token of http.token in the gateway's state "
 		    "directory is needed";
 		return 401;
@@ -119,7 +131,7 @@ on_api_refused(void *arg, int status, bool body, const char **why)
 		*why = no_body;
 	} else if (status == 431)
 		status = 400;
-	count_refusal(arg, status, *why);
+	count_refusal(((const struct face *)arg)->api, status, *why);
 	return status == 408 ? 0 : status;
 }
 
@@ -158,6 +170,17 @@ refuse_all_but_reads(struct api *api, struct http_conn *c,
 	return true;
 }
 
+/* Is one more answer that takes its time within payer's share of them? */
+static bool
+has_fair_hold(const struct api *api, const struct account *payer)
+{
+	return share_is_fair(
+	    http_server_holds_of(api->local.server, payer) +
+	    http_server_holds_of(api->secure.server, payer),
+	    http_server_holds(api->local.server) +
+	    http_server_holds(api->secure.server), HOLDS_MAX);
+}
+
 /*
  * Hands a request to the Muzzle of agent a, which judges rest, what follows
  * "/docker" in the target, without any of it having been decoded here.
@@ -176,8 +199,7 @@ answer_docker(struct api *api, struct http_conn *c,
 		return;
 	}
 	http_pay(c, payer);
-	if (!share_is_fair(http_server_holds_of(api->server, payer),
-	    http_server_holds(api->server), HOLDS_MAX))
+	if (!has_fair_hold(api, payer))
 		http_reply_message(c, 503, "",
 		    "too many requests to Docker at once");
 	else if (rest.len > 0 && *rest.p == '/')
@@ -282,9 +304,10 @@ is_method(const char *method)
 static void
 on_api_request(void *arg, struct http_conn *c, const struct http_request *r)
 {
-	struct api *api = arg;
+	const struct face *face = arg;
+	struct api *api = face->api;
 	const char *why;
-	int status = judge_request(api, r, &why);
+	int status = judge_request(face, r, &why);
 
 	http_pay(c, NULL);		/* the one before may have been Docker's */
 	/* What follows a body that is not read could pass for a request. */
@@ -303,7 +326,7 @@ on_api_request(void *arg, struct http_conn *c, const struct http_request *r)
 static void
 on_api_closed(void *arg)
 {
-	struct api *api = arg;
+	const struct api *api = ((const struct face *)arg)->api;
 
 	if (api->listener != NULL)
 		listener_hold(api->listener, false);
@@ -315,9 +338,25 @@ on_api_accept(void *arg, int fd)
 	struct api *api = arg;
 
 	relay_start(socket_endpoint_new(api->base, fd, NULL, 0),
-	    http_conn_new(api->server, NULL), NULL, NULL);
-	if (http_server_conns(api->server) >= CONNS_MAX)
+	    http_conn_new(api->local.server, NULL), NULL, NULL);
+	if (http_server_conns(api->local.server) >= CONNS_MAX)
 		listener_hold(api->listener, true);
+}
+
+/* By TLS come those who have the token; others hear that nothing is there. */
+static bool
+on_api_may(void *arg, const struct http_request *r)
+{
+	return has_token(arg, r);
+}
+
+static void
+on_api_take(void *arg, struct transport *t)
+{
+	struct api *api = arg;
+
+	relay_start(transport_endpoint_new(api->base, t),
+	    http_conn_new(api->secure.server, NULL), NULL, NULL);
 }
 
 static const struct http_service api_service = {
@@ -328,9 +367,18 @@ static const struct http_service api_service = {
 	.closed = on_api_closed
 };
 
+static const struct front_api by_tls = { on_api_may, on_api_take };
+
+static void
+make_face(struct api *api, struct face *face)
+{
+	face->api = api;
+	face->server = http_server_new(api->base, &api_service, face);
+}
+
 int
 api_start(struct api **started, struct gateway *g, struct event_base *base,
-    const struct address *at, const char *state, struct error *e)
+    const struct address *at, bool tls, const char *state, struct error *e)
 {
 	char text[ADDRESS_TEXT_MAX];
 	struct api *api;
@@ -341,10 +389,15 @@ api_start(struct api **started, struct gateway *g, struct event_base *base,
 	*started = api = xcalloc(1, sizeof(*api));
 	api->gateway = g;
 	api->base = base;
-	api->needs_token = at->kind == ADDRESS_TCP;
-	if (api->needs_token && token_load(state, api->token, e) == -1)
+	api->local.needs_token = at->kind == ADDRESS_TCP;
+	api->secure.needs_token = api->secure.named = true;
+	if ((tls || api->local.needs_token) &&
+	    token_load(state, api->token, e) == -1)
 		return -1;
-	api->server = http_server_new(base, &api_service, api);
+	make_face(api, &api->local);
+	make_face(api, &api->secure);
+	if (tls)
+		gateway_serve_api(g, &by_tls, api);
 	api->listener = listener_new(base, at, on_api_accept, api, e);
 	if (api->listener == NULL)
 		return -1;
@@ -360,9 +413,11 @@ api_stop(struct api *api)
 {
 	if (api == NULL)
 		return;
+	gateway_serve_api(api->gateway, NULL, NULL);
 	listener_free(api->listener);
 	api->listener = NULL;
-	http_server_free(api->server);
+	http_server_free(api->local.server);
+	http_server_free(api->secure.server);
 	sodium_memzero(api->token, sizeof(api->token));
 	free(api);
 }

@@ -254,7 +254,7 @@ add_pairs(scmp_filter_ctx filter, enum confine_for what)
 	const struct scmp_arg_cmp local = SCMP_A0(SCMP_CMP_EQ,
 	    (scmp_datum_t)AF_UNIX, 0);
 
-	return what != CONFINE_AGENT ? 0 :
+	return what != CONFINE_GATEWAY && what != CONFINE_AGENT ? 0 :
 	    add(filter, SCMP_ACT_ALLOW, "socketpair", 1, &local);
 }
 

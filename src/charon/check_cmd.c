@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "orthrus/base/confine.h"
+#include "orthrus/monitor/web_certificate.h"
 
 #include "cli.h"
 #include "commands.h"
@@ -15,7 +16,8 @@ check_print(const struct call *c)
 	char walls[CONFINE_TEXT_MAX];
 	struct error e;
 
-	if (serve_check_user(c->config, &e) == -1)
+	if (serve_check_user(c->config, &e) == -1 ||
+	    web_certificate_check(c->config, &e) == -1)
 		return call_fail(c, &e);
 	gateway_config_print(c->config, stdout);
 	printf("confined by = %s  # this machine\n", confine_text(walls));

@@ -116,7 +116,7 @@ serve_start(struct serving *sv, struct gateway_config *c, struct error *e)
 	sv->service = service_new(sv->base, &events, sv);
 	if ((sv->gateway = gateway_start(sv->base, &sv->helpers, c, e)) == NULL ||
 	    api_start(&sv->api, sv->gateway, sv->base, &c->http_listen,
-	    c->state, e) == -1 || gateway_admit(sv->gateway, e) == -1 ||
+	    c->ntls_listen > 0, c->state, e) == -1 || gateway_admit(sv->gateway, e) == -1 ||
 	    gateway_confine(sv->gateway, e) == -1)
 		return -1;
 	notify_send("READY=1\nSTATUS=listening");

@@ -370,7 +370,8 @@ struct gateway {
 	struct monitor *monitor;	/* has the keys and the registry */
 	struct gateway_config *config;
 	struct acceptor *acceptor;
-	struct listener *listener;	/* of SSH */
+	struct listener *listener;	/* of SSH; NULL: the front has it */
+	struct front *front;		/* of TLS */
 	struct listener *tell;		/* of commands that wait, or NULL */
 	struct http_server *refuser;	/* speaks for ports without an agent */
 	struct event *tick;

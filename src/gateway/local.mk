@@ -7,6 +7,8 @@ liborthrus_a_SOURCES += \
 	src/gateway/egress.c \
 	src/gateway/endpoint.c \
 	src/gateway/enroll.c \
+	src/gateway/front.c \
+	src/gateway/front_private.h \
 	src/gateway/gateway.h \
 	src/gateway/leash.c \
 	src/gateway/listens.c \
@@ -20,4 +22,6 @@ liborthrus_a_SOURCES += \
 	src/gateway/stream.c \
 	src/gateway/tell.c \
 	src/gateway/view.c \
+	src/gateway/visitor.c \
+	src/gateway/visitor_web.c \
 	src/gateway/walls.c

@@ -23,11 +23,13 @@
 #include "orthrus/gateway/serve.h"
 #include "orthrus/monitor/ask.h"
 #include "orthrus/monitor/monitor.h"
+#include "orthrus/monitor/web_certificate.h"
 #include "orthrus/http/server.h"
 #include "orthrus/ssh/outbound.h"
 #include "orthrus/transport/dial.h"
 #include "orthrus/transport/listener.h"
 
+#include "front_private.h"
 #include "gateway.h"
 
 #define GRACE_MS 20000		/* from a connection to its login */
@@ -35,6 +37,7 @@
 #define BUSY_PAUSE_MS 50
 #define SAVE_TICKS 4		/* of SWEEP_MS each: 1 s */
 #define DRAIN_TICKS 20		/* 5 s */
+#define LOOK_TICKS (WEB_CERTIFICATE_LOOK_MS / SWEEP_MS)
 #define BUSY_MOST 3		/* times in a row, with a second between them */
 
 /* --- the tick ----------------------------------------------------- */
@@ -74,6 +77,16 @@ save_registry(struct gateway *g)
 	g->busy = 0;
 }
 
+/* The monitor has told what is wrong with one that it did not take. */
+static void
+renew_certificate(struct gateway *g)
+{
+	struct error e;
+
+	if (front_certify(g->front, &e) == -1)
+		log_error("tls: %s", e.text);
+}
+
 static void
 on_gateway_tick(evutil_socket_t fd, short what, void *arg)
 {
@@ -91,6 +104,8 @@ on_gateway_tick(evutil_socket_t fd, short what, void *arg)
 		registry_trouble(g, &e);
 	else if (g->ticks % SAVE_TICKS == 0 || g->save_soon)
 		save_registry(g);
+	if (g->config->ntls_listen > 0 && g->ticks % LOOK_TICKS == 0)
+		renew_certificate(g);
 	if (g->stopping && ((TAILQ_EMPTY(&g->sessions) &&
 	    g->counters.open == 0) || ++g->drain_ticks >= DRAIN_TICKS))
 		event_base_loopbreak(g->base);
@@ -126,6 +141,7 @@ gateway_drain(struct gateway *g)
 	notify_send("STOPPING=1");
 	listener_free(g->listener);
 	g->listener = NULL;
+	front_close(g->front);
 	TAILQ_FOREACH(s, &g->sessions, next)
 		if (inbound_is_parted(s->in))
 			session_end(s, "this gateway is stopping");
@@ -213,6 +229,7 @@ gateway_reload(struct gateway *g, struct gateway_config *c)
 	apply_config(g, c);
 	if (ask_reload(g->monitor, &e) == -1)
 		log_error("the monitor goes on as before: %s", e.text);
+	renew_certificate(g);
 	dialer_reload(g->dialer);
 	acceptor_limit(g->acceptor, &limits);
 	principals_sweep(g);
@@ -287,6 +304,11 @@ listen_all(struct gateway *g, struct error *e)
 	if (g->acceptor == NULL)
 		return -1;
 	g->agents = agents_new(g, &gateway_stream_way);
+	g->front = front_new(g->base, g->acceptor, g->monitor, c, e);
+	if (g->front == NULL)
+		return -1;
+	if (front_is_shared(c))
+		return 0;
 	g->listener = listener_new(g->base, &c->ssh_listen, on_ssh_accept, g,
 	    e);
 	return g->listener == NULL ? -1 : 0;
@@ -370,6 +392,8 @@ gateway_free(struct gateway *g)
 	if (g->tick != NULL)
 		event_free(g->tick);
 	listener_free(g->listener);
+	if (g->front != NULL)
+		front_close(g->front);
 	listener_free(g->tell);
 	TAILQ_FOREACH(s, &g->sessions, next)
 		session_end(s, "this gateway has stopped");
@@ -380,6 +404,7 @@ gateway_free(struct gateway *g)
 	agents_free(g->agents);
 	/* The ends of sessions are told from the loop. */
 	event_base_loop(g->base, EVLOOP_NONBLOCK);
+	front_free(g->front);
 	acceptor_free(g->acceptor);
 	dialer_free(g->dialer);
 	http_server_free(g->refuser);

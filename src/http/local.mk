@@ -12,4 +12,5 @@ liborthrus_a_SOURCES += \
 	src/http/reply.c \
 	src/http/server.c \
 	src/http/upstream.c \
+	src/http/web.c \
 	src/http/write.c

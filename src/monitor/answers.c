@@ -179,8 +179,9 @@ answer_reload(struct keeper *k, const struct message *q, struct message *a,
 		return error_set(e, code, "the configuration has errors");
 	k->certificate_lifetime = c->certificate_lifetime;
 	k->renew_before = c->renew_before;
+	code = web_certificate_rename(&k->web, c, e);
 	gateway_config_free(c);
-	return 0;
+	return code;
 }
 
 /* Answer: the file, or in number an errno value. */
@@ -227,6 +228,22 @@ answer_remove(struct keeper *k, const struct message *q, struct message *a,
 	return 0;
 }
 
+/* number: which one is known.  Answer: in number another, then in bytes PEM. */
+static int
+answer_web_certificate(struct keeper *k, const struct message *q,
+    struct message *a, struct error *e)
+{
+	return web_certificate_tell(k, q, a, e);
+}
+
+/* bytes: what is to be signed; number: bits of its digest. */
+static int
+answer_web_sign(struct keeper *k, const struct message *q, struct message *a,
+    struct error *e)
+{
+	return web_certificate_sign(k, q, a, e);
+}
+
 static int (*const answers[])(struct keeper *k, const struct message *q,
     struct message *a, struct error *e) = {
 	[ASK_SIGN] = answer_sign,
@@ -244,7 +261,9 @@ static int (*const answers[])(struct keeper *k, const struct message *q,
 	[ASK_CONFIG] = answer_config,
 	[ASK_LISTEN] = answer_listen,
 	[ASK_LISTEN_TCP] = answer_listen_tcp,
-	[ASK_REMOVE] = answer_remove
+	[ASK_REMOVE] = answer_remove,
+	[ASK_WEB_CERTIFICATE] = answer_web_certificate,
+	[ASK_WEB_SIGN] = answer_web_sign
 };
 
 int

@@ -347,3 +347,44 @@ ask_remove(struct monitor *m, const char *agent, uint16_t port)
 	snprintf(q.name, sizeof(q.name), "%s", agent);
 	monitor_say(m, &q, NULL);
 }
+
+/* --- TLS ---------------------------------------------------------- */
+
+int
+ask_web_certificate(struct monitor *m, uint64_t *generation, char **pem,
+    size_t *len, struct error *e)
+{
+	const struct message q = { .kind = ASK_WEB_CERTIFICATE,
+	    .number = *generation };
+	struct message a;
+
+	if (ask(m, &q, &a, e) == -1)
+		return -1;
+	if (a.number == *generation)
+		return 0;
+	*generation = a.number;
+	*pem = NULL;
+	*len = a.len;
+	if (a.len > 0) {
+		*pem = xcalloc(a.len, 1);
+		memcpy(*pem, a.bytes, a.len);
+	}
+	return 1;
+}
+
+int
+ask_web_sign(struct monitor *m, unsigned digest, const uint8_t *p, size_t n,
+    uint8_t *signature, size_t size, size_t *len, struct error *e)
+{
+	const struct message q = { .kind = ASK_WEB_SIGN, .number = digest,
+	    .bytes = p, .len = n };
+	struct message a;
+
+	if (ask(m, &q, &a, e) == -1)
+		return -1;
+	if (a.len > size)
+		return error_set(e, EX_SOFTWARE, "the monitor speaks nonsense");
+	memcpy(signature, a.bytes, a.len);
+	*len = a.len;
+	return 0;
+}

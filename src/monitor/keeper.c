@@ -40,6 +40,18 @@ load_keys(struct keeper *k, const struct gateway_config *c, struct error *e)
 	return 0;
 }
 
+static char **
+tls_sockets(const struct gateway_config *c)
+{
+	char **paths = xcalloc(c->ntls_listen + 1, sizeof(*paths));
+	size_t i, n = 0;
+
+	for (i = 0; i < c->ntls_listen; i++)
+		if (c->tls_listen[i].kind == ADDRESS_UNIX)
+			paths[n++] = xstrdup(c->tls_listen[i].path);
+	return paths;
+}
+
 struct keeper *
 keeper_open(const struct gateway_config *c, unsigned wait_ms, struct error *e)
 {
@@ -54,11 +66,13 @@ keeper_open(const struct gateway_config *c, unsigned wait_ms, struct error *e)
 		k->config_file = xstrdup(c->head.file);
 	if (c->http_listen.kind == ADDRESS_UNIX)
 		k->http_socket = xstrdup(c->http_listen.path);
+	k->tls_sockets = tls_sockets(c);
 	k->certificate_lifetime = c->certificate_lifetime;
 	k->renew_before = c->renew_before;
 	k->state = state_open(c, true, e);
 	if (k->state != NULL && lock_state(k->state, wait_ms, e) == 0 &&
-	    load_keys(k, c, e) == 0) {
+	    load_keys(k, c, e) == 0 &&
+	    web_certificate_open(&k->web, c, e) == 0) {
 		k->registry = k->state->registry;
 		registry_hurry(k->registry, BUSY_MS);
 		/* An older charon may have written the list. */
@@ -76,6 +90,7 @@ void
 keeper_close(struct keeper *k)
 {
 	struct error e;
+	size_t i;
 
 	if (k == NULL)
 		return;
@@ -86,9 +101,13 @@ keeper_close(struct keeper *k)
 	rows_clear(k);
 	guests_clear(&k->guests);
 	ca_free(k->ca);
+	web_certificate_close(&k->web);
 	state_close(k->state);
 	if (k->registry != NULL)
 		sockets_forget(k);
+	for (i = 0; k->tls_sockets[i] != NULL; i++)
+		free(k->tls_sockets[i]);
+	free(k->tls_sockets);
 	free(k->config_file);
 	free(k->http_socket);
 	free(k->runtime);

@@ -2,7 +2,7 @@
 /*
  * What the monitor keeps, and how it answers: the keys, the registry and the
  * guests.  Nothing here knows of processes.  Each file calls only those named
- * before it: rows.c, judge.c, certify.c, sockets.c,
+ * before it: rows.c, judge.c, certify.c, sockets.c, web_certificate.c,
  * answers.c, keeper.c.
  */
 #ifndef ORTHRUS_MONITOR_KEEPER_H
@@ -14,7 +14,29 @@
 #include "guests.h"
 #include "message.h"
 
+struct confinement;
 struct page;
+struct tls_server;
+
+/* Which file it is, and as of when; size -1: none. */
+struct web_certificate_stamp {
+	dev_t device;
+	ino_t inode;
+	off_t size;
+	time_t seconds;
+	long nanoseconds;
+};
+
+/* That of TLS, web_certificate.c. */
+struct web_certificate {
+	char *path, *key_path;		/* NULL: there is none */
+	struct tls_server *tls;		/* has the key; NULL: there is none */
+	char *pem;			/* without the key, len bytes */
+	size_t len;
+	uint64_t generation;		/* another one for each certificate */
+	/* Of both files: when they were last read, and last looked at. */
+	struct web_certificate_stamp loaded[2], seen[2];
+};
 
 struct keeper {
 	struct state *state;
@@ -37,6 +59,8 @@ struct keeper {
 	int argc;
 	char **argv;
 	char *config_file, *http_socket;	/* paths, or NULL */
+	char **tls_sockets;		/* paths, NULL behind the last */
+	struct web_certificate web;
 };
 
 /*
@@ -97,6 +121,26 @@ int sockets_listen_tcp(struct keeper *k, const struct message *q,
 void sockets_remove(struct keeper *k, const struct message *q);
 /* The files of the other sockets, where nobody listens any more. */
 void sockets_forget(const struct keeper *k);
+
+/* --- web_certificate.c -------------------------------------------- */
+
+/* What conf names: 0, or -1 with *e. */
+int web_certificate_open(struct web_certificate *c,
+    const struct gateway_config *conf, struct error *e);
+void web_certificate_close(struct web_certificate *c);
+/*
+ * What conf names from now on, read at once: 0, or -1 with *e, and the former
+ * one stays in use.
+ */
+int web_certificate_rename(struct web_certificate *c,
+    const struct gateway_config *conf, struct error *e);
+int web_certificate_tell(struct keeper *k, const struct message *q,
+    struct message *a, struct error *e);
+int web_certificate_sign(struct keeper *k, const struct message *q,
+    struct message *a, struct error *e);
+/* Opens where the files are. */
+void web_certificate_confinement(struct confinement *w,
+    const struct gateway_config *c);
 
 /* --- answers.c ---------------------------------------------------- */
 

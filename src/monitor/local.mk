@@ -18,4 +18,5 @@ liborthrus_a_SOURCES += \
 	src/monitor/monitor_private.h \
 	src/monitor/rows.c \
 	src/monitor/sockets.c \
-	src/monitor/state.c
+	src/monitor/state.c \
+	src/monitor/web_certificate.c

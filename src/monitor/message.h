@@ -36,7 +36,9 @@ enum message_kind {
 	ASK_LISTEN,		/* a Unix socket of an agent, with its descriptor */
 	ASK_LISTEN_TCP,		/* the same at loopback, for Docker */
 	ASK_REMOVE,		/* nobody listens there any more; no answer */
-	ASK_LAST = ASK_REMOVE
+	ASK_WEB_CERTIFICATE,	/* TLS's, when it is another one */
+	ASK_WEB_SIGN,		/* what a handshake of TLS signs */
+	ASK_LAST = ASK_WEB_SIGN
 };
 
 /* What a field means is said where a question is answered (answers.c). */

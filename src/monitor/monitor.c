@@ -73,6 +73,7 @@ static int
 confine_monitor(const struct gateway_config *c, struct error *e)
 {
 	struct confinement *w;
+	size_t i;
 
 	if (privileges_end(e) == -1)
 		return -1;
@@ -83,6 +84,11 @@ confine_monitor(const struct gateway_config *c, struct error *e)
 	confinement_below(w, c->runtime, CONFINE_SOCKETS);
 	if (c->http_listen.kind == ADDRESS_UNIX)
 		confinement_beside(w, c->http_listen.path, CONFINE_SOCKETS);
+	for (i = 0; i < c->ntls_listen; i++)
+		if (c->tls_listen[i].kind == ADDRESS_UNIX)
+			confinement_beside(w, c->tls_listen[i].path,
+			    CONFINE_SOCKETS);
+	web_certificate_confinement(w, c);
 	return confinement_apply(w, e);
 }
 

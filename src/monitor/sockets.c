@@ -130,9 +130,12 @@ void
 sockets_forget(const struct keeper *k)
 {
 	char *path = xasprintf("%s/registry.sock", k->runtime);
+	size_t i;
 
 	bind_forget(path);
 	free(path);
 	if (k->http_socket != NULL)
 		bind_forget(k->http_socket);
+	for (i = 0; k->tls_sockets[i] != NULL; i++)
+		bind_forget(k->tls_sockets[i]);
 }

@@ -6,6 +6,7 @@ liborthrus_a_SOURCES += \
 	src/proto/certificate.c \
 	src/proto/certificate_write.c \
 	src/proto/dial_stdio.c \
+	src/proto/first_bytes.c \
 	src/proto/egress.c \
 	src/proto/key_text.c \
 	src/proto/krl.c \

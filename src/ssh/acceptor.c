@@ -88,7 +88,7 @@ acceptor_free(struct acceptor *a)
 	if (a == NULL)
 		return;
 	while (a->waiting.n > 0)
-		inbound_free(a->waiting.at[0]->who);
+		inbound_free(a->waiting.at[0]->who);	/* arrivals are gone */
 	while (a->sessions.n > 0)
 		inbound_free(a->sessions.at[0]->who);
 	crowd_clear(&a->waiting);
@@ -117,10 +117,8 @@ acceptor_limit(struct acceptor *a, const struct acceptor_limits *limits)
 static unsigned
 progress(const struct waiting *w)
 {
-	const struct inbound *in = w->who;
-
-	return in == NULL || clock_awake_ms() - in->accepted_at > LOGIN_MS ?
-	    0 : inbound_progress(in);
+	return w->who == NULL || clock_awake_ms() - w->since > LOGIN_MS ?
+	    0 : w->ops->progress(w->who);
 }
 
 static bool
@@ -141,14 +139,11 @@ bool
 acceptor_is_busy(const struct acceptor *a)
 {
 	const struct waiting *w;
-	const struct inbound *in;
 
 	if (!acceptor_is_full(a))
 		return false;
 	w = crowd_loser(&a->waiting, progress);
-	in = w->who;
-	return progress(w) > 0 &&
-	    clock_awake_ms() - in->accepted_at <= YOUNG_MS;
+	return progress(w) > 0 && clock_awake_ms() - w->since <= YOUNG_MS;
 }
 
 /* Who goes so that the newcomer may wait: NULL nobody, or himself. */
@@ -180,17 +175,18 @@ close_with(struct transport *t, const char *line)
 	transport_free(t);
 }
 
-/* Whether a source is refused. */
-static bool
-is_penalised(const struct acceptor *a, const struct source *from)
+bool
+acceptor_refuses(struct acceptor *a, const struct source *from)
 {
-	return a->config.limits.penalty_ms > 0 &&
-	    penalty_left(a->penalties, from, clock_ms()) > 0;
+	if (a->config.limits.penalty_ms == 0 ||
+	    penalty_left(a->penalties, from, clock_ms()) == 0)
+		return false;
+	a->counters.penalised++;
+	return true;
 }
 
-/* 0, or -1 when it is gone already. */
-static int
-source_of_peer(int fd, struct source *from)
+int
+acceptor_source(int fd, struct source *from)
 {
 	struct sockaddr_storage ss;
 	socklen_t len = sizeof(ss);
@@ -201,23 +197,32 @@ source_of_peer(int fd, struct source *from)
 	return 0;
 }
 
-/* True when there is room for it now. */
-static bool
-make_room(struct acceptor *a, struct waiting *newcomer)
+bool
+acceptor_makes_room(struct acceptor *a, struct waiting *newcomer)
 {
-	struct waiting *loser = who_makes_room(a, newcomer);
+	struct waiting *loser;
 	char peer[SOURCE_TEXT_MAX];
 
+	newcomer->since = clock_awake_ms();
+	newcomer->weight = offence_weight(a, &newcomer->from);
+	loser = who_makes_room(a, newcomer);
 	if (loser == NULL)
 		return true;
 	a->counters.dropped++;
 	if (loser != newcomer) {
-		inbound_drop(loser->who, NEEDS_PLACE);
+		loser->ops->give_way(loser->who, NEEDS_PLACE);
 		return true;
 	}
 	a->events.kept_out(a->arg, source_text(&newcomer->from, peer),
 	    NEEDS_PLACE);
 	return false;
+}
+
+void
+acceptor_begin(struct acceptor *a, struct transport *t,
+    const struct waiting *newcomer)
+{
+	rejoin_or_begin(inbound_new(a, newcomer), t);
 }
 
 void
@@ -232,21 +237,14 @@ acceptor_take_transport(struct acceptor *a, struct transport *t)
 	struct waiting newcomer = { .who = NULL };
 
 	a->counters.accepted++;
-	if (source_of_peer(t->fd, &newcomer.from) == -1) {
+	if (acceptor_source(t->fd, &newcomer.from) == -1)
 		transport_free(t);
-		return;
-	}
-	if (is_penalised(a, &newcomer.from)) {
-		a->counters.penalised++;
+	else if (acceptor_refuses(a, &newcomer.from))
 		close_with(t, PENALISED_LINE);
-		return;
-	}
-	newcomer.weight = offence_weight(a, &newcomer.from);
-	if (!make_room(a, &newcomer)) {
+	else if (!acceptor_makes_room(a, &newcomer))
 		close_with(t, FULL_LINE);
-		return;
-	}
-	rejoin_or_begin(inbound_new(a, &newcomer), t);
+	else
+		acceptor_begin(a, t, &newcomer);
 }
 
 void

@@ -10,14 +10,19 @@
 #define ORTHRUS_SSH_CROWD_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "source.h"
+
+struct waiting_ops;
 
 /* One of them; its memory is its owner's. */
 struct waiting {
 	struct source from;
 	unsigned weight;	/* > 0; the more, the sooner its like go */
-	void *who;
+	void *who;		/* NULL: nobody yet */
+	uint64_t since;		/* when it came, as its owner counts */
+	const struct waiting_ops *ops;	/* what its owner makes of it */
 };
 
 /* All zero is an empty one. */

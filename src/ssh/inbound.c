@@ -26,8 +26,10 @@ inbound_end(struct inbound *in, const char *why)
 }
 
 unsigned
-inbound_progress(const struct inbound *in)
+inbound_progress(const void *who)
 {
+	const struct inbound *in = who;
+
 	if (in->has_keys)
 		return 3;
 	return connection_negotiates(in->connection) ? 2 :
@@ -173,7 +175,7 @@ on_inbound_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct inbound *in = arg;
 	struct acceptor *a = in->acceptor;
-	uint64_t spent = clock_awake_ms() - in->accepted_at;
+	uint64_t spent = clock_awake_ms() - in->place.since;
 
 	(void)fd;
 	(void)what;
@@ -263,26 +265,45 @@ inbound_step(void *arg)
 
 /* --- life ------------------------------------------------------------- */
 
+/* From the accept on, which may have been some time ago. */
+static void
+start_grace(struct inbound *in)
+{
+	uint64_t spent = clock_awake_ms() - in->place.since;
+	unsigned grace = in->acceptor->config.grace_ms;
+
+	timer_set(in->timer, spent < grace ? grace - spent : 0);
+}
+
+static void
+inbound_give_way(void *in, const char *why)
+{
+	inbound_drop(in, why);
+}
+
 struct inbound *
 inbound_new(struct acceptor *a, const struct waiting *newcomer)
 {
 	static const struct connection_role role = {
 		inbound_step, on_inbound_asked, on_inbound_lost, on_inbound_over
 	};
+	static const struct waiting_ops ops = {
+		inbound_progress, inbound_give_way
+	};
 	struct inbound *in = xcalloc(1, sizeof(*in));
 
 	in->acceptor = a;
 	in->number = ++a->numbers;
-	in->accepted_at = clock_awake_ms();
 	in->place = *newcomer;
 	in->place.who = in;
+	in->place.ops = &ops;
 	source_text(&in->place.from, in->peer);
 	crowd_add(&a->waiting, &in->place);
 	in->timer = evtimer_new(a->base, on_inbound_timer, in);
 	in->connection = connection_new(a->base, a->config.dead_ms, &role, in);
 	mux_new(a->base, in->connection);
 	connection_host_key(in->connection, &a->host_key);
-	timer_set(in->timer, a->config.grace_ms);
+	start_grace(in);
 	return in;
 }
 

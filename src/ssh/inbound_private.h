@@ -2,7 +2,8 @@
 /*
  * What the server's side shares.  Each calls only those named before it:
  * offence.c (what is held against a source), inbound.c (one session), login.c
- * (its login), rejoin.c (what it begins with), acceptor.c (all of them).
+ * (its login), rejoin.c (what it begins with), acceptor.c (all of them),
+ * arrival.c (who is none yet).
  */
 #ifndef ORTHRUS_SSH_INBOUND_PRIVATE_H
 #define ORTHRUS_SSH_INBOUND_PRIVATE_H
@@ -27,6 +28,14 @@
 
 struct rejoin;
 
+/* Those who wait for their login: sessions, and who is none yet. */
+struct waiting_ops {
+	/* How far it has come; see inbound_progress(). */
+	unsigned (*progress)(const void *who);
+	/* It goes, and its place is free when this returns. */
+	void (*give_way)(void *who, const char *why);
+};
+
 struct inbound {
 	struct waiting place;		/* in waiting, or in sessions */
 	struct acceptor *acceptor;
@@ -38,7 +47,6 @@ struct inbound {
 	struct connection *connection;
 	struct ssh_server_callbacks_struct callbacks;
 	struct event *timer;		/* grace; then soon, for up() */
-	uint64_t accepted_at;		/* by clock_awake_ms() */
 	unsigned failures, requests;
 	bool unanswered;		/* libssh looks at a login */
 	/* It, if libssh did not; NULL: it has not begun. */
@@ -82,6 +90,9 @@ unsigned offence_weight(const struct acceptor *a, const struct source *from);
 void offence_no_login(const struct inbound *in);
 /* It is one that has only looked who we are, which is worth no word. */
 bool offence_is_none(const struct inbound *in);
+/* The same of one that was no session: it took too long, or made room. */
+void offence_by_stranger(struct acceptor *a, const struct source *from,
+    bool timed_out);
 
 /* inbound.c */
 /*
@@ -103,7 +114,7 @@ bool inbound_is_orthrus(const struct inbound *in);
  * How far it has come: 0, it has not said a word; 1, its identification; 2,
  * what it offers for the key exchange; 3, keys were exchanged.
  */
-unsigned inbound_progress(const struct inbound *in);
+unsigned inbound_progress(const void *in);
 /* The login has succeeded: up() follows from the loop. */
 void inbound_logged_in(struct inbound *in);
 /* The one that is to go on over another link under that id, or NULL. */
@@ -115,6 +126,17 @@ struct inbound *inbound_resumable(const struct acceptor *a,
  */
 void inbound_rejoin(struct inbound *in, struct transport *t,
     const struct waiting *newcomer, uint64_t received, uint64_t told);
+
+/* acceptor.c */
+/* Where the other end of fd is: 0, or -1 when it is gone already. */
+int acceptor_source(int fd, struct source *from);
+/* Whether a source is refused, which is counted. */
+bool acceptor_refuses(struct acceptor *a, const struct source *from);
+/* True when there is room for it now; else that was told. */
+bool acceptor_makes_room(struct acceptor *a, struct waiting *newcomer);
+/* It becomes a session; its place was taken from the crowd. */
+void acceptor_begin(struct acceptor *a, struct transport *t,
+    const struct waiting *newcomer);
 
 /* login.c */
 /* Has the session's logins judged by its owner. */

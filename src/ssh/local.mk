@@ -4,6 +4,7 @@ liborthrus_a_SOURCES += \
 	src/ssh/acceptor.c \
 	src/ssh/algorithms.c \
 	src/ssh/algorithms.h \
+	src/ssh/arrival.c \
 	src/ssh/carrier.c \
 	src/ssh/carrier.h \
 	src/ssh/channel.c \

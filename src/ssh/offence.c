@@ -60,7 +60,23 @@ offence_is_none(const struct inbound *in)
 {
 	return connection_is_over(in->connection) &&
 	    inbound_progress(in) == 1 && inbound_is_orthrus(in) &&
-	    clock_awake_ms() - in->accepted_at < LOOKED_MS;
+	    clock_awake_ms() - in->place.since < LOOKED_MS;
+}
+
+static void
+note_offence(struct acceptor *a, const struct source *from, uint64_t cost)
+{
+	uint64_t now = clock_ms();
+	char peer[SOURCE_TEXT_MAX];
+
+	if (source_is_proxy(from))
+		return;
+	if (is_known(a, from, now))
+		cost /= KNOWN_PART;
+	if (penalty_add(a->penalties, from, cost, a->config.limits.penalty_ms,
+	    now))
+		a->events.penalised(a->arg, source_text(from, peer),
+		    penalty_left(a->penalties, from, now));
 }
 
 void
@@ -68,19 +84,19 @@ offence_no_login(const struct inbound *in)
 {
 	struct acceptor *a = in->acceptor;
 	const struct source *from = &in->place.from;
-	uint64_t now = clock_ms(), cost = in->failures > 0 ? COST_FAILED :
-	    in->timed_out ? COST_TIMED_OUT : offence_is_none(in) ?
-	    COST_LOOKED : COST_OTHER;
+	uint64_t now = clock_ms();
 
-	if (source_is_proxy(from))
-		return;
 	if (in->excused && (is_known(a, from, now) ||
 	    now - a->started_at < START_MS))
 		return;
-	if (is_known(a, from, now))
-		cost /= KNOWN_PART;
-	if (penalty_add(a->penalties, from, cost, a->config.limits.penalty_ms,
-	    now))
-		a->events.penalised(a->arg, in->peer,
-		    penalty_left(a->penalties, from, now));
+	note_offence(a, from, in->failures > 0 ? COST_FAILED :
+	    in->timed_out ? COST_TIMED_OUT : offence_is_none(in) ?
+	    COST_LOOKED : COST_OTHER);
+}
+
+void
+offence_by_stranger(struct acceptor *a, const struct source *from,
+    bool timed_out)
+{
+	note_offence(a, from, timed_out ? COST_TIMED_OUT : COST_OTHER);
 }

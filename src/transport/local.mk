@@ -5,6 +5,7 @@ liborthrus_a_SOURCES += \
 	src/transport/dial.c \
 	src/transport/dial_service.c \
 	src/transport/dial_service.h \
+	src/transport/endpoint.c \
 	src/transport/handshake.c \
 	src/transport/listener.c \
 	src/transport/open.c \
@@ -15,9 +16,11 @@ liborthrus_a_SOURCES += \
 	src/transport/tls.c \
 	src/transport/tls_certificate.c \
 	src/transport/tls_client.c \
+	src/transport/tls_elsewhere.c \
 	src/transport/tls_handshake.c \
 	src/transport/tls_private.h \
 	src/transport/tls_server.c \
+	src/transport/tls_sign.c \
 	src/transport/transport.c \
 	src/transport/websocket.c \
 	src/transport/websocket_client.c \

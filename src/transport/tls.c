@@ -364,6 +364,21 @@ tls_why(const struct transport *head)
 	    t->lower->ops->why(t->lower) : t->why;
 }
 
+/* Says that no more comes from us, and lets what is below say so, too. */
+static int
+tls_finish(struct transport *head)
+{
+	struct tls *t = (struct tls *)head;
+
+	if (t->failed == 0 && t->error == 0) {
+		call_begins(0);
+		SSL_shutdown(t->ssl);	/* close_notify */
+		if (call_ends(t) == -1)
+			return -1;
+	}
+	return transport_finish(t->lower);
+}
+
 static void
 tls_free(struct transport *head)
 {
@@ -386,7 +401,8 @@ const struct transport_ops tls_ops = {
 	.holds_input = tls_holds_input,
 	.holds_output = tls_holds_output,
 	.why = tls_why,
-	.free = tls_free
+	.free = tls_free,
+	.finish = tls_finish
 };
 
 struct tls *

@@ -59,6 +59,18 @@ struct handshake *tls_handshake_new(struct tls *t);
 /* Of a context of either side, what both have in common. */
 void tls_context(SSL_CTX *ctx);
 
+/* --- tls_server.c ----------------------------------------------------- */
+
+SSL_CTX *tls_server_context(const struct tls_server *s);
+
+/* --- tls_elsewhere.c -------------------------------------------------- */
+
+/*
+ * A key whose private half is by's, which is copied.  NULL where it is neither
+ * RSA nor of an elliptic curve.
+ */
+EVP_PKEY *tls_key_elsewhere(EVP_PKEY *public, const struct tls_signer *by);
+
 /* --- tls_client.c ----------------------------------------------------- */
 
 /* What t has of c's is given back. */

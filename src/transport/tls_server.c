@@ -89,6 +89,41 @@ use_key(SSL_CTX *ctx, BIO *pem, struct error *e)
 	    "certificate");
 }
 
+/* The key of the certificate that was set, which is another process'. */
+static int
+use_signer(SSL_CTX *ctx, const struct tls_signer *by, struct error *e)
+{
+	EVP_PKEY *key = tls_key_elsewhere(X509_get0_pubkey(
+	    SSL_CTX_get0_certificate(ctx)), by);
+	int rc = key != NULL && SSL_CTX_use_PrivateKey(ctx, key) == 1;
+
+	EVP_PKEY_free(key);
+	return rc == 1 ? 0 : error_set(e, EX_CONFIG, "certificate: its key is "
+	    "neither RSA nor of an elliptic curve");
+}
+
+/* Where the private key comes from: n bytes of PEM, or who signs with it. */
+struct key_source {
+	const void *pem;
+	size_t n;
+	const struct tls_signer *by;	/* NULL: PEM */
+};
+
+static int
+use_source(SSL_CTX *ctx, const struct key_source *key, struct error *e)
+{
+	BIO *pem;
+	int rc;
+
+	if (key->by != NULL)
+		return use_signer(ctx, key->by, e);
+	if ((pem = in_memory(key->pem, key->n)) == NULL)
+		return error_set(e, EX_CONFIG, "key: too long");
+	rc = use_key(ctx, pem, e);
+	BIO_free(pem);
+	return rc;
+}
+
 /* Which of a client's words it is: server's choice, "ssh" first. */
 static int
 on_alpn(SSL *ssl, const unsigned char **chosen, unsigned char *n,
@@ -108,11 +143,11 @@ on_alpn(SSL *ssl, const unsigned char **chosen, unsigned char *n,
 }
 
 static SSL_CTX *
-server_context(const void *certificate, size_t n, const void *key, size_t nkey,
-    struct error *e)
+server_context(const void *certificate, size_t n,
+    const struct key_source *key, struct error *e)
 {
 	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
-	BIO *c = in_memory(certificate, n), *k = in_memory(key, nkey);
+	BIO *c = in_memory(certificate, n);
 	int rc = 0;
 
 	tls_context(ctx);
@@ -122,14 +157,13 @@ server_context(const void *certificate, size_t n, const void *key, size_t nkey,
 	SSL_CTX_set_options(ctx, SSL_OP_PRIORITIZE_CHACHA |
 	    SSL_OP_CIPHER_SERVER_PREFERENCE);
 	SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
-	if (c == NULL || k == NULL)
-		rc = error_set(e, EX_CONFIG, "certificate or key: too long");
+	if (c == NULL)
+		rc = error_set(e, EX_CONFIG, "certificate: too long");
 	if (rc == 0)
 		rc = use_certificates(ctx, c, e);
 	if (rc == 0)
-		rc = use_key(ctx, k, e);
+		rc = use_source(ctx, key, e);
 	BIO_free(c);
-	BIO_free(k);
 	if (rc == 0)
 		return ctx;
 	SSL_CTX_free(ctx);
@@ -147,11 +181,11 @@ keep_ticket_keys(SSL_CTX *from, SSL_CTX *to)
 	sodium_memzero(keys, sizeof(keys));
 }
 
-int
-tls_server_set_pem(struct tls_server *s, const void *certificate, size_t n,
-    const void *key, size_t nkey, struct error *e)
+static int
+set_certificate(struct tls_server *s, const void *certificate, size_t n,
+    const struct key_source *key, struct error *e)
 {
-	SSL_CTX *ctx = server_context(certificate, n, key, nkey, e);
+	SSL_CTX *ctx = server_context(certificate, n, key, e);
 
 	if (ctx == NULL)
 		return -1;
@@ -162,16 +196,58 @@ tls_server_set_pem(struct tls_server *s, const void *certificate, size_t n,
 	return 0;
 }
 
+static struct tls_server *
+new_server(const void *certificate, size_t n, const struct key_source *key,
+    struct error *e)
+{
+	struct tls_server *s = xcalloc(1, sizeof(*s));
+
+	if (set_certificate(s, certificate, n, key, e) == 0)
+		return s;
+	tls_server_free(s);
+	return NULL;
+}
+
+int
+tls_server_set_pem(struct tls_server *s, const void *certificate, size_t n,
+    const void *key, size_t nkey, struct error *e)
+{
+	const struct key_source from = { key, nkey, NULL };
+
+	return set_certificate(s, certificate, n, &from, e);
+}
+
 struct tls_server *
 tls_server_new_pem(const void *certificate, size_t n, const void *key,
     size_t nkey, struct error *e)
 {
-	struct tls_server *s = xcalloc(1, sizeof(*s));
+	const struct key_source from = { key, nkey, NULL };
 
-	if (tls_server_set_pem(s, certificate, n, key, nkey, e) == 0)
-		return s;
-	tls_server_free(s);
-	return NULL;
+	return new_server(certificate, n, &from, e);
+}
+
+int
+tls_server_set_signed(struct tls_server *s, const void *certificate, size_t n,
+    const struct tls_signer *by, struct error *e)
+{
+	const struct key_source from = { NULL, 0, by };
+
+	return set_certificate(s, certificate, n, &from, e);
+}
+
+struct tls_server *
+tls_server_new_signed(const void *certificate, size_t n,
+    const struct tls_signer *by, struct error *e)
+{
+	const struct key_source from = { NULL, 0, by };
+
+	return new_server(certificate, n, &from, e);
+}
+
+SSL_CTX *
+tls_server_context(const struct tls_server *s)
+{
+	return s->ctx;
 }
 
 /* --- from files ------------------------------------------------------- */

@@ -118,6 +118,12 @@ unread_why(const struct transport *t)
 	return lower->ops->why != NULL ? lower->ops->why(lower) : NULL;
 }
 
+static int
+unread_finish(struct transport *t)
+{
+	return transport_finish(((struct unread *)t)->lower);
+}
+
 static void
 unread_free(struct transport *t)
 {
@@ -130,7 +136,7 @@ transport_unread(struct transport *lower, const uint8_t *p, size_t n)
 {
 	static const struct transport_ops ops = {
 		"tcp", unread_read, unread_write, unread_holds_input,
-		unread_holds_output, unread_why, unread_free
+		unread_holds_output, unread_why, unread_free, unread_finish
 	};
 	struct unread *u = xcalloc(1, sizeof(*u) + n);
 
@@ -166,6 +172,13 @@ bool
 transport_holds_output(const struct transport *t)
 {
 	return t->ops->holds_output != NULL && t->ops->holds_output(t);
+}
+
+int
+transport_finish(struct transport *t)
+{
+	return t->ops->finish != NULL ? t->ops->finish(t) :
+	    shutdown(t->fd, SHUT_WR);
 }
 
 const char *

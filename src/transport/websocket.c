@@ -306,7 +306,7 @@ websocket_new(struct transport *t, const struct websocket_heads *h,
 {
 	static const struct transport_ops ops = {
 		"wss", websocket_read, websocket_write, websocket_holds_input,
-		websocket_holds_output, websocket_why, websocket_free
+		websocket_holds_output, websocket_why, websocket_free, NULL
 	};
 	struct websocket *w = xcalloc(1, sizeof(*w));
 

@@ -29,6 +29,8 @@ tests_fuzz_fuzz_allow_LDADD = $(fuzz_ldadd)
 
 fuzzers += tests/fuzz/fuzz_dial_stdio
 tests_fuzz_fuzz_dial_stdio_LDADD = $(fuzz_ldadd)
+fuzzers += tests/fuzz/fuzz_first_bytes
+tests_fuzz_fuzz_first_bytes_LDADD = $(fuzz_ldadd)
 
 fuzzers += tests/fuzz/fuzz_egress
 tests_fuzz_fuzz_egress_LDADD = $(fuzz_ldadd)
@@ -128,6 +130,8 @@ tests_fuzz_fuzz_upgrade_LDADD = $(fuzz_ldadd)
 
 fuzzers += tests/fuzz/fuzz_websocket
 tests_fuzz_fuzz_websocket_LDADD = $(fuzz_ldadd)
+fuzzers += tests/fuzz/fuzz_web
+tests_fuzz_fuzz_web_LDADD = $(fuzz_ldadd)
 
 fuzzers += tests/fuzz/fuzz_wire
 tests_fuzz_fuzz_wire_LDADD = $(fuzz_ldadd)

@@ -41,7 +41,7 @@ ROW = re.compile(r'\{ "(\w+)", ([GKEAM |]+), (NULL|"\w+") \}')
 # Allowed with some arguments only, by code of their own; what the Muzzle does
 # without.
 LIMITED = {"mmap": "GKEAM", "mprotect": "EA", "clone": "EA",
-           "socket": "KEAM", "socketpair": "A"}
+           "socket": "KEAM", "socketpair": "GA"}
 # Tried by the C library, which then goes on with an older call, or copies; and
 # by systemd's modules for names, which then say that they cannot.  The files of
 # the gateway's sockets are the monitor's to remove.

@@ -89,7 +89,7 @@ transport_awkward(int fd)
 {
 	static const struct transport_ops ops = {
 		"awkward", awkward_read, awkward_write, awkward_holds_input,
-		awkward_holds_output, NULL, awkward_free
+		awkward_holds_output, NULL, awkward_free, NULL
 	};
 	struct awkward *k = xcalloc(1, sizeof(*k));
 

@@ -22,6 +22,8 @@ unit_tests = \
 	tests/unit/test_spec \
 	tests/unit/test_allow \
 	tests/unit/test_dial_stdio \
+	tests/unit/test_first_bytes \
+	tests/unit/test_web \
 	tests/unit/test_egress \
 	tests/unit/test_auth_key \
 	tests/unit/test_key_text \
@@ -41,6 +43,7 @@ unit_tests = \
 	tests/unit/test_tls \
 	tests/unit/test_tls_refused \
 	tests/unit/test_tls_server \
+	tests/unit/test_tls_elsewhere \
 	tests/unit/test_hostkey \
 	tests/unit/test_identity \
 	tests/unit/test_successor \

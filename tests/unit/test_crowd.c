@@ -54,7 +54,7 @@ come(const char *from, size_t how_many, unsigned step)
 	while (how_many-- > 0) {
 		assert_true(n < MOST);
 		steps[n] = step;
-		all[n] = (struct waiting){ at(from), 8, NULL };
+		all[n] = (struct waiting){ .from = at(from), .weight = 8 };
 		crowd_add(&crowd, &all[n++]);
 	}
 }

@@ -64,7 +64,8 @@ struct made
 make(const struct wish *w, const struct made *issuer)
 {
 	static long serial;
-	struct made m = { X509_new(), EVP_EC_gen("P-256"), NULL, NULL };
+	struct made m = { X509_new(), w->key != NULL ? w->key :
+	    EVP_EC_gen("P-256"), NULL, NULL };
 	const struct made *by = issuer != NULL ? issuer : &m;
 	X509_NAME *name = X509_get_subject_name(m.certificate);
 

@@ -27,6 +27,7 @@ struct wish {
 	bool authority;
 	const char *use;		/* extended key usage, or NULL */
 	long from, until;		/* seconds from now; 0: a day each way */
+	EVP_PKEY *key;			/* taken over; NULL: of P-256 */
 };
 
 /* Signed by issuer, or with NULL by itself. */

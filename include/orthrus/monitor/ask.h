@@ -98,6 +98,23 @@ int ask_reload(struct monitor *m, struct error *e);
 /* The file of its configuration, opened to read; or -1 with errno. */
 int ask_config(struct monitor *m);
 
+/* --- TLS ---------------------------------------------------------- */
+
+/*
+ * The certificate of TLS, with those that lead to its authority, in PEM: 1 and
+ * *pem of *len bytes, which is the caller's to free, when it is another than
+ * that of *generation, which is 0 at first; *pem is NULL when there is none
+ * any more.  0 when it is the same, or -1.
+ */
+int ask_web_certificate(struct monitor *m, uint64_t *generation, char **pem,
+    size_t *len, struct error *e);
+/*
+ * Signs what a TLS server signs in a handshake with that certificate's key;
+ * see struct tls_signer.  size is that of signature.
+ */
+int ask_web_sign(struct monitor *m, unsigned digest, const uint8_t *p,
+    size_t n, uint8_t *signature, size_t size, size_t *len, struct error *e);
+
 /* --- sockets ------------------------------------------------------ */
 
 /*

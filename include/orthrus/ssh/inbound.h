@@ -115,6 +115,25 @@ void acceptor_take(void *acceptor, int fd);
 /* The same over another transport; its descriptor says where it comes from. */
 void acceptor_take_transport(struct acceptor *a, struct transport *t);
 /*
+ * Who has come to a port where it is not said yet that he speaks SSH.  From the
+ * accept on he is one of those who have not logged in, with the same limits.
+ */
+struct arrival;
+/*
+ * fd, which stays the caller's, was accepted.  NULL: it is to be closed without
+ * a word.  When somebody else needs its place, evicted is called, the arrival
+ * is gone then, and the connection is to be closed.
+ */
+struct arrival *acceptor_arrive(struct acceptor *a, int fd,
+    void (*evicted)(void *arg), void *arg);
+/* It has said something: others who have not go first, for a while. */
+void arrival_speaks(struct arrival *v);
+/* It becomes a session on t, which is the acceptor's from here on. */
+void arrival_enters(struct arrival *v, struct transport *t);
+/* It has gone; too_slow: because it did not finish in time what it began. */
+void arrival_leaves(struct arrival *v, bool too_slow);
+
+/*
  * True while all places of the unauthenticated are taken by clients that go
  * on with their login and are young: accepting should wait a moment.
  */

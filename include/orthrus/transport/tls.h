@@ -8,6 +8,7 @@
 #define ORTHRUS_TRANSPORT_TLS_H
 
 #include <stdbool.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -58,6 +59,31 @@ struct tls_server *tls_server_new_pem(const void *certificate, size_t n,
  */
 int tls_server_set_pem(struct tls_server *s, const void *certificate, size_t n,
     const void *key, size_t nkey, struct error *e);
+/*
+ * Where the key is another process', which is asked for each signature: of n
+ * bytes at p, which hold what RFC 8446 section 4.4.3 says, with SHA-2 of
+ * digest bits (0: the kind of key knows), and for RSA with PSS.  False: it is
+ * not to be had.
+ */
+#define TLS_SIGNATURE_MAX 1024		/* bytes; RSA of 8192 bits */
+struct tls_signer {
+	bool (*sign)(void *arg, unsigned digest, const uint8_t *p, size_t n,
+	    uint8_t signature[TLS_SIGNATURE_MAX], size_t *len);
+	void *arg;
+};
+/* As those with PEM, the key being by's, which outlives all connections. */
+struct tls_server *tls_server_new_signed(const void *certificate, size_t n,
+    const struct tls_signer *by, struct error *e);
+int tls_server_set_signed(struct tls_server *s, const void *certificate,
+    size_t n, const struct tls_signer *by, struct error *e);
+/*
+ * That other process' side, with s's own key: signs what a server signs in a
+ * handshake, and nothing else.
+ */
+bool tls_server_sign(const struct tls_server *s, unsigned digest,
+    const uint8_t *p, size_t n, uint8_t signature[TLS_SIGNATURE_MAX],
+    size_t *len);
+
 /*
  * The same from files, which tls_server_reload() reads again.  The key must
  * not be everybody's to read.

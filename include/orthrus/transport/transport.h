@@ -44,6 +44,11 @@ struct transport_ops {
 	const char *(*why)(const struct transport *t);
 	/* Says goodbye as far as it can at once, closes and frees. */
 	void (*free)(struct transport *t);
+	/*
+	 * As shutdown(2) with SHUT_WR, when all is written: 0, or -1 with
+	 * errno.  NULL: that, on the descriptor.
+	 */
+	int (*finish)(struct transport *t);
 };
 
 /* What every transport begins with. */
@@ -68,6 +73,7 @@ ssize_t transport_read(struct transport *t, uint8_t *p, size_t n);
 ssize_t transport_write(struct transport *t, const uint8_t *p, size_t n);
 bool transport_holds_input(const struct transport *t);
 bool transport_holds_output(const struct transport *t);
+int transport_finish(struct transport *t);
 /* Why the last call failed, which left error in errno (0: the end). */
 const char *transport_why(const struct transport *t, int error);
 void transport_free(struct transport *t);	/* NULL is fine */
