@@ -43,11 +43,14 @@ class Orthrus:
     def version(self):
         return said_by(self.program, "--version")
 
-    def start(self, lab, port, kind="L"):
-        """kind is L, R or D, as the options are."""
+    def start(self, lab, port, kind="L", server=None, more=()):
+        """
+        kind is L, R or D, as the options are; server is how the port is
+        reached, with more options, where it is not by TCP.
+        """
         via, target = free_port(), free_port()
-        server = f"127.0.0.1:{port}"
-        options = ["--host-key", lab.fingerprint]
+        server = server or f"127.0.0.1:{port}"
+        options = ["--host-key", lab.fingerprint, *more]
         if kind != "D":
             options += [f"-{kind}", f"127.0.0.1:{via}:127.0.0.1:{target}"]
         agent = lab.orthrus(

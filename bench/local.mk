@@ -36,5 +36,5 @@ EXTRA_DIST += bench/README.md bench/contenders.py bench/gateway \
 	bench/muzzle-haproxy.cfg bench/muzzle-inspect.json \
 	bench/muzzle_parts.py bench/peer.py bench/plot \
 	bench/report.py bench/rows.py bench/run bench/server_rows.py \
-	bench/servers.py bench/tools.py \
+	bench/servers.py bench/tools.py bench/transport_rows.py \
 	bench/peers/ssh2.js

@@ -23,7 +23,8 @@ check="$engine clang clang-tidy dante-server dropbear-bin libclang-rt-dev
     python3-cryptography python3-pytest python3-pytest-xdist python3-venv
     shellcheck socat squid ssh-audit stunnel4 strace
     tinyproxy-bin"
-bench="autossh docker.io dropbear-bin gnuplot-nox haproxy openssl util-linux"
+bench="autossh docker.io dropbear-bin gnuplot-nox haproxy openssl stunnel4
+    util-linux"
 
 case ${1:-build} in
 build)	wanted=$build ;;
