@@ -257,7 +257,7 @@ orthrus_snapshot(void *arg)
 	    "since", time_json(info.since),
 	    "reconnects", (json_int_t)info.reconnects,
 	    "rtt_ms", rtt_json(info.session.rtt_ms),
-	    "transport", "tcp");
+	    "transport", transport_word(info.server->transport));
 	add_link(o, &info);
 	add_gateways(o, l);
 	add_session(o, a, &info);

@@ -234,6 +234,12 @@ transport_parse(const char *word, enum transport_kind *kind)
 }
 
 const char *
+transport_word(enum transport_kind kind)
+{
+	return schemes[kind].word;
+}
+
+const char *
 server_format(const struct server *server, char text[SERVER_TEXT_MAX])
 {
 	bool v6 = strchr(server->host, ':') != NULL;

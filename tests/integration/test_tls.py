@@ -45,6 +45,8 @@ def test_carries(lab, sshd, authority, pem, program, host):
     agent = lab.orthrus(
         front.url, *options(authority, sshd), "-L", f"{local}:{to.spec}",
         "-L", f"{lab.path('l.sock')}:{to.spec}", "-R", f"{remote}:{to.spec}")
+    status = agent.status()
+    assert status["transport"] == status["link"]["transport"] == "tls"
     for _ in range(2):
         for at in (("127.0.0.1", local), lab.path("l.sock"),
                    ("127.0.0.1", remote)):

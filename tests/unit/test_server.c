@@ -101,6 +101,7 @@ test_choose(void **state)
 	for (i = 0; i < COUNT(cases); i++) {
 		assert_int_equal(server_parse(cases[i].in, &server, &e), 0);
 		assert_int_equal(transport_parse(cases[i].word, &kind), 0);
+		assert_string_equal(transport_word(kind), cases[i].word);
 		r = server_choose_transport(&server, kind, &e);
 		assert_int_equal(r, cases[i].out == NULL ? -1 : 0);
 		if (r == 0)

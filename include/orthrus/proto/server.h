@@ -44,6 +44,8 @@ int server_choose_transport(struct server *server, enum transport_kind kind,
 
 /* Reads "tcp", "tls" or "wss": 0, or -1. */
 int transport_parse(const char *word, enum transport_kind *kind);
+/* The other way round. */
+const char *transport_word(enum transport_kind kind);
 
 /*
  * Canonical text with scheme and port always, user when there is one, and the
