@@ -230,7 +230,8 @@ on_ended(void *arg, const struct error *why)
 void
 one_start(struct one *o)
 {
-	static const struct outbound_events events = { on_up, on_ended };
+	static const struct outbound_events events = { on_up, on_ended,
+	    NULL };
 	struct fleet *f = o->fleet;
 	struct outbound_config config = {
 		.server = { .host = "127.0.0.1", .port = f->port },

@@ -141,21 +141,22 @@ on_gone(void *arg, struct mux *mux)
 
 /* --- the program -------------------------------------------------- */
 
-/* Any line has all leave; the end of input is ours. */
+/* Each line has all awaited, "leave" has them leave; the end of input is ours. */
 static void
 on_input(evutil_socket_t fd, short what, void *arg)
 {
-	char line[64];
+	char line[64] = "";
 	size_t i;
 
 	(void)what;
-	if (read((int)fd, line, sizeof(line)) <= 0) {
+	if (read((int)fd, line, sizeof(line) - 1) <= 0) {
 		event_base_loopbreak(arg);
 		return;
 	}
 	for (i = 0; i < fleet.started; i++) {
 		await(&fleet.all[i]);
-		link_leave(fleet.all[i].link);
+		if (strncmp(line, "leave", 5) == 0)
+			link_leave(fleet.all[i].link);
 	}
 }
 
@@ -167,8 +168,9 @@ usage(void)
 	    "                SERVER ...\n"
 	    "Keeps so many links to these servers, so many of a user, who are "
 	    "called u0,\nu1 and so on.  Tells in JSON when all are connected, "
-	    "and each time that they\nare again; a line on standard input has "
-	    "all leave their server, its end is the\nend.\n", stderr);
+	    "and each time that they\nare again; the line \"leave\" on "
+	    "standard input has all leave their server,\n\"gone\" says that "
+	    "they will have to, its end is the end.\n", stderr);
 	exit(EX_USAGE);
 }
 
@@ -213,7 +215,7 @@ config_of(const struct identity *identity)
 
 	c.session = (struct outbound_config){ .identity = identity,
 	    .transport.step_ms = 10000, .login_ms = 10000, .probe_ms = 5000,
-	    .dead_ms = 13000, .policy = { .pins = pins, .npins = npins } };
+	    .dead_ms = 13000, .resume_ms = 60000, .policy = { .pins = pins, .npins = npins } };
 	return c;
 }
 

@@ -65,12 +65,14 @@ wait_before_retry(struct link *l, uint64_t ms)
 
 static void on_link_session_up(void *arg);
 static void on_link_session_ended(void *arg, const struct error *why);
+static void on_link_session_parted(void *arg, bool parted);
 
 struct link_session *
 link_session_start(struct link *l, size_t at, const char *avoid)
 {
 	static const struct outbound_events events = {
-		on_link_session_up, on_link_session_ended
+		on_link_session_up, on_link_session_ended,
+		on_link_session_parted
 	};
 	struct link_session *s = xcalloc(1, sizeof(*s));
 	struct outbound_config config = l->config.session;
@@ -144,12 +146,20 @@ on_link_session_up(void *arg)
 
 	s->mux = outbound_mux(s->outbound);
 	s->up_at = clock_ms();
-	s->since = time(NULL);
 	gateway_answered(link_session_known(s), -1, s->up_at);
 	if (s == l->coming)
 		link_coming_up(l);
 	else
 		link_session_used(l, s);
+}
+
+static void
+on_link_session_parted(void *arg, bool parted)
+{
+	struct link_session *s = arg;
+
+	if (s == s->link->session)
+		link_parted(s->link, parted);
 }
 
 /* --- rounds ------------------------------------------------------- */
@@ -245,8 +255,7 @@ leave_session(struct link *l, const struct error *why)
 	if (!is_hopeless(l))
 		log_warn("%s", why->text);
 	judge_session(l->session, lasted);
-	l->leaving = false;
-	evtimer_del(l->timer);
+	link_stay(l);
 	link_down(l);
 	link_session_free(l->session);
 	l->session = NULL;
@@ -343,7 +352,10 @@ on_wait_over(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	l->comparing = false;
-	link_try_next(l);
+	if (l->parted && !l->leaving)
+		link_move_away(l, false);
+	else
+		link_try_next(l);
 }
 
 void

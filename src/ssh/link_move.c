@@ -18,6 +18,7 @@
 
 #include "link_private.h"
 
+#define PARTED_MS 3000		/* without a link, before another is sought */
 #define SPREAD_MS 1000		/* over which agents leave that all must */
 #define SETTLE_MS 2000		/* listeners come up with the new session */
 #define LOOK_MS 250
@@ -48,43 +49,62 @@ link_move_to(struct link *l, size_t i)
 	    NULL);
 }
 
-/* The next one to go to; with none the session stays, if it may. */
+/* All others but the one that is coming, if any, are to be tried. */
+static void
+begin_moving(struct link *l)
+{
+	struct gateway_known *g = link_session_known(l->session);
+
+	gateways_round(l->known, l->config.nservers);
+	if (g != NULL)
+		g->tried = true;
+	if (l->coming != NULL)
+		link_session_known(l->coming)->tried = true;
+	else
+		timer_set(l->timer, randombytes_uniform(SPREAD_MS));
+}
+
+/* None of them could be had: again, or the session stays, or it ends. */
+static void
+cannot_move(struct link *l)
+{
+	struct error why;
+
+	if (l->session->at == l->config.nservers) {
+		error_set(&why, EX_UNAVAILABLE, "not configured any more, and "
+		    "none that is can be reached");
+		link_abandon(l, &why);
+	} else if (l->must_leave)
+		begin_moving(l);
+	else {
+		l->leaving = false;
+		link_watch(l);
+		link_parted(l, l->parted);
+	}
+}
+
 static void
 move_on(struct link *l)
 {
 	size_t i = gateways_next(l->known, l->config.nservers,
 	    l->config.prefer);
-	struct error why;
 
-	if (i < l->config.nservers) {
+	if (i < l->config.nservers)
 		link_move_to(l, i);
-		return;
-	}
-	l->leaving = false;
-	if (l->session->at < l->config.nservers) {
-		link_watch(l);
-		return;
-	}
-	error_set(&why, EX_UNAVAILABLE, "not configured any more, and none "
-	    "that is can be reached");
-	link_abandon(l, &why);
+	else
+		cannot_move(l);
 }
 
 void
-link_move_away(struct link *l)
+link_move_away(struct link *l, bool must)
 {
 	struct gateway_known *g = link_session_known(l->session);
 
 	l->leaving = true;
-	gateways_round(l->known, l->config.nservers);
-	if (g != NULL) {
-		gateway_failed(g, true);
-		g->tried = true;
-	}
-	if (l->coming != NULL)
-		link_session_known(l->coming)->tried = true;
-	else
-		timer_set(l->timer, randombytes_uniform(SPREAD_MS));
+	l->must_leave = must;
+	if (g != NULL)
+		gateway_failed(g, must);
+	begin_moving(l);
 }
 
 bool
@@ -93,8 +113,41 @@ link_leave(struct link *l)
 	if (!link_can_move(l))
 		return false;
 	if (!l->leaving)
-		link_move_away(l);
+		link_move_away(l, true);
+	l->must_leave = true;
 	return true;
+}
+
+void
+link_stay(struct link *l)
+{
+	l->leaving = l->must_leave = l->parted = false;
+	evtimer_del(l->timer);
+}
+
+/*
+ * A session that is looking for another link does not keep us from having one
+ * elsewhere: who comes first is in use.
+ */
+void
+link_parted(struct link *l, bool parted)
+{
+	struct gateway_known *g = link_session_known(l->session);
+
+	l->parted = parted;
+	if (l->must_leave || !link_can_move(l))
+		return;
+	if (parted) {
+		if (!l->leaving)
+			timer_set(l->timer, PARTED_MS);
+		return;
+	}
+	if (l->leaving)
+		link_forget_coming(l);
+	link_stay(l);
+	if (g != NULL)
+		gateway_answered(g, -1, clock_ms());
+	link_watch(l);
 }
 
 void
@@ -187,10 +240,9 @@ link_coming_up(struct link *l)
 {
 	struct link_session *s = l->coming, *old = l->session;
 
-	leave_for_its_streams(old, l->leaving);
+	leave_for_its_streams(old, l->must_leave);
 	l->coming = NULL;
-	l->leaving = false;
-	evtimer_del(l->timer);
+	link_stay(l);
 	link_session_used(l, s);
 }
 

@@ -24,7 +24,6 @@ struct link_session {
 	struct server server;
 	size_t at;		/* its gateway; nservers: not listed any more */
 	char *avoid;		/* who calls itself so; NULL: nobody */
-	int64_t since;		/* UNIX time: it is up */
 	uint64_t up_at, left_at;	/* ms */
 	struct event *timer;	/* looks whether it is needed; NULL: in use */
 };
@@ -49,6 +48,8 @@ struct link {
 	struct link_session *coming;	/* to take its place; NULL: none */
 	TAILQ_HEAD(, link_session) left;	/* for the streams they have */
 	bool leaving;			/* session, when another one is there */
+	bool must_leave;		/* even if it does well */
+	bool parted;			/* session has no link at present */
 	bool comparing;			/* who answers first, before the attempt */
 	struct event *look;		/* at the other gateways */
 	uint64_t look_at;		/* ms */
@@ -83,8 +84,15 @@ void link_try_next(struct link *l);	/* one of this round */
 bool link_can_move(const struct link *l);
 /* Makes a session with gateway i, to take the place of the one in use. */
 void link_move_to(struct link *l, size_t i);
-/* Tries all others; the session in use goes on meanwhile. */
-void link_move_away(struct link *l);
+/*
+ * Tries all others; the session in use goes on meanwhile.  must: it is left
+ * even if it does well.
+ */
+void link_move_away(struct link *l, bool must);
+/* The session in use is not left, or not any more. */
+void link_stay(struct link *l);
+/* It has lost its link, or has another one. */
+void link_parted(struct link *l, bool parted);
 void link_coming_up(struct link *l);	/* it is there */
 void link_coming_ended(struct link *l, const struct error *why);
 void link_forget_coming(struct link *l);

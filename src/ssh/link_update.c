@@ -63,28 +63,30 @@ update_left(struct link *l, const struct link_config *config)
 
 /* The session in use is with a server that is still there, or has to be left. */
 static void
-update_session(struct link *l)
+update_session(struct link *l, bool parted)
 {
 	l->session->at = place_of(l->session, &l->config);
 	if (l->session->at < l->config.nservers) {
 		link_watch(l);
+		link_parted(l, parted);
 		return;
 	}
+	l->parted = parted;
 	log_info("the server in use is not configured any more: another one "
 	    "takes its place");
-	link_move_away(l);
+	link_move_away(l, true);
 }
 
 void
 link_update(struct link *l, const struct link_config *config)
 {
-	bool stays = l->state == LINK_CONNECTED &&
+	bool parted, stays = l->state == LINK_CONNECTED &&
 	    may_go_on(l->session, config);
 
 	link_watch_clear(l);
 	link_forget_coming(l);
-	evtimer_del(l->timer);
-	l->leaving = false;
+	parted = l->parted;
+	link_stay(l);
 	update_left(l, config);
 	if (l->state == LINK_CONNECTED && !stays) {
 		log_info("the user, or the key of the server in use, is not "
@@ -100,7 +102,7 @@ link_update(struct link *l, const struct link_config *config)
 	}
 	link_take_config(l, config);
 	if (stays)
-		update_session(l);
+		update_session(l, parted);
 	else
 		link_begin(l);
 }

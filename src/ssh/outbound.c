@@ -241,6 +241,8 @@ on_outbound_parted(void *arg, const char *text)
 	    "s", server_format(&s->config.server, name), text,
 	    (unsigned long long)s->config.resume_ms / 1000);
 	reopen_start(&s->reopen);
+	if (s->events.parted != NULL)
+		s->events.parted(s->arg, true);
 }
 
 static void
@@ -253,6 +255,8 @@ on_outbound_back(void *arg)
 	    server_format(&s->config.server, name),
 	    (double)s->resume.last_ms / 1000);
 	probe_rejoined(&s->probe);
+	if (s->events.parted != NULL)
+		s->events.parted(s->arg, false);
 }
 
 static void

@@ -112,6 +112,24 @@ def test_one_server_has_no_table(lab, sshd):
     assert "SERVER" not in lab.run("status", "--control", agent.control).stdout
 
 
+def test_fastest(lab):
+    """The nearest, whatever the order; the next one when it is gone."""
+    one, two = lab.sshd(), lab.sshd()
+    port, process = far(lab, one, 60)
+    try:
+        agent = lab.orthrus([f"127.0.0.1:{port}", two], "--prefer", "fastest")
+        assert is_at(agent, two)
+        gateways = agent.status()["gateways"]
+        assert [g["state"] for g in gateways] == ["up", "connected"]
+        assert gateways[0]["rtt_ms"] >= 100 > gateways[1]["rtt_ms"]
+        two.stop()
+        until("it is at the other", 30, lambda: states(agent) ==
+              ["connected", "down"])
+    finally:
+        process.kill()
+        process.wait()
+
+
 # Without a break
 
 def reload_with(agent, lab, *servers):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 """Many agents whose gateway goes away: all are back on the other one soon, and
-it refuses none of them."""
+it refuses none of them.  ORTHRUS_TEST_AGENTS=1000 for as many as they may be."""
 
 import json
 import os
@@ -45,22 +45,15 @@ class Fleet:
         print(line.strip())
         return json.loads(line)
 
-    def leave(self):
-        self.process.stdin.write("leave\n")
+    def say(self, line):
+        """leave: all do; gone: all will have to."""
+        self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
 
     def close(self):
         said = self.process.communicate(timeout=60)[1]
         assert self.process.returncode == 0, said
         assert not any(s in said for s in SANITIZERS), said
-
-
-def overflows():
-    """Connections that a full accept queue has cost anybody here."""
-    with open("/proc/net/netstat") as f:
-        names, values = [line.split() for line in f
-                         if line.startswith("TcpExt:")]
-    return int(values[names.index("ListenOverflows")])
 
 
 @pytest.fixture
@@ -86,23 +79,21 @@ def fleet(lab, gateways):
 
 
 def test_gateway_is_killed(gateways, fleet):
-    before = overflows()
+    fleet.say("gone")
     gateways[0].kill()
     back = fleet.settled()
-    assert back["at"] == [0, AGENTS] and back["lost"] == AGENTS
+    assert back["at"] == [0, AGENTS]
+    assert back["failed"] == back["lost"], "the other one refused some"
     assert back["seconds"] < WITHIN
-    assert overflows() == before
-    assert "places are full" not in gateways[1].log()
 
 
 def test_all_are_asked_to_leave(gateways, fleet):
     """By make-before-break: none is without a session for a moment."""
-    before = overflows()
-    fleet.leave()
+    fleet.say("leave")
     moved = fleet.settled()
     assert moved["at"] == [0, AGENTS]
     assert moved["moved"] == AGENTS and moved["lost"] == 0
+    assert moved["failed"] == 0
     assert moved["seconds"] < WITHIN
-    assert overflows() == before
     gateways[0].process.send_signal(signal.SIGTERM)
     assert gateways[0].stop() == 0

@@ -399,6 +399,12 @@ end_session(struct outbound *s, int code, const char *text)
 }
 
 void
+part(struct outbound *s, bool parted)
+{
+	s->events.parted(s->arg, parted);
+}
+
+void
 end(int code, const char *text)
 {
 	end_session(sessions, code, text);

@@ -67,6 +67,8 @@ enum link_state state_now(void);
 void come_up(void);
 void end(int code, const char *text);
 void end_session(struct outbound *s, int code, const char *text);
+/* A session has no link any more, or goes on over another one. */
+void part(struct outbound *s, bool parted);
 
 /* Time passes, and every timer that is due has its turn. */
 void pass(uint64_t ms);

@@ -293,7 +293,8 @@ config_for(const char *user)
 static struct outbound *
 dial(const struct outbound_config *c)
 {
-	static const struct outbound_events events = { on_up, on_ended };
+	static const struct outbound_events events = { on_up, on_ended,
+	    NULL };
 
 	return outbound_start(base, dialer, c, &events, NULL);
 }

@@ -266,6 +266,116 @@ test_moves_to_the_nearest(void **state)
 	expect_sessions(1);
 }
 
+/* --- a session without a link ------------------------------------- */
+
+static void
+test_goes_elsewhere_without_a_link(void **state)
+{
+	struct link_config c = config_for(2);
+
+	(void)state;
+	start(&c);
+	come_up();
+	sessions->open = 1;
+	part(sessions, true);
+	pass(2000);
+	expect_sessions(1);		/* most links are back by then */
+	pass(3000);
+	expect_sessions(2);
+	expect_tried(1);
+	expect_in_use(0);
+	come_up();
+	expect_in_use(1);
+	assert_int_equal(told.down + told.gone, 0);
+	part(session_to(0), false);	/* its streams go on */
+	expect_in_use(1);
+	expect_sessions(2);
+	end_session(session_to(0), EX_UNAVAILABLE, "session lost");
+	assert_int_equal(told.gone, 1);
+}
+
+static void
+test_link_is_back_first(void **state)
+{
+	struct link_config c = config_for(2);
+
+	(void)state;
+	start(&c);
+	come_up();
+	part(sessions, true);
+	pass(2000);
+	part(sessions, false);
+	pass(10000);
+	expect_sessions(1);
+	part(sessions, true);
+	pass(5000);
+	expect_sessions(2);
+	part(session_to(0), false);
+	expect_sessions(1);
+	expect_in_use(0);
+	pass(10000);
+	expect_sessions(1);
+	assert_int_equal(told.up, 1);
+}
+
+/* Others are tried again and again, as long as it looks for its link. */
+static void
+test_all_are_without_a_link(void **state)
+{
+	struct link_config c = config_for(2);
+	unsigned i;
+
+	(void)state;
+	start(&c);
+	come_up();
+	part(sessions, true);
+	for (i = 0; i < 5; i++) {
+		pass(5000);
+		expect_tried(1);
+		end(EX_UNAVAILABLE, "cannot connect");
+		expect_in_use(0);
+	}
+	end(EX_UNAVAILABLE, "session lost");
+	assert_int_equal(told.down, 1);
+	pass(2 * BACKOFF_MIN);
+	expect_sessions(1);
+}
+
+/* With one server there is nothing to do but wait. */
+static void
+test_one_server_without_a_link(void **state)
+{
+	struct link_config c = config_for(1);
+
+	(void)state;
+	start(&c);
+	come_up();
+	part(sessions, true);
+	pass(50000);
+	expect_sessions(1);
+	part(sessions, false);
+	expect_in_use(0);
+}
+
+/* Who has to leave does so, whatever comes back. */
+static void
+test_leaves_without_a_link(void **state)
+{
+	struct link_config c = config_for(2);
+
+	(void)state;
+	start(&c);
+	come_up();
+	assert_true(link_leave(the_link));
+	pass(1000);
+	expect_sessions(2);
+	part(session_to(0), true);
+	part(session_to(0), false);
+	expect_sessions(2);
+	come_up();
+	expect_in_use(1);
+}
+
 /* --- being asked to leave ----------------------------------------- */
 
 static void
@@ -294,17 +404,22 @@ static void
 test_leaves_to_nowhere(void **state)
 {
 	struct link_config c = config_for(2);
+	unsigned i;
 
 	(void)state;
 	start(&c);
 	assert_false(link_leave(the_link));	/* there is no session */
 	come_up();
 	assert_true(link_leave(the_link));
-	pass(1000);
+	for (i = 0; i < 3; i++) {
+		pass(1000);
+		expect_tried(1);
+		end(EX_UNAVAILABLE, "cannot connect");
+		expect_in_use(0);
+		expect_sessions(1);
+	}
+	pass(WELL);
 	end(EX_UNAVAILABLE, "cannot connect");
-	expect_in_use(0);
-	pass(1000);
-	expect_sessions(1);
 	end(EX_UNAVAILABLE, "the gateway has stopped");
 	assert_int_equal(told.down, 1);
 	pass(2 * BACKOFF_MIN);
@@ -387,6 +502,11 @@ main(void)
 		TEST(test_nearest_is_not_waited_for_long),
 		TEST(test_nearest_when_none_answers),
 		TEST(test_moves_to_the_nearest),
+		TEST(test_goes_elsewhere_without_a_link),
+		TEST(test_link_is_back_first),
+		TEST(test_all_are_without_a_link),
+		TEST(test_one_server_without_a_link),
+		TEST(test_leaves_without_a_link),
 		TEST(test_leaves_at_once),
 		TEST(test_leaves_to_nowhere),
 		TEST(test_one_server_cannot_be_left),

@@ -71,6 +71,11 @@ struct outbound_events {
 	 * outbound_free() then or later.
 	 */
 	void (*ended)(void *arg, const struct error *why);
+	/*
+	 * It has no link, and looks for another one; or, with false, it goes on
+	 * over that.  NULL: nobody asks.
+	 */
+	void (*parted)(void *arg, bool parted);
 };
 
 /* To be called once, before the first session. */
