@@ -272,12 +272,6 @@ refuse_unbuilt(struct loader *l)
 	} rows[] = {
 		{ "server", "proxy_command", "none", "proxy commands" },
 	};
-	static const char *const transports[] = {
-		[TRANSPORT_WSS] = "WebSocket transport"
-	};
-	const struct keyword *kw = keyword_by_key(l->c->program, "server",
-	    "address");
-	const struct config *c = loader_config(l);
 	const struct setting *s;
 	struct error e;
 	size_t i;
@@ -288,14 +282,6 @@ refuse_unbuilt(struct loader *l)
 			continue;
 		error_set(&e, EX_CONFIG, "this version has no %s yet; leave "
 		    "it out", rows[i].what);
-		loader_blame(l, s, &e);
-	}
-	for (i = 0; i < c->nservers; i++) {
-		if (transports[c->servers[i].transport] == NULL ||
-		    (s = setting_nth(l->c, kw, i)) == NULL)
-			continue;
-		error_set(&e, EX_CONFIG, "this version has no %s yet",
-		    transports[c->servers[i].transport]);
 		loader_blame(l, s, &e);
 	}
 }

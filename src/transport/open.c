@@ -16,6 +16,7 @@
 #include "orthrus/transport/open.h"
 #include "orthrus/transport/proxy.h"
 #include "orthrus/transport/tls.h"
+#include "orthrus/transport/websocket.h"
 
 #include "resolve.h"
 
@@ -93,7 +94,19 @@ tls_step(const struct opening *o)
 {
 	return o->to.transport == TRANSPORT_TCP ? NULL :
 	    tls_connect(o->config.tls, o->to.host, o->config.tls_name,
-	    o->to.port, TLS_ALPN_SSH);
+	    o->to.port, o->to.transport == TRANSPORT_WSS ? TLS_ALPN_HTTP :
+	    TLS_ALPN_SSH);
+}
+
+/* By the name of the certificate, for a web server has many hosts. */
+static struct handshake *
+websocket_step(const struct opening *o)
+{
+	const char *name = o->config.tls_name;
+
+	return o->to.transport != TRANSPORT_WSS ? NULL :
+	    websocket_connect(name != NULL ? name : o->to.host, o->to.port,
+	    o->to.path);
 }
 
 /*
@@ -102,7 +115,8 @@ tls_step(const struct opening *o)
  */
 static struct handshake *(*const steps[])(const struct opening *o) = {
 	proxy_step,
-	tls_step
+	tls_step,
+	websocket_step
 };
 
 #define PROXY_STEP 0

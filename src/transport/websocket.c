@@ -28,6 +28,7 @@ struct websocket {
 	struct transport head;
 	struct transport *lower;
 	bool client;
+	bool ended;			/* the reader has heard of its end */
 	struct frame_reader in;
 	size_t copied, taken;		/* into copy, and out of it */
 	uint8_t copy[READ_LEAST];
@@ -51,17 +52,19 @@ read_frames(struct websocket *w, uint8_t *p, size_t n)
 	ssize_t got;
 	long len;
 
-	if (w->in.closed)
+	w->ended = w->in.closed;
+	if (w->ended)
 		return 0;
 	got = transport_read(w->lower, p + held, n - held);
 	if (got <= 0)
 		return got;
 	memcpy(p, w->in.held, held);
 	len = frame_read(&w->in, p, held + (size_t)got);
-	if (len == 0 && w->in.closed)
-		return 0;
 	if (len > 0)
 		return len;
+	w->ended = len == 0 && w->in.closed;
+	if (w->ended)
+		return 0;
 	/* With no more than heads and control frames, others have a turn. */
 	errno = len == 0 ? EAGAIN : EPROTO;
 	return -1;
@@ -103,7 +106,8 @@ websocket_holds_input(const struct transport *t)
 {
 	const struct websocket *w = (const struct websocket *)t;
 
-	return w->copied > 0 || transport_holds_input(w->lower);
+	return w->copied > 0 || (w->in.closed && !w->ended) ||
+	    transport_holds_input(w->lower);
 }
 
 /* --- the way out ------------------------------------------------------ */

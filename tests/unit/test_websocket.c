@@ -436,7 +436,9 @@ test_peer_closes(void **state)
 	open_client();
 	put(&to_client, BYTES("\x82\x01" "x\x88\x05\x03\xe9" "bye"));
 	assert_int_equal(read_client(b, sizeof(b)), 1);
+	assert_true(transport_holds_input(client));
 	assert_int_equal(read_client(b, sizeof(b)), 0);
+	assert_false(transport_holds_input(client));
 	assert_string_equal(transport_why(client, 0),
 	    "WebSocket: the server closed: 1001 bye");
 	close_client();

@@ -31,8 +31,8 @@ struct transport_ops {
 	 */
 	ssize_t (*write)(struct transport *t, const uint8_t *p, size_t n);
 	/*
-	 * True while read() would return bytes that lie in this process, which
-	 * the descriptor does not tell of.  NULL: never.
+	 * True while read() would return bytes that lie in this process, or the
+	 * end, of which the descriptor does not tell.  NULL: never.
 	 */
 	bool (*holds_input)(const struct transport *t);
 	/*
