@@ -40,6 +40,7 @@ unit_tests = \
 	tests/unit/test_own \
 	tests/unit/test_listener \
 	tests/unit/test_websocket \
+	tests/unit/test_handshake \
 	tests/unit/test_tls \
 	tests/unit/test_tls_refused \
 	tests/unit/test_tls_server \
