@@ -14,10 +14,11 @@ import pytest
 
 from lab import socks
 from lab.authority import Authority
-from lab.system import free_port, has_ipv6, until
+from lab.system import DIES_WITH_US, free_port, has_ipv6, until
 from lab.targets import digest, echo, echoes, payload, read_all
 from lab.tls import Socat, Stunnel
 
+SYSTEM_FILE = "/usr/lib/ssl/cert.pem"
 NAMES = "gw.test", "localhost", "127.0.0.1", "::1"
 
 
@@ -204,6 +205,30 @@ def test_system_authorities(lab, sshd, authority, pem, kind):
                                 "SSL_CERT_DIR": folder}
     front = Stunnel(lab, sshd.port, pem)
     lab.orthrus(front.url, "--host-key", sshd.fingerprint, env=env)
+
+
+@pytest.mark.parametrize("links", [True, False], ids=["links", "no-links"])
+def test_system_directory(lab, sshd, authority, pem, links, monkeypatch):
+    """
+    Debian's, with a link for each authority and a file with all: the latter
+    is read where there is nothing else, as in many an image.
+    """
+    folder = lab.path("certs")
+    os.mkdir(folder)
+    if links:
+        shutil.copy(authority.path, folder)
+        subprocess.run(["openssl", "rehash", folder], check=True)
+        bundle = Authority(lab, "other").path
+    else:
+        bundle = authority.path
+    shutil.copy(bundle, os.path.join(folder, "ca-certificates.crt"))
+    if os.path.realpath(SYSTEM_FILE) != "/etc/ssl/certs/ca-certificates.crt":
+        pytest.skip("not Debian's places")
+    front = Stunnel(lab, sshd.port, pem)
+    monkeypatch.setattr("lab.harness.DIES_WITH_US", [
+        *DIES_WITH_US, "unshare", "-m", "sh", "-c",
+        f'mount --bind {folder} /etc/ssl/certs && exec "$@"', "sh"])
+    lab.orthrus(front.url, "--host-key", sshd.fingerprint)
 
 
 def test_reload(lab, sshd, authority):
