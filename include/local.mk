@@ -58,6 +58,7 @@ noinst_HEADERS += \
 	include/orthrus/http/web.h \
 	include/orthrus/http/write.h \
 	include/orthrus/transport/bind.h \
+	include/orthrus/transport/command.h \
 	include/orthrus/transport/dial.h \
 	include/orthrus/transport/endpoint.h \
 	include/orthrus/transport/handshake.h \

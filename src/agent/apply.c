@@ -10,6 +10,7 @@
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/ssh/identity.h"
+#include "orthrus/transport/command.h"
 #include "orthrus/transport/tls.h"
 
 #include "orthrus.h"
@@ -74,6 +75,23 @@ orthrus_forget_credentials(struct orthrus *a)
 	a->password = NULL;
 }
 
+static void
+forget_config(void *config)
+{
+	config_free(config);
+}
+
+int
+orthrus_start_commands(struct config *c, struct commands **commands,
+    struct error *e)
+{
+	*commands = NULL;
+	if (c->proxy_command == NULL)
+		return 0;
+	*commands = commands_new(c->proxy_command, forget_config, c, e);
+	return *commands == NULL ? -1 : 0;
+}
+
 int
 orthrus_load_tls(const struct config *c, struct tls_client **tls,
     struct error *e)
@@ -129,6 +147,8 @@ orthrus_link_config(const struct orthrus *a, struct link_config *lc)
 	link_config_of(a->config, a->tls, lc);
 	lc->session.identity = a->identity;
 	lc->session.password = a->password;
+	if (a->config->proxy_command != NULL)
+		lc->session.transport.commands = a->commands;
 }
 
 void

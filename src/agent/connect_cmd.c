@@ -21,6 +21,7 @@
 #include "orthrus/base/service.h"
 #include "orthrus/relay/socket.h"
 #include "orthrus/ssh/identity.h"
+#include "orthrus/transport/command.h"
 #include "orthrus/transport/dial.h"
 #include "orthrus/transport/tls.h"
 
@@ -203,8 +204,8 @@ start_session(struct orthrus *a, bool enrol, struct error *e)
 		start_link(a);
 		return 0;
 	}
-	a->enrolment = enrolment_new(a->base, a->dialer, a->config, false,
-	    &events, a, e);
+	a->enrolment = enrolment_new(a->base, a->dialer, a->commands,
+	    a->config, false, &events, a, e);
 	return a->enrolment == NULL ? -1 : 0;
 }
 
@@ -309,6 +310,8 @@ begin(struct orthrus *a, bool *lent, struct error *e)
 	if (is_stdio(a) && (a->stdio = stdio_start(a, lent, e)) == NULL)
 		return -1;
 	a->service = service_new(a->base, &events, a);
+	if (a->commands != NULL)
+		commands_watch(a->commands, a->base);
 	/* Whoever joins two descriptors needs no file at all. */
 	return *lent ? confinement_apply(confinement_new(CONFINE_AGENT), e) : 0;
 }
@@ -358,6 +361,7 @@ connect_finish(struct orthrus *a)
 	a->tunnels = NULL;
 	enrolment_free(a->enrolment);
 	link_free(a->link);
+	commands_free(a->commands);
 	tls_client_free(a->tls);
 	at_gateway_free(a->gateway);
 	if (a->dialer != NULL)
@@ -395,6 +399,11 @@ cmd_connect(int argc, char **argv)
 	if (a.config == NULL)
 		return a.code;
 	log_setup(a.config->log_level, a.config->log_format);
+	if (orthrus_start_commands(a.config, &a.commands, &e) == -1) {
+		log_error("%s", e.text);
+		config_free(a.config);
+		return e.code;
+	}
 	ssh_library_init();
 	if (connect_start(&a, &e) == -1) {
 		log_error("%s", e.text);

@@ -31,6 +31,7 @@ struct agent_enrolment {
 	struct event_base *base;
 	const struct config *config;
 	bool any_name;
+	struct commands *commands;
 	struct enrolment_events events;
 	void *arg;
 	struct server *servers;		/* with the user to enrol as */
@@ -339,6 +340,7 @@ enrolment_start(struct agent_enrolment *en, struct dialer *dialer)
 	lc.session.policy.pins = &en->pin;
 	lc.session.policy.npins = 1;
 	lc.session.password = c->auth_key;
+	lc.session.transport.commands = en->commands;
 	en->link = link_new(en->base, dialer, &lc, &events, en);
 }
 
@@ -374,12 +376,13 @@ enrolment_prepare(struct agent_enrolment *en, struct error *e)
 
 struct agent_enrolment *
 enrolment_new(struct event_base *base, struct dialer *dialer,
-    const struct config *c, bool any_name,
+    struct commands *commands, const struct config *c, bool any_name,
     const struct enrolment_events *events, void *arg, struct error *e)
 {
 	struct agent_enrolment *en = xcalloc(1, sizeof(*en));
 
 	en->base = base;
+	en->commands = commands;
 	en->config = c;
 	en->any_name = any_name;
 	en->events = *events;

@@ -10,6 +10,7 @@
 
 struct dialer;
 struct agent_enrolment;
+struct commands;
 struct event_base;
 struct link;
 
@@ -55,10 +56,14 @@ struct enrolment_events {
 	void (*failed)(void *arg, const struct error *why);
 };
 
-/* Starts it; c must outlive it.  NULL with *e when the key cannot be made. */
+/*
+ * Starts it; c and commands (NULL: none) must outlive it.  NULL with *e when
+ * the key cannot be made.
+ */
 struct agent_enrolment *enrolment_new(struct event_base *base,
-    struct dialer *dialer, const struct config *c, bool any_name,
-    const struct enrolment_events *events, void *arg, struct error *e);
+    struct dialer *dialer, struct commands *commands, const struct config *c,
+    bool any_name, const struct enrolment_events *events, void *arg,
+    struct error *e);
 void enrolment_free(struct agent_enrolment *en);	/* NULL is fine */
 
 const struct link *enrolment_link(const struct agent_enrolment *en);

@@ -15,6 +15,7 @@
 #include "orthrus/base/service.h"
 #include "orthrus/base/text.h"
 #include "orthrus/ssh/identity.h"
+#include "orthrus/transport/command.h"
 #include "orthrus/transport/dial.h"
 
 #include "orthrus.h"
@@ -24,6 +25,7 @@
 struct enroll_run {
 	struct event_base *base;
 	struct dialer *dialer;
+	struct commands *commands;
 	struct service *service;
 	struct agent_enrolment *enrolment;
 	struct config *config;
@@ -120,14 +122,18 @@ enroll_run(struct enroll_run *r, bool any_name)
 	r->base = loop_new();
 	r->dialer = dialer_new(r->base);
 	r->service = service_new(r->base, &signals, r);
+	if (r->commands != NULL)
+		commands_watch(r->commands, r->base);
 	if (orthrus_confine(r->config, &e) == 0)
-		r->enrolment = enrolment_new(r->base, r->dialer, r->config,
-		    any_name, &events, r, &e);
+		r->enrolment = enrolment_new(r->base, r->dialer,
+		    r->commands, r->config, any_name, &events, r, &e);
 	if (r->enrolment == NULL)
 		on_enroll_failed(r, &e);
 	else
 		event_base_dispatch(r->base);
 	enrolment_free(r->enrolment);
+	commands_free(r->commands);
+	r->commands = NULL;
 	dialer_free(r->dialer);
 	service_free(r->service);
 	loop_free(r->base);
@@ -178,6 +184,7 @@ int
 cmd_enroll(int argc, char **argv)
 {
 	struct enroll_run r = { .code = 0 };
+	struct error e;
 
 	if (wants_help(argc, argv)) {
 		enroll_usage(stdout);
@@ -188,9 +195,15 @@ cmd_enroll(int argc, char **argv)
 		return r.code;
 	log_setup(r.config->log_level, r.config->log_format);
 	r.config->reconnect = false;	/* each server once */
+	if (orthrus_start_commands(r.config, &r.commands, &e) == -1) {
+		fprintf(stderr, "orthrus enroll: %s\n", e.text);
+		config_free(r.config);
+		return e.code;
+	}
 	ssh_library_init();
 	if (enrolment_is_wanted(r.config, &r.code))
 		r.code = enroll_run(&r, config_name_is_default(r.config));
+	commands_free(r.commands);
 	config_free(r.config);
 	return r.code;
 }

@@ -8,6 +8,7 @@
 #include "orthrus/tunnel/tunnel.h"
 
 struct at_gateway;
+struct commands;
 struct control;
 struct agent_enrolment;
 struct stdio_run;
@@ -22,6 +23,7 @@ struct orthrus {
 	struct identity *identity;
 	char *password;			/* wiped when freed; or NULL */
 	struct tls_client *tls;		/* NULL: no server speaks TLS */
+	struct commands *commands;	/* run in place of connections; NULL */
 
 	struct event_base *base;
 	struct dialer *dialer;
@@ -50,6 +52,13 @@ struct orthrus {
 int orthrus_load_credentials(const struct config *c, struct identity **id,
     char **password, struct error *e);
 void orthrus_forget_credentials(struct orthrus *a);
+
+/*
+ * Starts the process that runs the proxy command of c into *commands, before
+ * there are threads and walls; NULL where there is none.  0, or -1 with *e.
+ */
+int orthrus_start_commands(struct config *c, struct commands **commands,
+    struct error *e);
 
 /*
  * Reads into *tls, for the caller to free, whom a server's certificate may come

@@ -8,6 +8,7 @@
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/ssh/identity.h"
+#include "orthrus/transport/command.h"
 #include "orthrus/transport/tls.h"
 
 #include "orthrus.h"
@@ -42,6 +43,20 @@ reload_control(struct orthrus *a, struct belongings *fresh, struct error *e)
 	return fresh->control == NULL ? -1 : 0;
 }
 
+/* The process that runs it has had it from the start. */
+static int
+reload_command(const struct orthrus *a, const struct config *fresh,
+    struct error *e)
+{
+	const char *command = fresh->proxy_command;
+
+	if (command == NULL || (a->commands != NULL &&
+	    commands_are(a->commands, command)))
+		return 0;
+	return error_set(e, EX_CONFIG, "a proxy command that is new, or "
+	    "another one, needs a restart");
+}
+
 /*
  * All that can fail: 0, or -1 with *e, and then nothing is changed.  The
  * tunnels come last, since what was ended of them cannot be had back.
@@ -52,6 +67,7 @@ reload_prepare(struct orthrus *a, struct belongings *fresh, struct error *e)
 	if (orthrus_load_credentials(fresh->config, &fresh->identity,
 	    &fresh->password, e) == -1 ||
 	    orthrus_load_tls(fresh->config, &fresh->tls, e) == -1 ||
+	    reload_command(a, fresh->config, e) == -1 ||
 	    reload_control(a, fresh, e) == -1)
 		return -1;
 	return orthrus_apply_tunnels(a, fresh->config, e);

@@ -260,39 +260,12 @@ check_proxy_command(struct loader *l, const struct setting *proxy)
 	}
 }
 
-/*
- * What is known to the table and not built yet.  Who builds it takes its row
- * away.
- */
-static void
-refuse_unbuilt(struct loader *l)
-{
-	static const struct {
-		const char *section, *key, *harmless, *what;
-	} rows[] = {
-		{ "server", "proxy_command", "none", "proxy commands" },
-	};
-	const struct setting *s;
-	struct error e;
-	size_t i;
-
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		s = setting_find(l->c, rows[i].section, rows[i].key);
-		if (s == NULL || strcmp(s->value, rows[i].harmless) == 0)
-			continue;
-		error_set(&e, EX_CONFIG, "this version has no %s yet; leave "
-		    "it out", rows[i].what);
-		loader_blame(l, s, &e);
-	}
-}
-
 void
 load_way(struct loader *l)
 {
 	const struct setting *proxy = setting_find(l->c, "server", "proxy");
 
 	choose_transport(l);
-	refuse_unbuilt(l);
 	check_tls(l);
 	if (proxy != NULL)
 		check_proxy_file(l, proxy);

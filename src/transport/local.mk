@@ -2,6 +2,9 @@
 # Transport: each kind yields bytes to and from the other end.
 liborthrus_a_SOURCES += \
 	src/transport/bind.c \
+	src/transport/command.c \
+	src/transport/command_private.h \
+	src/transport/command_service.c \
 	src/transport/dial.c \
 	src/transport/dial_service.c \
 	src/transport/dial_service.h \

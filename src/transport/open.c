@@ -12,6 +12,7 @@
 #include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/proto/proxy_url.h"
+#include "orthrus/transport/command.h"
 #include "orthrus/transport/dial.h"
 #include "orthrus/transport/open.h"
 #include "orthrus/transport/proxy.h"
@@ -28,7 +29,8 @@ struct opening {
 	struct proxy proxy;		/* in front of it, or of kind NONE */
 	handshake_done *done;
 	void *arg;
-	struct lookup *lookup;		/* one of these is under way */
+	struct command *command;	/* one of these is under way */
+	struct lookup *lookup;
 	struct dial *dial;
 	struct handshake_run *run;
 	size_t step;			/* of steps, the next one */
@@ -157,6 +159,18 @@ on_opening_dialled(void *arg, int fd, int error)
 	}
 }
 
+static void
+on_opening_command(void *arg, struct transport *t, const struct error *why)
+{
+	struct opening *o = arg;
+
+	o->command = NULL;
+	if (t != NULL)
+		next_step(o, t);
+	else
+		opening_over(o, NULL, why);
+}
+
 /* Connects to the server, or to the proxy in front of it. */
 static void
 opening_dial(struct opening *o)
@@ -256,7 +270,10 @@ transport_open(struct event_base *base, struct dialer *dialer,
 	    NULL;
 	if (proxy != NULL)
 		o->proxy = *proxy;
-	if (o->proxy.kind == PROXY_SOCKS5 && is_name(to))
+	if (config->commands != NULL)
+		o->command = command_start(config->commands, to, config->step_ms,
+		    on_opening_command, o);
+	else if (o->proxy.kind == PROXY_SOCKS5 && is_name(to))
 		find_server(o);
 	else
 		opening_dial(o);
@@ -268,6 +285,8 @@ opening_cancel(struct opening *o)
 {
 	if (o == NULL)
 		return;
+	if (o->command != NULL)
+		command_cancel(o->command);
 	if (o->lookup != NULL)
 		lookup_cancel(o->lookup);
 	if (o->dial != NULL)

@@ -13,6 +13,7 @@
 #include "orthrus/proto/server.h"
 #include "orthrus/transport/handshake.h"
 
+struct commands;
 struct dialer;
 struct event_base;
 struct opening;
@@ -22,6 +23,7 @@ struct tls_client;
 /* How servers are reached; what it points to outlives every opening. */
 struct transport_config {
 	uint64_t step_ms;		/* each step may take */
+	struct commands *commands;	/* in place of connections; or NULL */
 	const struct proxies *proxies;	/* in front of servers; NULL: none */
 	struct tls_client *tls;		/* NULL: no server speaks TLS */
 	const char *tls_name;		/* of its certificate; NULL: its host */
