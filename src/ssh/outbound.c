@@ -340,9 +340,15 @@ on_login_deadline(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	outbound_fail(s, EX_UNAVAILABLE, "no answer: the server took the "
-	    "connection but did not finish the SSH login within %llu s",
-	    (unsigned long long)s->config.login_ms / 1000);
+	if (s->step == HANDSHAKE &&
+	    connection_peer_version(s->connection)[0] == '\0')
+		outbound_fail(s, EX_UNAVAILABLE, "no answer: no SSH server has "
+		    "named itself within %llu s, although the connection was "
+		    "taken", (unsigned long long)s->config.login_ms / 1000);
+	else
+		outbound_fail(s, EX_UNAVAILABLE, "no answer: the server did "
+		    "not finish the SSH login within %llu s",
+		    (unsigned long long)s->config.login_ms / 1000);
 }
 
 /* --- beginning -------------------------------------------------------- */

@@ -11,11 +11,10 @@ import socket
 
 import pytest
 
-from lab.charon import Charon
 from lab.harness import built_with_asan
 from lab.system import children, descriptors, until
 from lab.targets import echo, echoes
-from lab.ways import Way, cut_way
+from lab.ways import TRANSPORTS, Gateway, Way, cut_way
 
 COUNT = int(os.environ.get("ORTHRUS_RECONNECTS", "30"))
 WARM = 10			# until caches and pools have what they keep
@@ -58,36 +57,48 @@ class Household:
         return [sum(map(anonymous, family)) for family in self.families()]
 
 
-def reconnect(cutter, agent, times):
-    before = ask(agent.control)["reconnects"]
-    for i in range(1, times + 1):
+def links(agent):
+    """How often the session has been renewed, and gone on over another link."""
+    now = ask(agent.control)
+    return (now["reconnects"], now["link"]["resumed"]) \
+        if now["state"] == "connected" else (0, 0)
+
+
+def cut(cutter, agent, times):
+    """Cuts so often; what of links() that has brought."""
+    first = last = links(agent)
+    for _ in range(times):
         cutter.cut()
-        until("a new session", 30, lambda: (
-            now := ask(agent.control))["reconnects"] >= before + i and
-            now["state"] == "connected", every=0.01)
+        until("another link", 30, lambda: sum(links(agent)) > sum(last),
+              every=0.005)
+        last = links(agent)
+    return last[0] - first[0], last[1] - first[1]
 
 
-@pytest.mark.parametrize("transport", ["tcp"])
-def test_nothing_is_left(lab, transport):
-    charon, target = lab.own(Charon(lab, agents={"resume": "0"})), \
-        lab.serve(echo)
-    cutter, how, options = cut_way(lab, Way(transport), charon)
-    agent = charon.agent("a", "--expose", target.port, "--backoff-min",
-                         "10ms", "--backoff-max", "50ms", *options,
-                         key=charon.add_agent("a"), level="error", **how)
+@pytest.mark.parametrize("what", ["renewed", "resumed"])
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_nothing_is_left(lab, transport, what):
+    resume = "0" if what == "renewed" else "60s"
+    gateway = Gateway(lab, agents={"resume": resume})
+    charon, target, way = gateway.charon, lab.serve(echo), Way(transport)
+    cutter, server = cut_way(lab, way, gateway)
+    agent = charon.agent(
+        "a", "--expose", target.port, "--resume", resume, "--backoff-min",
+        "10ms", "--backoff-max", "50ms", *way.options(gateway, {}),
+        server=server, key=charon.add_agent("a"), level="error")
     household = Household(agent, charon)
-    reconnect(cutter, agent, WARM)
+    cut(cutter, agent, WARM)	# the first may come before all is agreed
     agent.wait_ready()
     counts, memory = household.counts(), household.memory()
-    reconnect(cutter, agent, COUNT)
+    assert cut(cutter, agent, COUNT)[what == "resumed"] == COUNT
     agent.wait_ready()
-    until("descriptors and processes are as before", 30,
-          lambda: household.counts() == counts, every=0.2)
     with lab.connect(charon.socket("a", target.port)) as conn:
         assert echoes(conn)
+    until("descriptors and processes are as before", 30,
+          lambda: household.counts() == counts, every=0.2)
     growth = [now - then for now, then in zip(household.memory(), memory)]
-    print(f"{COUNT} reconnects by {transport}: descriptors {counts}, memory "
-          f"{[m // KB for m in memory]} KiB, grown by "
+    print(f"{COUNT} links {what} by {transport}: descriptors "
+          f"{counts}, memory {[m // KB for m in memory]} KiB, grown by "
           f"{[g // KB for g in growth]} KiB")
     if not built_with_asan():
         assert max(growth) < SLACK + 16 * COUNT

@@ -541,7 +541,7 @@ test_silent_server(void **state)
 	be_strange(NULL);
 	c = config_for("web-1");
 	c.login_ms = 200;
-	expect_refused(&c, EX_UNAVAILABLE, "did not finish the SSH login");
+	expect_refused(&c, EX_UNAVAILABLE, "no SSH server has named itself");
 	forget_strangers();
 }
 
