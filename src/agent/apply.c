@@ -119,6 +119,8 @@ link_config_of(const struct config *c, struct tls_client *tls,
 				.npins = c->nhost_keys,
 				.known_hosts = c->known_hosts,
 				.nknown_hosts = c->nknown_hosts,
+				.servers = c->servers,
+				.nservers = c->nservers,
 				.accept_new = c->accept_new
 			},
 			.transport = {

@@ -18,6 +18,7 @@
 #include "orthrus/base/file.h"
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
+#include "orthrus/proto/server.h"
 
 #include "known_hosts.h"
 
@@ -192,6 +193,29 @@ decide_unknown_key(const struct hostkey_policy *policy, const char *shown,
 	return 0;
 }
 
+/*
+ * Whoever lists several servers means one gateway, or some that are alike: by
+ * another port or transport it is the same machine, with the same key.
+ */
+static bool
+is_known_elsewhere(const struct hostkey_policy *policy, const char *blob)
+{
+	const struct server *other;
+	bool unreadable = false;
+	unsigned line;
+	size_t i, j;
+
+	for (i = 0; i < policy->nservers; i++)
+		for (j = 0; j < policy->nknown_hosts; j++) {
+			other = &policy->servers[i];
+			if (check_known_hosts_file(policy->known_hosts[j],
+			    other->host, other->port, blob, &line,
+			    &unreadable) == KNOWN_HOST_MATCH)
+				return true;
+		}
+	return false;
+}
+
 static int
 check_known_hosts(const struct hostkey_policy *policy, const char *host,
     uint16_t port, const char *shown, const char *fp, const char *blob,
@@ -228,6 +252,8 @@ check_known_hosts(const struct hostkey_policy *policy, const char *host,
 		    "changed: it is now %s, but %s:%u holds another one. "
 		    "Somebody may be in between; if not, remove that line",
 		    shown, fp, changed, changed_line);
+	if (!unreadable && is_known_elsewhere(policy, blob))
+		return 0;
 	return decide_unknown_key(policy, shown, fp, blob, unreadable, e);
 }
 

@@ -69,6 +69,24 @@ def test_unknown_host_key_among_known_ones(lab, watched):
     assert logins(watched) == 0
 
 
+def test_key_of_another_server_of_the_list(lab, sshd, watched):
+    """By another name or port of the list it is the same machine; a key that
+    is known for none of them is not."""
+    file = known_hosts(lab, sshd)
+    here = f"root@localhost:{sshd.port}"
+    agent = lab.orthrus([here, sshd], "--known-hosts", file, host_key=False)
+    assert works(lab, agent)
+    assert agent.status()["server"].startswith("ssh://root@localhost")
+    agent.stop()
+    # What is known of the other is not this key.
+    file = known_hosts(lab, sshd, keygen(lab.path("other")), name="others")
+    done = lab.refused([f"root@localhost:{watched.port}", sshd],
+                       "--known-hosts", file, "--no-reconnect", host_key=False)
+    assert done.returncode == NOPERM, done.text
+    assert f"--host-key {watched.fingerprint}" in done.text
+    assert logins(watched) == 0
+
+
 @pytest.mark.parametrize("hashed", [False, True], ids=["plain", "hashed"])
 def test_known_host_key(lab, sshd, hashed):
     file = known_hosts(lab, sshd)

@@ -9,6 +9,7 @@
 
 #include "orthrus/base/error.h"
 
+struct server;
 struct ssh_session_struct;
 
 #define FINGERPRINT_MAX 64	/* "SHA256:" and 43 characters, with NUL */
@@ -18,6 +19,12 @@ struct hostkey_policy {
 	size_t npins;
 	char *const *known_hosts;	/* files; the first is written to */
 	size_t nknown_hosts;
+	/*
+	 * Other ways to who is meant: a key that is known for one of these is
+	 * good where none is known.
+	 */
+	const struct server *servers;
+	size_t nservers;
 	bool accept_new;
 	bool enrolling;			/* the pin is of an AUTH_KEY: what
 					   matches it is remembered */
@@ -26,14 +33,16 @@ struct hostkey_policy {
 /*
  * Decides on the key that the connected session's server proved, for the
  * server as the user named it (host without brackets, port).  The fingerprint
- * goes to fp whatever the answer.  Returns 0 when the key is trusted (with
- * accept_new an unknown one is remembered first, the file and its directory
- * being made when missing), else -1 with *e (EX_NOPERM, 77): unknown (the text
- * holds the fingerprint and the exact "--host-key SHA256:..." that would
- * accept it), changed (file and line of the old key, never accepted),
- * revoked, not among the pins.  A known_hosts file is read in OpenSSH's
- * format, sshd(8): hashed names, [host]:port, patterns, negation, @revoked;
- * @cert-authority lines do not apply.
+ * goes to fp whatever the answer.  Returns 0 when the key is trusted: it is
+ * pinned or known, or none is known for that server and this is the known one
+ * of another of the policy's servers, or it is the first contact with
+ * accept_new (it is remembered first, the file and its directory being made
+ * when missing).  Else -1 with *e (EX_NOPERM, 77): unknown (the text holds the
+ * fingerprint and the exact "--host-key SHA256:..." that would accept it),
+ * changed (file and line of the old key, never accepted), revoked, not among
+ * the pins.  A known_hosts file is read in OpenSSH's format, sshd(8): hashed
+ * names, [host]:port, patterns, negation, @revoked; @cert-authority lines do
+ * not apply.
  */
 int hostkey_check(struct ssh_session_struct *session, const char *host,
     uint16_t port, const struct hostkey_policy *policy,
