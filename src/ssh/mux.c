@@ -116,6 +116,12 @@ mux_is_parted(const struct mux *m)
 	return connection_is_parted(m->connection);
 }
 
+bool
+mux_is_over(const struct mux *m)
+{
+	return connection_is_over(m->connection);
+}
+
 void
 mux_counters(const struct mux *m, struct mux_counters *out)
 {

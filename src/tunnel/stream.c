@@ -168,7 +168,7 @@ new_tunnel_stream(struct tunnel *t, int fd, struct channel *from)
 static void
 open_channel(struct tunnel_stream *s)
 {
-	if (s->set->mux == NULL) {
+	if (s->set->mux == NULL || mux_is_over(s->set->mux)) {
 		s->waiting = true;
 		stream_wait(&s->st, OUTAGE_SECONDS * 1000);
 		return;
@@ -196,14 +196,19 @@ tunnel_stream_accept(void *arg, int fd)
 }
 
 void
-tunnel_streams_session_up(struct tunnels *set)
+tunnel_streams_session_up(struct tunnels *set, const struct mux *parted)
 {
 	struct tunnel_stream *s, *following;
 
 	for (s = TAILQ_FIRST(&set->streams); s != NULL; s = following) {
 		following = TAILQ_NEXT(s, next);
-		if (s->waiting && s->st.opening == NULL)
-			open_channel(s);
+		if (!s->waiting && (parted == NULL || s->via != parted ||
+		    s->st.opening == NULL))
+			continue;
+		if (s->st.opening != NULL)
+			channel_cancel(s->st.opening);
+		s->st.opening = NULL;
+		open_channel(s);
 	}
 }
 

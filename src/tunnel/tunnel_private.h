@@ -132,7 +132,11 @@ void reach_met(struct tunnel *t, struct channel *ch);	/* refused here */
 /* stream.c */
 void tunnel_stream_accept(void *tunnel, int fd);	/* a listener_accept */
 void tunnel_stream_incoming(struct tunnel *t, struct channel *ch);
-void tunnel_streams_session_up(struct tunnels *set);
+/*
+ * Those that wait are opened, and those that parted, a session that was left
+ * without a link, was asked for; NULL: there is none.
+ */
+void tunnel_streams_session_up(struct tunnels *set, const struct mux *parted);
 void tunnel_streams_session_gone(struct tunnels *set, const struct mux *mux);
 void tunnel_streams_abort(struct tunnel *t);	/* those that are relayed */
 void tunnel_streams_free(struct tunnels *set);

@@ -342,9 +342,10 @@ tunnels_up(struct tunnels *set, struct mux *mux,
     const struct tunnel_server *server)
 {
 	static const struct mux_service service = { .forwarded = on_forwarded };
+	struct mux *left = set->mux;
 	struct tunnel *t;
 
-	if (set->mux != NULL)
+	if (left != NULL)
 		leave_session(set);
 	set->mux = mux;
 	mux_serve(mux, &service, set);
@@ -359,7 +360,8 @@ tunnels_up(struct tunnels *set, struct mux *mux,
 		if (t->muzzle != NULL)
 			muzzle_watch(t->muzzle, server->name[0] != '\0');
 	}
-	tunnel_streams_session_up(set);
+	tunnel_streams_session_up(set, left != NULL && mux_is_parted(left) ?
+	    left : NULL);
 	singles_session_up(set);
 	if (set->changed != NULL)
 		set->changed(set->changed_arg);

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -226,6 +227,27 @@ def test_drain(lab):
     assert status["gateways"][0]["state"] == "down"
     host, _, port = agent.forwards("expose")[0]["listen"].rpartition(":")
     assert echoes(lab.connect((host, int(port))))
+
+
+def test_gateway_is_killed(lab):
+    """A session that looks for its link holds up nobody for long."""
+    target = lab.serve(echo)
+    both = [lab.own(Charon(lab, name, egress={"allow": target.spec}))
+            for name in ("one", "two")]
+    for charon in both:
+        charon.add_client("root", "egress", lab.identity + ".pub")
+    there = free_port()
+    agent = lab.orthrus([c.address for c in both], "-L",
+                        f"{there}:{target.spec}", "--accept-new")
+    assert is_at(agent, both[0])
+    assert echoes(lab.connect(("127.0.0.1", there)))
+    until("the session may outlive its link", 20,
+          lambda: agent.status()["rtt_ms"] is not None)
+    both[0].kill()
+    started = time.monotonic()
+    assert echoes(lab.connect(("127.0.0.1", there)))
+    assert time.monotonic() - started < 20
+    assert is_at(agent, both[1])
 
 
 def test_same_gateway_by_another_way(lab):

@@ -191,6 +191,8 @@ void mux_forget(struct mux *m, void *arg);
  * goes out when that is there.
  */
 bool mux_is_parted(const struct mux *m);
+/* Its session is over, which its owner is told soon: nothing can be opened. */
+bool mux_is_over(const struct mux *m);
 
 struct mux_counters {
 	size_t open;		/* channels open or opening now */
