@@ -14,8 +14,8 @@ set -eu
 # libfido2 is for libssh 0.12, whose own package does not ask for it.
 build="autoconf automake gcc libc6-dev make pkg-config libevent-dev
     libfido2-dev libinih-dev libjansson-dev libprotobuf-c-dev
-    libseccomp-dev libsodium-dev libsqlite3-dev libssh-dev libssl-dev libwslay-dev
-    protobuf-c-compiler zlib1g-dev"
+    libseccomp-dev libsodium-dev libsqlite3-dev libssh-dev libssl-dev
+    libwslay-dev protobuf-c-compiler zlib1g-dev"
 demo="curl openssh-client openssh-server python3"
 engine="busybox-static docker.io"
 check="$engine clang clang-tidy dante-server dropbear-bin libclang-rt-dev
@@ -23,6 +23,7 @@ check="$engine clang clang-tidy dante-server dropbear-bin libclang-rt-dev
     python3-cryptography python3-pytest python3-pytest-xdist python3-venv
     shellcheck socat squid ssh-audit stunnel4 strace
     tinyproxy-bin"
+web="apache2 caddy haproxy libnginx-mod-stream nginx"
 bench="autossh docker.io dropbear-bin gnuplot-nox haproxy openssl stunnel4
     util-linux"
 
@@ -30,7 +31,7 @@ case ${1:-build} in
 build)	wanted=$build ;;
 demo)	wanted="$build $demo" ;;
 engine)	wanted=$engine ;;
-check)	wanted="$build $demo $check" ;;
+check)	wanted="$build $demo $check $web" ;;
 suite)	wanted="debootstrap util-linux" ;;
 bench)	wanted="$build $demo $bench" ;;
 *)	sed -n '3,11s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;

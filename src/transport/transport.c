@@ -70,6 +70,7 @@ transport_is_socket(const struct transport *t)
 
 struct unread {
 	struct transport head;
+	struct transport_ops ops;	/* under the name of lower */
 	struct transport *lower;
 	size_t off, len;
 	uint8_t bytes[];
@@ -134,13 +135,14 @@ unread_free(struct transport *t)
 struct transport *
 transport_unread(struct transport *lower, const uint8_t *p, size_t n)
 {
-	static const struct transport_ops ops = {
-		"tcp", unread_read, unread_write, unread_holds_input,
-		unread_holds_output, unread_why, unread_free, unread_finish
-	};
 	struct unread *u = xcalloc(1, sizeof(*u) + n);
 
-	u->head.ops = &ops;
+	u->ops = (struct transport_ops){
+		lower->ops->name, unread_read, unread_write,
+		unread_holds_input, unread_holds_output, unread_why,
+		unread_free, unread_finish
+	};
+	u->head.ops = &u->ops;
 	u->head.fd = lower->fd;
 	u->lower = lower;
 	u->len = n;

@@ -212,6 +212,23 @@ test_early_bytes(void **state)
 	assert_false(transport_holds_input(client));
 }
 
+/* What was read too early is read first, under the same name. */
+static void
+test_unread(void **state)
+{
+	uint8_t b[8];
+
+	(void)state;
+	client = transport_unread(client, (const uint8_t *)"early", 5);
+	put(&to_client, BYTES("late"));
+	assert_string_equal(client->ops->name, "lower");
+	assert_true(transport_holds_input(client));
+	assert_int_equal(transport_read(client, b, sizeof(b)), 5);
+	assert_memory_equal(b, "early", 5);
+	assert_false(transport_holds_input(client));
+	assert_int_equal(transport_read(client, b, sizeof(b)), 4);
+}
+
 /* --- the stream ------------------------------------------------------- */
 
 struct flow {
@@ -494,6 +511,7 @@ main(void)
 		    finish),
 		cmocka_unit_test_setup_teardown(test_early_bytes, begin,
 		    finish),
+		cmocka_unit_test_setup_teardown(test_unread, begin, finish),
 		cmocka_unit_test_setup_teardown(test_bulk, begin, finish),
 		cmocka_unit_test_setup_teardown(test_bulk_fussy, begin,
 		    finish),
