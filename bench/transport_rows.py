@@ -1,37 +1,55 @@
 # SPDX-License-Identifier: ISC
 """The rows in which transports are compared: orthrus over another one and
-over TCP, to the same sshd, in turn."""
+over TCP, to the same server, in turn."""
 
 from lab.authority import Authority
+from lab.system import free_port
 from lab.tls import Stunnel
 from rows import UP_DOWN
-from tools import GCM
+from tools import GCM, family_of
 
 
-def over_tls(lab, port):
-    """stunnel's, which is not measured."""
+def sshd_in_tls(lab, orthrus):
+    """stunnel in front of sshd; what is measured is orthrus alone."""
     authority = Authority(lab)
+    port = lab.sshd_port(GCM)
     front = Stunnel(lab, port, authority.issue("gw.pem", "127.0.0.1"))
-    return front.url, ["--tls-ca", authority.path]
+    return {"tcp": orthrus.start(lab, port),
+            "tls": orthrus.start(lab, port, "L", front.url,
+                                 ["--tls-ca", authority.path])}
 
 
-def bulk_over(row, name, way_to, limit):
-    """One stream each way, and the CPU of the client alone."""
-    orthrus = row.bench.pair[0]
+def charon_in_tls(lab, orthrus):
+    """charon's own TLS; what is measured is both ends."""
+    authority, port = Authority(lab), free_port()
+    pem = authority.issue("gw.pem", "127.0.0.1")
+    charon = lab.charon(
+        ssh={"host_key": lab.host_key}, egress={"allow": "127.0.0.1:*"},
+        tls={"listen": f"127.0.0.1:{port}", "certificate": pem, "key": pem})
+    charon.add_client("root", "egress", lab.identity + ".pub")
+    tunnels = {"tcp": orthrus.start(lab, charon.port),
+               "tls": orthrus.start(lab, charon.port, "L",
+                                    f"tls://127.0.0.1:{port}",
+                                    ["--tls-ca", authority.path])}
+    for tunnel in tunnels.values():
+        tunnel.pids = lambda owner=tunnel.owner: [
+            owner.pid, *family_of(charon.pid)]
+    return tunnels
+
+
+def bulk_over(row, name, whose, start, limit):
+    """One stream each way over both, and whose CPU that takes."""
     m = {}
     for test, way in UP_DOWN["L"]:
-        label = f"-L {way}, {name} and tcp, aes256-gcm"
-        m[test] = (row.measure(label, "Mbit/s"),
-                   row.measure(f"{label}, CPU", "s/GiB",
+        label = f"-L {way} over {name} and tcp"
+        m[test] = (row.measure(f"{label}, {whose}", "Mbit/s"),
+                   row.measure(f"{label}, CPU of {whose}", "s/GiB",
                                ("ratio<=", limit)))
     every = [x for pair in m.values() for x in pair]
+    tunnels = {}
     with row.bench.lab() as lab:
-        port = lab.sshd_port(GCM)
-        tunnels = {}
         with row.guard(name, *every):
-            tunnels["tcp"] = orthrus.start(lab, port)
-            url, options = way_to(lab, port)
-            tunnels[name] = orthrus.start(lab, port, "L", url, options)
+            tunnels = start(lab, row.bench.pair[0])
         for _, which, tunnel in row.rounds(tunnels):
             for test, pair in m.items():
                 with row.guard(which, *pair):
@@ -42,7 +60,8 @@ def bulk_over(row, name, way_to, limit):
 
 def row14(row):
     """Bulk in TLS."""
-    bulk_over(row, "tls", over_tls, 1.5)
+    bulk_over(row, "tls", "orthrus", sshd_in_tls, 1.5)
+    bulk_over(row, "tls", "orthrus and charon", charon_in_tls, 1.5)
 
 
 ROWS = {14: row14}
