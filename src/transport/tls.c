@@ -20,6 +20,9 @@
 #define OUT_PLAIN (64 * 1024)		/* at once, in whole records */
 #define OUT_SIZE (OUT_PLAIN + 8 * 1024)
 
+/* AES-GCM is good for 24 million records: RFC 8446 section 5.5. */
+uint64_t tls_key_bytes = UINT64_C(128) << 30;
+
 /*
  * The ciphertext of the one call that is under way, whoever's it is: between
  * calls there is none.  It needs no wiping.
@@ -329,6 +332,9 @@ tls_write(struct transport *head, const uint8_t *p, size_t n)
 	if (n == 0)
 		return 0;
 	call_begins(0);
+	if (t->sent >= tls_key_bytes &&
+	    SSL_key_update(t->ssl, SSL_KEY_UPDATE_NOT_REQUESTED) == 1)
+		t->sent = 0;
 	if (SSL_write_ex(t->ssl, p, n < OUT_PLAIN ? n : OUT_PLAIN,
 	    &taken) != 1) {
 		tls_broke(t);
@@ -336,6 +342,7 @@ tls_write(struct transport *head, const uint8_t *p, size_t n)
 		errno = t->failed;
 		return -1;
 	}
+	t->sent += taken;
 	if (call_ends(t) == -1 && errno != EAGAIN)
 		return -1;
 	return (ssize_t)taken;
@@ -364,19 +371,24 @@ tls_why(const struct transport *head)
 	    t->lower->ops->why(t->lower) : t->why;
 }
 
+/* Says close_notify where that is possible: 0, or -1 with errno. */
+static int
+say_goodbye(struct tls *t)
+{
+	if (t->failed != 0 || t->error != 0)
+		return 0;
+	call_begins(0);
+	SSL_shutdown(t->ssl);
+	return call_ends(t);
+}
+
 /* Says that no more comes from us, and lets what is below say so, too. */
 static int
 tls_finish(struct transport *head)
 {
 	struct tls *t = (struct tls *)head;
 
-	if (t->failed == 0 && t->error == 0) {
-		call_begins(0);
-		SSL_shutdown(t->ssl);	/* close_notify */
-		if (call_ends(t) == -1)
-			return -1;
-	}
-	return transport_finish(t->lower);
+	return say_goodbye(t) == -1 ? -1 : transport_finish(t->lower);
 }
 
 static void
@@ -385,11 +397,7 @@ tls_free(struct transport *head)
 	struct tls *t = (struct tls *)head;
 	struct transport *lower = t->lower;
 
-	if (t->failed == 0 && t->error == 0) {
-		call_begins(0);
-		SSL_shutdown(t->ssl);	/* close_notify */
-		call_ends(t);
-	}
+	say_goodbye(t);
 	tls_destroy(t);
 	transport_free(lower);
 }

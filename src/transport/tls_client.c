@@ -16,16 +16,23 @@
 
 #include "orthrus/base/confine.h"
 #include "orthrus/base/file.h"
+#include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
 
 #include "tls_private.h"
 
 #define NTICKETS 8
 #define CA_FILE_MAX (8 * 1024 * 1024)
+/*
+ * Each short handshake brings a ticket for the next one: after so long the
+ * server has to show its certificate again.
+ */
+#define TRUST_MS (24 * 3600 * UINT64_C(1000))
 
 struct ticket {
 	char *peer;			/* NULL: free */
 	SSL_SESSION *session;
+	uint64_t since;			/* ms: its certificate was looked at */
 };
 
 struct tls_client {
@@ -54,7 +61,7 @@ ticket_clear(struct ticket *k)
 {
 	free(k->peer);
 	SSL_SESSION_free(k->session);
-	*k = (struct ticket){ NULL, NULL };
+	*k = (struct ticket){ NULL, NULL, 0 };
 }
 
 /* OpenSSL's callback: 1 says that the session is ours now. */
@@ -72,7 +79,18 @@ on_ticket(SSL *ssl, SSL_SESSION *session)
 	ticket_clear(k);
 	k->peer = xstrdup(t->peer);
 	k->session = session;
+	k->since = t->since;
 	return 1;
+}
+
+/* A certificate that has expired meanwhile is to be looked at, and refused. */
+static bool
+is_still_good(const struct ticket *k)
+{
+	X509 *certificate = SSL_SESSION_get0_peer(k->session);
+
+	return clock_ms() - k->since < TRUST_MS && certificate != NULL &&
+	    X509_cmp_current_time(X509_get0_notAfter(certificate)) > 0;
 }
 
 /* Each is used once, so that nobody on the way can tell who comes again. */
@@ -81,9 +99,13 @@ use_ticket(struct tls *t)
 {
 	struct ticket *k = ticket_of(t->client, t->peer);
 
+	t->since = clock_ms();
 	if (k == NULL)
 		return;
-	SSL_set_session(t->ssl, k->session);
+	if (is_still_good(k)) {
+		t->since = k->since;
+		SSL_set_session(t->ssl, k->session);
+	}
 	ticket_clear(k);
 }
 

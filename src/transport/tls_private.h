@@ -29,11 +29,13 @@ struct tls {
 	int failed;			/* TLS itself has: what to say in errno */
 	uint8_t first[5];		/* that came, as much as has come */
 	size_t received;		/* all that came */
+	uint64_t sent;			/* with the key in use */
 	char *why;			/* what went wrong; or NULL */
 	/* A client's only. */
 	char *host, *name;		/* dialled; must be in the certificate */
 	const char *alpn;
 	char *peer;			/* whose tickets are for */
+	uint64_t since;			/* ms: its certificate was looked at */
 	struct tls_client *client;
 	bool untrusted;			/* why: the certificate */
 };
@@ -41,6 +43,8 @@ struct tls {
 /* --- tls.c: the transport --------------------------------------------- */
 
 extern const struct transport_ops tls_ops;
+/* So many bytes are sent with one key; a test has less of them. */
+extern uint64_t tls_key_bytes;
 
 /* Never NULL; SSL_CTX is referred to. */
 struct tls *tls_new(SSL_CTX *ctx);

@@ -44,6 +44,7 @@ unit_tests = \
 	tests/unit/test_tls \
 	tests/unit/test_tls_refused \
 	tests/unit/test_tls_server \
+	tests/unit/test_tls_tickets \
 	tests/unit/test_tls_elsewhere \
 	tests/unit/test_hostkey \
 	tests/unit/test_identity \
@@ -117,6 +118,7 @@ AM_CPPFLAGS += $(CMOCKA_CFLAGS) -DCMOCKA_DISABLE_DEPRECATION_WARNINGS
 tests_unit_test_dial_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getaddrinfo \
 	-Wl,--wrap=timer_set
 tests_unit_test_frames_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=event_add
+tests_unit_test_tls_tickets_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_ms
 tests_unit_test_probe_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=timer_set \
 	-Wl,--wrap=clock_ms
 tests_unit_test_redact_memory_LDFLAGS = $(AM_LDFLAGS) \

@@ -17,8 +17,9 @@
 
 #include <cmocka.h>
 
-#include "orthrus/base/mem.h"
+#include "../../src/transport/tls_private.h"
 #include "descriptors.h"
+#include "orthrus/base/mem.h"
 #include "tls_fixture.h"
 
 #define BULK (3 << 20)
@@ -259,53 +260,7 @@ test_altered(void **state)
 	talk_end(&k);
 }
 
-/* --- tickets ---------------------------------------------------------- */
-
-static bool
-resumes(struct tls_client *c, const char *host, const char *name, uint16_t port)
-{
-	struct talk k;
-	uint8_t byte;
-	bool resumed;
-
-	talk_begin(&k);
-	assert_true(talk(&k, tls_connect(c, host, name, port, TLS_ALPN_SSH),
-	    tls_accept(server)));
-	transport_read(k.client, &byte, 1);	/* its ticket */
-	resumed = tls_resumed(k.client);
-	assert_int_equal(tls_resumed(k.server), resumed);
-	assert_string_equal(tls_alpn(k.server), "ssh");
-	talk_end(&k);
-	return resumed;
-}
-
-static void
-test_resumes(void **state)
-{
-	struct error e;
-	struct tls_client *c = tls_client_new(ca_path, &e);
-	int i;
-
-	(void)state;
-	assert_false(resumes(c, "gw.test", NULL, 443));
-	for (i = 0; i < 3; i++)
-		assert_true(resumes(c, "gw.test", NULL, 443));
-	/* Neither another server, nor another name. */
-	assert_false(resumes(c, "gw.test", NULL, 444));
-	assert_false(resumes(c, "192.0.2.1", "gw.test", 443));
-	for (i = 0; i < 20; i++)
-		assert_false(resumes(c, "192.0.2.2", "gw.test",
-		    (uint16_t)(i + 1)));
-	tls_client_free(c);
-	/* Who begins anew trusts nobody yet. */
-	c = tls_client_new(ca_path, &e);
-	assert_false(resumes(c, "gw.test", NULL, 443));
-	/* A renewed certificate does not make strangers of who was here. */
-	assert_int_equal(tls_server_set_pem(server, gw.pem, strlen(gw.pem),
-	    gw.key_pem, strlen(gw.key_pem), &e), 0);
-	assert_true(resumes(c, "gw.test", NULL, 443));
-	tls_client_free(c);
-}
+/* --- what outlives what ----------------------------------------------- */
 
 /* A connection and a handshake outlive whom they are of. */
 static void
@@ -413,6 +368,42 @@ test_unread(void **state)
 }
 
 static void
+count_key_updates(int sent, int version, int type, const void *p, size_t n,
+    SSL *ssl, void *arg)
+{
+	(void)version;
+	(void)ssl;
+	if (sent && type == SSL3_RT_HANDSHAKE && n > 0 &&
+	    *(const unsigned char *)p == SSL3_MT_KEY_UPDATE)
+		++*(int *)arg;
+}
+
+/* No key is used for more than it is good for. */
+static void
+test_key_is_used_up(void **state)
+{
+	uint64_t whole = tls_key_bytes;
+	struct talk k;
+	size_t sent = 0, got = 0;
+	int updates = 0;
+	SSL *ssl;
+
+	(void)state;
+	begin(&k);
+	ssl = ((struct tls *)k.client)->ssl;
+	SSL_set_msg_callback(ssl, count_key_updates);
+	SSL_set_msg_callback_arg(ssl, &updates);
+	tls_key_bytes = BULK / 4;
+	while (got < BULK) {
+		sent += write_some(k.client, sent, BULK);
+		got += read_some(k.server, got);
+	}
+	tls_key_bytes = whole;
+	assert_int_equal(updates, 3);
+	talk_end(&k);
+}
+
+static void
 test_nothing_left_open(void **state)
 {
 	unsigned before = open_descriptors();
@@ -436,10 +427,10 @@ main(void)
 		cmocka_unit_test(test_bulk),
 		cmocka_unit_test(test_cut_off),
 		cmocka_unit_test(test_altered),
-		cmocka_unit_test(test_resumes),
 		cmocka_unit_test(test_outlive),
 		cmocka_unit_test(test_new_keys),
 		cmocka_unit_test(test_new_keys_without_end),
+		cmocka_unit_test(test_key_is_used_up),
 		cmocka_unit_test(test_unread),
 		cmocka_unit_test(test_nothing_left_open),
 	};
