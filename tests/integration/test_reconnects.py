@@ -76,7 +76,7 @@ def cut(cutter, agent, times):
 
 
 @pytest.mark.parametrize("what", ["renewed", "resumed"])
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("transport", [*TRANSPORTS, "command"])
 def test_nothing_is_left(lab, transport, what):
     resume = "0" if what == "renewed" else "60s"
     gateway = Gateway(lab, agents={"resume": resume})

@@ -66,9 +66,11 @@ class Way:
 
 
 def every_way(hosts):
-    """Each transport behind each proxy."""
+    """Each transport behind each proxy, and a command."""
     return [Way(transport, proxy, host) for host in hosts
-            for transport in TRANSPORTS for proxy in PROXIES]
+            for transport, proxy in [
+                *((t, p) for t in TRANSPORTS for p in PROXIES),
+                ("command", "none")]]
 
 
 def stock_proxies(lab):
