@@ -68,7 +68,7 @@ static const struct call {
 	{ "rt_sigprocmask", E | A, NULL },
 	{ "rt_sigreturn", G | A | M, NULL },
 	{ "restart_syscall", G | E | A | M, "poll" },
-	{ "getpid", G | A, NULL },
+	{ "getpid", G | K | A, NULL },
 	{ "wait4", G, NULL },
 	{ "exit_group", G | K | E | A | M, NULL },
 	/* Memory. */

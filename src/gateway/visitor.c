@@ -125,7 +125,7 @@ static void
 handshake_failed(struct visitor *v, const struct error *why)
 {
 	log_debug("a client did not come in: %s", why->text);
-	visitor_leaves(v, clock_ms() - v->since >= HANDSHAKE_MS);
+	visitor_leaves(v, clock_ms() - v->since + AGAIN_MS >= HANDSHAKE_MS);
 }
 
 static void
@@ -193,7 +193,7 @@ look_at_first_bytes(struct visitor *v)
 	}
 	who = first_bytes_read(p, n > 0 ? (size_t)n : 0);
 	if (who != FIRST_OPEN)
-		arrival_speaks(v->arrival);
+		arrival_speaks(v->arrival, true);
 	if (who == FIRST_OPEN)
 		look_again(v, n > 0 ? (size_t)n : 0);
 	else if (who == FIRST_SSH && v->shared)

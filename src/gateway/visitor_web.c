@@ -90,6 +90,7 @@ send_answer(struct visitor *v)
 		return STEP_ON;
 	/* What comes now is dropped, so that our last words arrive. */
 	v->lingers = true;
+	arrival_speaks(v->arrival, false);
 	timer_set(v->deadline, LINGER_MS);
 	return transport_finish(v->t) == 0 ? STEP_READ : STEP_OVER;
 }

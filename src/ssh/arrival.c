@@ -65,9 +65,9 @@ acceptor_arrive(struct acceptor *a, int fd, void (*evicted)(void *arg),
 }
 
 void
-arrival_speaks(struct arrival *v)
+arrival_speaks(struct arrival *v, bool speaks)
 {
-	v->speaks = true;
+	v->speaks = speaks;
 }
 
 void

@@ -28,6 +28,7 @@ from lab import socks
 from lab.authority import Authority
 from lab.charon import Charon
 from lab.charon_http import Connection
+from lab.front import banner, make_certificate, tls
 from lab.harness import (ORTHRUS, Orthrus, built_with_asan,
                          built_with_seccomp)
 from lab.muzzle_engine import Engine
@@ -197,9 +198,13 @@ def test_gateway_calls(lab, monkeypatch):
         {"NOTIFY_SOCKET": notify.address, "WATCHDOG_USEC": "1000000",
          "STATE_DIRECTORY": "", "RUNTIME_DIRECTORY": "", **(more or {})}))
     trace, target = Trace(lab, monkeypatch), lab.serve(echo)
+    front = ("127.0.0.1", free_port())
+    make_certificate(lab.path("web.pem"), lab.path("web.key"))
     with trace:
         charon = lab.own(Charon(
             lab, egress={"allow": "*:*, 127.0.0.0/8:*"},
+            tls={"listen": "%s:%d" % front, "key": lab.path("web.key"),
+                 "certificate": lab.path("web.pem")},
             agents={"heartbeat": "200ms", "timeout": "2s",
                     "docker_tcp": "yes", "certificate_lifetime": "4s",
                     "renew_before": "3s"}))
@@ -224,6 +229,11 @@ def test_gateway_calls(lab, monkeypatch):
             ["ssh", "-F", config, "-W", f"{host}:{target.port}", "gateway"],
             input=b"hello", timeout=60, capture_output=True)
         assert done.stdout == answer, (host, done.stderr)
+    with tls(lab.connect(front), "ssh") as conn:
+        assert banner(conn)
+        conn.sendall(b"SSH-2.0-x\r\n")
+        assert conn.recv(1)
+    assert ask(lab, front, "/", "localhost") == 404
     with Connection(api) as conn:
         shown = json.loads(conn.ask("/api/v1/agents/web").body)
     port = int(shown["docker"]["tcp"].rpartition(":")[2])

@@ -126,8 +126,11 @@ struct arrival;
  */
 struct arrival *acceptor_arrive(struct acceptor *a, int fd,
     void (*evicted)(void *arg), void *arg);
-/* It has said something: others who have not go first, for a while. */
-void arrival_speaks(struct arrival *v);
+/*
+ * It has said something: others who have not go first, for a while.  Or it has
+ * nothing more to say.
+ */
+void arrival_speaks(struct arrival *v, bool speaks);
 /* It becomes a session on t, which is the acceptor's from here on. */
 void arrival_enters(struct arrival *v, struct transport *t);
 /* It has gone; too_slow: because it did not finish in time what it began. */

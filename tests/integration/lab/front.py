@@ -78,8 +78,10 @@ class Front:
 
 def ask(conn, text):
     """Sends a request, and returns all until the other side closes."""
-    conn.sendall(text if isinstance(text, bytes) else text.encode("latin-1"))
-    return rest(conn)
+    with conn:
+        conn.sendall(text if isinstance(text, bytes)
+                     else text.encode("latin-1"))
+        return rest(conn)
 
 
 def rest(conn):
