@@ -21,7 +21,7 @@ engine="busybox-static docker.io"
 check="$engine clang clang-tidy dante-server dropbear-bin libclang-rt-dev
     libcmocka-dev mandoc microsocks netcat-openbsd openssl putty-tools
     python3-cryptography python3-pytest python3-pytest-xdist python3-venv
-    shellcheck socat squid ssh-audit stunnel4 strace
+    nmap shellcheck socat squid ssh-audit stunnel4 strace
     tinyproxy-bin"
 web="apache2 caddy haproxy libnginx-mod-stream nginx"
 bench="autossh docker.io dropbear-bin gnuplot-nox haproxy openssl stunnel4

@@ -133,10 +133,7 @@ read_request_line(struct cursor *c, struct web_request *r, struct facts *f)
 	    (part = read_rest(c, &version)) != PART_READ)
 		return part;
 	r->status = read_version(version, r, f);
-	if (r->status == 0)
-		return PART_READ;
-	r->bare = false;
-	return PART_WRONG;
+	return r->status == 0 ? PART_READ : PART_WRONG;
 }
 
 /* --- headers ---------------------------------------------------------- */
@@ -164,16 +161,21 @@ has_word(struct span v, const char *word)
 	return false;
 }
 
-/* A line that is no header counts for nothing. */
-static void
+/* A line that has no value counts for nothing; false: no header begins so. */
+static bool
 read_header(struct span line, struct web_request *r, struct facts *f)
 {
 	const char *colon = memchr(line.p, ':', line.len);
 	struct span name, v;
+	size_t i;
 
-	if (colon == NULL)
-		return;
-	name = (struct span){ line.p, (size_t)(colon - line.p) };
+	name = (struct span){ line.p, colon == NULL ? line.len :
+	    (size_t)(colon - line.p) };
+	for (i = 0; i < name.len; i++)
+		if ((unsigned char)name.p[i] <= ' ' || name.p[i] == 0x7f)
+			return false;
+	if (name.len == 0 || colon == NULL)
+		return name.len > 0;
 	v = (struct span){ colon + 1, line.len - name.len - 1 };
 	for (; v.len > 0 && is_space(*v.p); v.len--)
 		v.p++;
@@ -191,6 +193,7 @@ read_header(struct span line, struct web_request *r, struct facts *f)
 		f->codings++;
 		f->bad_coding |= !span_is(v, "chunked");
 	}
+	return true;
 }
 
 static enum part
@@ -200,7 +203,8 @@ read_headers(struct cursor *c, struct web_request *r, struct facts *f)
 	enum part part;
 
 	while ((part = read_rest(c, &line)) == PART_READ && line.len > 0)
-		read_header(line, r, f);
+		if (!read_header(line, r, f))
+			return PART_WRONG;
 	return part;
 }
 

@@ -46,6 +46,8 @@ REQUESTS = [
     "GET / HTTP/1.0\n\n", "\r\n\r\nGET / HTTP/1.0\r\n\r\n",
     "GET  /  HTTP/1.0\r\n\r\n", "GET /\x01 HTTP/1.0\r\n\r\n",
     "GET / HTTP/1.0\r\nA: \0\r\n\r\n", "GET / HTTP/1.0\r\nno header\r\n\r\n",
+    "POST /\r\n", "GET / HTTP/1.0\r\nnone\r\n\r\n",
+    "GET / HTTP/1.0\r\n: x\r\n\r\n", "GET / HTTP/1.0\r\na_b : x\r\n\r\n",
     "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "SSH-2.0-OpenSSH_9.9\r\n",
     "EHLO x\r\n", "USER x\r\n", "\0\0\0\0\0\0", "\x05\x01\x00", "nonsense\n",
 ]
