@@ -63,6 +63,78 @@ ssh_of(const struct outbound *s)
 	return connection_ssh(s->connection);
 }
 
+static bool
+server_calls_itself(const struct outbound *s, const char *name)
+{
+	return strncmp(connection_peer_version(s->connection), name,
+	    strlen(name)) == 0;
+}
+
+static bool
+server_is_gateway(const struct outbound *s)
+{
+	return server_calls_itself(s, LEASH_BANNER);
+}
+
+/* --- its link ---------------------------------------------------------- */
+
+static void
+on_outbound_parted(void *arg, const char *text)
+{
+	struct outbound *s = arg;
+	char name[SERVER_TEXT_MAX];
+
+	log_warn("%s: the link is gone (%s): looking for another one for %llu "
+	    "s", server_format(&s->config.server, name), text,
+	    (unsigned long long)s->config.resume_ms / 1000);
+	reopen_start(&s->reopen);
+	if (s->events.parted != NULL)
+		s->events.parted(s->arg, true);
+}
+
+static void
+on_outbound_back(void *arg)
+{
+	struct outbound *s = arg;
+	char name[SERVER_TEXT_MAX];
+
+	log_info("%s: the session goes on over another link after %.1f s",
+	    server_format(&s->config.server, name),
+	    (double)s->resume.last_ms / 1000);
+	probe_rejoined(&s->probe);
+	if (s->events.parted != NULL)
+		s->events.parted(s->arg, false);
+}
+
+static void
+on_outbound_not_back(void *arg, const char *why)
+{
+	outbound_fail((struct outbound *)arg, EX_UNAVAILABLE,
+	    "session lost: %s", why);
+}
+
+/*
+ * Our gateway asks for it together with the answer to our login, which libssh
+ * reads in one go.
+ */
+static void
+prepare_to_resume(struct outbound *s)
+{
+	static const struct resume_events events = {
+		NULL, on_outbound_parted
+	};
+	static const struct reopen_events reopen_events = {
+		on_outbound_back, on_outbound_not_back
+	};
+
+	if (s->config.resume_ms == 0 || !server_is_gateway(s))
+		return;
+	resume_begin(&s->resume, s->base, s->connection, NULL, &events, s);
+	reopen_init(&s->reopen, s->base, s->dialer, &s->config.server,
+	    &s->config.transport, &s->resume, s->config.resume_ms,
+	    &reopen_events, s);
+}
+
 /* --- the steps up to the login ---------------------------------------- */
 
 /*
@@ -117,6 +189,7 @@ exchange_keys(struct outbound *s)
 		    "end");
 		return STEP_FAILED;
 	}
+	prepare_to_resume(s);
 	s->step = LOGIN;
 	return STEP_RUN;
 }
@@ -131,19 +204,6 @@ login_lost(struct outbound *s)
 	else
 		outbound_fail_libssh(s, "login failed");
 	return STEP_FAILED;
-}
-
-static bool
-server_calls_itself(const struct outbound *s, const char *name)
-{
-	return strncmp(connection_peer_version(s->connection), name,
-	    strlen(name)) == 0;
-}
-
-static bool
-server_is_gateway(const struct outbound *s)
-{
-	return server_calls_itself(s, LEASH_BANNER);
 }
 
 static void
@@ -232,66 +292,10 @@ is_logged_in(const struct outbound *s)
 /* --- being up --------------------------------------------------------- */
 
 static void
-on_outbound_parted(void *arg, const char *text)
-{
-	struct outbound *s = arg;
-	char name[SERVER_TEXT_MAX];
-
-	log_warn("%s: the link is gone (%s): looking for another one for %llu "
-	    "s", server_format(&s->config.server, name), text,
-	    (unsigned long long)s->config.resume_ms / 1000);
-	reopen_start(&s->reopen);
-	if (s->events.parted != NULL)
-		s->events.parted(s->arg, true);
-}
-
-static void
-on_outbound_back(void *arg)
-{
-	struct outbound *s = arg;
-	char name[SERVER_TEXT_MAX];
-
-	log_info("%s: the session goes on over another link after %.1f s",
-	    server_format(&s->config.server, name),
-	    (double)s->resume.last_ms / 1000);
-	probe_rejoined(&s->probe);
-	if (s->events.parted != NULL)
-		s->events.parted(s->arg, false);
-}
-
-static void
-on_outbound_not_back(void *arg, const char *why)
-{
-	outbound_fail((struct outbound *)arg, EX_UNAVAILABLE,
-	    "session lost: %s", why);
-}
-
-/* Our gateway may ask for it, as soon as its login is done. */
-static void
-prepare_to_resume(struct outbound *s)
-{
-	static const struct resume_events events = {
-		NULL, on_outbound_parted
-	};
-	static const struct reopen_events reopen_events = {
-		on_outbound_back, on_outbound_not_back
-	};
-
-	if (s->config.resume_ms == 0)
-		return;
-	resume_begin(&s->resume, s->base, s->connection, NULL, &events, s);
-	reopen_init(&s->reopen, s->base, s->dialer, &s->config.server,
-	    &s->config.transport, &s->resume, s->config.resume_ms,
-	    &reopen_events, s);
-}
-
-static void
 outbound_came_up(struct outbound *s)
 {
-	if (server_is_gateway(s)) {
+	if (server_is_gateway(s))
 		mux_peer_is_ours(connection_mux(s->connection));
-		prepare_to_resume(s);
-	}
 	event_del(s->deadline);
 	s->up_at = time(NULL);
 	probe_start(&s->probe);

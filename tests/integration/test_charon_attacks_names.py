@@ -193,6 +193,7 @@ def test_a_stopped_agent(scene, lab):
     """SIGSTOP with streams open: offline in time, its users are told."""
     target = lab.serve(echo)
     agent = scene.charon.agent("frozen", "--expose", target.port,
+                               "--resume", "0",
                                key=scene.charon.add_agent("frozen"))
     path = scene.charon.socket("frozen", target.port)
     conns = [lab.connect(path) for _ in range(50)]

@@ -81,6 +81,8 @@ unit_tests = \
 	tests/unit/test_login \
 	tests/unit/test_carrier \
 	tests/unit/test_connection \
+	tests/unit/test_resume \
+	tests/unit/test_resume_strangers \
 	tests/unit/test_mux \
 	tests/unit/test_mux_server \
 	tests/unit/test_mux_account \
@@ -88,6 +90,8 @@ unit_tests = \
 	tests/unit/test_input \
 	tests/unit/test_output \
 	tests/unit/test_ring \
+	tests/unit/test_resume \
+	tests/unit/test_resume_strangers \
 	tests/unit/test_pace \
 	tests/unit/test_probe \
 	tests/unit/test_round_trip \
@@ -135,6 +139,12 @@ tests_unit_test_link_moves_LDFLAGS = $(tests_unit_test_probe_LDFLAGS)
 tests_unit_test_link_update_SOURCES = tests/unit/test_link_update.c \
 	$(link_sources)
 tests_unit_test_link_update_LDFLAGS = $(tests_unit_test_probe_LDFLAGS)
+
+resume_sources = tests/unit/resume_fixture.c tests/unit/resume_fixture.h \
+	tests/unit/cut_link.c tests/unit/cut_link.h
+tests_unit_test_resume_SOURCES = tests/unit/test_resume.c $(resume_sources)
+tests_unit_test_resume_strangers_SOURCES = \
+	tests/unit/test_resume_strangers.c $(resume_sources)
 
 # Their own far end stands in for connection.c, packet.c and the clock, and so
 # is not in libfixtures.a, where it would stand in for everybody's.
