@@ -73,6 +73,7 @@ unit_tests = \
 	tests/unit/test_redact_memory \
 	tests/unit/test_backoff \
 	tests/unit/test_gateways \
+	tests/unit/test_health_check \
 	tests/unit/test_link \
 	tests/unit/test_link_moves \
 	tests/unit/test_link_update \
@@ -121,6 +122,7 @@ AM_CPPFLAGS += $(CMOCKA_CFLAGS) -DCMOCKA_DISABLE_DEPRECATION_WARNINGS
 # Functions of the system that a test takes over.
 tests_unit_test_dial_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getaddrinfo \
 	-Wl,--wrap=timer_set
+tests_unit_test_health_check_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=timer_set
 tests_unit_test_frames_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=event_add
 tests_unit_test_tls_tickets_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_ms
 tests_unit_test_probe_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=timer_set \
