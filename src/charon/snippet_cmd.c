@@ -57,35 +57,29 @@ print_snippet(const struct snippet *s, const char *name, const char *link)
 
 /*
  * The value of CHARON_LINK, for the caller to free.  Its port is the one that
- * this gateway listens on, unless --server has another.
+ * this gateway listens on, unless --server has another; with tls:// and wss://
+ * it is 443 then, since what is there may be something else in front of it.
  */
 static char *
 link_text(const struct call *c, struct error *e)
 {
 	unsigned port = c->config->ssh_listen.port;
-	char text[SERVER_TEXT_MAX], *with_port;
+	char text[SERVER_TEXT_MAX];
 	struct server server;
 
 	if (c->server == NULL)
 		return xasprintf("ssh://<GATEWAY>:%u", port);
-	with_port = xasprintf("%s:%u", c->server, port);
-	if (server_parse(with_port, &server, NULL) == -1 &&
-	    server_parse(c->server, &server, e) == -1) {
+	if (server_parse(c->server, &server, e) == -1) {
 		error_prefix(e, "--server");
-		free(with_port);
 		return NULL;
 	}
-	free(with_port);
 	if (server.user[0] != '\0') {
 		error_set(e, EX_USAGE, "--server: leave \"%s@\" out; an agent "
 		    "logs in under its own name", server.user);
 		return NULL;
 	}
-	if (server.transport != TRANSPORT_TCP) {
-		error_set(e, EX_USAGE, "--server: this gateway has no TLS "
-		    "transport yet; write ssh:// or no scheme");
-		return NULL;
-	}
+	if (server.transport == TRANSPORT_TCP && !server.port_given)
+		server.port = (uint16_t)port;
 	return xstrdup(server_format(&server, text));
 }
 

@@ -123,8 +123,8 @@ def test_unknown_command(home, args, says):
     (("snippet", "a", "--for", "compose", "--server", "a b"), "--server"),
     (("snippet", "a", "--for", "compose", "--server", "x@gw"),
      'leave "x@" out'),
-    (("snippet", "a", "--for", "compose", "--server", "tls://gw"),
-     "no TLS transport"),
+    (("snippet", "a", "--for", "compose", "--server", "tls://gw/x"),
+     "only the address of a wss://"),
     (("snippet", "a", "--for", "compose", "--server", "gw:0"), "--server"),
 ], ids=lambda v: " ".join(v) if isinstance(v, tuple) else "")
 def test_misuse(home, args, says):

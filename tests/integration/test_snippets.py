@@ -93,6 +93,19 @@ def test_variables(home, platform):
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
+def test_ways_to_the_gateway(home, platform):
+    """With TLS it is the usual port, and the path of a wss:// is a text."""
+    for server, link in (
+            ("gw.example.com:7", "ssh://gw.example.com:7"),
+            ("tls://gw.example.com", "tls://gw.example.com:443"),
+            ("wss://[2001:db8::1]:8443", "wss://[2001:db8::1]:8443"),
+            ("wss://gw.example.com/a'$(id)&;%24",
+             "wss://gw.example.com:443/a'$(id)&;%24")):
+        assert environment(home, platform, snippet(
+            home, platform, server=server))["CHARON_LINK"] == link
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
 def test_variables_are_known_to_orthrus(home, platform):
     """It takes all of them, with the directories put elsewhere."""
     env = {k: v for k, v in environment(
