@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: ISC
 """Streams outlive the link between orthrus and charon."""
 
+import contextlib
 import os
 import random
+import signal
 import threading
 import time
 
@@ -11,8 +13,10 @@ import pytest
 from lab import openssh
 from lab.charon import Charon
 from lab.cutter import Cutter
+from lab.docker_engine import UnixHTTP
 from lab.system import until
-from lab.targets import digest, echo, echoes, payload, read_exactly
+from lab.targets import (digest, echo, echoes, payload, read_all,
+                         read_exactly)
 
 pytestmark = pytest.mark.skipif(not openssh.available(),
                                 reason="this build has no charon")
@@ -95,3 +99,120 @@ def test_cuts(lab):
     assert not any(s.is_alive() for s in streams)
     assert agent.status()["reconnects"] == 0
     assert agent.log().count("goes on over another link") >= CUTS // 2
+
+
+def follows(conn, target):
+    """A Docker engine whose container says a number, and the next one."""
+    asked = b""
+    while b"\r\n\r\n" not in asked:
+        part = conn.recv(4096)
+        if not part:
+            return
+        asked += part
+    if b"/logs" not in asked.splitlines()[0]:
+        conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        return
+    conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: "
+                 b"application/vnd.docker.raw-stream\r\n"
+                 b"Transfer-Encoding: chunked\r\n\r\n")
+    n = 0
+    while not target.go.is_set():
+        line = b"%d\n" % n
+        conn.sendall(b"%x\r\n%s\r\n" % (len(line), line))
+        n += 1
+        time.sleep(0.001)
+    conn.sendall(b"0\r\n\r\n")
+
+
+def test_docker_logs(lab):
+    """docker logs -f through charon: each line once, in order."""
+    charon = lab.own(Charon(lab))
+    cutter = behind_a_cutter(lab, charon)
+    engine = lab.serve(follows, "unix")
+    charon.agent("rome", f"--docker={engine.path}",
+                 key=charon.add_agent("rome"))
+    until("its socket", 20, lambda: os.path.exists(charon.socket("rome")))
+    http = lab.own(UnixHTTP(charon.socket("rome")))
+    http.request("GET", "/v1.41/containers/web/logs?follow=1&stdout=1")
+    answer = http.getresponse()
+    assert answer.status == 200
+    for n in range(300):
+        assert answer.readline() == b"%d\n" % n
+        if n % 30 == 0:
+            cutter.cut(hard=n % 60 == 0)
+    engine.go.set()
+    rest = answer.read().split()
+    assert rest == [b"%d" % k for k in range(300, 300 + len(rest))]
+    assert cutter.cuts == 10
+
+
+@pytest.mark.timed
+@pytest.mark.parametrize("who", ["agent", "link"])
+def test_standstill(lab, who):
+    """Longer than anybody waits for a sign of life: a machine that sleeps, a
+    network that drops all.  Streams go on, and others see it offline."""
+    charon = lab.own(Charon(lab, agents={"heartbeat": "1s",
+                                         "timeout": "2s"}))
+    cutter = behind_a_cutter(lab, charon)
+    target = lab.serve(echo)
+    agent, socket = ready(lab, charon, target)
+    stream = lab.connect(socket)
+    assert echoes(stream)
+    if who == "agent":
+        agent.signal(signal.SIGSTOP)
+    else:
+        cutter.freeze()
+    stream.sendall(b"under way")
+    charon.wait_status("rome", "offline")
+    late = lab.connect(socket)
+    if who == "agent":
+        agent.signal(signal.SIGCONT)
+    else:
+        cutter.freeze(False)
+    assert read_exactly(stream, 9) == b"under way"
+    assert echoes(stream)
+    assert echoes(late)			# it has waited for the link
+    charon.wait_status("rome", "online")
+    assert agent.status()["reconnects"] == 0
+
+
+def test_waits_and_is_told(lab):
+    """What asks for an agent without a link waits 5 s, and hears why not; a
+    login of the same agent ends the session that waits."""
+    charon = lab.own(Charon(lab))
+    cutter = behind_a_cutter(lab, charon)
+    target = lab.serve(echo)
+    agent, socket = ready(lab, charon, target)
+    stream = lab.connect(socket)
+    assert echoes(stream)
+    cutter.refuse()
+    cutter.cut()
+    until("it is noticed", 20, lambda: "its link is gone" in charon.log())
+    began = time.monotonic()
+    assert b"agent rome is not currently connected" in \
+        read_all(lab.connect(socket))
+    assert time.monotonic() - began > 4
+    agent.signal(signal.SIGKILL)
+    agent.wait_exit(20)
+    lab.things.remove(agent)
+    cutter.refuse(False)
+    again = charon.agent("rome", "--expose", target.port)
+    until("it is there", 20, lambda: echoes(lab.connect(socket)))
+    with contextlib.suppress(ConnectionError):
+        assert stream.recv(1) == b""
+    assert again.status()["reconnects"] == 0
+
+
+def test_gateway_restarts(lab):
+    """Its sessions end with it, and new ones come at once."""
+    charon = lab.own(Charon(lab))
+    target = lab.serve(echo)
+    agent, socket = ready(lab, charon, target)
+    charon.process.kill()
+    charon.process.wait()
+    charon.process = None
+    charon.start()
+    charon.wait_status("rome", "online")
+    until("a stream", 20, lambda: os.path.exists(socket) and
+          echoes(lab.connect(socket)))
+    assert "the server has ended the session" in agent.log()
