@@ -260,15 +260,25 @@ web_read(const uint8_t *p, size_t n, struct web_request *r)
 	return (size_t)((const uint8_t *)c.p - p);
 }
 
+/* In that server's words. */
+static const char *
+phrase_of(int status)
+{
+	return status == 405 ? "Not Allowed" :
+	    status == 414 ? "Request-URI Too Large" : http_phrase(status);
+}
+
 void
 web_answer(const struct web_request *r, struct buffer *out)
 {
-	char page[256], head[512], date[HTTP_DATE_MAX];
-	const char *phrase = http_phrase(r->status);
+	char page[320], head[512], date[HTTP_DATE_MAX];
+	const char *phrase = phrase_of(r->status);
 	int n = snprintf(page, sizeof(page), "<html>\r\n<head><title>%d %s"
 	    "</title></head>\r\n<body>\r\n<center><h1>%d %s</h1></center>\r\n"
-	    "</body>\r\n</html>\r\n", r->status, phrase, r->status, phrase);
-	int len = snprintf(head, sizeof(head), "HTTP/1.1 %d %s\r\n%s"
+	    "<hr><center>" WEB_SERVER "</center>\r\n</body>\r\n</html>\r\n",
+	    r->status, phrase, r->status, phrase);
+	int len = snprintf(head, sizeof(head), "HTTP/1.1 %d %s\r\n"
+	    "Server: " WEB_SERVER "\r\n%s"
 	    "Content-Type: text/html\r\nContent-Length: %d\r\n"
 	    "Connection: %s\r\n\r\n", r->status, phrase, http_date_line(date),
 	    n, r->keep_alive ? "keep-alive" : "close");

@@ -249,11 +249,11 @@ def test_nmap(lab):
     """It finds a web server, in TLS and without."""
     front = Front(lab, ipv6=False)
     done = subprocess.run(
-        ["nmap", "-Pn", "-sV", "--version-all", "-p", str(front.port),
+        ["nmap", "-Pn", "-sV", "-p", str(front.port),
          "--script", "ssl-cert,http-headers", "127.0.0.1"],
         capture_output=True, text=True, timeout=240)
     line = next(line for line in done.stdout.splitlines()
                 if line.startswith(f"{front.port}/tcp"))
     assert "open" in line and "http" in line, done.stdout
-    found = done.stdout.lower().replace("charon", "!", 0)
+    found = done.stdout.lower()
     assert not any(w in found for w in ("charon", "orthrus", "ssh-"))

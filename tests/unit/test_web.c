@@ -169,7 +169,7 @@ test_text(void **state)
 	answer_text("GET /\r\n", body);		/* HTTP/0.9 has no head */
 	assert_memory_equal(body, "<html>", 6);
 	answer_text("GET / HTTP/1.1\r\n" HOST "\r\n", text);
-	assert_memory_equal(text, "HTTP/1.1 404 Not Found\r\nDate: ", 30);
+	assert_memory_equal(text, "HTTP/1.1 404 Not Found\r\nServer: ", 32);
 	assert_non_null(strstr(text, "\r\nContent-Type: text/html\r\n"));
 	assert_non_null(strstr(text, "\r\nConnection: keep-alive\r\n"));
 	assert_int_equal(sscanf(strstr(text, "Content-Length: "),

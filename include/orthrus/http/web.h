@@ -2,7 +2,8 @@
 /*
  * What a plain web server without any page says, whatever it is asked: for a
  * port where nothing is shown to whoever does not know what is there.  It
- * reads as leniently as widespread servers do.  Pure but for the date.
+ * reads and answers as nginx does, since a server that is like no other one is
+ * looked at twice.  Pure but for the date.
  */
 #ifndef ORTHRUS_HTTP_WEB_H
 #define ORTHRUS_HTTP_WEB_H
@@ -15,6 +16,7 @@
 
 #define WEB_HEAD_MAX (16 * 1024)	/* bytes of a request's head */
 #define WEB_ANSWER_MAX 1024		/* bytes of an answer */
+#define WEB_SERVER "nginx"		/* as it calls itself, without version */
 
 struct web_request {
 	int status;		/* of its answer, RFC 9110 section 15 */
