@@ -185,10 +185,10 @@ take_payload(struct frame_reader *r, uint8_t *to, uint8_t *from, size_t n)
 
 	if (n > left)
 		n = (size_t)left;
-	if (to != from)
-		memmove(to, from, n);
 	if (r->head.masked)
-		frame_mask(to, to, n, r->head.key, r->done);
+		frame_mask(to, from, n, r->head.key, r->done);
+	else if (to != from)
+		memmove(to, from, n);
 	r->done += n;
 	return n;
 }

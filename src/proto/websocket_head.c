@@ -147,12 +147,15 @@ frame_head_write(const struct frame_head *h, uint8_t out[FRAME_HEAD_MAX])
 	return t.len;
 }
 
+/* As much as a processor stores at once. */
+typedef uint64_t wide __attribute__((vector_size(16)));
+
 void
 frame_mask(uint8_t *to, const uint8_t *from, size_t n,
     const uint8_t key[FRAME_KEY_LEN], uint64_t at)
 {
-	uint8_t pattern[sizeof(uint64_t)];
-	uint64_t word, mask;
+	uint8_t pattern[sizeof(wide)];
+	wide word, mask;
 	size_t i;
 
 	for (i = 0; i < sizeof(pattern); i++)

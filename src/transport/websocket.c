@@ -17,12 +17,16 @@
 
 #include "websocket_private.h"
 
-/* The longest frame that we send: what a session gathers in one turn. */
-#define FRAME_SENT_MAX (128 * 1024)
+/* The longest frame that we send: what a session sends in one turn. */
+#define FRAME_SENT_MAX (512 * 1024)
 /* Who reads less than this at once reads from a copy. */
 #define READ_LEAST 512
-/* A server masks nothing: only a frame's beginning goes out with its head. */
-#define FIRST_PIECE (16 * 1024 - FRAME_HEAD_MAX)	/* one record of TLS */
+/*
+ * What is packed at once, with the head: whole records of TLS, which it sends
+ * together.  A server masks nothing, and what is behind a frame's first piece
+ * goes out as it is.
+ */
+#define PIECE (64 * 1024)
 
 struct websocket {
 	struct transport head;
@@ -192,9 +196,8 @@ count_payload(struct websocket *w, size_t n)
 static ssize_t
 send_piece(struct websocket *w, const uint8_t *p, size_t n)
 {
-	static uint8_t place[FRAME_HEAD_MAX + FRAME_SENT_MAX];
+	static uint8_t place[PIECE];
 	size_t rest = w->packed - w->packed_sent;
-	size_t most = w->client ? FRAME_SENT_MAX : FIRST_PIECE;
 	ssize_t sent;
 
 	if (n > w->left)
@@ -202,8 +205,8 @@ send_piece(struct websocket *w, const uint8_t *p, size_t n)
 	if (!w->client && rest == 0) {
 		sent = transport_write(w->lower, p, n);
 	} else {
-		if (n > most)
-			n = most;
+		if (n > PIECE - rest)
+			n = PIECE - rest;
 		memcpy(place, w->pack + w->packed_sent, rest);
 		if (w->client)
 			frame_mask(place + rest, p, n, w->out.key,

@@ -98,6 +98,11 @@ test_mask(void **state)
 			assert_int_equal(to[n], 0xee);
 			frame_mask(to, to, n, key, at);
 			assert_memory_equal(to, from + 3, n);
+			/* Down to where it begins a little before. */
+			memcpy(to, from, sizeof(to));
+			frame_mask(to + 1, to + 3, n, key, at);
+			frame_mask(to + 1, to + 1, n, key, at);
+			assert_memory_equal(to + 1, from + 3, n);
 		}
 }
 

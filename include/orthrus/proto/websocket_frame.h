@@ -56,8 +56,8 @@ size_t frame_head_write(const struct frame_head *h,
     uint8_t out[FRAME_HEAD_MAX]);
 
 /*
- * The mask of section 5.3, which takes itself off again: from may be to.  at is
- * how many bytes of the frame's payload are before these.
+ * The mask of section 5.3, which takes itself off again: from may be to, or lie
+ * behind it.  at is how many bytes of the frame's payload are before these.
  */
 void frame_mask(uint8_t *to, const uint8_t *from, size_t n,
     const uint8_t key[FRAME_KEY_LEN], uint64_t at);
