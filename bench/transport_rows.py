@@ -2,6 +2,8 @@
 """The rows in which transports are compared: orthrus over another one and
 over TCP, to the same server, in turn."""
 
+import functools
+
 from lab.authority import Authority
 from lab.system import free_port
 from lab.tls import Stunnel
@@ -19,8 +21,8 @@ def sshd_in_tls(lab, orthrus):
                                  ["--tls-ca", authority.path])}
 
 
-def charon_in_tls(lab, orthrus):
-    """charon's own TLS; what is measured is both ends."""
+def charon_over(scheme, lab, orthrus):
+    """charon's own TLS or WebSocket; what is measured is both ends."""
     authority, port = Authority(lab), free_port()
     pem = authority.issue("gw.pem", "127.0.0.1")
     charon = lab.charon(
@@ -28,9 +30,9 @@ def charon_in_tls(lab, orthrus):
         tls={"listen": f"127.0.0.1:{port}", "certificate": pem, "key": pem})
     charon.add_client("root", "egress", lab.identity + ".pub")
     tunnels = {"tcp": orthrus.start(lab, charon.port),
-               "tls": orthrus.start(lab, charon.port, "L",
-                                    f"tls://127.0.0.1:{port}",
-                                    ["--tls-ca", authority.path])}
+               scheme: orthrus.start(lab, charon.port, "L",
+                                     f"{scheme}://127.0.0.1:{port}",
+                                     ["--tls-ca", authority.path])}
     for tunnel in tunnels.values():
         tunnel.pids = lambda owner=tunnel.owner: [
             owner.pid, *family_of(charon.pid)]
@@ -61,9 +63,16 @@ def bulk_over(row, name, whose, start, limit):
 def row14(row):
     """Bulk in TLS."""
     bulk_over(row, "tls", "orthrus", sshd_in_tls, 1.5)
-    bulk_over(row, "tls", "orthrus and charon", charon_in_tls, 1.5)
+    bulk_over(row, "tls", "orthrus and charon",
+              functools.partial(charon_over, "tls"), 1.5)
 
 
-ROWS = {14: row14}
+def row15(row):
+    """Bulk in WebSocket, which is in TLS."""
+    bulk_over(row, "wss", "orthrus and charon",
+              functools.partial(charon_over, "wss"), 1.6)
+
+
+ROWS = {14: row14, 15: row15}
 # What is compared with TCP in each.
-OURS = {14: "tls"}
+OURS = {14: "tls", 15: "wss"}
