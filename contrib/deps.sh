@@ -18,11 +18,11 @@ build="autoconf automake gcc libc6-dev make pkg-config libevent-dev
     libwslay-dev protobuf-c-compiler zlib1g-dev"
 demo="curl openssh-client openssh-server python3"
 engine="busybox-static docker.io"
-check="$engine clang clang-tidy dante-server dropbear-bin libclang-rt-dev
-    libcmocka-dev mandoc microsocks netcat-openbsd openssl putty-tools
-    python3-cryptography python3-pytest python3-pytest-xdist python3-venv
-    nmap shellcheck socat squid ssh-audit stunnel4 strace
-    tinyproxy-bin"
+check="$engine clang clang-tidy dante-server dropbear-bin git
+    libclang-rt-dev libcmocka-dev mandoc microsocks netcat-openbsd nmap
+    openssl putty-tools python3-cryptography python3-pytest
+    python3-pytest-xdist python3-venv rsync shellcheck socat squid ssh-audit
+    stunnel4 strace tinyproxy-bin"
 web="apache2 caddy haproxy libnginx-mod-stream nginx"
 bench="autossh docker.io dropbear-bin gnuplot-nox haproxy openssl stunnel4
     util-linux"

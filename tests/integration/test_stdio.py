@@ -15,7 +15,7 @@ import pytest
 
 from lab.charon import Charon
 from lab.stdio import WAYS, Stdio
-from lab.system import free_port, until
+from lab.system import alive, children, free_port, until
 from lab.targets import (answers_at_end, digest, does_not_read, echo, payload,
                          read_all, says, speaks_then_listens)
 
@@ -210,6 +210,25 @@ def test_signals(lab, stdio, sig):
         assert run.stdout.read(5) == b"hello"
         run.send_signal(sig)
         assert (run.wait(30), run.stderr.read()) == (128 + sig, b"")
+
+
+@pytest.mark.skipif(not shutil.which("socat"), reason="needs socat")
+@pytest.mark.parametrize("sig", [None, signal.SIGHUP])
+def test_its_proxy_command_goes_with_it(lab, sshd, sig):
+    stdio, target = Stdio(lab, sshd, "own"), lab.serve(echo)
+    stdio.options += ["--proxy-command", "socat - TCP:%h:%p"]
+    with stdio.popen(target.spec) as run:
+        run.stdin.write(b"hello")
+        run.stdin.flush()
+        assert run.stdout.read(5) == b"hello"
+        started = children(run.pid)
+        assert len(started) >= 2, "the command, and who started it"
+        if sig:
+            run.send_signal(sig)
+        run.stdin.close()
+        assert run.wait(30) == (128 + sig if sig else 0), run.stderr.read()
+    until("the command is gone", 20,
+          lambda: not any(map(alive, started)))
 
 
 def test_usage(lab):
