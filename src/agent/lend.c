@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <event2/event.h>
+
 #include "orthrus/base/mem.h"
 #include "orthrus/relay/socket.h"
 
@@ -19,8 +21,10 @@
 
 struct loan {
 	struct orthrus *agent;
+	struct single *single;
 	int fd;				/* -1: the relay has it */
 	int bell;			/* or -1 */
+	struct event *gone;		/* nobody hears the bell any more */
 };
 
 /* Some dozen bytes on a fresh connection: what does not fit is not needed. */
@@ -35,6 +39,8 @@ say(int fd, const void *p, size_t n)
 static void
 loan_free(struct loan *l)
 {
+	if (l->gone != NULL)
+		event_free(l->gone);
 	if (l->fd != -1)
 		close(l->fd);
 	if (l->bell != -1)
@@ -74,6 +80,21 @@ on_loan_ended(void *arg, bool whole, uint64_t taken)
 	loan_free(l);
 }
 
+/*
+ * He who leaves before the end of the stream was killed.  His end of a
+ * connection does not say so, as that might be a half-close.
+ */
+static void
+on_borrower_gone(evutil_socket_t fd, short what, void *arg)
+{
+	struct loan *l = arg;
+
+	(void)fd;
+	(void)what;
+	single_end(l->single);
+	loan_free(l);
+}
+
 void
 orthrus_lend(void *agent, int fd, int bell, const struct address *to)
 {
@@ -85,7 +106,13 @@ orthrus_lend(void *agent, int fd, int bell, const struct address *to)
 	l->agent = agent;
 	l->fd = fd;
 	l->bell = bell;
-	tunnels_single(l->agent->tunnels, to, OUTAGE_MS, &events, l);
+	if (bell != -1) {
+		l->gone = event_new(l->agent->base, bell, EV_READ,
+		    on_borrower_gone, l);
+		event_add(l->gone, NULL);
+	}
+	l->single = tunnels_single(l->agent->tunnels, to, OUTAGE_MS, &events,
+	    l);
 }
 
 struct control *

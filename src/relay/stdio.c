@@ -3,6 +3,7 @@
  * Standard input and output as an endpoint: see stdio.h.  Every read and write
  * asks poll(2) first, as the descriptors may block.
  */
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -30,6 +31,7 @@ struct stdio {
 	struct event *readable, *writable;
 	struct event *broken;	/* ends the relay, from outside of its calls */
 	bool ended;		/* stdio_end_input() */
+	bool at_end;		/* the input has come to its end */
 	size_t off, len;	/* of bytes: read and not taken yet */
 	int error;
 	const char *failed;	/* which of the two */
@@ -72,6 +74,7 @@ stdio_peek(struct endpoint *ep, const uint8_t **p, size_t max)
 			return -1;
 		}
 		n = read(s->in, s->bytes, sizeof(s->bytes));
+		s->at_end = n == 0;
 		if (n <= 0)
 			return n == 0 ? 0 : stdio_failed(s, "standard input");
 		s->off = 0;
@@ -287,5 +290,10 @@ stdio_error(const struct stdio *s, const char **which)
 bool
 stdio_holds_input(const struct stdio *s)
 {
-	return s->len > 0;
+	int unread = 0;
+
+	if (s->len > 0)
+		return true;
+	return !s->at_end && ioctl(s->in, FIONREAD, &unread) == 0 &&
+	    unread != 0;
 }

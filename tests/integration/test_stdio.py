@@ -16,8 +16,8 @@ import pytest
 from lab.charon import Charon
 from lab.stdio import WAYS, Stdio
 from lab.system import alive, children, free_port, until
-from lab.targets import (answers_at_end, digest, does_not_read, echo, payload,
-                         read_all, says, speaks_then_listens)
+from lab.targets import (answers_at_end, digest, does_not_read, echo,
+                         payload, read_all, says, speaks_then_listens)
 
 MB = 1 << 20
 ANSWER = 5 * MB + 12345
@@ -194,7 +194,9 @@ def test_input_is_not_taken(lab, stdio):
         conn.recv(1)
 
     target = lab.serve(leaves)
-    done = stdio.run(target.spec, input=payload("question", 20 * MB))
+    with open(lab.path("in"), "w+b") as f:
+        f.truncate(1000 * MB)	# an sshd may throw away quite a lot
+        done = stdio.run(target.spec, stdin=f)
     assert done.returncode == 69
     assert "before it had taken" in done.said or "cut off" in done.said
 
@@ -312,6 +314,18 @@ def test_lent_by_the_running_one(lab, sshd, control):
     until("all are closed", 10,
           lambda: agent.status()["channels"]["open"] == 0)
     assert str(target.port) not in agent.log()
+
+
+def test_borrower_is_killed(lab, sshd):
+    """Its stream ends, although the far end says nothing at all."""
+    stdio, target = Stdio(lab, sshd, "lent"), lab.serve(does_not_read)
+    with stdio.popen(target.spec) as run:
+        until("the stream is there", 20, lambda: target.accepted == 1)
+        assert stdio.agent.status()["channels"]["open"] == 1
+        run.kill()
+        run.wait()
+    until("its channel is closed", 20,
+          lambda: stdio.agent.status()["channels"]["open"] == 0)
 
 
 def test_lender_without_a_session(lab, sshd):

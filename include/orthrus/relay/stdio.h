@@ -36,7 +36,7 @@ void stdio_end_input(struct stdio *s);
  * is "standard input" or "standard output" then.
  */
 int stdio_error(const struct stdio *s, const char **which);
-/* True when some of the input was read, and the other side did not take it. */
+/* True when some of the input is there that the other side did not take. */
 bool stdio_holds_input(const struct stdio *s);
 
 #endif
