@@ -21,7 +21,7 @@
  * A few bytes are not: else two that have nothing to say would acknowledge each
  * other's acknowledgements for ever.
  */
-#define ACKNOWLEDGE_EVERY (256 * 1024)
+#define ACKNOWLEDGE_EVERY (512 * 1024)
 #define ACKNOWLEDGE_LEAST 512
 #define QUIET_MS 250
 
