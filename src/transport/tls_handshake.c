@@ -99,6 +99,7 @@ say_reason(const struct tls *t, unsigned long error, struct error *e)
 
 	switch (reason) {
 	case SSL_R_UNSUPPORTED_PROTOCOL:
+	case SSL_R_VERSION_TOO_LOW:
 	case SSL_R_WRONG_SSL_VERSION:
 	case SSL_R_WRONG_VERSION_NUMBER:
 	case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION:

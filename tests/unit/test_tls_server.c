@@ -255,6 +255,18 @@ test_older_tls(void **state)
 	SSL_CTX_free(ctx);
 }
 
+/* One that a client of today does not even send. */
+static void
+test_oldest_tls(void **state)
+{
+	uint8_t hello[5 + 4 + 41] = { 22, 3, 1, 0, 45, 1, 0, 0, 41, 3, 1,
+	    [45] = 2, 0, 0x2f, 1, 0 };
+
+	(void)state;
+	assert_string_equal(hears(hello, sizeof(hello)), "the client speaks no "
+	    "TLS 1.3, and older versions are not spoken here");
+}
+
 /* A hello that never ends is not kept. */
 static void
 test_endless_hello(void **state)
@@ -289,6 +301,7 @@ main(void)
 		cmocka_unit_test(test_other_protocols),
 		cmocka_unit_test(test_not_trusted),
 		cmocka_unit_test(test_older_tls),
+		cmocka_unit_test(test_oldest_tls),
 		cmocka_unit_test(test_endless_hello),
 	};
 
