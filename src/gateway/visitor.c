@@ -16,6 +16,7 @@
 #include "orthrus/base/log.h"
 #include "orthrus/base/loop.h"
 #include "orthrus/proto/first_bytes.h"
+#include "orthrus/proto/server.h"
 #include "orthrus/proto/upgrade.h"
 #include "orthrus/transport/tls.h"
 #include "orthrus/transport/transport.h"
@@ -220,7 +221,7 @@ turn_of_web(struct visitor *v)
 		visitor_leaves(v, false);
 	else if (web_wants_ssh(v))
 		run_handshake(v, web_give_back(v),
-		    websocket_accept(UPGRADE_PATH), on_websocket_done);
+		    websocket_accept(SERVER_PATH), on_websocket_done);
 	else if (web_may_ask(v))
 		visitor_asks_api(v);
 }

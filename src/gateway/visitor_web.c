@@ -10,6 +10,7 @@
 #include "orthrus/base/loop.h"
 #include "orthrus/http/message.h"
 #include "orthrus/http/web.h"
+#include "orthrus/proto/server.h"
 #include "orthrus/proto/upgrade.h"
 #include "orthrus/transport/transport.h"
 
@@ -38,7 +39,7 @@ bool
 web_wants_ssh(const struct visitor *v)
 {
 	return v->in.len > 0 && upgrade_look(buffer_head(&v->in), v->in.len,
-	    UPGRADE_PATH) == UPGRADE_WANTED;
+	    SERVER_PATH) == UPGRADE_WANTED;
 }
 
 bool

@@ -4,22 +4,31 @@ them: enrolment and streams come through, idle sessions stay, and a reload
 does what the page says."""
 
 import pathlib
+import shutil
 import time
 
 import pytest
 
-from lab.web_certificates import NAME, Certificates
+from lab.authority import Authority
 from lab.charon import Charon
 from lab.system import free_port, until
 from lab.targets import echo, echoes, payload
 from lab.web_servers import IDLE, SERVERS
 
+NAME = "gw.example.com"
 BULK = payload("web", 3 << 20)
 
 
 @pytest.fixture
 def certificates(lab):
-    return Certificates(pathlib.Path(lab.path("tls")))
+    """An authority, and a folder as the page has it."""
+    authority = Authority(lab)
+    authority.folder = pathlib.Path(lab.path("tls"))
+    authority.folder.mkdir()
+    authority.pem = authority.issue("tls/both.pem", NAME)
+    for name in ("fullchain.pem", "privkey.pem"):
+        shutil.copy(authority.pem, authority.folder / name)
+    return authority
 
 
 @pytest.fixture
@@ -27,8 +36,8 @@ def charon(lab, certificates):
     """With one port for HTTP behind a web server and for TLS itself."""
     front = free_port()
     charon = lab.own(Charon(lab, tls={
-        "listen": f"127.0.0.1:{front}", "certificate": certificates.chain,
-        "key": certificates.key}))
+        "listen": f"127.0.0.1:{front}", "certificate": certificates.pem,
+        "key": certificates.pem}))
     charon.front = front
     return charon
 
@@ -41,7 +50,7 @@ class Way:
         self.web = lab.own(SERVERS[kind](lab, certificates, charon.front))
         target = lab.serve(echo)
         self.agent = charon.agent(
-            kind, "--tls-ca", certificates.ca, "--tls-name", NAME,
+            kind, "--tls-ca", certificates.path, "--tls-name", NAME,
             "--expose", target.port, key=charon.add_agent(kind),
             server=f"wss://127.0.0.1:{self.web.port}")
         self.path = charon.socket(kind, target.port)

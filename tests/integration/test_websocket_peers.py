@@ -3,13 +3,12 @@
 says of each, and with which exit code."""
 
 import concurrent.futures
-import pathlib
 import queue
 
 import pytest
 
 from lab import websocket
-from lab.web_certificates import Certificates
+from lab.authority import Authority
 from lab.system import free_port, until
 from lab.targets import echo, echoes
 from lab.websocket import (BINARY, CLOSE, CONTINUATION, PING, TEXT, frame,
@@ -18,9 +17,12 @@ from lab.websocket import (BINARY, CLOSE, CONTINUATION, PING, TEXT, frame,
 UNAVAILABLE = 69
 
 
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory):
-    return Certificates(pathlib.Path(tmp_path_factory.mktemp("tls")))
+@pytest.fixture
+def certificates(lab):
+    """An authority, and the file of a server's certificate and key."""
+    authority = Authority(lab)
+    authority.pem = authority.issue("gw.pem", "127.0.0.1")
+    return authority
 
 
 def says(text):
@@ -90,7 +92,7 @@ FRAMES = {
 def refused(lab, server, certificates, case):
     done = lab.refused(f"wss://127.0.0.1:{server.port}/{case}",
                        "--no-reconnect", "--accept-new", "--tls-ca",
-                       certificates.ca, control=lab.path(f"c-{case}"))
+                       certificates.path, control=lab.path(f"c-{case}"))
     assert done.returncode == UNAVAILABLE, (case, done.text)
     return done.text
 
@@ -104,7 +106,7 @@ def refusals(lab, server, certificates, cases):
 
 def test_answers(lab, certificates):
     server = lab.serve(websocket.serves(
-        websocket.context(certificates),
+        websocket.context(certificates.pem),
         {case: act for case, (act, _) in ANSWERS.items()}))
     said = refusals(lab, server, certificates, ANSWERS)
     for case, (_, expected) in ANSWERS.items():
@@ -123,7 +125,7 @@ def test_frames(lab, certificates):
         return acts
 
     server = lab.serve(websocket.serves(
-        websocket.context(certificates),
+        websocket.context(certificates.pem),
         {case: act(case, f[0]) for case, f in FRAMES.items()}))
     said = refusals(lab, server, certificates, FRAMES)
     for case, (_, expected, goodbye) in FRAMES.items():
@@ -134,7 +136,7 @@ def test_frames(lab, certificates):
 
 def connected(lab, sshd, server, certificates, *options, **how):
     return lab.orthrus(f"wss://127.0.0.1:{server.port}/", "--tls-ca",
-                       certificates.ca, "--host-key", sshd.fingerprint,
+                       certificates.path, "--host-key", sshd.fingerprint,
                        *options, host_key=False, **how)
 
 
@@ -148,7 +150,7 @@ def test_pieces(lab, sshd, certificates):
         peer.grant()
         peer.bridge(("127.0.0.1", sshd.port), in_pieces(peer))
 
-    server = lab.serve(websocket.serves(websocket.context(certificates),
+    server = lab.serve(websocket.serves(websocket.context(certificates.pem),
                                         {"": act}))
     target, port = lab.serve(echo), free_port()
     connected(lab, sshd, server, certificates, "-L", f"{port}:{target.spec}")
@@ -168,7 +170,7 @@ def test_later(lab, sshd, certificates, what):
         peers.put(peer)
         peer.bridge(("127.0.0.1", sshd.port))
 
-    server = lab.serve(websocket.serves(websocket.context(certificates),
+    server = lab.serve(websocket.serves(websocket.context(certificates.pem),
                                         {"": act}))
     agent = connected(lab, sshd, server, certificates, "--no-reconnect")
     peers.get(timeout=20).add(data)

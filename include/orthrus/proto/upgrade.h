@@ -11,7 +11,6 @@
 
 #include "orthrus/base/error.h"
 
-#define UPGRADE_PATH "/api/v1/orthrus/connect"	/* where charon has it */
 #define UPGRADE_PROTOCOL "ssh"
 #define UPGRADE_HEAD_MAX (16 * 1024)	/* of either head */
 #define UPGRADE_KEY_LEN 24		/* base64 of 16 bytes */

@@ -138,9 +138,10 @@ def in_pieces(peer):
     return send
 
 
-def context(certificates):
+def context(pem):
+    """Of a server with the certificate and the key in this file."""
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    made.load_cert_chain(certificates.chain, certificates.key)
+    made.load_cert_chain(pem)
     made.set_alpn_protocols(["http/1.1"])
     return made
 
