@@ -10,6 +10,7 @@ import signal
 import pytest
 
 from lab.charon import Charon
+from lab.front import Front, make_certificate
 from lab.harness import built_with_asan, built_with_seccomp
 from lab.system import until
 
@@ -96,6 +97,25 @@ def test_no_keys_and_no_registry(lab, charon):
     with open(os.path.join(charon.state, KEYS[0] + ".pub")) as f:
         public = base64.b64decode(f.read().split()[1])
     assert public[-32:] in here, "the search finds nothing at all"
+
+
+@pytest.mark.skipif(built_with_asan(),
+                    reason="its shadow memory is too large to read")
+def test_no_key_of_the_web(lab):
+    """That of the certificate is not there either, while TLS uses it."""
+    front = Front(lab, ipv6=False)
+    der = make_certificate(front.certificate, front.key, "ed25519")
+    front.charon.stop()
+    front.charon.start()
+    assert front.tls("ssh").getpeercert(True) == der
+    with open(front.key) as f:
+        text = [line.strip() for line in f if "-----" not in line]
+    seed = base64.b64decode("".join(text))[-32:]
+    there = b"\0".join(memory_of(monitor_of(front.charon)))
+    here = b"\0".join(memory_of(front.charon.pid))
+    assert seed in there, "it is not where it should be"
+    assert seed not in here and text[0].encode() not in here
+    assert der[-64:] in here, "the search finds nothing at all"
 
 
 @pytest.mark.skipif(built_with_asan(), reason="mlock(2) is a stub there")
