@@ -460,7 +460,9 @@ def begin_stream(site):
 
 
 @pytest.mark.parametrize("how", ["killed", "stopped", "removed", "rekeyed"])
-def test_agent_goes_during_a_stream(lab, site, how):
+def test_agent_goes_during_a_stream(lab, how):
+    """Who was killed could come back to it, unless that is turned off."""
+    site = Site(lab, "--resume", "0")
     conn = begin_stream(site)
     if how == "killed":
         site.web.signal(signal.SIGKILL)
@@ -482,7 +484,8 @@ def test_agent_goes_during_a_stream(lab, site, how):
     lab.things.remove(site.web)
 
 
-def test_agent_goes_before_its_answer(lab, site):
+def test_agent_goes_before_its_answer(lab):
+    site = Site(lab, "--resume", "0")
     site.script([[Wait(3)]])
     with site.connect() as conn:
         conn.send([request(f"{DOCKER}/info")])
