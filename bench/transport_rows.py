@@ -39,6 +39,21 @@ def charon_over(scheme, lab, orthrus):
     return tunnels
 
 
+def charon_resumes(lab, orthrus):
+    """A session that could go on over another link, and one that could not;
+    what is measured is both ends."""
+    charon = lab.charon(ssh={"host_key": lab.host_key},
+                        egress={"allow": "127.0.0.1:*"})
+    charon.add_client("root", "egress", lab.identity + ".pub")
+    tunnels = {"tcp": orthrus.start(lab, charon.port, "L", None,
+                                    ["--resume", "0"]),
+               "resumable": orthrus.start(lab, charon.port)}
+    for tunnel in tunnels.values():
+        tunnel.pids = lambda owner=tunnel.owner: [
+            owner.pid, *family_of(charon.pid)]
+    return tunnels
+
+
 def bulk_over(row, name, whose, start, limit):
     """One stream each way over both, and whose CPU that takes."""
     m = {}
@@ -73,6 +88,11 @@ def row15(row):
               functools.partial(charon_over, "wss"), 1.6)
 
 
-ROWS = {14: row14, 15: row15}
+def row16(row):
+    """Bulk in a session that keeps what is not acknowledged."""
+    bulk_over(row, "resumable", "orthrus and charon", charon_resumes, 1.05)
+
+
+ROWS = {14: row14, 15: row15, 16: row16}
 # What is compared with TCP in each.
-OURS = {14: "tls", 15: "wss"}
+OURS = {14: "tls", 15: "wss", 16: "resumable"}
