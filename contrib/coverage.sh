@@ -32,6 +32,7 @@ src/http/caller.c
 src/http/conn_requests.c
 src/http/message.c
 src/http/reader.c
+src/http/web.c
 src/monitor/message.c
 src/muzzle/body.c
 src/muzzle/facts.c
@@ -51,6 +52,11 @@ src/proto/egress.c
 src/proto/key_text.c
 src/proto/krl.c
 src/proto/leash.c
+src/proto/proxies.c
+src/proto/proxy_http.c
+src/proto/proxy_socks.c
+src/proto/proxy_talk.c
+src/proto/proxy_url.c
 src/proto/resume.c
 src/proto/server.c
 src/proto/socks5.c

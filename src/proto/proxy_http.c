@@ -200,7 +200,7 @@ take_http(struct proxy_talk *t, uint8_t byte, struct error *e)
 		return PROXY_FAILS;
 	}
 	if (t->status == 0 && t->in_len < strlen(begin) &&
-	    byte != begin[t->in_len])
+	    byte != (uint8_t)begin[t->in_len])
 		return fail_garbage(t->in_len > 0 ? t->in[0] : byte, e);
 	if (byte == '\n')
 		return take_line(t, e);

@@ -53,8 +53,7 @@ fail_reply(uint8_t reply, struct error *e)
 		[5] = "the server refuses its connection",
 		[6] = "the server is too many hops away from it",
 		[7] = "it does not serve CONNECT",
-		[8] = "it takes no such kind of address; socks5h:// gives it "
-		    "the name instead",
+		[8] = "it takes no such kind of address; try socks5h://",
 	};
 
 	if (reply < sizeof(what) / sizeof(what[0]) && what[reply] != NULL)

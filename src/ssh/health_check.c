@@ -57,7 +57,7 @@ look_at_byte(struct identification *id, uint8_t c)
 	else if (c == '\n') {
 		id->at = id->at == THEIR_LINE ? BEHIND : BEGINNING;
 		id->matched = 0;
-	} else if (id->at == BEGINNING && c != THEIRS[id->matched])
+	} else if (id->at == BEGINNING && c != (uint8_t)THEIRS[id->matched])
 		id->at = OTHER_LINE;
 	else if (id->at == BEGINNING && ++id->matched == strlen(THEIRS))
 		id->at = THEIR_LINE;

@@ -317,6 +317,7 @@ reaped(struct service *s, pid_t pid, int status)
 	struct running *r;
 
 	LIST_FOREACH(r, &s->list, link)
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): a queue */
 		if (r->pid == pid)
 			break;
 	if (r == NULL)

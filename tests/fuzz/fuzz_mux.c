@@ -41,6 +41,17 @@ act_listen(void)
 		mux_listen(mux, &at, on_answer, NULL);
 }
 
+/* Any request that is answered. */
+static void
+act_ask(void)
+{
+	static uint8_t text[] = "\120\0\0\0\1y\1";	/* MSG_GLOBAL_REQUEST */
+	const struct iovec iov = { text, sizeof(text) - 1 };
+
+	if (may_ask())
+		mux_ask(mux, &iov, on_answer, NULL);
+}
+
 static void
 act_their_request(struct stream *s)
 {
@@ -135,6 +146,9 @@ act(uint8_t what)
 		return true;
 	case 'i':
 		act_forwarded();
+		return true;
+	case 'H':
+		act_ask();
 		return true;
 	case 'l':
 		act_listen();

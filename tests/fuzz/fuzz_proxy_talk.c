@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The first byte says which proxy, the others are what it answers: the talk
+ * The first byte says which proxy and to where, the others are what it answers: the talk
  * comes to an end in bounds, leads through only where the proxy has said so,
  * and its errors hold no password.
  */
@@ -19,6 +19,8 @@ check(bool ok)
 		abort();
 }
 
+static const char *const hosts[] = { "gw.example.com", "192.0.2.1",
+    "2001:db8::1" };
 static const char *const urls[] = { "http://p", "http://u:hunter2@p",
     "socks5://p", "socks5h://u:hunter2@p" };
 
@@ -48,7 +50,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size == 0 || memmem(data, size, "hunter2", 7) != NULL)
 		return 0;
 	check(proxy_parse(urls[data[0] % 4], &p, &e) == 0);
-	proxy_talk_begin(&t, &p, "gw.example.com", 2222);
+	proxy_talk_begin(&t, &p, hosts[data[0] / 4 % 3], 2222);
 	for (i = 1; i < size && r == PROXY_SAYS_MORE; i++) {
 		check(t.out_len <= PROXY_OUT_MAX);
 		t.out_len = 0;
@@ -58,5 +60,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_end(&t, r, &e);
 	proxy_talk_closed(&t, &e);
 	check(e.code == EX_UNAVAILABLE && strstr(e.text, "hunter2") == NULL);
+	proxy_talk_wipe(&t);
+	check(t.in_len == 0 && t.out_len == 0);
 	return 0;
 }

@@ -87,6 +87,41 @@ fuzz_list(const char *list, const char *host)
 	}
 }
 
+static const char *variable, *except;
+
+static char *
+get(const char *name)
+{
+	const char *value = strcmp(name, "ALL_PROXY") == 0 ? variable :
+	    strcmp(name, "no_proxy") == 0 ? except : NULL;
+
+	return (char *)(uintptr_t)value;
+}
+
+/* The first line is that of the environment, and so is the list. */
+static void
+fuzz_environment(const char *s, const char *list, const char *host)
+{
+	struct server to = { .transport = TRANSPORT_TLS };
+	const struct proxy *p;
+	struct proxies v;
+	struct error e;
+
+	variable = s;
+	except = list;
+	if (proxies_from_environment(&v, get, &e) == -1) {
+		check(e.code == EX_CONFIG && e.text[0] != '\0');
+		return;
+	}
+	if (host_valid(host, strlen(host))) {
+		strcpy(to.host, host);
+		p = proxies_find(&v, &to);
+		check(p == NULL ? *s == '\0' || proxy_list_has(list, host) :
+		    p == &v.tls && !proxy_list_has(list, host));
+	}
+	proxies_clear(&v);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -106,6 +141,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_url(s);
 	fuzz_password(s, size);
 	fuzz_list(list, host);
+	fuzz_environment(s, list, host);
 	free(s);
 	return 0;
 }

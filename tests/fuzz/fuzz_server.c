@@ -109,6 +109,7 @@ fuzz_password(const char *s, size_t size)
 static void
 fuzz_words(const char *s)
 {
+	enum transport_kind kind;
 	uint64_t ms = 42;
 	struct error e;
 
@@ -118,6 +119,8 @@ fuzz_words(const char *s)
 		check_error(&e);
 		check(ms == 42);
 	}
+	if (transport_parse(s, &kind) == 0)
+		check(strcmp(transport_word(kind), s) == 0);
 	/* Every name is a host. */
 	if (name_valid(s))
 		check(host_valid(s, strlen(s)));

@@ -74,9 +74,26 @@ try_request(const uint8_t *data, size_t size)
 	free(answer);
 }
 
+/* What we ask is granted, whatever the port. */
+static void
+try_own_request(uint16_t port)
+{
+	char *request = upgrade_request(port % 2 == 0 ? "h" : "::1", port, PATH,
+	    KEY), *answer = NULL;
+	struct error e;
+	size_t used;
+
+	check(upgrade_request_read((const uint8_t *)request, strlen(request),
+	    PATH, &used, &answer, &e) == 1);
+	check(used == strlen(request));
+	free(answer);
+	free(request);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	try_own_request((uint16_t)(size > 0 ? data[0] + 400 : 443));
 	try_answer(data, size);
 	try_request(data, size);
 	return 0;

@@ -83,6 +83,20 @@ compare(const struct outcome *bytes, struct outcome *o)
 	free(o->stream);
 }
 
+/* A head that can be read is written as it was. */
+static void
+try_head(const uint8_t *data, size_t size)
+{
+	struct frame_head h;
+	uint8_t out[FRAME_HEAD_MAX];
+	int n = frame_head_read(data, size, &h);
+
+	if (n <= 0 || h.reserved)
+		return;
+	check(frame_head_write(&h, out) == (size_t)n);
+	check(memcmp(out, data, (size_t)n) == 0);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -93,6 +107,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	client = (*data++ & 1) != 0;
 	size--;
+	try_head(data, size);
 	run(client, data, size, 1, 0, &bytes);
 	run(client, data, size, 9, (unsigned)size, &o);
 	compare(&bytes, &o);
