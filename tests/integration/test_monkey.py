@@ -280,9 +280,15 @@ def test_monkeys(lab):
     assert witness.failure is None, witness.failure
     assert not witness.is_alive() and witness.asked > 0
     until("all are there again", 120, world.in_order, every=0.5)
-    until("no descriptor was left behind", 90, lambda: all(
-        n <= before[who] + SLACK for who, n in world.descriptors().items()),
-        every=0.5)
+    try:
+        until("no descriptor was left behind", 90, lambda: all(
+            n <= before[who] + SLACK
+            for who, n in world.descriptors().items()), every=0.5)
+    except AssertionError:
+        print(before, world.descriptors(), *sorted(
+            os.readlink(f.path) for f in os.scandir(
+                f"/proc/{world.charon.pid}/fd")), sep="\n")
+        raise
     grown, peak = world.charon.memory() - memory, witness.peak - memory
     print(f"memory {grown / MB:+.1f} MB, at most {peak / MB:+.1f} MB; the "
           f"good agent answered in at most {witness.worst:.2f} s")
