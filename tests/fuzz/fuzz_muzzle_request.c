@@ -60,7 +60,9 @@ is_of_dns(char *name)
 	return last != NULL && strspn(name, LETTERS DIGITS "-_.") == n &&
 	    strspn(last + 1, LETTERS) == strlen(last + 1) &&
 	    strcasecmp(last, ".localhost") != 0 &&
-	    strcasecmp(last, ".orthrus") != 0 && strcasecmp(last, ".sock") != 0;
+	    strcasecmp(last, ".orthrus") != 0 &&
+	    strcasecmp(last, ".sock") != 0 &&
+	    strcasecmp(name, "docker.example.com") != 0;	/* the CLI's */
 }
 
 static void
