@@ -159,7 +159,7 @@ monkey() {
 }
 
 one_monkey() {
-	grep -m 1 '^ORTHRUS_MONKEY_SEED' "$build/asan/monkey.log"
+	grep -a -m 1 '^ORTHRUS_MONKEY_SEED' "$build/asan/monkey.log"
 	[ "$1" -eq 0 ] || tail -n 100 "$build/asan/monkey.log"
 	one "the monkey, address and undefined sanitizers" "$1"
 }
