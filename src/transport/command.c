@@ -152,30 +152,6 @@ on_command_deadline(evutil_socket_t fd, short what, void *arg)
 
 static void hear(struct commands *cs);
 
-static ssize_t
-command_read(struct transport *t, uint8_t *p, size_t n)
-{
-	ssize_t got;
-
-	do
-		got = recv(t->fd, p, n, 0);
-	while (got == -1 && errno == EINTR);
-	return got;
-}
-
-static ssize_t
-command_write(struct transport *t, const uint8_t *p, size_t n)
-{
-	ssize_t sent;
-
-	if (n == 0)
-		return 0;
-	do
-		sent = send(t->fd, p, n, MSG_NOSIGNAL);
-	while (sent == -1 && errno == EINTR);
-	return sent;
-}
-
 /* Its end is told before its descriptor ends. */
 static const char *
 command_why(const struct transport *t)
@@ -200,8 +176,8 @@ command_runs(struct command *c, int fd)
 {
 	static const struct transport_ops ops = {
 		.name = "command",
-		.read = command_read,
-		.write = command_write,
+		.read = transport_socket_read,
+		.write = transport_socket_write,
 		.why = command_why,
 		.free = command_transport_free
 	};

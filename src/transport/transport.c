@@ -12,8 +12,8 @@
 #include "orthrus/base/mem.h"
 #include "orthrus/transport/transport.h"
 
-static ssize_t
-socket_read(struct transport *t, uint8_t *p, size_t n)
+ssize_t
+transport_socket_read(struct transport *t, uint8_t *p, size_t n)
 {
 	ssize_t got;
 
@@ -23,8 +23,8 @@ socket_read(struct transport *t, uint8_t *p, size_t n)
 	return got;
 }
 
-static ssize_t
-socket_write(struct transport *t, const uint8_t *p, size_t n)
+ssize_t
+transport_socket_write(struct transport *t, const uint8_t *p, size_t n)
 {
 	ssize_t sent;
 
@@ -45,8 +45,8 @@ socket_free(struct transport *t)
 
 static const struct transport_ops socket_ops = {
 	.name = "tcp",
-	.read = socket_read,
-	.write = socket_write,
+	.read = transport_socket_read,
+	.write = transport_socket_write,
 	.free = socket_free
 };
 

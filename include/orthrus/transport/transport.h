@@ -59,6 +59,10 @@ struct transport {
 
 /* A socket as it is, which is the transport's from here on.  Never NULL. */
 struct transport *transport_socket(int fd);
+/* Its hooks, for others whose descriptor is a socket with nothing around. */
+ssize_t transport_socket_read(struct transport *t, uint8_t *p, size_t n);
+ssize_t transport_socket_write(struct transport *t, const uint8_t *p,
+    size_t n);
 /* True of one that transport_socket() made: its descriptor has SSH's bytes. */
 bool transport_is_socket(const struct transport *t);
 /*
