@@ -12,7 +12,7 @@
 #include "secrets.h"
 
 /*
- * Of a string that is longer than TEXT_MAX so much is always kept back, for a
+ * Of a string of TEXT_MAX and more so much is always kept back, for a
  * secret may begin in it.
  */
 #define KEPT_BACK 1024
@@ -379,7 +379,7 @@ read_string(struct redactor *r, struct piece *s)
 		return 0;
 	}
 	if (r->held_len == 0 && !r->middle && !r->dropped &&
-	    quote - s->p <= TEXT_MAX)
+	    quote - s->p < TEXT_MAX)
 		string_ends(r, s, quote);
 	else
 		held_string_ends(r, s, quote);

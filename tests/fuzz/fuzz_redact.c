@@ -3,7 +3,8 @@
  * Any bytes as an engine's document: what jansson takes is taken; what comes
  * out has the same shape, no value of an Env that was not elsewhere as well, no
  * volume's "o", does not depend on the pieces that it arrived in, and does not
- * change when it goes through once more.
+ * change when it goes through once more, unless it is so long that a string in
+ * it may be judged in parts: a mask moves where they end.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #define CHECK(ok) do { if (!(ok)) abort(); } while (0)
 #define READ (JSON_REJECT_DUPLICATES | JSON_DECODE_ANY)
 #define TELLING 4		/* shorter values are anywhere */
+#define PART (32 * 1024)	/* a shorter string is judged as a whole */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -165,7 +167,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (rc == 0) {
 		check_same(&text, &pieces);
 		CHECK(redact(buffer_head(&text), text.len, 0, &again) == 0);
-		check_same(&text, &again);
+		if (size < PART && text.len < PART)
+			check_same(&text, &again);
 		buffer_clear(&again);
 		check_document(data, size, &text);
 	} else if (memchr(data, '\0', size) == NULL) {
