@@ -17,6 +17,7 @@ noinst_HEADERS += \
 	include/orthrus/base/loop.h \
 	include/orthrus/base/mem.h \
 	include/orthrus/base/notify.h \
+	include/orthrus/base/printed.h \
 	include/orthrus/base/privileges.h \
 	include/orthrus/base/service.h \
 	include/orthrus/base/span.h \

@@ -6,6 +6,7 @@
 
 #include "orthrus/base/command_line.h"
 #include "orthrus/base/confine.h"
+#include "orthrus/base/printed.h"
 #include "orthrus/conf/config.h"
 #include "orthrus/ssh/identity.h"
 #include "orthrus/transport/tls.h"
@@ -89,8 +90,8 @@ cmd_check(int argc, char **argv)
 	}
 	config_print(c, stdout);
 	printf("confined by = %s  # this machine\n", confine_text(walls));
-	fflush(stdout);
+	code = printed_end("orthrus check");
 	print_notes(c);
 	config_free(c);
-	return 0;
+	return code;
 }

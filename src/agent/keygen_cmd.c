@@ -8,6 +8,7 @@
 
 #include "orthrus/base/command_line.h"
 #include "orthrus/base/mem.h"
+#include "orthrus/base/printed.h"
 #include "orthrus/base/text.h"
 #include "orthrus/conf/config.h"
 #include "orthrus/ssh/identity.h"
@@ -54,6 +55,7 @@ generate_identity(const char *path, const char *comment)
 	char *line = identity_generate(path, comment, &e);
 	char shown[1024];
 	struct stat st;
+	int code;
 
 	if (line == NULL) {
 		fprintf(stderr, "orthrus keygen: %s\n", e.text);
@@ -61,14 +63,18 @@ generate_identity(const char *path, const char *comment)
 	}
 	text_escape(shown, sizeof(shown), path, TEXT_PLAIN);
 	printf("%s\n", line);
-	fflush(stdout);
-	fprintf(stderr, "The private key is %s; the line above belongs into "
-	    "authorized_keys\non the server.\n", shown);
+	code = printed_end("orthrus keygen");
+	if (code != 0)
+		fprintf(stderr, "The private key is %s, and the public one "
+		    "in %s.pub.\n", shown, shown);
+	else
+		fprintf(stderr, "The private key is %s; the line above belongs "
+		    "into authorized_keys\non the server.\n", shown);
 	if (stat(path, &st) == 0 && st.st_uid != geteuid())
 		fprintf(stderr, "It belongs to user %u, as its directory "
 		    "does.\n", (unsigned)st.st_uid);
 	free(line);
-	return 0;
+	return code;
 }
 
 struct keygen_options {

@@ -10,6 +10,7 @@
 #include "orthrus/base/address.h"
 #include "orthrus/base/command_line.h"
 #include "orthrus/base/loop.h"
+#include "orthrus/base/printed.h"
 
 #include "commands.h"
 
@@ -106,7 +107,6 @@ print_status(const json_t *status, bool json)
 		printf("%s\n", text != NULL ? text : "{}");
 	else
 		status_print(status);
-	fflush(stdout);
 	free(text);
 }
 
@@ -130,8 +130,9 @@ cmd_status(int argc, char **argv)
 	}
 	print_status(status, o.json);
 	json_decref(status);
+	code = printed_end("orthrus status");
 	if (ready)
-		return 0;
+		return code;
 	fprintf(stderr, "orthrus status: not connected with every forward up "
 	    "in the time given\n");
 	return EX_TEMPFAIL;

@@ -16,6 +16,7 @@
 #include <sodium.h>
 
 #include "orthrus/base/confine.h"
+#include "orthrus/base/printed.h"
 #include "orthrus/base/text.h"
 
 static void
@@ -55,7 +56,8 @@ no_such_command(const struct command_table *t, const char *word)
 
 /*
  * What is closed of standard input, output and error becomes the null device,
- * as the first socket would else be taken for it.
+ * as the first socket would else be taken for it.  Output is opened for reading
+ * only: what is printed there is lost, and the command must find out.
  */
 static bool
 open_standard_descriptors(void)
@@ -64,9 +66,29 @@ open_standard_descriptors(void)
 
 	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		if (fcntl(fd, F_GETFD) == -1 &&
-		    open("/dev/null", O_RDWR) != fd)
+		    open("/dev/null", fd == STDOUT_FILENO ? O_RDONLY :
+		    O_RDWR) != fd)
 			return false;
 	return true;
+}
+
+/*
+ * The end of each command: its exit code, or that its output was lost.  Where
+ * nobody reads on it ends in silence by SIGPIPE, as head(1)'s writers do.
+ */
+static int
+end_output(const struct command_table *t, const char *word, int code)
+{
+	char command[64];
+	int lost;
+
+	snprintf(command, sizeof(command), "%s %s", t->program, word);
+	lost = printed_end(command);
+	if (printed_reader_gone()) {
+		signal(SIGPIPE, SIG_DFL);
+		raise(SIGPIPE);
+	}
+	return code == 0 ? lost : code;
 }
 
 int
@@ -90,15 +112,16 @@ command_main(const struct command_table *t, int argc, char **argv)
 	}
 	if (is_option_word(argv[1], "--help", "-h", "help")) {
 		program_usage(t, stdout);
-		return 0;
+		return end_output(t, argv[1], 0);
 	}
 	if (is_option_word(argv[1], "--version", "-V", "version")) {
 		printf("%s %s\n%s\n", t->program, PACKAGE_VERSION,
 		    t->libraries);
-		return 0;
+		return end_output(t, argv[1], 0);
 	}
 	for (i = 0; i < t->n; i++)
 		if (strcmp(argv[1], t->rows[i].name) == 0)
-			return t->rows[i].run(argc - 1, argv + 1);
+			return end_output(t, argv[1],
+			    t->rows[i].run(argc - 1, argv + 1));
 	return no_such_command(t, argv[1]);
 }

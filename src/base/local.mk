@@ -22,6 +22,7 @@ liborthrus_a_SOURCES += \
 	src/base/mem.c \
 	src/base/notify.c \
 	src/base/notify_private.h \
+	src/base/printed.c \
 	src/base/privileges.c \
 	src/base/service.c \
 	src/base/span.c \

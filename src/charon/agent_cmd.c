@@ -7,6 +7,7 @@
 
 #include <sodium.h>
 
+#include "orthrus/base/printed.h"
 #include "orthrus/registry/describe.h"
 
 #include "cli.h"
@@ -21,17 +22,18 @@ call_show_auth_key(const struct call *c, const struct state *s,
     enum peer_kind kind, struct auth_key *auth)
 {
 	char text[AUTH_KEY_TEXT_MAX];
-	int code;
+	int err;
 
 	memcpy(auth->host_key, s->host_key_hash, sizeof(auth->host_key));
 	auth_key_format(auth, text);
 	puts(text);
 	sodium_memzero(text, sizeof(text));
 	auth_key_wipe(auth);
-	code = call_end(c);
-	if (code != 0)
-		fprintf(stderr, "\"charon agent rekey %s\" makes another "
-		    "AUTH_KEY in place of the lost one\n", c->name);
+	if ((err = printed_error()) != 0)
+		fprintf(stderr, "charon %s: the AUTH_KEY could not be written: "
+		    "%s\n\"charon agent rekey %s\" makes another AUTH_KEY in "
+		    "place of the lost one\n", c->command, strerror(err),
+		    c->name);
 	else
 		fprintf(stderr, "This AUTH_KEY enrols once and is shown only "
 		    "now.  Keep it in a file or a secret, not on\na command "
@@ -39,7 +41,7 @@ call_show_auth_key(const struct call *c, const struct state *s,
 		    "  \"charon snippet ", kind != PEER_AGENT ? "" : c->name,
 		    kind != PEER_AGENT ? "" : " --for PLATFORM\" prints what "
 		    "to install with it.");
-	return code;
+	return err == 0 ? 0 : EX_IOERR;
 }
 
 /*

@@ -10,6 +10,7 @@
 #include "orthrus/base/command_line.h"
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
+#include "orthrus/base/printed.h"
 #include "orthrus/base/text.h"
 #include "orthrus/gateway/tell.h"
 
@@ -293,9 +294,8 @@ call_print_json(const struct call *c, const struct json_t *json)
 int
 call_end(const struct call *c)
 {
-	if (fflush(stdout) == 0 && !ferror(stdout))
-		return 0;
-	fprintf(stderr, "charon %s: what was to be printed could not be "
-	    "written\n", c->command);
-	return EX_IOERR;
+	char command[64];
+
+	snprintf(command, sizeof(command), "charon %s", c->command);
+	return printed_end(command);
 }

@@ -59,10 +59,7 @@ int call_fail(const struct call *c, const struct error *e);
 bool call_tell(const struct call *c);
 /* Prints the document for programs, then call_end(). */
 int call_print_json(const struct call *c, const struct json_t *json);
-/*
- * Makes sure that what was printed has arrived: 0, or EX_IOERR after saying
- * that it has not.
- */
+/* printed_end() of the command. */
 int call_end(const struct call *c);
 
 /*
