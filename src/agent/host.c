@@ -50,6 +50,7 @@ add_hello_engine(void *arg, const struct tunnel_info *t)
 		return;
 	m->hello.docker = true;
 	set_hello_text(m->hello.docker_version, f->version);
+	set_hello_text(m->hello.docker_trouble, t->docker.why);
 	for (i = 0; i < f->nnetworks && i < LEASH_NETWORKS_MAX; i++)
 		set_hello_text(m->hello.networks[i], f->networks[i]);
 	m->hello.nnetworks = i;

@@ -138,11 +138,13 @@ share_socket(const struct muzzle_proxy_config *c, struct error *e)
  * demand.
  */
 static void
-look_for_engine(const struct address *at)
+look_for_engine(const struct muzzle *m, const struct address *at)
 {
+	char text[ERROR_TEXT_MAX];
+
 	if (access(at->path, R_OK | W_OK) == -1)
-		log_warn("the Docker engine's socket %s: %s; clients are "
-		    "answered 502 meanwhile", at->path, strerror(errno));
+		log_warn("clients are answered 502 for now: %s",
+		    muzzle_advice(m, errno, text));
 }
 
 /* The engine's socket is connected to, and files none. */
@@ -172,7 +174,7 @@ muzzle_proxy_run(const struct muzzle_proxy_config *c)
 	p.service = service_new(p.base, &events, &p);
 	p.drain = evtimer_new(p.base, on_proxy_drained, &p);
 	p.listener = listener_new(p.base, &c->listen, on_proxy_accept, &p, &e);
-	look_for_engine(&c->engine);
+	look_for_engine(p.muzzle, &c->engine);
 	if (p.listener == NULL || share_socket(c, &e) == -1 ||
 	    confine_proxy(&c->listen, &e) == -1) {
 		log_error("%s", e.text);

@@ -221,13 +221,15 @@ print_docker_tunnel(const json_t *docker)
 	if (!json_is_object(docker))
 		return;
 	printf("Docker %s on %s: %s", doc_text(docker, "socket", a),
-	    doc_text(docker, "remote", b), doc_text(docker, "state", c));
+	    doc_text(docker, "remote", b), !is_text(docker, "state", "up") ||
+	    json_is_true(json_object_get(docker, "ping")) ?
+	    doc_text(docker, "state", c) : "the engine does not answer");
 	printf(", %s allowed, %s denied\n", doc_text(docker, "allowed", a),
 	    doc_text(docker, "denied", b));
 	if (json_is_string(json_object_get(docker, "error")))
 		printf("Docker: %s\n", doc_text(docker, "error", a));
 	if (!json_is_true(json_object_get(docker, "ping")))
-		printf("Docker: the engine does not answer: %s\n",
+		printf("Docker: %s\n",
 		    doc_text(docker, "ping_error", a));
 	else if (!json_is_string(json_object_get(docker, "docker_host")))
 		printf("Docker: the engine answers\n");

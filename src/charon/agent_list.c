@@ -56,6 +56,7 @@ agent_row(struct listing *l, const struct peer *p)
 	    bytes_text(p->memory_total, all));
 	table_add(t, fresh ? text : "-");
 	table_add(t, !hello || !p->hello.hello.docker ? "-" :
+	    *p->hello.hello.docker_trouble != '\0' ? "no answer" :
 	    *version == '\0' ? "shared" : version);
 	if (hello)
 		add_port_cell(t, p);

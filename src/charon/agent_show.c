@@ -36,6 +36,13 @@ print_agent_docker(const struct peer *p)
 		print_agent_text("docker:", "not shared");
 		return;
 	}
+	if (*p->hello.hello.docker_trouble != '\0') {
+		text_escape(shown, sizeof(shown),
+		    p->hello.hello.docker_trouble, TEXT_PLAIN);
+		printf("docker:     the engine does not answer (%s): \"orthrus "
+		    "status\" there says what to do\n", shown);
+		return;
+	}
 	print_agent_text("docker:", *p->hello.hello.docker_version == '\0' ?
 	    "shared, version unknown" : p->hello.hello.docker_version);
 	for (i = 0; i < p->hello.hello.nnetworks; i++) {

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: ISC
 # The Muzzle: the Docker socket's filter.
 liborthrus_a_SOURCES += \
+	src/muzzle/advice.c \
+	src/muzzle/advice.h \
 	src/muzzle/answer.c \
 	src/muzzle/answer.h \
 	src/muzzle/body.c \

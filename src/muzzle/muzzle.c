@@ -18,6 +18,7 @@ muzzle_info(const struct muzzle *m, struct muzzle_info *info)
 	static const struct muzzle_facts nothing;
 
 	info->ping = m->ping;
+	info->why = m->asked ? m->why : "";
 	info->error = m->error;
 	info->allowed = m->allowed;
 	info->denied = m->denied;
@@ -100,8 +101,17 @@ muzzle_new(struct event_base *base, struct dialer *dialer,
 	m->way.arg = m;
 	m->dialer = dialer;
 	m->engine = *engine;
-	m->error = "not asked yet";
+	m->why = "not asked yet";
+	strcpy(m->error, "the engine has not been asked yet");
+	advice_prepare(&m->advice, engine->path);
 	return m;
+}
+
+const char *
+muzzle_advice(const struct muzzle *m, int error, char text[ERROR_TEXT_MAX])
+{
+	advice_write(&m->advice, m->engine.path, error, strerror(error), text);
+	return text;
 }
 
 void
@@ -124,7 +134,7 @@ muzzle_new_over(struct event_base *base, const struct http_way *way,
 	struct muzzle *m = muzzle_alloc(base, way, label, policy);
 
 	m->remote = true;
-	m->error = "";
+	m->why = "";
 	return m;
 }
 

@@ -11,6 +11,8 @@
 #include "orthrus/http/upstream.h"
 #include "orthrus/muzzle/muzzle.h"
 
+#include "advice.h"
+
 /* Of every request to the engine. */
 #define ENGINE_HEADERS "Host: docker\r\nUser-Agent: orthrus/" \
 	PACKAGE_VERSION "\r\n"
@@ -40,8 +42,11 @@ struct muzzle {
 	struct probe *probe;
 	struct facts *watch;		/* NULL: nobody wants to know */
 	struct muzzle_facts *facts;	/* NULL: nobody ever wanted to know */
-	bool ping;
-	const char *error;		/* static text, or "" */
+	struct advice advice;		/* on an engine of this machine */
+	int dial_error;			/* of the last try to reach it, or 0 */
+	bool asked, ping;
+	const char *why;		/* static text, or "" */
+	char error[ERROR_TEXT_MAX];	/* the same, and what to do */
 	int64_t told_at[6];		/* by status class, for the log */
 	unsigned untold[6];
 };
@@ -53,6 +58,8 @@ struct muzzle {
 void muzzle_refused(struct muzzle *m, int status, const char *what,
     const char *why);
 void muzzle_engine_failed(struct muzzle *m, const char *why);
+/* The engine does not answer, or does; a change is logged once. */
+void muzzle_engine_is_down(struct muzzle *m, const char *why);
 void muzzle_engine_answered(struct muzzle *m);
 
 /* Who speaks in an error, also where somebody else's server passes it on. */

@@ -6,6 +6,7 @@
 #include "config.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "orthrus/base/log.h"
@@ -70,8 +71,13 @@ muzzle_engine_failed(struct muzzle *m, const char *why)
 	char text[ADDRESS_TEXT_MAX];
 	unsigned untold;
 
+	if (!m->remote && m->dial_error != 0) {
+		muzzle_engine_is_down(m, why);
+		return;
+	}
 	m->ping = false;
-	m->error = why;
+	m->why = why;
+	snprintf(m->error, sizeof(m->error), "%s", why);
 	if (!may_tell(m, 502, &untold))
 		return;
 	if (m->remote)
@@ -79,6 +85,20 @@ muzzle_engine_failed(struct muzzle *m, const char *why)
 	else
 		log_warn("%s: the engine at %s: %s", m->label,
 		    address_format(&m->engine, text), why);
+}
+
+void
+muzzle_engine_is_down(struct muzzle *m, const char *why)
+{
+	bool news = m->ping || !m->asked || strcmp(m->why, why) != 0;
+	unsigned untold;
+
+	m->ping = false;
+	m->asked = true;
+	m->why = why;
+	advice_write(&m->advice, m->engine.path, m->dial_error, why, m->error);
+	if (news && may_tell(m, 502, &untold))
+		log_warn("%s: %s", m->label, m->error);
 }
 
 void
@@ -93,6 +113,12 @@ muzzle_reply_failure(struct http_conn *c, const char *what, const char *why)
 void
 muzzle_engine_answered(struct muzzle *m)
 {
-	m->ping = true;
-	m->error = "";
+	char text[ADDRESS_TEXT_MAX];
+
+	if (m->asked && !m->ping && !m->remote)
+		log_info("%s: the engine at %s answers again", m->label,
+		    address_format(&m->engine, text));
+	m->asked = m->ping = true;
+	m->why = "";
+	m->error[0] = '\0';
 }

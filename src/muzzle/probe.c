@@ -11,12 +11,12 @@
 #include "muzzle_private.h"
 
 #define PROBE_SECONDS 10
+#define PROBE_SOON_SECONDS 3	/* while it does not answer */
 #define PROBE_ANSWER_SECONDS 5
 
 struct probe {
 	struct muzzle *m;
 	struct event *timer;
-	bool asked;			/* once at least */
 	struct http_get *question;	/* NULL: between two probes */
 };
 
@@ -33,12 +33,10 @@ on_probe_answer(void *arg, int status, const uint8_t *body, size_t n,
 		why = "it does not answer /_ping with 200";
 	if (why == NULL)
 		muzzle_engine_answered(p->m);
-	else if (p->m->ping || !p->asked)	/* logged once, as it goes */
-		muzzle_engine_failed(p->m, why);
 	else
-		p->m->error = why;
-	p->asked = true;
-	timer_set(p->timer, PROBE_SECONDS * 1000);
+		muzzle_engine_is_down(p->m, why);
+	timer_set(p->timer, (why == NULL ? PROBE_SECONDS :
+	    PROBE_SOON_SECONDS) * 1000);
 }
 
 static void

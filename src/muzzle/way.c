@@ -14,7 +14,7 @@
 #define CONNECT_MS 5000
 
 struct attempt {
-	struct event_base *base;
+	struct muzzle *m;
 	struct dial *dial;
 	struct endpoint *ep;
 	void (*failed)(struct endpoint *ep, const char *why);
@@ -25,10 +25,11 @@ on_engine_dialled(void *arg, int fd, int error)
 {
 	struct attempt *a = arg;
 
+	a->m->dial_error = fd == -1 ? error : 0;
 	if (fd == -1)
 		a->failed(a->ep, dial_strerror(error));
 	else
-		relay_start(socket_endpoint_new(a->base, fd, NULL, 0), a->ep,
+		relay_start(socket_endpoint_new(a->m->base, fd, NULL, 0), a->ep,
 		    NULL, NULL);
 	free(a);
 }
@@ -40,7 +41,7 @@ engine_connect(void *arg, struct endpoint *ep,
 	struct muzzle *m = arg;
 	struct attempt *a = xcalloc(1, sizeof(*a));
 
-	a->base = m->base;
+	a->m = m;
 	a->ep = ep;
 	a->failed = failed;
 	a->dial = dial_start(m->dialer, &m->engine, CONNECT_MS,

@@ -125,6 +125,8 @@ read_hello(const Leash__Envelope *from, struct leash_message *m)
 	    !take_text(&h->arch, m->hello.arch, LEASH_TEXT_MAX) ||
 	    !take_text(&h->docker_version, m->hello.docker_version,
 	    LEASH_TEXT_MAX) ||
+	    !take_text(&h->docker_trouble, m->hello.docker_trouble,
+	    LEASH_TEXT_MAX) ||
 	    !take_text(&h->key_exchange, m->hello.key_exchange,
 	    LEASH_TEXT_MAX) ||
 	    !take_text(&h->docker_hosts, m->hello.docker_hosts,

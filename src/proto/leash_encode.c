@@ -65,6 +65,7 @@ put_hello(const struct leash_message *m, uint8_t *out)
 	h.os = text_field(m->hello.os);
 	h.arch = text_field(m->hello.arch);
 	h.docker_version = text_field(m->hello.docker_version);
+	h.docker_trouble = text_field(m->hello.docker_trouble);
 	h.n_docker_networks = m->hello.nnetworks;
 	h.docker_networks = networks;
 	h.n_ports = m->hello.nports;

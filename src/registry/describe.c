@@ -142,6 +142,16 @@ add_docker_port(json_t *agent, const struct peer *p)
 		    json_sprintf("127.0.0.1:%u", (unsigned)p->docker_port));
 }
 
+/* False while its agent says that it does not, null where nobody knows. */
+static json_t *
+docker_answers(const struct peer *p)
+{
+	if (*p->hello.hello.docker_trouble != '\0')
+		return json_false();
+	return *p->hello.hello.docker_version != '\0' ? json_true() :
+	    json_null();
+}
+
 /* Until the first Hello all that it would tell is null or empty. */
 struct json_t *
 agent_json(const struct peer *p, enum agent_status status, const char *runtime)
@@ -153,7 +163,7 @@ agent_json(const struct peer *p, enum agent_status status, const char *runtime)
 
 	agent = json_pack("{s:s, s:s, s:o, s:b, s:o,"
 	    " s:o, s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o},"
-	    " s:{s:b, s:o, s:o, s:o}, s:o}",
+	    " s:{s:b, s:o, s:o, s:o, s:o, s:o}, s:o}",
 	    "name", p->name,
 	    "status", agent_status_text(status),
 	    "created", time_or_null(p->created),
@@ -173,6 +183,8 @@ agent_json(const struct peer *p, enum agent_status status, const char *runtime)
 		    json_null(),
 	    "docker",
 		"shared", of->hello.hello.docker,
+		"answers", docker_answers(of),
+		"error", text_or_null(of->hello.hello.docker_trouble),
 		"version", text_or_null(of->hello.hello.docker_version),
 		"networks", networks_json(of),
 		"socket", path_json(agent_socket(runtime, p->name, 0)),

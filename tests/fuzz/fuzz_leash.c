@@ -39,6 +39,7 @@ check_hello(const struct leash_message *m)
 	check_text(m->hello.arch, LEASH_TEXT_MAX);
 	check_text(m->hello.docker_version, LEASH_TEXT_MAX);
 	check_text(m->hello.docker_hosts, LEASH_LIST_MAX);
+	check_text(m->hello.docker_trouble, LEASH_TEXT_MAX);
 	check_text(m->hello.docker_reveal, LEASH_LIST_MAX);
 	check_text(m->hello.docker_registries, LEASH_LIST_MAX);
 	check_text(m->hello.key_exchange, LEASH_TEXT_MAX);

@@ -284,7 +284,8 @@ def test_list(home):
         "name": "a", "status": "pending", "enrolled": False,
         "last_seen": None, "version": None, "hostname": None, "os": None,
         "arch": None, "kex": None, "load": None, "memory": {"used": None, "total": None},
-        "docker": {"shared": False, "version": None, "networks": [],
+        "docker": {"shared": False, "answers": None, "error": None,
+                   "version": None, "networks": [],
                    "socket": f"{home.runtime}/agents/a/docker.sock"},
         "ports": []}
 

@@ -60,6 +60,7 @@ unit_tests = \
 	tests/unit/test_frames \
 	tests/unit/test_socket \
 	tests/unit/test_stdio \
+	tests/unit/test_advice \
 	tests/unit/test_policy \
 	tests/unit/test_caller \
 	tests/unit/test_http \

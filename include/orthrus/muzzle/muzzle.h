@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "orthrus/base/address.h"
+#include "orthrus/base/error.h"
 #include "orthrus/muzzle/policy.h"
 
 /* Clients at once, and streams (logs -f, stats, events) among them. */
@@ -34,7 +35,13 @@ struct muzzle;
 struct muzzle *muzzle_new(struct event_base *base, struct dialer *dialer,
     const struct address *engine, const struct policy *policy);
 /*
- * Has the engine asked with /_ping every 10 s whether it answers, which wakes
+ * What is wrong with the engine's socket, where connecting to it or looking at
+ * it failed with error, and what to do about it.
+ */
+const char *muzzle_advice(const struct muzzle *m, int error,
+    char text[ERROR_TEXT_MAX]);
+/*
+ * Has the engine asked with /_ping every 10 s whether it answers (3 s while it does not), which wakes
  * one that sleeps until it is needed.
  */
 void muzzle_probe(struct muzzle *m);
@@ -91,7 +98,8 @@ void muzzle_watch(struct muzzle *m, bool on);
 
 struct muzzle_info {
 	bool ping;			/* the engine has answered lately */
-	const char *error;		/* why not, or "" */
+	const char *why;		/* it does not, in a few words, or "" */
+	const char *error;		/* the same, and what to do, or "" */
 	uint64_t allowed, denied;	/* requests so far */
 	size_t clients, streams;	/* now */
 	const struct muzzle_facts *facts;	/* of the muzzle's memory */

@@ -59,6 +59,8 @@ struct leash_message {
 			char hostname[LEASH_TEXT_MAX];
 			char os[LEASH_TEXT_MAX], arch[LEASH_TEXT_MAX];
 			char docker_version[LEASH_TEXT_MAX];	/* "" unknown */
+			/* Why the engine does not answer, or "". */
+			char docker_trouble[LEASH_TEXT_MAX];
 			char networks[LEASH_NETWORKS_MAX][LEASH_TEXT_MAX];
 			size_t nnetworks;
 			struct leash_port ports[LEASH_PORTS_MAX];

@@ -132,7 +132,7 @@ class Charon:
         if key:
             env["AUTH_KEY"] = key
         control = how.pop("control", self.lab.path(f"{name}.sock"))
-        argv = [harness.ORTHRUS, "connect", "--name", name, "--server",
+        argv = [*how.pop("before", []), harness.ORTHRUS, "connect", "--name", name, "--server",
                 how.pop("server", self.address), "--log-level", level, "--control", control,
                 "--socks5", socks5, *map(str, options)]
         where = None
