@@ -22,18 +22,22 @@ check="$engine clang clang-tidy dropbear-bin git libclang-rt-dev
     libcmocka-dev mandoc netcat-openbsd openssl putty-tools
     python3-cryptography python3-pytest python3-pytest-xdist python3-venv
     rsync shellcheck socat ssh-audit stunnel4 strace"
+# Two programs of Debian's package prometheus, for tests, which do without them.
+# The package itself is 330 MB, and a service that others can reach.
+programs="promtool prometheus"
 # What tests do without where a release of Debian has none of it.
 peers="apache2 caddy dante-server haproxy libnginx-mod-stream microsocks nginx
     nmap squid tinyproxy-bin"
 bench="autossh docker.io dropbear-bin gnuplot-nox haproxy openssl stunnel4
     util-linux"
 
-offered=
+offered=""
+extracted=""
 case ${1:-build} in
 build)	wanted=$build ;;
 demo)	wanted="$build $demo" ;;
 engine)	wanted=$engine ;;
-check)	wanted="$build $demo $check" offered=$peers ;;
+check)	wanted="$build $demo $check" offered=$peers extracted=$programs ;;
 suite)	wanted="debootstrap util-linux" ;;
 bench)	wanted="$build $demo $bench" ;;
 *)	sed -n '3,11s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
@@ -66,6 +70,10 @@ look() {
 		[ "$(dpkg-query -W -f '${db:Status-Status}' "$package" \
 		    2>/dev/null)" = installed ] || missing="$missing $package"
 	done
+	lacking=
+	for program in $extracted; do
+		command -v "$program" >/dev/null || lacking=$extracted
+	done
 }
 look
 
@@ -75,10 +83,10 @@ if [ "${1:-build}" != build ] && [ ! -e /etc/hosts ] && [ -w /etc ]; then
 	printf '127.0.0.1\tlocalhost\n::1\tlocalhost\n' >/etc/hosts
 	chmod 644 /etc/hosts
 fi
-[ -n "$missing" ] || exit 0
+[ -n "$missing$lacking" ] || exit 0
 
 [ "$(id -u)" -eq 0 ] || {
-	echo "deps.sh: as root, install:$missing" >&2
+	echo "deps.sh: as root, install:$missing${lacking:+ $lacking}" >&2
 	exit 77
 }
 
@@ -100,7 +108,28 @@ apt() {
 }
 apt update
 look				# apt may know more names now
-echo "installing:$missing"
-# shellcheck disable=SC2086 # a list of words
-apt -y install --no-install-recommends $missing
+if [ -n "$missing" ]; then
+	echo "installing:$missing"
+	# shellcheck disable=SC2086 # a list of words
+	apt -y install --no-install-recommends $missing
+fi
+
+# Puts $lacking into /usr/local/bin: nothing runs that nobody started.
+extract() {
+	dir=$(mktemp -d)
+	if (cd "$dir" && apt-get -q download prometheus &&
+	    dpkg-deb --fsys-tarfile prometheus_*.deb |
+	    tar -x ./usr/bin) >>"$log" 2>&1; then
+		for program in $lacking; do
+			install -m 755 "$dir/usr/bin/$program" /usr/local/bin
+		done
+	else
+		echo "deps.sh: no prometheus here; its tests are skipped" >&2
+	fi
+	rm -rf "$dir"
+}
+if [ -n "$lacking" ]; then
+	echo "taking out of the package prometheus: $lacking"
+	extract
+fi
 rm -f "$log"

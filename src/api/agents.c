@@ -44,11 +44,12 @@ append_json(const char *text, size_t n, void *out)
 }
 
 static void
-write_agent_json(const struct gateway *g, struct agent *a, bool first,
-    struct buffer *out)
+write_agent_json(const void *arg, const struct gateway *g, struct agent *a,
+    bool first, struct buffer *out)
 {
 	json_t *o = describe_agent(a, gateway_runtime(g));
 
+	(void)arg;
 	buffer_put(out, ",\n", first ? 0 : 2);
 	json_dump_callback(o, append_json, out, JSON_COMPACT);
 	json_decref(o);
@@ -57,11 +58,12 @@ write_agent_json(const struct gateway *g, struct agent *a, bool first,
 void
 answer_agents(struct gateway *g, struct http_conn *c)
 {
+	static const struct list_part part = { NULL, write_agent_json, NULL };
 	struct buffer head;
 
 	list_buffer(&head);
 	buffer_put(&head, "[", 1);
-	list_answer(g, c, API_JSON, &head, write_agent_json, "]\n");
+	list_answer(g, c, API_JSON, &head, &part, 1, "]\n");
 }
 
 void

@@ -18,6 +18,7 @@
  * for a list at once, and others wait for all of them.
  */
 #define PIECE (4 * 1024)
+#define STEPS 64		/* agents looked at for it, of whom little is said */
 #define PIECE_MAX (1024 * 1024)	/* with the text of the last agent in it */
 #define READ_SECONDS 5		/* for the client to take some of it */
 
@@ -40,9 +41,10 @@ struct list {
 	struct gateway *gateway;
 	struct http_conn *conn;
 	struct names *names;
-	size_t at;
+	const struct list_part *part;	/* the one that is being made */
+	size_t parts;			/* with those that follow it */
+	size_t at;			/* of the names; 0: it begins */
 	bool any;
-	list_each *each;
 	const char *tail;
 };
 
@@ -123,31 +125,54 @@ list_free(void *arg)
 	free(l);
 }
 
+static void
+list_next_part(struct list *l)
+{
+	l->part++;
+	l->parts--;
+	l->at = 0;
+	l->any = false;
+}
+
+/* The next agent, or the end of the part; work counts what others wait for. */
+static void
+list_step(struct list *l, struct buffer *out)
+{
+	const struct list_part *part = l->part;
+	const char *name = l->names->text + l->at;
+	struct agent *a;
+
+	if (l->at == 0 && part->begin != NULL)
+		part->begin(part->arg, out);
+	if (l->at == l->names->len) {
+		list_next_part(l);
+		return;
+	}
+	l->at += strlen(name) + 1;
+	if ((a = gateway_agent(l->gateway, name)) == NULL)
+		return;
+	part->each(part->arg, l->gateway, a, !l->any, out);
+	l->any = true;
+}
+
 /* Makes the next piece, and then waits until the client has taken it. */
 static void
 on_list_more(void *arg)
 {
 	struct list *l = arg;
 	struct buffer out;
-	struct agent *a;
-	const char *name;
+	size_t steps;
 	enum loop_work before = loop_doing(LOOP_LIST);
 
 	list_buffer(&out);
-	while (l->at < l->names->len && out.len < PIECE) {
-		name = l->names->text + l->at;
-		a = gateway_agent(l->gateway, name);
-		l->at += strlen(name) + 1;
-		if (a == NULL)
-			continue;
-		l->each(l->gateway, a, !l->any, &out);
-		l->any = true;
-	}
-	if (l->at == l->names->len)
+	for (steps = 0; l->parts > 0 && out.len < PIECE && steps < STEPS;
+	    steps++)
+		list_step(l, &out);
+	if (l->parts == 0)
 		buffer_put(&out, l->tail, strlen(l->tail));
 	http_put(l->conn, buffer_head(&out), out.len);
 	buffer_clear(&out);
-	if (l->at < l->names->len)
+	if (l->parts > 0)
 		http_wait(l->conn);
 	else {
 		http_end(l->conn);
@@ -171,7 +196,8 @@ list_buffer(struct buffer *out)
 
 void
 list_answer(struct gateway *g, struct http_conn *c, const char *lines,
-    struct buffer *head, list_each *each, const char *tail)
+    struct buffer *head, const struct list_part *parts, size_t n,
+    const char *tail)
 {
 	static const struct http_producer producer = { NULL, on_list_more,
 	    on_list_late, list_free };
@@ -180,7 +206,8 @@ list_answer(struct gateway *g, struct http_conn *c, const char *lines,
 
 	l->gateway = g;
 	l->conn = c;
-	l->each = each;
+	l->part = parts;
+	l->parts = n;
 	l->tail = tail;
 	http_hold(c, &producer, l, READ_SECONDS);
 	http_begin(c, 200, lines);
@@ -188,7 +215,7 @@ list_answer(struct gateway *g, struct http_conn *c, const char *lines,
 	buffer_clear(head);
 	l->names = take_names(g);
 	if (http_is_head(c))
-		l->at = l->names->len;
+		l->parts = 0;
 	http_wait(c);
 	loop_doing(before);
 }

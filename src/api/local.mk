@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 # charon's HTTP API.
 liborthrus_a_SOURCES += \
+	src/api/agent_metrics.c \
 	src/api/agents.c \
 	src/api/api.c \
 	src/api/api_private.h \

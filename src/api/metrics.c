@@ -2,15 +2,12 @@
 /* GET /metrics: what the gateway counts (docs/charon-api.md lists it). */
 #include "config.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "orthrus/base/loop.h"
 
 #include "api_private.h"
 #include "prometheus.h"
-
-#define REQUESTS "charon_agent_requests_total"
 
 /* One sample, with one label or none. */
 struct sample {
@@ -130,6 +127,15 @@ write_leashes(const struct gateway_numbers *n, struct buffer *out)
 	    "Enrolments that succeeded.", n->enrolments);
 }
 
+static void
+write_memory(const struct gateway_numbers *n, struct buffer *out)
+{
+	put_number(out, "charon_memory_used_bytes", PROMETHEUS_GAUGE,
+	    "Memory that is accounted for.", n->memory_used);
+	put_number(out, "charon_memory_limit_bytes", PROMETHEUS_GAUGE,
+	    "Memory from which on more is refused.", n->memory_limit);
+}
+
 /* The turns of the loop that others had to wait for. */
 static void
 write_held(struct buffer *out)
@@ -154,28 +160,6 @@ write_held(struct buffer *out)
 	}
 }
 
-/* --- for each agent ----------------------------------------------- */
-
-static void
-write_agent_samples(const struct gateway *g, struct agent *a, bool first,
-    struct buffer *out)
-{
-	char text[8] = "docker";
-	const char *const labels[][2] = { { "agent", agent_name(a) },
-	    { "endpoint", text } };
-	uint64_t requests;
-	uint16_t port;
-	size_t i;
-
-	(void)g;
-	(void)first;
-	for (i = 0; agent_requests(a, i, &port, &requests); i++) {
-		if (port != 0)
-			snprintf(text, sizeof(text), "%u", (unsigned)port);
-		prometheus_sample(out, REQUESTS, labels, 2, requests);
-	}
-}
-
 void
 answer_metrics(struct gateway *g, struct http_conn *c)
 {
@@ -192,9 +176,8 @@ answer_metrics(struct gateway *g, struct http_conn *c)
 	write_refusals(&n, &out);
 	write_streams(&n, &out);
 	write_leashes(&n, &out);
+	write_memory(&n, &out);
 	write_held(&out);
-	prometheus_family(&out, REQUESTS, PROMETHEUS_COUNTER,
-	    "Requests to an agent's Docker socket, connections to its ports.");
 	list_answer(g, c, "Content-Type: " PROMETHEUS_TYPE "\r\n", &out,
-	    write_agent_samples, "");
+	    agent_metrics, nagent_metrics, "");
 }

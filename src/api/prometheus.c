@@ -88,3 +88,11 @@ prometheus_seconds(struct buffer *out, const char *name,
 	put_format(out, "%llu.%03u\n", (unsigned long long)(ms / 1000),
 	    (unsigned)(ms % 1000));
 }
+
+void
+prometheus_real(struct buffer *out, const char *name,
+    const char *const (*labels)[2], size_t n, double value)
+{
+	put_name(out, name, labels, n);
+	put_format(out, "%.6g\n", value);
+}

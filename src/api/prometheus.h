@@ -30,4 +30,8 @@ void prometheus_sample(struct buffer *out, const char *name,
 void prometheus_seconds(struct buffer *out, const char *name,
     const char *const (*labels)[2], size_t n, uint64_t ms);
 
+/* The same of a finite number, to six digits. */
+void prometheus_real(struct buffer *out, const char *name,
+    const char *const (*labels)[2], size_t n, double value);
+
 #endif

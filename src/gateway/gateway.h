@@ -166,6 +166,7 @@ struct session {
 	uint64_t serial;		/* of its certificate, 0: none */
 	uint64_t since;			/* ms; up, 0: not yet */
 	uint64_t up_at;			/* the same by clock_awake_ms() */
+	int64_t began;			/* the same in UNIX seconds */
 	struct agent *agent;		/* NULL: displaced, or no agent */
 	char *allow;			/* client: see proto/allow.h */
 	struct gateway_leash *leash;	/* NULL until it is opened */

@@ -6,6 +6,7 @@
 #include "config.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "orthrus/base/log.h"
 #include "orthrus/base/loop.h"
@@ -177,6 +178,7 @@ on_acceptor_up(void *arg, struct inbound *in)
 	if (s->over)		/* revoked meanwhile */
 		return;
 	s->since = clock_ms();
+	s->began = time(NULL);
 	s->up_at = clock_awake_ms();
 	session_ping(s);		/* for the round-trip time */
 	if (s->kind == SESSION_AGENT)

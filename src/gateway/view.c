@@ -3,9 +3,7 @@
 #include "config.h"
 
 #include <string.h>
-#include <time.h>
 
-#include "orthrus/base/loop.h"
 #include "orthrus/gateway/view.h"
 
 #include "gateway.h"
@@ -69,13 +67,6 @@ status_of_agent(const struct agent *a)
 	    AGENT_OFFLINE : AGENT_PENDING;
 }
 
-/* Of when it logged in there is only the monotonic time. */
-static int64_t
-session_since(const struct session *s)
-{
-	return (int64_t)time(NULL) - (int64_t)(clock_ms() - s->since) / 1000;
-}
-
 void
 agent_view(const struct agent *a, struct agent_view *v)
 {
@@ -93,7 +84,7 @@ agent_view(const struct agent *a, struct agent_view *v)
 	agent_facts(a, &p->hello);
 	v->status = status_of_agent(a);
 	v->docker_tcp = agent_endpoint_tcp(a->docker);
-	v->since = a->session != NULL ? session_since(a->session) : 0;
+	v->since = a->session != NULL ? a->session->began : 0;
 	v->from = a->session != NULL ? inbound_peer(a->session->in) : NULL;
 }
 
@@ -119,6 +110,24 @@ agent_requests(const struct agent *a, size_t i, uint16_t *port,
 	*port = agent_endpoint_port(ep);
 	*requests = agent_endpoint_requests(ep);
 	return true;
+}
+
+void
+agent_numbers(const struct agent *a, struct agent_numbers *n)
+{
+	struct inbound_links links;
+
+	*n = (struct agent_numbers){ .status = status_of_agent(a),
+		.last_seen = a->last_seen, .load = a->load,
+		.memory_used = a->memory_used,
+		.memory_total = a->memory_total, .transport = "" };
+	if (a->session == NULL)
+		return;
+	inbound_links(a->session->in, &links);
+	n->since = a->session->began;
+	n->transport = links.transport;
+	n->resumed = links.resumed;
+	n->resent = links.resent;
 }
 
 /* --- numbers ------------------------------------------------------ */
@@ -155,7 +164,8 @@ gateway_numbers(const struct gateway *g, struct gateway_numbers *n)
 		.bytes_in = streams.bytes_in, .bytes_out = streams.bytes_out,
 		.heartbeats = g->heartbeats,
 		.heartbeat_delay_ms = g->heartbeat_delay_ms,
-		.renewals = g->renewals, .enrolments = g->enrolments
+		.renewals = g->renewals, .enrolments = g->enrolments,
+		.memory_used = g->memory.used, .memory_limit = g->memory.limit
 	};
 	memcpy(n->refusals, g->refusals, sizeof(n->refusals));
 	agents_each(g->agents, count_agent, n);

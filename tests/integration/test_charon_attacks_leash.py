@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: ISC
 """Leashes that say what none should, or too much, or at the wrong time."""
 
+import struct
 import time
 
 import pytest
 
+from lab.charon_http import Api
 from lab.protobuf import number, text
 from lab.raw_leash import Leash, frame, heartbeat, hello
 from lab.raw_ssh import CLOSE, EOF, Gone, message, new_key, public, u32
 from lab.scene import MB, Scene
+from lab.system import until
 
 MANY = 10000
 WINDOW = 64 * 1024 - 1000	# what may be sent without waiting
@@ -87,6 +90,20 @@ def test_unknown_fields_are_ignored(scene, other):
                         frame(text(1, text(2, "other") + text(99, "x"))))
         time.sleep(0.3)
         assert scene.charon.status("other") == "online"
+
+
+def test_any_load(scene, other):
+    """Whatever it says of its host, all that /metrics has can be read."""
+    api = Api.of(scene.charon)
+    with scene.attack():
+        for load in 1.7e308, 5e-324, 1e15, 0.25:
+            other.leash.say(heartbeat(
+                b"\x11" + struct.pack("<d", load) +
+                number(3, 2 ** 64 - 1) + number(4, 2 ** 64 - 1)))
+            until("it is told", 10, lambda: api.metrics().get(
+                ("charon_agent_load", ("agent", "other"))) ==
+                float(f"{load:.6g}"))
+        assert api.metrics()["charon_agent_up", ("agent", "good")] == 1
 
 
 @pytest.mark.parametrize("kind", ["heartbeat", "hello", "renewal"])

@@ -1,16 +1,22 @@
 # SPDX-License-Identifier: ISC
 """GET /metrics: the format, and that the numbers tell what happened."""
 
+import os
+import pathlib
+import re
 import shutil
 import subprocess
+import time
 
 import pytest
 
 from lab.charon_http import Api, parse_metrics
+from lab.cutter import Cutter
 from lab.muzzle_engine import Engine
 from lab.system import until
 from lab.targets import echo, payload, read_exactly
 
+DOCS = pathlib.Path(__file__).parents[2] / "docs"
 FAMILIES = {
     "charon_build_info", "charon_agents", "charon_sessions",
     "charon_unauthenticated", "charon_connections_total",
@@ -21,15 +27,35 @@ FAMILIES = {
     "charon_channels_total", "charon_bytes_total", "charon_heartbeats_total",
     "charon_heartbeat_delay_seconds_total", "charon_renewals_total",
     "charon_enrolments_total", "charon_loop_held_total",
-    "charon_loop_held_seconds_total", "charon_agent_requests_total"}
+    "charon_loop_held_seconds_total", "charon_memory_used_bytes",
+    "charon_memory_limit_bytes"}
+OF_ALL_AGENTS = {"charon_agent_up", "charon_agent_requests_total"}
+OF_SESSIONS = {
+    "charon_agent_session_start_timestamp_seconds", "charon_agent_link_info",
+    "charon_agent_resumes_total", "charon_agent_resent_bytes_total"}
+OF_SEEN_AGENTS = {
+    "charon_agent_last_seen_timestamp_seconds", "charon_agent_load",
+    "charon_agent_memory_used_bytes", "charon_agent_memory_bytes"}
+
+
+def documented():
+    text = (DOCS / "charon-api.md").read_text()
+    names = set()
+    for row in text.split("## Metrics")[1].split("\n"):
+        if row.startswith("| `charon_"):
+            names |= set(re.findall(r"`(\w+)`", row.split(" | ")[0]))
+    return names
 
 
 def test_families(api):
-    assert FAMILIES - {"charon_agent_requests_total"} == \
-        {name for name, *_ in api.metrics()}
+    assert FAMILIES == {name for name, *_ in api.metrics()}
     api.charon.add_agent("web-1")
-    until("it is there", 5, lambda: FAMILIES == {
+    until("it is there", 5, lambda: FAMILIES | OF_ALL_AGENTS == {
         name for name, *_ in api.metrics()})
+    helped = set(re.findall(r"^# HELP (\S+)", api.ask("/metrics").body.decode(),
+                            re.M))
+    assert helped == FAMILIES | OF_ALL_AGENTS | OF_SEEN_AGENTS | OF_SESSIONS
+    assert helped == documented()
     answer = api.ask("/metrics")
     assert answer.header("content-type") == \
         "text/plain; version=0.0.4; charset=utf-8"
@@ -37,13 +63,63 @@ def test_families(api):
     assert api.metrics()["charon_build_info", ("version", version)] == 1
 
 
-@pytest.mark.skipif(not shutil.which("promtool"), reason="no promtool")
-def test_promtool(api):
-    api.charon.add_agent("web-1")
+def of_agent(api, name):
+    """{family: value} of what has one sample for it."""
+    return {k[0]: v for k, v in api.metrics().items()
+            if ("agent", name) in k[1:] and ("endpoint", "docker") not in k}
+
+
+def test_agent(lab):
+    """What is there of one that comes, is there, loses its link and goes."""
+    api = Api(lab, agents={"heartbeat": "500ms"})
+    started = time.time()
+    key = api.charon.add_agent("web-1")
+    until("it is there", 5, lambda: of_agent(api, "web-1") ==
+          {"charon_agent_up": 0})
+    cutter = lab.own(Cutter(api.charon.port))
+    agent = api.charon.agent("web-1", key=key,
+                             server=f"127.0.0.1:{cutter.port}")
+    found = until("a heartbeat", 10, lambda: (n := of_agent(api, "web-1")) and
+                  "charon_agent_load" in n and n)
+    assert set(found) | OF_ALL_AGENTS == \
+        OF_ALL_AGENTS | OF_SEEN_AGENTS | OF_SESSIONS
+    assert found["charon_agent_up"] == 1
+    for moment in "last_seen", "session_start":
+        value = found[f"charon_agent_{moment}_timestamp_seconds"]
+        assert int(started) <= value <= time.time()
+    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    assert 0 < found["charon_agent_memory_used_bytes"] < \
+        found["charon_agent_memory_bytes"] <= total
+    assert found["charon_agent_resumes_total"] == 0
+    assert api.metrics()["charon_agent_link_info", ("agent", "web-1"),
+                         ("transport", "tcp")] == 1
+    cutter.cut()
+    again = until("it goes on", 20, lambda: (n := of_agent(api, "web-1")) and
+                  n.get("charon_agent_resumes_total") == 1 and
+                  n["charon_agent_up"] == 1 and n)
+    same = "charon_agent_session_start_timestamp_seconds"
+    assert again[same] == found[same]
+    agent.stop()
+    gone = until("it has gone", 10, lambda: (n := of_agent(api, "web-1"))
+                 and n["charon_agent_up"] == 0 and same not in n and n)
+    assert set(gone) == OF_SEEN_AGENTS | {"charon_agent_up"}
+    promtool(api)
+
+
+def promtool(api):
+    """Prometheus' own judgement, where it is there."""
+    if not shutil.which("promtool"):
+        return
     done = subprocess.run(["promtool", "check", "metrics"],
                           input=api.ask("/metrics").body, timeout=60,
                           capture_output=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="no promtool")
+def test_promtool(api):
+    api.charon.add_agent("web-1")
+    promtool(api)
 
 
 @pytest.mark.parametrize("bad", [

@@ -62,6 +62,19 @@ struct muzzle *agent_docker(const struct agent *a, struct account **payer,
 bool agent_requests(const struct agent *a, size_t i, uint16_t *port,
     uint64_t *requests);
 
+/* What /metrics has of an agent: cheap, for thousands are asked for. */
+struct agent_numbers {
+	enum agent_status status;
+	int64_t last_seen;		/* UNIX seconds, 0: never */
+	int64_t since;			/* of its session, 0: it has none */
+	double load;			/* of 1 minute */
+	uint64_t memory_used, memory_total;	/* bytes, total 0: unknown */
+	const char *transport;		/* of its link, "": it has none */
+	uint64_t resumed;		/* links after its session's first */
+	uint64_t resent;		/* bytes, over those */
+};
+void agent_numbers(const struct agent *a, struct agent_numbers *n);
+
 /* --- numbers ------------------------------------------------------ */
 
 struct gateway_numbers {
@@ -75,6 +88,7 @@ struct gateway_numbers {
 	uint64_t bytes_in, bytes_out;		/* in: towards agents */
 	uint64_t heartbeats, heartbeat_delay_ms;
 	uint64_t renewals, enrolments;
+	size_t memory_used, memory_limit;	/* bytes, [limits] memory */
 	uint64_t refusals[NREFUSALS];
 };
 void gateway_numbers(const struct gateway *g, struct gateway_numbers *n);

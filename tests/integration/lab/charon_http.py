@@ -104,7 +104,7 @@ class Api:
 NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
 LABEL = r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\[\\"n])*)"'
 SAMPLE = re.compile(rf"({NAME})(?:{{({LABEL}(?:,{LABEL})*)}})? "
-                    r"(\d+(?:\.\d+)?)")
+                    r"(\d+(?:\.\d+)?(?:e[+-]\d+)?)")
 
 
 def parse_metrics(text):

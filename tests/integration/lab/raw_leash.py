@@ -19,8 +19,8 @@ def hello(name, ports=()):
     return frame(text(1, body))
 
 
-def heartbeat():
-    return frame(text(2, number(1, int(time.time() * 1000))))
+def heartbeat(more=b""):
+    return frame(text(2, number(1, int(time.time() * 1000)) + more))
 
 
 class Leash:
