@@ -2,7 +2,7 @@ dnl SPDX-License-Identifier: ISC
 dnl ORTHRUS_LIBSSH(MINIMUM-VERSION)
 dnl
 dnl Our channel manager needs functions of libssh that only its static library
-dnl shows, and four of them wrapped by the linker.  Whether that works is found
+dnl shows, and five of them wrapped by the linker.  Whether that works is found
 dnl out by linking; configure stops where it does not.  Sets LIBSSH_CFLAGS and
 dnl LIBSSH_LIBS.
 dnl
@@ -14,7 +14,7 @@ AC_DEFUN([ORTHRUS_LIBSSH], [
 
 	PKG_CHECK_VAR([LIBSSH_LIBDIR], [libssh], [libdir])
 	orthrus_archive=$LIBSSH_LIBDIR/libssh.a
-	orthrus_wrap="-Wl,--wrap=_ssh_buffer_pack -Wl,--wrap=ssh_socket_write -Wl,--wrap=pki_sign_data -Wl,--wrap=ssh_dh_import_next_pubkey_blob"
+	orthrus_wrap="-Wl,--wrap=_ssh_buffer_pack -Wl,--wrap=ssh_socket_write -Wl,--wrap=pki_sign_data -Wl,--wrap=ssh_dh_import_next_pubkey_blob -Wl,--wrap=ssh_find_all_matching"
 	AC_MSG_CHECKING([whether the static libssh gives what channels need])
 	orthrus_save_CFLAGS=$CFLAGS
 	orthrus_save_LIBS=$LIBS
@@ -74,9 +74,24 @@ __wrap_ssh_dh_import_next_pubkey_blob(ssh_session s, ssh_string b)
 {
 	return __real_ssh_dh_import_next_pubkey_blob(s, b);
 }
+char *__real_ssh_find_all_matching(const char *, const char *);
+char *__wrap_ssh_find_all_matching(const char *, const char *);
+char *
+__wrap_ssh_find_all_matching(const char *a, const char *b)
+{
+	return __real_ssh_find_all_matching(a, b);
+}
+int ssh_pki_import_pubkey_blob(const ssh_string, ssh_key *);
+int ssh_pki_signature_verify(ssh_session, struct ssh_signature_struct *,
+    const ssh_key, const unsigned char *, size_t);
+void ssh_signature_free(struct ssh_signature_struct *);
 		]], [[
 	ssh_session s = ssh_new();
 
+	ssh_pki_import_pubkey_blob(NULL, NULL);
+	ssh_signature_free(NULL);
+	if (ssh_pki_signature_verify(s, NULL, NULL, NULL, 0) != SSH_OK)
+		return 1;
 	ssh_packet_set_callbacks(s, NULL);
 	ssh_packet_socket_callback("", 0, s);
 	return ssh_packet_send_unimplemented(s, 0) != ssh_connect(s);

@@ -33,14 +33,13 @@ wire_take_fixed(struct wire *w, uint8_t *out, size_t n)
 }
 
 static int
-read_principals(struct wire *outer, struct certificate *c, struct error *e)
+take_principals(const struct certificate_parts *parts, struct certificate *c,
+    struct error *e)
 {
-	size_t len;
-	const uint8_t *p = wire_string(outer, &len);
 	struct wire w;
 	char *name;
 
-	wire_init(&w, p, len);
+	wire_init(&w, parts->principals.p, parts->principals.n);
 	while (w.left > 0) {
 		if (c->nprincipals == CERT_PRINCIPALS_MAX)
 			return certificate_malformed(e, "too many principals");
@@ -92,27 +91,15 @@ read_certificate_options(struct wire *outer, bool *any, struct error *e)
 }
 
 static int
-read_ca(struct wire *w, struct certificate *c, struct error *e)
+take_signature(const struct certificate_parts *parts, struct certificate *c,
+    struct error *e)
 {
-	size_t len;
-	const uint8_t *p = wire_string(w, &len);
-
-	if (w->bad)
-		return certificate_malformed(e, "cut short");
-	if (key_blob_read(p, len, c->ca) == -1)
-		return certificate_malformed(e, "it is not signed by an "
-		    "ssh-ed25519 key");
-	return 0;
-}
-
-static int
-read_signature(struct wire *outer, struct certificate *c, struct error *e)
-{
-	size_t len;
-	const uint8_t *p = wire_string(outer, &len);
 	struct wire w;
 
-	wire_init(&w, p, len);
+	if (key_blob_read(parts->ca.p, parts->ca.n, c->ca) == -1)
+		return certificate_malformed(e, "it is not signed by an "
+		    "ssh-ed25519 key");
+	wire_init(&w, parts->signature.p, parts->signature.n);
 	if (!wire_is(&w, KEY_TYPE_NAME) || !wire_take_fixed(&w, c->signature,
 	    sizeof(c->signature)) || w.left > 0)
 		return certificate_malformed(e, "its signature is none of "
@@ -120,41 +107,47 @@ read_signature(struct wire *outer, struct certificate *c, struct error *e)
 	return 0;
 }
 
+static struct certificate_part
+read_part(struct wire *w)
+{
+	struct certificate_part part;
+
+	part.p = wire_string(w, &part.n);
+	return part;
+}
+
 static int
 read_certificate_fields(struct wire *w, const uint8_t *blob,
-    struct certificate *c, struct error *e)
+    struct certificate_parts *c, struct error *e)
 {
 	bool extension;
-	size_t len;
 
 	if (!wire_is(w, CERT_TYPE_NAME))
 		return error_set(e, EX_DATAERR, "not a certificate of type "
 		    CERT_TYPE_NAME);
-	wire_string(w, &len);		/* nonce */
+	read_part(w);			/* nonce */
 	if (!wire_take_fixed(w, c->key, sizeof(c->key)))
 		return certificate_malformed(e, "its key has not 32 bytes");
 	c->serial = wire_u64(w);
 	c->type = wire_u32(w);
-	wire_text(w, c->key_id, sizeof(c->key_id));
-	if (w->bad)
-		return certificate_malformed(e, "its key id is too long, or "
-		    "not a text");
-	if (read_principals(w, c, e) == -1)
-		return -1;
+	c->key_id = read_part(w);
+	c->principals = read_part(w);
 	c->valid_after = wire_u64(w);
 	c->valid_before = wire_u64(w);
 	if (read_certificate_options(w, &c->critical, e) == -1 ||
 	    read_certificate_options(w, &extension, e) == -1)
 		return -1;
-	wire_string(w, &len);		/* reserved, to be ignored */
-	if (read_ca(w, c, e) == -1)
-		return -1;
+	read_part(w);			/* reserved, to be ignored */
+	c->ca = read_part(w);
+	if (w->bad)
+		return certificate_malformed(e, "cut short");
 	c->signed_len = (size_t)(w->p - blob);
-	return read_signature(w, c, e);
+	c->signature = read_part(w);
+	return 0;
 }
 
 int
-certificate_read(const uint8_t *blob, size_t len, struct certificate *c,
+certificate_split(const uint8_t *blob, size_t len, struct certificate_parts *c,
     struct error *e)
 {
 	struct wire w;
@@ -168,6 +161,43 @@ certificate_read(const uint8_t *blob, size_t len, struct certificate *c,
 	if (w.bad || w.left > 0)
 		return certificate_malformed(e, "bytes behind its end");
 	return 0;
+}
+
+/* A text without NUL, and with one at its end. */
+static int
+take_key_id(const struct certificate_parts *parts, struct certificate *c,
+    struct error *e)
+{
+	const struct certificate_part *id = &parts->key_id;
+
+	if (id->n >= sizeof(c->key_id) ||
+	    (id->n > 0 && memchr(id->p, '\0', id->n) != NULL))
+		return certificate_malformed(e, "its key id is too long, or "
+		    "not a text");
+	if (id->n > 0)
+		memcpy(c->key_id, id->p, id->n);
+	return 0;
+}
+
+int
+certificate_read(const uint8_t *blob, size_t len, struct certificate *c,
+    struct error *e)
+{
+	struct certificate_parts parts;
+
+	memset(c, 0, sizeof(*c));
+	if (certificate_split(blob, len, &parts, e) == -1)
+		return -1;
+	memcpy(c->key, parts.key, sizeof(c->key));
+	c->serial = parts.serial;
+	c->type = parts.type;
+	c->valid_after = parts.valid_after;
+	c->valid_before = parts.valid_before;
+	c->critical = parts.critical;
+	c->signed_len = parts.signed_len;
+	return take_key_id(&parts, c, e) == -1 ||
+	    take_principals(&parts, c, e) == -1 ||
+	    take_signature(&parts, c, e) == -1 ? -1 : 0;
 }
 
 static int

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What both sides of a connection offer.  Modern algorithms only: Ed25519 for
- * both keys, X25519, authenticated encryption.  RSA host keys and old ciphers
- * are not negotiable down to.
+ * both keys, of a host with a certificate or without, X25519, authenticated
+ * encryption.  RSA host keys and old ciphers are not negotiable down to.
  */
 #ifndef ORTHRUS_SSH_ALGORITHMS_H
 #define ORTHRUS_SSH_ALGORITHMS_H

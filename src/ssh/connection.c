@@ -442,6 +442,12 @@ connection_host_key(struct connection *c, const struct host_key *key)
 	packet_tap_host_key(c->tap, key, c->arg);
 }
 
+const uint8_t *
+connection_shown_key(const struct connection *c, size_t *n)
+{
+	return packet_shown(c->tap, n);
+}
+
 void
 connection_refuse_login(struct connection *c, const char *methods)
 {

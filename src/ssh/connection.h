@@ -177,6 +177,8 @@ void connection_filter_logins(struct connection *c,
     bool (*filter)(void *arg, const uint8_t *p, size_t len));
 /* Its host key, with the arg of the role: see packet_tap_host_key(). */
 void connection_host_key(struct connection *c, const struct host_key *key);
+/* What the server has shown to us: see packet_shown(). */
+const uint8_t *connection_shown_key(const struct connection *c, size_t *n);
 /*
  * The peer has logged in.  Until then little is read and kept for whoever was
  * accepted, and a message of a type that is not assigned ends it.

@@ -14,6 +14,7 @@
 #include <sodium.h>
 
 #include "orthrus/base/address.h"
+#include "orthrus/proto/certificate.h"
 
 #define SSH_PORT 22
 #define BLOB_MAX 4096		/* an RSA key of 16,384 bits has 2,071 bytes */
@@ -137,6 +138,12 @@ hashed_match(struct field field, const char *name)
 	return memcmp(mac, hash, sizeof(hash)) == 0;
 }
 
+bool
+known_hosts_pattern(const char *pattern, size_t n, const char *host)
+{
+	return pattern_match((struct field){ pattern, n }, host);
+}
+
 /* True when the first field of a line is about name. */
 static bool
 hosts_match(struct field hosts, const char *name)
@@ -171,34 +178,62 @@ blob_has_type(const uint8_t *blob, size_t n, struct field type)
 	    blob[3] == type.n && memcmp(blob + 4, type.p, type.n) == 0;
 }
 
+enum marker { MARK_NONE, MARK_AUTHORITY, MARK_REVOKED, MARK_UNKNOWN };
+
+/* Cuts a line's marker off, where it has one. */
+static enum marker
+next_marker(struct field *line)
+{
+	struct field rest = *line, word = next_field(&rest);
+
+	if (word.n == 0 || word.p[0] != '@')
+		return MARK_NONE;
+	*line = rest;
+	return field_is(word, "@revoked") ? MARK_REVOKED :
+	    field_is(word, "@cert-authority") ? MARK_AUTHORITY : MARK_UNKNOWN;
+}
+
+/* What is looked for. */
+struct wanted {
+	char name[HOST_MAX + 16];
+	uint8_t blob[BLOB_MAX];
+	size_t len;
+	bool authority;
+};
+
+/* What a key says that is there for the host. */
 static enum known_host
-check_known_hosts_line(struct field line, const char *name, const uint8_t *want,
-    size_t wantlen)
+judge_known_key(enum marker marker, const struct wanted *want,
+    struct field type, const uint8_t *blob, size_t n)
+{
+	bool same = n == want->len && memcmp(blob, want->blob, n) == 0;
+
+	if (marker == MARK_REVOKED)
+		return same ? KNOWN_HOST_REVOKED : KNOWN_HOST_NONE;
+	if ((marker == MARK_AUTHORITY) != want->authority)
+		return KNOWN_HOST_NONE;
+	if (same)
+		return KNOWN_HOST_MATCH;
+	return want->authority || field_is(type, KEY_TYPE_NAME) ?
+	    KNOWN_HOST_CHANGED : KNOWN_HOST_OTHER_TYPE;
+}
+
+static enum known_host
+check_known_hosts_line(struct field line, const struct wanted *want)
 {
 	uint8_t blob[BLOB_MAX];
-	struct field word, type;
-	bool revoked = false, same;
+	struct field hosts, type;
+	enum marker marker = next_marker(&line);
 	size_t n;
 
-	word = next_field(&line);
-	if (word.n == 0 || word.p[0] == '#')
-		return KNOWN_HOST_NONE;
-	if (word.p[0] == '@') {
-		if (!field_is(word, "@revoked"))
-			return KNOWN_HOST_NONE;
-		revoked = true;
-		word = next_field(&line);
-	}
-	if (!hosts_match(word, name))
+	hosts = next_field(&line);
+	if (hosts.n == 0 || (marker == MARK_NONE && hosts.p[0] == '#') ||
+	    marker == MARK_UNKNOWN || !hosts_match(hosts, want->name))
 		return KNOWN_HOST_NONE;
 	type = next_field(&line);
 	n = base64_decode(next_field(&line), blob, sizeof(blob));
-	if (!blob_has_type(blob, n, type))
-		return KNOWN_HOST_NONE;
-	same = n == wantlen && memcmp(blob, want, n) == 0;
-	if (revoked)
-		return same ? KNOWN_HOST_REVOKED : KNOWN_HOST_NONE;
-	return same ? KNOWN_HOST_MATCH : KNOWN_HOST_CHANGED;
+	return !blob_has_type(blob, n, type) ? KNOWN_HOST_NONE :
+	    judge_known_key(marker, want, type, blob, n);
 }
 
 /*
@@ -216,35 +251,48 @@ lookup_name(const char *host, uint16_t port, char *name, size_t size)
 			*name = (char)(*name - 'A' + 'a');
 }
 
-enum known_host
-known_hosts_lookup(const char *text, size_t len, const char *host,
-    uint16_t port, const char *key, unsigned *line)
+/* The line that counts most; of those that count the same, the first. */
+static enum known_host
+look_through(const char *text, size_t len, const struct wanted *want,
+    unsigned *line)
 {
-	struct field rest = { text, len }, wanted = { key, strlen(key) };
 	enum known_host found, best = KNOWN_HOST_NONE;
-	char name[HOST_MAX + 16];
-	uint8_t want[BLOB_MAX];
+	struct field rest = { text, len };
 	unsigned number = 0;
-	size_t wantlen;
 
 	*line = 0;
-	lookup_name(host, port, name, sizeof(name));
-	wantlen = base64_decode(wanted, want, sizeof(want));
-	while (rest.n > 0) {
+	while (rest.n > 0 && best != KNOWN_HOST_REVOKED) {
 		number++;
-		found = check_known_hosts_line(next_part(&rest, '\n'), name,
-		    want, wantlen);
-		/* A revocation beats a match, which beats another key. */
-		if (found == KNOWN_HOST_REVOKED) {
-			*line = number;
-			return found;
-		}
-		if ((found == KNOWN_HOST_MATCH && best != found) ||
-		    (found == KNOWN_HOST_CHANGED &&
-		    best == KNOWN_HOST_NONE)) {
+		found = check_known_hosts_line(next_part(&rest, '\n'), want);
+		if (found > best) {
 			best = found;
 			*line = number;
 		}
 	}
 	return best;
+}
+
+enum known_host
+known_hosts_lookup(const char *text, size_t len, const char *host,
+    uint16_t port, const char *key, unsigned *line)
+{
+	struct field digits = { key, strlen(key) };
+	struct wanted want = { .authority = false };
+
+	lookup_name(host, port, want.name, sizeof(want.name));
+	want.len = base64_decode(digits, want.blob, sizeof(want.blob));
+	return look_through(text, len, &want, line);
+}
+
+enum known_host
+known_hosts_authority(const char *text, size_t len, const char *host,
+    uint16_t port, const char *ca, unsigned *line)
+{
+	struct field digits = { ca, ca == NULL ? 0 : strlen(ca) };
+	struct wanted want = { .authority = true };
+
+	lookup_name(host, port, want.name, sizeof(want.name));
+	if (digits.n > 0)
+		want.len = base64_decode(digits, want.blob, sizeof(want.blob));
+	return look_through(text, len, &want, line);
 }

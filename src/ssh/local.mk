@@ -20,6 +20,8 @@ liborthrus_a_SOURCES += \
 	src/ssh/gateways.h \
 	src/ssh/health_check.c \
 	src/ssh/health_check.h \
+	src/ssh/host_certificate.c \
+	src/ssh/host_certificate.h \
 	src/ssh/hostkey.c \
 	src/ssh/identity.c \
 	src/ssh/inbound.c \
@@ -30,6 +32,7 @@ liborthrus_a_SOURCES += \
 	src/ssh/keygen.h \
 	src/ssh/known_hosts.c \
 	src/ssh/known_hosts.h \
+	src/ssh/known_hosts_file.c \
 	src/ssh/landing.c \
 	src/ssh/link.c \
 	src/ssh/link_info.c \

@@ -166,6 +166,7 @@ outbound_fail_libssh(struct outbound *s, const char *what)
 static enum connection_step
 exchange_keys(struct outbound *s)
 {
+	struct hostkey_shown shown = { .session = ssh_of(s) };
 	struct error e;
 	int rc = connection_connect(s->connection);
 
@@ -176,7 +177,8 @@ exchange_keys(struct outbound *s)
 		return STEP_FAILED;
 	}
 	/* Nothing about us is sent before the host key is found right. */
-	if (hostkey_check(ssh_of(s), s->config.server.host,
+	shown.blob = connection_shown_key(s->connection, &shown.len);
+	if (hostkey_check(&shown, s->config.server.host,
 	    s->config.server.port, &s->config.policy, s->host_key, &e) == -1) {
 		outbound_fail(s, e.code, "%s", e.text);
 		return STEP_FAILED;

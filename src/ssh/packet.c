@@ -69,6 +69,8 @@ struct packet_tap {
 	void *logins_arg;
 	const struct host_key *host_key;	/* NULL: libssh has its own */
 	void *host_key_arg;
+	uint8_t *shown;			/* the server's, to us; NULL */
+	size_t shown_len;
 	struct ssh_packet_callbacks_struct messages, debug, kex, auth, answers;
 	ssh_packet_callback table[LAST - FIRST + 1];
 	ssh_packet_callback kex_table[2], auth_table[1];
@@ -315,6 +317,30 @@ packet_host_key(void **arg)
 }
 
 void
+packet_shown_to_us(const void *blob, size_t n)
+{
+	struct packet_tap *tap = current != NULL ? current : shaking;
+
+	if (tap == NULL)
+		return;
+	free(tap->shown);
+	tap->shown = NULL;
+	tap->shown_len = 0;
+	if (n == 0 || n > CERT_MAX)
+		return;
+	tap->shown = xcalloc(n, 1);
+	memcpy(tap->shown, blob, n);
+	tap->shown_len = n;
+}
+
+const uint8_t *
+packet_shown(const struct packet_tap *tap, size_t *n)
+{
+	*n = tap->shown_len;
+	return tap->shown;
+}
+
+void
 packet_tap_stranger(struct packet_tap *tap, bool stranger)
 {
 	tap->stranger = stranger;
@@ -362,6 +388,7 @@ packet_tap_free(struct packet_tap *tap)
 	ssh_set_counters(tap->session, NULL, NULL);
 	input_clear(&tap->in);
 	ring_clear(&tap->out);
+	free(tap->shown);
 	free(tap);
 }
 

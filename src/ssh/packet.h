@@ -88,6 +88,14 @@ void packet_tap_host_key(struct packet_tap *tap, const struct host_key *key,
 /* That of the tap that libssh is at work on, and its arg; NULL: none. */
 const struct host_key *packet_host_key(void **arg);
 /*
+ * A client's: the blob of the key, or of the certificate, that the server has
+ * shown last, whose own copy libssh leaves incomplete; NULL with *n 0: none, or
+ * one that is larger than CERT_MAX.  The first is told to the tap that libssh
+ * is at work on.
+ */
+void packet_shown_to_us(const void *blob, size_t n);
+const uint8_t *packet_shown(const struct packet_tap *tap, size_t *n);
+/*
  * A peer that has not logged in is a stranger: little is read and kept for it.
  */
 void packet_tap_stranger(struct packet_tap *tap, bool stranger);

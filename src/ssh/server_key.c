@@ -70,7 +70,7 @@ __wrap_pki_sign_data(const ssh_key key, unsigned hash, const unsigned char *p,
 	    NULL;
 }
 
-/* What is set here is what is shown, and what is hashed. */
+/* What is set here is what is shown, to us as a client, and what is hashed. */
 int
 __wrap_ssh_dh_import_next_pubkey_blob(ssh_session session, ssh_string blob)
 {
@@ -79,8 +79,10 @@ __wrap_ssh_dh_import_next_pubkey_blob(ssh_session session, ssh_string blob)
 	ssh_string shown;
 	int rc;
 
-	if (host == NULL)
+	if (host == NULL) {
+		packet_shown_to_us(ssh_string_data(blob), ssh_string_len(blob));
 		return __real_ssh_dh_import_next_pubkey_blob(session, blob);
+	}
 	shown = string_of(host->blob, sizeof(host->blob));
 	rc = __real_ssh_dh_import_next_pubkey_blob(session, shown);
 	ssh_string_free(shown);

@@ -12,6 +12,8 @@
 
 #include "orthrus/proto/certificate.h"
 
+#include "../../src/ssh/host_certificate.h"
+
 #define NOW UINT64_C(1700000000)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -75,6 +77,24 @@ sign_and_read(const struct certificate *c)
 	    &e) == -1);
 }
 
+/* Whoever signed it, its parts lie within the blob. */
+static void
+fuzz_parts(const uint8_t *data, size_t size)
+{
+	struct certificate_parts c;
+	struct error e = { 0 };
+
+	if (certificate_split(data, size, &c, &e) == -1) {
+		check_error(&e);
+		return;
+	}
+	check(c.signed_len < size && c.ca.p > data &&
+	    c.ca.p + c.ca.n == data + c.signed_len &&
+	    c.signature.p + c.signature.n == data + size);
+	if (host_certificate_fits(&c, "host.example", NOW, &e) == -1)
+		check_error(&e);
+}
+
 static void
 fuzz_certificate(const uint8_t *data, size_t size)
 {
@@ -108,6 +128,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	check(sodium_init() != -1);
 	crypto_sign_seed_keypair(ca[0], ca_secret, seed);
+	fuzz_parts(data, size);
 	fuzz_certificate(data, size);
 	return 0;
 }

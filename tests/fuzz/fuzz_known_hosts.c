@@ -17,6 +17,13 @@ look(const char *text, size_t len, const char *host, uint16_t port)
 	enum known_host found;
 	unsigned line;
 
+	found = known_hosts_authority(text, len, host, port, key, &line);
+	if ((found == KNOWN_HOST_NONE) != (line == 0) || line > len ||
+	    found == KNOWN_HOST_OTHER_TYPE)
+		abort();
+	if (known_hosts_authority(text, len, host, port, NULL, &line) >
+	    KNOWN_HOST_CHANGED)
+		abort();
 	found = known_hosts_lookup(text, len, host, port, key, &line);
 	if ((found == KNOWN_HOST_NONE) != (line == 0) || line > len)
 		abort();

@@ -12,6 +12,7 @@
 #include "orthrus/base/mem.h"
 #include "orthrus/ssh/hostkey.h"
 
+#include "../../src/ssh/host_certificate.h"
 #include "../../src/ssh/known_hosts.h"
 
 /* Made by ssh-keygen; the hashed names below too (ssh-keygen -H). */
@@ -146,11 +147,93 @@ test_several_keys(void **state)
 	expect("a" ED KEY1 "\na" ED KEY2 "\n", "a", 22, KNOWN_HOST_MATCH, 1);
 	expect("\na" ED KEY2 "\na" ED KEY2 "\n", "a", 22,
 	    KNOWN_HOST_CHANGED, 2);
-	/* As OpenSSH: a key of another type is another key. */
+	/* A key of another type says nothing against this one. */
 	expect("a ecdsa-sha2-nistp256 " ECDSA "\n", "a", 22,
-	    KNOWN_HOST_CHANGED, 1);
+	    KNOWN_HOST_OTHER_TYPE, 1);
+	expect("a ecdsa-sha2-nistp256 " ECDSA "\na" ED KEY2 "\n", "a", 22,
+	    KNOWN_HOST_CHANGED, 2);
+	expect("*,!a ecdsa-sha2-nistp256 " ECDSA "\n", "a", 22,
+	    KNOWN_HOST_NONE, 0);
 	expect("a ecdsa-sha2-nistp256 " ECDSA "\na" ED KEY1 "\n", "a", 22,
 	    KNOWN_HOST_MATCH, 2);
+}
+
+static void
+expect_authority(const char *text, const char *ca, const char *host,
+    uint16_t port, enum known_host wanted, unsigned wanted_line)
+{
+	unsigned line = 99;
+
+	assert_int_equal(known_hosts_authority(text, strlen(text), host, port,
+	    ca, &line), wanted);
+	assert_int_equal(line, wanted_line);
+}
+
+/* sshd(8): the markers' keys are of authorities, of all types. */
+static void
+test_authorities(void **state)
+{
+	(void)state;
+	expect_authority("\n@cert-authority *.example.com,a" ED KEY1 "\n",
+	    KEY1, "x.example.com", 22, KNOWN_HOST_MATCH, 2);
+	expect_authority("@cert-authority *.example.com,!x.example.com" ED KEY1,
+	    KEY1, "x.example.com", 22, KNOWN_HOST_NONE, 0);
+	expect_authority("@cert-authority *" ED KEY1, KEY1, "a", 2222,
+	    KNOWN_HOST_MATCH, 1);
+	expect_authority("@cert-authority [a]:2222" ED KEY1, KEY1, "a", 22,
+	    KNOWN_HOST_NONE, 0);
+	expect_authority("@cert-authority " HASHED ED KEY1, KEY1,
+	    "host.example", 22, KNOWN_HOST_MATCH, 1);
+	expect_authority("@cert-authority a ecdsa-sha2-nistp256 " ECDSA "\n",
+	    ECDSA, "a", 22, KNOWN_HOST_MATCH, 1);
+	expect_authority("@cert-authority a" ED KEY2 "\n@cert-authority a" ED
+	    KEY1, KEY1, "a", 22, KNOWN_HOST_MATCH, 2);
+	expect_authority("@cert-authority a" ED KEY2, KEY1, "a", 22,
+	    KNOWN_HOST_CHANGED, 1);
+	expect_authority("@cert-authority a" ED KEY1, NULL, "a", 22,
+	    KNOWN_HOST_CHANGED, 1);
+	expect_authority("@cert-authority a" ED KEY1 "\n@revoked *" ED KEY1,
+	    KEY1, "a", 22, KNOWN_HOST_REVOKED, 2);
+	expect_authority("a" ED KEY1, KEY1, "a", 22, KNOWN_HOST_NONE, 0);
+	expect_authority("@cert-authority", KEY1, "a", 22, KNOWN_HOST_NONE, 0);
+}
+
+/* Certificates without a signature: what is in them, for one host and time. */
+static void
+expect_fits(const struct certificate_parts *c, const char *host, uint64_t now,
+    const char *why)
+{
+	struct error e = { 0 };
+	int r = host_certificate_fits(c, host, now, &e);
+
+	assert_int_equal(r, why == NULL ? 0 : -1);
+	if (why != NULL && strstr(e.text, why) == NULL)
+		fail_msg("\"%s\" lacks \"%s\"", e.text, why);
+}
+
+static void
+test_certificates(void **state)
+{
+	static const uint8_t names[] = "\0\0\0\5A.net\0\0\0\5*.org";
+	struct certificate_parts c = { .type = CERT_HOST, .valid_after = 10,
+	    .valid_before = 20, .principals = { names, sizeof(names) - 1 } };
+
+	(void)state;
+	expect_fits(&c, "a.net", 10, NULL);
+	expect_fits(&c, "x.org", 19, NULL);
+	expect_fits(&c, "x.net", 10, "other names than x.net");
+	expect_fits(&c, "org", 10, "other names");
+	expect_fits(&c, "a.net", 9, "not valid before 1970-01-01");
+	expect_fits(&c, "a.net", 20, "expired at 1970-01-01");
+	c.principals.n -= 1;	/* cut short: the first is whole */
+	expect_fits(&c, "a.net", 10, NULL);
+	expect_fits(&c, "x.org", 10, "other names");
+	c.principals.n = 0;	/* none at all: any, as in ssh(1) */
+	expect_fits(&c, "b", 10, NULL);
+	c.critical = true;
+	expect_fits(&c, "b", 10, "critical option");
+	c.type = CERT_USER;
+	expect_fits(&c, "b", 10, "ssh-keygen -h");
 }
 
 static void
@@ -207,6 +290,8 @@ main(void)
 		cmocka_unit_test(test_hashed),
 		cmocka_unit_test(test_markers),
 		cmocka_unit_test(test_several_keys),
+		cmocka_unit_test(test_authorities),
+		cmocka_unit_test(test_certificates),
 		cmocka_unit_test(test_garbage),
 		cmocka_unit_test(test_nul_bytes),
 		cmocka_unit_test(test_fingerprints),

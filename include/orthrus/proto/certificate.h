@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * OpenSSH user certificates, ssh-ed25519-cert-v01@openssh.com (OpenSSH's
- * PROTOCOL.certkeys): read, judged and written.  Pure functions of bytes;
- * only certificates of Ed25519 keys signed by Ed25519 keys.
+ * OpenSSH certificates, ssh-ed25519-cert-v01@openssh.com (OpenSSH's
+ * PROTOCOL.certkeys): of Ed25519 keys: taken apart; those of users signed by Ed25519
+ * keys, read, judged and written.  Pure functions of bytes.
  */
 #ifndef ORTHRUS_PROTO_CERTIFICATE_H
 #define ORTHRUS_PROTO_CERTIFICATE_H
@@ -39,6 +39,34 @@ struct certificate {
 	uint8_t signature[ED25519_SIGNATURE_LEN];
 	size_t signed_len;		/* leading bytes that the signature is over */
 };
+
+/* Bytes of a string within a blob. */
+struct certificate_part {
+	const uint8_t *p;
+	size_t n;
+};
+
+/* Any certificate of an Ed25519 key, whoever signed it; points into its blob. */
+struct certificate_parts {
+	uint8_t key[ED25519_KEY_LEN];
+	uint64_t serial;
+	uint32_t type;			/* enum cert_type, or anything */
+	struct certificate_part key_id;
+	struct certificate_part principals;	/* SSH strings in a row */
+	uint64_t valid_after, valid_before;
+	bool critical;
+	struct certificate_part ca;		/* the blob of a key of any type */
+	struct certificate_part signature;
+	size_t signed_len;
+};
+
+/*
+ * Takes a blob of len bytes apart.  0, or -1 with *e (EX_DATAERR): cut short,
+ * trailing bytes, options out of order or twice.  What is in the parts is for
+ * the caller to judge.
+ */
+int certificate_split(const uint8_t *blob, size_t len,
+    struct certificate_parts *c, struct error *e);
 
 /*
  * Reads a blob of len bytes (what stands in base64 in a file).  Returns 0, or

@@ -30,6 +30,13 @@ struct hostkey_policy {
 					   matches it is remembered */
 };
 
+/* What the connected session's server has proved. */
+struct hostkey_shown {
+	struct ssh_session_struct *session;
+	const uint8_t *blob;		/* of a key or a certificate; or NULL */
+	size_t len;
+};
+
 /*
  * Decides on the key that the connected session's server proved, for the
  * server as the user named it (host without brackets, port).  The fingerprint
@@ -39,12 +46,14 @@ struct hostkey_policy {
  * accept_new (it is remembered first, the file and its directory being made
  * when missing).  Else -1 with *e (EX_NOPERM, 77): unknown (the text holds the
  * fingerprint and the exact "--host-key SHA256:..." that would accept it),
- * changed (file and line of the old key, never accepted), revoked, not among
- * the pins.  A known_hosts file is read in OpenSSH's format, sshd(8): hashed
- * names, [host]:port, patterns, negation, @revoked; @cert-authority lines do
- * not apply.
+ * known with another type of key only (the same), changed (file and line of the
+ * old key, never accepted), revoked, not among the pins, a certificate of a
+ * known authority that is not good for this host now.  A known_hosts file is
+ * read in OpenSSH's format, sshd(8): hashed names, [host]:port, patterns,
+ * negation, @revoked, @cert-authority.  Without a known authority a certificate
+ * counts as the key that it is for, as in ssh(1).
  */
-int hostkey_check(struct ssh_session_struct *session, const char *host,
+int hostkey_check(const struct hostkey_shown *shown, const char *host,
     uint16_t port, const struct hostkey_policy *policy,
     char fp[FINGERPRINT_MAX], struct error *e);
 
