@@ -19,7 +19,7 @@ build="autoconf automake gcc libc6-dev make pkg-config libevent-dev
 demo="curl openssh-client openssh-server python3"
 engine="busybox-static docker.io"
 check="$engine clang clang-tidy dropbear-bin git libclang-rt-dev
-    libcmocka-dev mandoc netcat-openbsd openssl putty-tools
+    libcmocka-dev mandoc netbase netcat-openbsd openssl putty-tools
     python3-cryptography python3-pytest python3-pytest-xdist python3-venv
     rsync shellcheck socat ssh-audit stunnel4 strace"
 # Two programs of Debian's package prometheus, for tests, which do without them.

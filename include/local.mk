@@ -22,6 +22,7 @@ noinst_HEADERS += \
 	include/orthrus/base/service.h \
 	include/orthrus/base/span.h \
 	include/orthrus/base/text.h \
+	include/orthrus/base/well_known.h \
 	include/orthrus/proto/allow.h \
 	include/orthrus/proto/auth_key.h \
 	include/orthrus/proto/certificate.h \

@@ -379,9 +379,10 @@ connect_finish(struct orthrus *a)
 static void
 connect_usage(void)
 {
-	printf("usage: orthrus connect [options]\n\n"
+	printf("usage: orthrus connect [options] [[user@]HOST[:PORT]]\n\n"
 	    "Keeps one SSH session to a server and carries SOCKS5 and every "
-	    "forward over it.\n\n");
+	    "forward over it.\nThe server may stand alone, as in ssh(1), "
+	    "whose -N, -T and -n are taken.\n\n");
 	config_usage(stdout);
 }
 

@@ -3,13 +3,16 @@
 #include <arpa/inet.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "orthrus/base/address.h"
 #include "orthrus/base/text.h"
+#include "orthrus/base/well_known.h"
 
 #define FORMS "expected HOST:PORT, [IPv6]:PORT, PORT or /path/of/socket"
+#define PORTS "expected a number from %d to 65535 or the name of a service"
 #define MS_PER_DAY (24 * 60 * 60 * UINT64_C(1000))
 #define DURATION_MAX (365 * MS_PER_DAY)
 
@@ -77,7 +80,7 @@ parse_path(const char *s, const char *path, struct address *a, struct error *e)
 
 	if (path[0] != '/')
 		return error_set(e, EX_USAGE, "\"%s\": the path of a socket "
-		    "must be absolute, as in unix:/run/x.sock", s);
+		    "must be absolute, as in unix:/run/x.sock or ~/x.sock", s);
 	if (len >= sizeof(a->path))
 		return error_set(e, EX_USAGE, "\"%s\": the path of a socket "
 		    "may have at most %zu bytes, this one has %zu", s,
@@ -91,6 +94,17 @@ parse_path(const char *s, const char *path, struct address *a, struct error *e)
 	*a = (struct address){ .kind = ADDRESS_UNIX };
 	memcpy(a->path, path, len);
 	return 0;
+}
+
+static int
+parse_home_path(const char *s, const char *path, struct address *a,
+    struct error *e)
+{
+	char *whole = home_expand(path);
+	int rc = parse_path(s, whole, a, e);
+
+	free(whole);
+	return rc;
 }
 
 /* Finds host and port in s; *port is left NULL when there is none. */
@@ -133,17 +147,18 @@ parse_tcp(const char *s, bool zero_ok, struct address *a, struct error *e)
 
 	if (split_address(s, &host, &len, &port, e) == -1)
 		return -1;
-	if (port == NULL && s[0] != '[' && s[strspn(s, "0123456789")] == '\0') {
+	if (port == NULL && s[0] != '[' &&
+	    (s[strspn(s, "0123456789")] == '\0' ||
+	    port_word_parse(s, strlen(s), zero_ok, &number) == 0)) {
 		port = s;
 		host = "localhost";
 		len = strlen(host);
 	}
 	if (port == NULL)
 		return error_set(e, EX_USAGE, "\"%s\": no port; " FORMS, s);
-	if (port_parse(port, strlen(port), zero_ok, &number) == -1)
+	if (port_word_parse(port, strlen(port), zero_ok, &number) == -1)
 		return error_set(e, EX_USAGE, "\"%s\": \"%s\" is not a port: "
-		    "expected a number from %d to 65535", s, port,
-		    zero_ok ? 0 : 1);
+		    PORTS, s, port, zero_ok ? 0 : 1);
 	if (len == 0)
 		return error_set(e, EX_USAGE, "\"%s\": no host; write \"%s\" "
 		    "for loopback or \"*:%s\" for all interfaces", s, port,
@@ -161,10 +176,10 @@ address_parse(const char *s, bool zero_ok, struct address *a, struct error *e)
 {
 	if (s[0] == '\0')
 		return error_set(e, EX_USAGE, "empty address; " FORMS);
-	if (s[0] == '/')
-		return parse_path(s, s, a, e);
+	if (s[0] == '/' || strncmp(s, "~/", 2) == 0)
+		return parse_home_path(s, s, a, e);
 	if (strncmp(s, "unix:", 5) == 0)
-		return parse_path(s, s + 5, a, e);
+		return parse_home_path(s, s + 5, a, e);
 	return parse_tcp(s, zero_ok, a, e);
 }
 

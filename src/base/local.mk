@@ -26,4 +26,5 @@ liborthrus_a_SOURCES += \
 	src/base/privileges.c \
 	src/base/service.c \
 	src/base/span.c \
-	src/base/text.c
+	src/base/text.c \
+	src/base/well_known.c

@@ -60,7 +60,19 @@ struct program {
 	/* The one key that a configuration must have; NULL: none. */
 	const char *section, *key;
 	const char *example;	/* a section of its file, to show */
+	/* Letters that another program has, and what becomes of them here. */
+	const struct foreign_option *foreign;	/* letter 0 ends them */
 };
+
+/* An option of ssh(1) that is none here. */
+struct foreign_option {
+	char letter;
+	bool value;		/* it has one */
+	const char *instead;	/* what to do; NULL: it asks for nothing */
+};
+
+/* The letter of a row that a word without any option stands for. */
+#define KEYWORD_ARGUMENT 1
 
 extern const struct program program_orthrus;
 void clear_config(void *config);	/* its .clear */
@@ -91,6 +103,7 @@ int set_yes(void *, struct setting *, struct error *);
 int set_milliseconds(void *, struct setting *, struct error *);
 int set_name(void *, struct setting *, struct error *);
 int set_server(void *, struct setting *, struct error *);
+int set_port(void *, struct setting *, struct error *);
 int set_user(void *, struct setting *, struct error *);
 int set_known_hosts(void *, struct setting *, struct error *);
 int set_host_key(void *, struct setting *, struct error *);
@@ -129,7 +142,6 @@ char *initial_identity(const void *, unsigned);
 char *initial_known_hosts(const void *, unsigned);
 char *initial_control(const void *, unsigned);
 
-char *home_directory(void);	/* never NULL; the caller frees */
 /* state_directory() and runtime_directory() of another program. */
 char *state_directory_of(const char *program);
 char *runtime_directory_of(const char *program);
@@ -161,6 +173,8 @@ struct loader {
 	size_t nproblems;
 	bool *given;		/* by keyword: a value was meant, right or not */
 	bool misused;		/* an option is wrong by itself */
+	bool argued;		/* a word that is no option was taken */
+	const char *one_dash;	/* a word that was told to be wrong, or NULL */
 	bool unclear;		/* a faulty line may have meant it */
 	unsigned required_line;	/* of the section with the required key, or 0 */
 };
@@ -204,13 +218,21 @@ bool *loader_given_to(const struct loader *l, const struct keyword *kw);
 struct config *loader_config(const struct loader *l);
 
 void load_options(struct loader *l, int argc, char **argv);
+/* Options of ssh(1) (ssh_options.c), and what stands in the place of -o's. */
+extern const struct foreign_option ssh_options[];
+void ssh_option_instead(const struct foreign_option *o, const char *value,
+    struct error *e);
+/* "option --name", "option -c", or "argument". */
+#define OPTION_TEXT_MAX 64
+const char *option_text(const struct keyword *kw, char text[OPTION_TEXT_MAX]);
 void load_file(struct loader *l);
 /*
  * orthrus: fills in the users, and finds all that is wrong only in combination.
  */
 void load_finish(struct loader *l);
 void load_offers(struct loader *l);	/* the part of it in offers.c */
-void load_way(struct loader *l);	/* that in way.c; users are known */
+void load_addresses(struct loader *l);	/* that in way.c for servers ... */
+void load_way(struct loader *l);	/* ... and, when users are known, the rest */
 
 /*
  * Takes the password out of a URL, value, where ps(1) sees it: in a word of the

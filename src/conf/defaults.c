@@ -4,13 +4,13 @@
 #include <sys/types.h>
 
 #include <ctype.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "conf.h"
 #include "orthrus/base/mem.h"
+#include "orthrus/base/well_known.h"
 
 /* An absolute path from the environment, or NULL. */
 static const char *
@@ -19,19 +19,6 @@ absolute_from(const char *env)
 	const char *path = getenv(env);
 
 	return path != NULL && path[0] == '/' ? path : NULL;
-}
-
-char *
-home_directory(void)
-{
-	const char *home = absolute_from("HOME");
-	struct passwd *pw;
-
-	if (home == NULL) {
-		pw = getpwuid(geteuid());
-		home = pw != NULL && pw->pw_dir[0] == '/' ? pw->pw_dir : "";
-	}
-	return xstrdup(strcmp(home, "/") == 0 ? "" : home);
 }
 
 static char *

@@ -5,6 +5,7 @@
 
 #include "gateway_private.h"
 #include "orthrus/base/mem.h"
+#include "orthrus/base/well_known.h"
 #include "orthrus/proto/leash.h"
 
 #define COUNT_MAX 1000000
@@ -39,13 +40,10 @@ set_account(void *config, struct setting *s, struct error *e)
 int
 set_directory(void *c, struct setting *s, struct error *e)
 {
-	char **directory = (char **)((char *)c + s->kw->offset), *home;
+	char **directory = (char **)((char *)c + s->kw->offset);
 	size_t len;
 
-	if (strncmp(s->value, "~/", 2) == 0) {
-		home = home_directory();
-		value_replace(&s->value, path_below(home, s->value + 2));
-	}
+	value_replace(&s->value, home_expand(s->value));
 	if (s->value[0] != '/')
 		return error_set(e, EX_CONFIG, "\"%s\": the path of a "
 		    "directory must begin with '/'", s->value);

@@ -19,9 +19,15 @@ static const struct keyword rows[] = {
 	{ "server", "address", "server", 0, "CHARON_LINK", "SERVER",
 	    .flags = KW_MANY | KW_LIST, .set = set_server,
 	    .help = "[(ssh|tls|wss)://][user@]HOST[:PORT]" },
+	{ "server", "address", NULL, KEYWORD_ARGUMENT, .arg = "SERVER",
+	    .set = set_server },
 	{ "server", "user", "user", 0, "ORTHRUS_USER", "NAME",
 	    .set = set_user,
 	    .help = "SSH user (user@ of the server, else the name)" },
+	{ "server", "user", NULL, 'l', .arg = "NAME", .set = set_user,
+	    .help = "the same as --user NAME" },
+	{ NULL, "port", NULL, 'p', .arg = "PORT", .set = set_port,
+	    .help = "of the server, instead of 22 (443)" },
 	{ "server", "identity", "identity", 'i', "ORTHRUS_IDENTITY", "FILE",
 	    .set = set_path, AT(identity), .initial = initial_identity,
 	    .help = "Ed25519 private key ($STATE/id_ed25519)" },
@@ -143,5 +149,6 @@ const struct program program_orthrus = {
 	.clear = clear_config,
 	.section = "server",
 	.key = "address",
-	.example = "server"
+	.example = "server",
+	.foreign = ssh_options
 };

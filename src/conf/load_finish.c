@@ -245,6 +245,7 @@ load_finish(struct loader *l)
 	struct config *c = loader_config(l);
 
 	check_server(l);
+	load_addresses(l);
 	fill_users(c);
 	load_way(l);
 	check_forwards(l, c->local, c->nlocal,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The command line, by getopt_long(3), less forgiving about abbreviations. */
 #include <getopt.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,17 +33,24 @@ keyword_long_options(const struct program *p)
 static char *
 keyword_short_options(const struct program *p)
 {
-	char *s = xcalloc(2 * p->n + 2, 1), *end = s;
-	size_t i;
+	const struct foreign_option *o;
+	size_t n = 0, len;
+	char *s;
+	FILE *f = open_memstream(&s, &len);
 
-	*end++ = ':';	/* tell a missing argument from a wrong option */
-	for (i = 0; i < p->n; i++) {
-		if (p->rows[i].letter == 0)
-			continue;
-		*end++ = (char)p->rows[i].letter;
-		if (p->rows[i].arg != NULL)
-			*end++ = ':';
+	/*
+	 * Words that are no options come in their order, as if of a letter 1;
+	 * and a missing argument is told from a wrong option.
+	 */
+	fputs("-:", f);
+	for (n = 0; n < p->n; n++) {
+		if (p->rows[n].letter > KEYWORD_ARGUMENT)
+			fprintf(f, "%c%s", p->rows[n].letter,
+			    p->rows[n].arg != NULL ? ":" : "");
 	}
+	for (o = p->foreign; o != NULL && o->letter != 0; o++)
+		fprintf(f, "%c%s", o->letter, o->value ? ":" : "");
+	fclose(f);
 	return s;
 }
 
@@ -64,28 +72,100 @@ keyword_by_code(const struct program *p, int code)
 	return NULL;
 }
 
-/* Reports the unknown option that text, up to a "=VALUE", is. */
-static void
-fail_unknown(struct loader *l, const char *text)
+static const struct foreign_option *
+foreign_by_code(const struct program *p, int code)
 {
-	const struct program *p = l->c->program;
-	size_t i, len = strcspn(text, "=");
-	char *word = xasprintf("%.*s", (int)len, text);
-	struct near near = NEAR(word + 2);
-	struct error e;
+	const struct foreign_option *o;
 
-	for (i = 0; i < p->n && strncmp(word, "--", 2) == 0; i++) {
+	for (o = p->foreign; o != NULL && o->letter != 0; o++) {
+		if (o->letter == code)
+			return o;
+	}
+	return NULL;
+}
+
+/* The long option that is most like the word, whatever dashes it has. */
+static const char *
+nearest_option(const struct program *p, const char *word)
+{
+	struct near near = NEAR(word + strspn(word, "-"));
+	size_t i;
+
+	for (i = 0; i < p->n; i++) {
 		if (p->rows[i].option != NULL)
 			near_try(&near, p->rows[i].option);
 	}
-	if (near.best != NULL)
+	return near.best;
+}
+
+/*
+ * Reports the unknown option that text, up to a "=VALUE", is.  It may have been
+ * meant for any other, so that what is missing is not asked for.
+ */
+static void
+fail_unknown(struct loader *l, const char *text)
+{
+	size_t len = strcspn(text, "=");
+	char *word = xasprintf("%.*s", (int)len, text);
+	const char *near = len < 3 ? NULL : nearest_option(l->c->program,
+	    word);
+	struct error e;
+
+	l->unclear = true;
+	if (near != NULL)
 		error_set(&e, EX_USAGE, "unknown option %s; did you mean "
-		    "--%s?", word, near.best);
+		    "--%s?", word, near);
 	else
 		error_set(&e, EX_USAGE, "unknown option %s; --help lists "
 		    "them all", word);
 	loader_fail(l, FROM_OPTION, 0, e.text);
 	free(word);
+}
+
+static void
+fail_foreign(struct loader *l, const struct foreign_option *o,
+    const char *value)
+{
+	struct error e;
+
+	l->unclear = true;
+	ssh_option_instead(o, value, &e);
+	loader_fail(l, FROM_OPTION, 0, e.text);
+}
+
+/* True of "-server": a long option with one dash. */
+static bool
+is_long_by_mistake(const struct program *p, const char *text)
+{
+	size_t i, len = text == NULL ? 0 : strcspn(text, "=");
+
+	for (i = 0; i < p->n && len > 2 && text[0] == '-' && text[1] != '-';
+	    i++) {
+		if (p->rows[i].option != NULL &&
+		    strlen(p->rows[i].option) == len - 1 &&
+		    strncmp(p->rows[i].option, text + 1, len - 1) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * True when the letter that getopt_long() has stumbled over is of such a word,
+ * which is told once.
+ */
+static bool
+fail_one_dash(struct loader *l, char **argv)
+{
+	const struct program *p = l->c->program;
+	char *word = is_long_by_mistake(p, argv[optind]) ? argv[optind] :
+	    argv[optind - 1];
+
+	if (!is_long_by_mistake(p, word))
+		return false;
+	if (word != l->one_dash)
+		fail_unknown(l, word);
+	l->one_dash = word;
+	return true;
 }
 
 /* Reports why getopt_long() has returned ':' or '?' for text. */
@@ -96,6 +176,10 @@ fail_option(struct loader *l, int code, const char *text)
 	char letter[3] = { '-', (char)optopt, '\0' };
 	struct error e;
 
+	if (kw == NULL && foreign_by_code(l->c->program, optopt) != NULL) {
+		fail_foreign(l, foreign_by_code(l->c->program, optopt), "");
+		return;
+	}
 	if (kw == NULL) {	/* optopt is 0 for long ones only */
 		fail_unknown(l, optopt == 0 ? text : letter);
 		return;
@@ -156,15 +240,73 @@ take_keyword_option(struct loader *l, const struct keyword *kw, char **word)
 
 /*
  * Hides an AUTH_KEY, and a URL with a password, in front of which somebody
- * forgot the option.
+ * forgot the option.  The address of a server has none.
  */
 static const char *
 without_secret(const char *argument)
 {
+	struct server server;
+
 	if (strncmp(argument, AUTH_KEY_PREFIX, strlen(AUTH_KEY_PREFIX)) == 0)
 		return AUTH_KEY_PREFIX "***";
 	return strstr(argument, "://") != NULL && strchr(argument, '@') !=
-	    NULL ? "***" : argument;
+	    NULL && server_parse(argument, &server, NULL) == -1 ? "***" :
+	    argument;
+}
+
+/*
+ * A word that is no option: what the row of KEYWORD_ARGUMENT stands for, if
+ * there is one.
+ */
+static void
+take_argument(struct loader *l, const char *word)
+{
+	const struct keyword *kw = keyword_by_code(l->c->program,
+	    KEYWORD_ARGUMENT);
+	const char *shown = without_secret(word);
+	struct error e;
+
+	l->unclear |= kw != NULL;	/* it may have been the server */
+	if (kw != NULL && (word[0] == '/' || word[0] == '~')) {
+		error_set(&e, EX_USAGE, "unexpected argument \"%s\"; a socket "
+		    "of --docker stands behind a '=': --docker=%s", word, word);
+		loader_fail(l, FROM_OPTION, 0, e.text);
+		return;
+	}
+	if (kw != NULL && shown == word && !l->argued) {
+		l->argued = true;
+		loader_take(l, kw, FROM_OPTION, 0, NULL, word);
+		return;
+	}
+	if (kw != NULL && shown == word)
+		error_set(&e, EX_USAGE, "unexpected argument \"%s\": no command "
+		    "is run at the server, and one server is given so; "
+		    "--server gives another", word);
+	else
+		error_set(&e, EX_USAGE, "unexpected argument \"%s\"; options "
+		    "begin with -", shown);
+	loader_fail(l, FROM_OPTION, 0, e.text);
+}
+
+static void
+take_code(struct loader *l, int code, const char *text, char **argv)
+{
+	const struct program *p = l->c->program;
+	const struct keyword *kw = keyword_by_code(p, code);
+	const struct foreign_option *foreign = foreign_by_code(p, code);
+
+	if (code == KEYWORD_ARGUMENT)
+		take_argument(l, optarg);
+	else if (kw == NULL && fail_one_dash(l, argv))
+		return;
+	else if (code == '?' || code == ':')
+		fail_option(l, code, text);
+	else if (code >= LONG_BASE && is_abbreviated(kw, text))
+		fail_unknown(l, text);
+	else if (kw != NULL)
+		take_keyword_option(l, kw, &argv[optind - 1]);
+	else if (foreign->instead != NULL || foreign->value)
+		fail_foreign(l, foreign, optarg);
 }
 
 void
@@ -172,32 +314,19 @@ load_options(struct loader *l, int argc, char **argv)
 {
 	struct option *longs = keyword_long_options(l->c->program);
 	char *shorts = keyword_short_options(l->c->program);
-	const struct keyword *kw;
 	const char *text;
-	struct error e;
 	int code, i;
 
 	opterr = 0;
 	optind = 0;	/* start anew, for this is called at SIGHUP too */
 	while ((code = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
 		text = argv[optind - 1];
-		if (code == '?' || code == ':') {
-			fail_option(l, code, text);
-			continue;
-		}
-		if (optarg == text)
+		if (code != '?' && code != ':' && optarg == text)
 			text = argv[optind - 2];
-		kw = keyword_by_code(l->c->program, code);
-		if (code >= LONG_BASE && is_abbreviated(kw, text))
-			fail_unknown(l, text);
-		else
-			take_keyword_option(l, kw, &argv[optind - 1]);
+		take_code(l, code, text, argv);
 	}
-	for (i = optind; i < argc; i++) {
-		error_set(&e, EX_USAGE, "unexpected argument \"%s\"; options "
-		    "begin with -", without_secret(argv[i]));
-		loader_fail(l, FROM_OPTION, 0, e.text);
-	}
+	for (i = optind; i < argc; i++)
+		take_argument(l, argv[i]);
 	free(shorts);
 	free(longs);
 }

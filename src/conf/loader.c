@@ -64,16 +64,16 @@ loader_fail(struct loader *l, enum origin origin, unsigned line,
 void
 loader_blame(struct loader *l, const struct setting *s, struct error *e)
 {
+	char option[OPTION_TEXT_MAX];
+
 	if (s->origin == FROM_ENVIRONMENT)
 		error_prefix(e, "environment %s", s->from->env);
 	else if (s->origin == FROM_FILE)
 		error_prefix(e, "%s", s->from->key);
 	else if (s->origin == FROM_DEFAULT)
 		error_prefix(e, "%s", s->kw->key);
-	else if (s->from->option != NULL)
-		error_prefix(e, "option --%s", s->from->option);
 	else
-		error_prefix(e, "option -%c", s->from->letter);
+		error_prefix(e, "%s", option_text(s->from, option));
 	loader_fail(l, s->origin, s->line, e->text);
 }
 

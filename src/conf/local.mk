@@ -27,4 +27,5 @@ liborthrus_a_SOURCES += \
 	src/conf/secret.c \
 	src/conf/set.c \
 	src/conf/setting.c \
+	src/conf/ssh_options.c \
 	src/conf/way.c

@@ -10,6 +10,7 @@
 
 #include "conf.h"
 #include "orthrus/base/mem.h"
+#include "orthrus/base/well_known.h"
 #include "orthrus/proto/auth_key.h"
 #include "orthrus/proto/leash.h"
 
@@ -33,7 +34,7 @@ parse_target(const char *text, struct address *to, struct error *e)
 	if (strcmp(to->host, "*") == 0)
 		return error_set(e, EX_CONFIG, "\"%s\" is no place to connect "
 		    "to; write PORT or HOST:PORT", text);
-	if (port_parse(text, strlen(text), false, &port) == 0)
+	if (port_word_parse(text, strlen(text), false, &port) == 0)
 		strcpy(to->host, "127.0.0.1");
 	return 0;
 }

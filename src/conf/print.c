@@ -6,6 +6,18 @@
 #include "conf.h"
 
 const char *
+option_text(const struct keyword *kw, char text[OPTION_TEXT_MAX])
+{
+	if (kw->option != NULL)
+		snprintf(text, OPTION_TEXT_MAX, "option --%s", kw->option);
+	else if (kw->letter == KEYWORD_ARGUMENT)
+		snprintf(text, OPTION_TEXT_MAX, "argument");
+	else
+		snprintf(text, OPTION_TEXT_MAX, "option -%c", kw->letter);
+	return text;
+}
+
+const char *
 origin_text(const struct config_head *c, const struct setting *s,
     char text[ORIGIN_TEXT_MAX])
 {
@@ -15,11 +27,8 @@ origin_text(const struct config_head *c, const struct setting *s,
 		snprintf(text, ORIGIN_TEXT_MAX, "%s:%u", c->file, s->line);
 	else if (s->origin == FROM_DEFAULT)
 		snprintf(text, ORIGIN_TEXT_MAX, "default");
-	else if (s->from->option != NULL)
-		snprintf(text, ORIGIN_TEXT_MAX, "option --%s",
-		    s->from->option);
 	else
-		snprintf(text, ORIGIN_TEXT_MAX, "option -%c", s->from->letter);
+		return option_text(s->from, text);
 	return text;
 }
 

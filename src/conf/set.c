@@ -5,6 +5,7 @@
 
 #include "conf.h"
 #include "orthrus/base/mem.h"
+#include "orthrus/base/well_known.h"
 #include "orthrus/muzzle/names.h"
 
 #define FINGERPRINT "SHA256:"
@@ -58,16 +59,10 @@ set_text(void *c, struct setting *s, struct error *e)
 static int
 expand_path(struct setting *s, struct error *e)
 {
-	char *home;
-
 	if (s->value[strlen(s->value) - 1] == '/')
 		return error_set(e, EX_CONFIG, "\"%s\" is a directory; write "
 		    "the path of a file", s->value);
-	if (strncmp(s->value, "~/", 2) == 0) {
-		home = home_directory();
-		value_replace(&s->value, xasprintf("%s%s", home, s->value + 1));
-		free(home);
-	}
+	value_replace(&s->value, home_expand(s->value));
 	return 0;
 }
 
@@ -131,6 +126,20 @@ set_server(void *config, struct setting *s, struct error *e)
 	    sizeof(*c->servers));
 	c->servers[c->nservers++] = server;
 	value_replace(&s->value, xstrdup(server_format(&server, text)));
+	return 0;
+}
+
+int
+set_port(void *config, struct setting *s, struct error *e)
+{
+	struct config *c = config;
+
+	if (port_word_parse(s->value, strlen(s->value), false,
+	    &c->port) == -1)
+		return error_set(e, EX_CONFIG, "\"%s\" is not a port: expected "
+		    "a number from 1 to 65535 or the name of a service",
+		    s->value);
+	value_replace(&s->value, xasprintf("%u", (unsigned)c->port));
 	return 0;
 }
 
@@ -272,6 +281,17 @@ set_docker_socket(void *config, struct setting *s, struct error *e)
 	return 0;
 }
 
+/* "~" is a directory here, and the socket is to be at the server. */
+static int
+refuse_home(const struct setting *s, struct error *e)
+{
+	if (s->value[0] != '~' && strncmp(s->value, "unix:~", 6) != 0)
+		return 0;
+	return error_set(e, EX_CONFIG, "\"%s\": the socket is at the server, "
+	    "whose home directory is not known here; write its whole path",
+	    s->value);
+}
+
 /*
  * "auto" is the agent's own endpoint at a gateway, elsewhere a port on the
  * server's loopback that the server chooses.
@@ -283,6 +303,8 @@ set_docker_remote(void *config, struct setting *s, struct error *e)
 	bool automatic = strcmp(s->value, "auto") == 0;
 	struct address a;
 
+	if (refuse_home(s, e) == -1)
+		return -1;
 	if (address_parse(automatic ? "0" : s->value, true, &a, e) == -1)
 		return -1;
 	if (!address_is_local(&a))
@@ -371,7 +393,8 @@ set_stdio(void *config, struct setting *s, struct error *e)
 	struct config *c = config;
 	char *text = stdio_address(s->value);
 	struct address a;
-	int rc = address_parse(text, false, &a, e);
+	int rc = refuse_home(s, e) == -1 ? -1 : address_parse(text, false, &a,
+	    e);
 
 	free(text);
 	if (rc == -1)

@@ -107,31 +107,70 @@ set_resume(void *config, struct setting *s, struct error *e)
 
 /* --- together ----------------------------------------------------- */
 
+/* The setting that the n-th server is from. */
+static struct setting *
+setting_of_server(struct config *c, size_t n)
+{
+	return (struct setting *)setting_nth(&c->head,
+	    keyword_by_key(c->head.program, "server", "address"), n);
+}
+
+static void
+show_server(struct setting *address, const struct server *server)
+{
+	char text[SERVER_TEXT_MAX];
+
+	value_replace(&address->value, xstrdup(server_format(server, text)));
+}
+
+/*
+ * Gives every server the port of -p, unless its address, of an option too, has
+ * another one.
+ */
+static void
+choose_port(struct loader *l)
+{
+	const struct setting *s = setting_plain(l->c, "port", NULL);
+	struct config *c = loader_config(l);
+	struct setting *address;
+	struct server *server;
+	struct error e;
+	size_t i;
+
+	for (i = 0; s != NULL && i < c->nservers; i++) {
+		server = &c->servers[i];
+		address = setting_of_server(c, i);
+		if (address->origin == FROM_OPTION && server->port_given &&
+		    server->port != c->port) {
+			error_set(&e, EX_CONFIG, "the server %s has a port of "
+			    "its own; leave one of the two out",
+			    address->value);
+			loader_blame(l, s, &e);
+			continue;
+		}
+		server->port = c->port;
+		server->port_given = true;
+		show_server(address, server);
+	}
+}
+
 /* Gives every server the transport that was asked for. */
 static void
 choose_transport(struct loader *l)
 {
 	const struct setting *s = setting_find(l->c, "server", "transport");
-	const struct keyword *kw = keyword_by_key(l->c->program, "server",
-	    "address");
 	struct config *c = loader_config(l);
-	char text[SERVER_TEXT_MAX];
 	enum transport_kind kind;
-	struct setting *address;
-	size_t i, n = 0;
 	struct error e;
+	size_t i;
 
 	if (s == NULL || transport_parse(s->value, &kind) == -1)
 		return;
-	for (i = 0; i < c->head.nsettings && n < c->nservers; i++) {
-		address = &c->head.settings[i];
-		if (address->kw != kw)
-			continue;
-		if (server_choose_transport(&c->servers[n++], kind, &e) == -1)
+	for (i = 0; i < c->nservers; i++) {
+		if (server_choose_transport(&c->servers[i], kind, &e) == -1)
 			loader_blame(l, s, &e);
 		else
-			value_replace(&address->value, xstrdup(server_format(
-			    &c->servers[n - 1], text)));
+			show_server(setting_of_server(c, i), &c->servers[i]);
 	}
 }
 
@@ -261,11 +300,17 @@ check_proxy_command(struct loader *l, const struct setting *proxy)
 }
 
 void
+load_addresses(struct loader *l)
+{
+	choose_port(l);
+	choose_transport(l);
+}
+
+void
 load_way(struct loader *l)
 {
 	const struct setting *proxy = setting_find(l->c, "server", "proxy");
 
-	choose_transport(l);
 	check_tls(l);
 	if (proxy != NULL)
 		check_proxy_file(l, proxy);

@@ -7,6 +7,7 @@
 
 #include "orthrus/base/mem.h"
 #include "orthrus/base/text.h"
+#include "orthrus/base/well_known.h"
 #include "orthrus/proto/server.h"
 
 #define FORM "expected [ssh://|tls://|wss://][user@]HOST[:PORT]"
@@ -150,6 +151,11 @@ parse_server_path(char *s, struct server *server, struct error *e)
 
 	if (path == NULL)
 		return 0;
+	if (server->transport != TRANSPORT_WSS && server->scheme_given &&
+	    path[1] == '\0') {	/* as ssh(1) takes it */
+		*path = '\0';
+		return 0;
+	}
 	if (server->transport != TRANSPORT_WSS)
 		return error_set(e, EX_USAGE, "\"%s\": only the address of a "
 		    "wss:// server has a path and a '/'; " FORM, s);
@@ -175,10 +181,11 @@ parse_server_host(const char *s, struct server *server, struct error *e)
 	if (!host_valid(host, len))
 		return error_set(e, EX_USAGE, "\"%s\": \"%.*s\" is not a host; "
 		    FORM, s, (int)len, host);
-	if (rest[0] == ':' && port_parse(rest + 1, strlen(rest + 1), false,
-	    &server->port) == -1)
+	if (rest[0] == ':' && port_word_parse(rest + 1, strlen(rest + 1),
+	    false, &server->port) == -1)
 		return error_set(e, EX_USAGE, "\"%s\": \"%s\" is not a port: "
-		    "expected a number from 1 to 65535", s, rest + 1);
+		    "expected a number from 1 to 65535 or the name of a "
+		    "service", s, rest + 1);
 	if (rest[0] != ':' && rest[0] != '\0')
 		return error_set(e, EX_USAGE, "\"%s\": \"%s\" after the host; "
 		    FORM, s, rest);

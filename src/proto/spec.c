@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "orthrus/base/well_known.h"
 #include "orthrus/proto/spec.h"
 
 #define FORMS "expected [bind_address:]port:host:hostport, " \
@@ -53,10 +54,13 @@ split_spec(const char *s, struct field fields[FIELDS_MAX], struct error *e)
 	    "goes in brackets, as in [::1]; " FORMS, s);
 }
 
-/* side is "listening" or "destination", for the error text. */
+/*
+ * side is "listening" or "destination", for the error text; far is that of the
+ * server.
+ */
 static int
-set_socket_part(const char *s, const char *side, const struct field *f,
-    struct address *a, struct error *e)
+set_socket_part(const char *s, const char *side, bool far,
+    const struct field *f, struct address *a, struct error *e)
 {
 	char path[UNIX_PATH_MAX_LEN];
 
@@ -66,7 +70,11 @@ set_socket_part(const char *s, const char *side, const struct field *f,
 		    sizeof(path) - 1);
 	memcpy(path, f->p, f->len);
 	path[f->len] = '\0';
-	if (path[0] != '/')
+	if (path[0] == '~' && far)
+		return error_set(e, EX_USAGE, "\"%s\": the %s socket is at the "
+		    "server, whose home directory is not known here; write its "
+		    "whole path", s, side);
+	if (path[0] != '/' && strncmp(path, "~/", 2) != 0)
 		return error_set(e, EX_USAGE, "\"%s\": the %s socket \"%s\" "
 		    "must be an absolute path", s, side, path);
 	if (address_parse(path, false, a, e) == -1) {
@@ -80,10 +88,10 @@ static int
 set_port_part(const char *s, const char *side, const struct field *f,
     bool zero_ok, struct address *a, struct error *e)
 {
-	if (port_parse(f->p, f->len, zero_ok, &a->port) == -1)
+	if (port_word_parse(f->p, f->len, zero_ok, &a->port) == -1)
 		return error_set(e, EX_USAGE, "\"%s\": the %s port \"%.*s\" is "
-		    "not a number from %d to 65535; " FORMS, s, side,
-		    (int)f->len, f->p, zero_ok ? 0 : 1);
+		    "not a number from %d to 65535, nor a service's name; "
+		    FORMS, s, side, (int)f->len, f->p, zero_ok ? 0 : 1);
 	return 0;
 }
 
@@ -125,7 +133,7 @@ parse_listen(const char *s, const struct field *f, int n, bool remote,
     struct address *a, struct error *e)
 {
 	if (n == 1 && is_socket_part(&f[0]))
-		return set_socket_part(s, "listening", &f[0], a, e);
+		return set_socket_part(s, "listening", remote, &f[0], a, e);
 	if (n == 1)
 		return set_listen(s, NULL, &f[0], remote, a, e);
 	return set_listen(s, &f[0], &f[1], remote, a, e);
@@ -147,8 +155,8 @@ forward_spec_parse(const char *s, bool remote, struct forward_spec *spec,
 		return error_set(e, EX_USAGE, "\"%s\": " FORMS, s);
 	if (parse_listen(s, f, n - to, remote, &parsed.listen, e) == -1)
 		return -1;
-	if (to == 1 ? set_socket_part(s, "destination", &f[n - 1], &parsed.to,
-	    e) : set_destination(s, &f[n - 2], &f[n - 1], &parsed.to, e))
+	if (to == 1 ? set_socket_part(s, "destination", !remote, &f[n - 1],
+	    &parsed.to, e) : set_destination(s, &f[n - 2], &f[n - 1], &parsed.to, e))
 		return -1;
 	*spec = parsed;
 	return 0;

@@ -373,7 +373,7 @@ def test_file_itself(home):
     (["ch_orthrus_hunter2"], "unexpected argument \"ch_orthrus_***\""),
     (["--ident", "/x"], "did you mean --identity?"),
     (["--sever", "h"], "did you mean --server?"),
-    (["-x"], "unknown option -x"),
+    (["-Z"], "unknown option -Z"),
     (["--accept-new", "-Qv"], "unknown option -Q"),
     (["--name"], "option --name needs a value: --name NAME"),
     (["-D"], "option -D needs a value: -D ADDRESS|off"),
@@ -385,7 +385,27 @@ def test_file_itself(home):
     (["-R", "80:h"], "option --remote-forward: "),
     (["--server", "joe:hunter2@h"], "option --server: "),
     (["--server", "a,b"], "option --server: "),
-    (["stray"], "unexpected argument \"stray\""),
+    (["h", "ls"], "unexpected argument \"ls\": no command is run"),
+    (["/d.sock"], "behind a '=': --docker=/d.sock"),
+    (["h/path"], "argument: \"h/path\": only the address of a wss://"),
+    (["-p", "0"], "option -p: \"0\" is not a port: expected a number from 1 "
+     "to 65535 or the name of a service"),
+    (["-l", "a b"], "option -l: \"a b\" is not a user name"),
+    (["--docker-remote", "~/d.sock"], "whose home directory is not known"),
+    (["-R", "~/d.sock:h:80"], "whose home directory is not known"),
+    (["-f"], "option -f of ssh(1) is none here: it stays in the foreground"),
+    (["-NfT"], "option -f of ssh(1)"),
+    (["-J", "bastion"], "--proxy-command 'ssh -W %h:%p bastion'"),
+    (["-Jbastion"], "--proxy-command 'ssh -W %h:%p bastion'"),
+    (["-J"], "option -J of ssh(1)"),
+    (["-w", "0:0"], "there is no tun device"),
+    (["-X"], "option -X of ssh(1) is none here"),
+    (["-A"], "option -A of ssh(1) is none here"),
+    (["-o", "serveraliveinterval=5"], "noticed within 15 s"),
+    (["-oUser joe"], "write -l USER"),
+    (["-o", "GSSAPIKeyExchange=yes"], "--help lists the options"),
+    (["-server", "h"], "unknown option -server; did you mean --server?"),
+    (["-backoff-min=3"], "did you mean --backoff-min?"),
 ])
 def test_bad_option(home, args, text):
     path, _ = write(home, "")
@@ -545,6 +565,60 @@ def test_no_server(home):
     run = check(home, "-c", empty)
     assert run.returncode == 78
     assert run.stderr.startswith(f"{empty}:1: no server to dial: write ")
+
+
+def test_server_as_an_argument(home):
+    """ssh(1)'s habit, with its -p and -l, and what it takes for granted."""
+    path = home / "a.ini"
+    path.write_text(f"[server]\nidentity = {home}/key0\n")
+    for args, address, user in (
+            (["joe@h:2222"], "ssh://joe@h:2222", "joe"),
+            (["ssh://joe@h:22/"], "ssh://joe@h:22", "joe"),
+            (["-NT", "-p", "ssh", "-l", "joe", "h"], "ssh://joe@h:22",
+             "joe"),
+            (["h", "-Nnp23", "-ljoe"], "ssh://joe@h:23", "joe"),
+            (["--", "joe@h"], "ssh://joe@h:22", "joe"),
+            (["-p", "23", "ssh://joe@h:23"], "ssh://joe@h:23", "joe"),
+            (["-p", "8443", "--transport", "tls", "joe@h"],
+             "tls://joe@h:8443", "joe")):
+        found = settings(check(home, "-c", path, *args))
+        assert found["server.address"] == [(address, "argument")]
+        assert found["server.user"][0][0] == user
+    found = settings(check(home, "-c", path, "a", "--server", "b"))
+    assert found["server.address"] == [
+        ("ssh://a:22", "argument"), ("ssh://b:22", "option --server")]
+    path.write_text(path.read_text() + "address = h:1\n")
+    found = settings(check(home, "-c", path, "-p", "2"))
+    assert found["server.address"] == [("ssh://h:2", f"{path}:3")]
+    run = check(home, "-c", path, "-p", "2", "h:3")
+    assert run.returncode == 78
+    assert run.stderr == "option -p: the server ssh://h:3 has a port of " \
+        "its own; leave one of the two out\n"
+
+
+def test_services_and_home(home):
+    path, _ = write(home, "[forward a]\nspec = ~/a.sock:h:ssh\n"
+                    "[remote b]\nspec = http:~/b.sock\n"
+                    "[expose c]\nto = postgresql\n"
+                    "[docker]\nsocket = ~/d.sock\n")
+    found = settings(check(home, "-c", path, "-D", "socks",
+                           "--control", "unix:~/c.sock"))
+    assert found["forward a.spec"][0][0] == f"{home}/a.sock:h:22"
+    assert found["remote b.spec"][0][0] == f"localhost:80:{home}/b.sock"
+    assert found["expose c.to"][0][0] == "127.0.0.1:5432"
+    assert found["docker.socket"][0][0] == f"{home}/d.sock"
+    assert found["socks5.listen"][0][0] == "localhost:1080"
+    assert found["agent.control"][0][0] == f"{home}/c.sock"
+
+
+@pytest.mark.parametrize("args", [
+    ["--bogus"], ["-Q"], ["-f"], ["-J", "h"], ["-server", "h"], ["h", "ls"],
+    ["/d.sock"]], ids=" ".join)
+def test_one_mistake_is_one_line(home, args):
+    """What was mistyped may have been the server: it is not asked for."""
+    run = check(home, *args)
+    assert run.returncode == 64
+    assert len(run.stderr.splitlines()) == 1, run.stderr
 
 
 @pytest.mark.parametrize("args, error", [

@@ -7,9 +7,11 @@
 #include <cmocka.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "orthrus/base/address.h"
+#include "orthrus/base/well_known.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -58,6 +60,9 @@ test_parse_good(void **state)
 		{ "/with space:and[colon]", "/with space:and[colon]", false,
 		    true },
 		{ "/a", "/a", false, true },
+		{ "http", "localhost:80", false, true },
+		{ "db:postgresql", "db:5432", false, false },
+		{ "[::1]:ssh", "[::1]:22", false, true },
 	};
 	char text[ADDRESS_TEXT_MAX];
 	struct address a, b;
@@ -96,7 +101,10 @@ test_parse_bad(void **state)
 		{ "h: 80", "not a port" },
 		{ "h:80 ", "not a port" },
 		{ "h:+80", "not a port" },
-		{ "h:http", "not a port" },
+		{ "h:no-such-service", "or the name of a service" },
+		{ "h:ht tp", "not a port" },
+		{ "~joe/x.sock", "no port" },
+		{ "unix:~joe/x", "absolute" },
 		{ ":1080", "*:1080" },
 		{ ":", "not a port" },
 		{ "::1:1080", "brackets" },
@@ -252,6 +260,59 @@ test_port(void **state)
 	assert_int_equal(port, 7);
 }
 
+/* Names are those of services(5); only a whole word is looked up. */
+static void
+test_port_word(void **state)
+{
+	static const struct {
+		const char *in;
+		uint16_t port;
+	} good[] = {
+		{ "ssh", 22 }, { "http", 80 }, { "postgresql", 5432 },
+		{ "ssh", 22 }, { "443", 443 },
+	};
+	static const char *const bad[] = { "", "0", "65536", "-", "80-",
+	    "no-such-service", "s sh", "ssh\n", "\xc3\xa4",
+	    "a-name-that-is-longer-than-any-service-has" };
+	uint16_t port;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(good); i++) {
+		assert_int_equal(port_word_parse(good[i].in,
+		    strlen(good[i].in), false, &port), 0);
+		assert_int_equal(port, good[i].port);
+	}
+	assert_int_equal(port_word_parse("sshx", 3, false, &port), 0);
+	assert_int_equal(port, 22);
+	port = 7;
+	for (i = 0; i < COUNT(bad); i++)
+		assert_int_equal(port_word_parse(bad[i], strlen(bad[i]), false,
+		    &port), -1);
+	assert_int_equal(port, 7);
+}
+
+static void
+test_home(void **state)
+{
+	char text[ADDRESS_TEXT_MAX], *home;
+	struct address a;
+
+	(void)state;
+	assert_int_equal(setenv("HOME", "/home/joe", 1), 0);
+	assert_int_equal(address_parse("~/x.sock", false, &a, NULL), 0);
+	assert_string_equal(address_format(&a, text), "/home/joe/x.sock");
+	assert_int_equal(address_parse("unix:~/x.sock", false, &a, NULL), 0);
+	assert_string_equal(address_format(&a, text), "/home/joe/x.sock");
+	assert_int_equal(setenv("HOME", "/", 1), 0);
+	assert_int_equal(address_parse("~/x.sock", false, &a, NULL), 0);
+	assert_string_equal(address_format(&a, text), "/x.sock");
+	assert_int_equal(setenv("HOME", "not/absolute", 1), 0);
+	home = home_directory();
+	assert_true(home[0] == '/' || home[0] == '\0');
+	free(home);
+}
+
 static void
 test_duration(void **state)
 {
@@ -331,6 +392,8 @@ main(void)
 		cmocka_unit_test(test_equal),
 		cmocka_unit_test(test_host),
 		cmocka_unit_test(test_port),
+		cmocka_unit_test(test_port_word),
+		cmocka_unit_test(test_home),
 		cmocka_unit_test(test_duration),
 		cmocka_unit_test(test_name),
 	};

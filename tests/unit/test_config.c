@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "orthrus/base/well_known.h"
 #include "orthrus/base/mem.h"
 
 #include "../../src/conf/conf.h"
@@ -621,7 +622,8 @@ test_table(void **state)
 		const struct keyword *a = &program_orthrus.rows[i];
 
 		assert_non_null(a->set);
-		assert_true((a->option == NULL && a->letter == 0) ==
+		assert_true((a->option == NULL &&
+		    a->letter <= KEYWORD_ARGUMENT) ==
 		    (a->help == NULL));
 		if (a->option != NULL || a->letter != 0)
 			assert_true((a->fixed != NULL) == (a->arg == NULL ||

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "orthrus/proto/spec.h"
@@ -35,6 +36,11 @@ test_good(void **state)
 		    "[fe80::2%eth1]:81" },
 		{ "[localhost]:[80]:[db]:[81]", "localhost:80", "db:81" },
 		{ "1:h:65535", "localhost:1", "h:65535" },
+		/* services(5) */
+		{ "http:db:postgresql", "localhost:80", "db:5432" },
+		{ "*:ssh:[::1]:domain", "*:22", "[::1]:53" },
+		{ "[http]:[db]:[ssh]", "localhost:80", "db:22" },
+		{ "http:/run/x.sock", "localhost:80", "/run/x.sock" },
 		/* [bind_address:]port:/socket */
 		{ "80:/run/x.sock", "localhost:80", "/run/x.sock" },
 		{ "10.0.0.1:80:/run/x", "10.0.0.1:80", "/run/x" },
@@ -114,7 +120,10 @@ test_bad(void **state)
 		{ "80:db:0", "destination port \"0\"" },
 		{ "80:db:", "destination port \"\"" },
 		{ "80:db:65536", "destination port \"65536\"" },
-		{ "80:db:http", "destination port \"http\"" },
+		{ "80:db:no-such", "destination port \"no-such\"" },
+		{ "no-such:db:80", "nor a service's name" },
+		{ "80:~/x.sock", "is at the server, whose home" },
+		{ "~joe/x:/run/y", "listening socket \"~joe/x\"" },
 		{ "1:80:db:81x", "destination port \"81x\"" },
 		{ "/run/x:db:", "destination port \"\"" },
 		{ "80:run/x", "destination socket \"run/x\"" },
@@ -149,6 +158,38 @@ test_bad(void **state)
 }
 
 /* Only a server may choose a port. */
+/* "~" is a directory here, which the server's side has none of. */
+static void
+test_home(void **state)
+{
+	static const struct {
+		const char *local, *remote, *out;	/* "~" taken in one */
+	} cases[] = {
+		{ "~/l.sock:h:80", "80:~/l.sock", "/home/joe/l.sock" },
+		{ "[~/a:b]:h:80", "*:80:[~/a:b]", "/home/joe/a:b" },
+	};
+	char text[ADDRESS_TEXT_MAX];
+	struct forward_spec spec;
+	struct error e;
+	size_t i;
+
+	(void)state;
+	assert_int_equal(setenv("HOME", "/home/joe", 1), 0);
+	for (i = 0; i < COUNT(cases); i++) {
+		assert_int_equal(forward_spec_parse(cases[i].local, false,
+		    &spec, &e), 0);
+		assert_string_equal(address_format(&spec.listen, text),
+		    cases[i].out);
+		assert_int_equal(forward_spec_parse(cases[i].remote, true,
+		    &spec, &e), 0);
+		assert_string_equal(address_format(&spec.to, text),
+		    cases[i].out);
+		assert_int_equal(forward_spec_parse(cases[i].local, true,
+		    &spec, &e), -1);
+		assert_non_null(strstr(e.text, "at the server"));
+	}
+}
+
 static void
 test_port_zero(void **state)
 {
@@ -237,6 +278,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),
 		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_home),
 		cmocka_unit_test(test_port_zero),
 		cmocka_unit_test(test_lengths),
 		cmocka_unit_test(test_equal),

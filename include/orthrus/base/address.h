@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The words of the contract's section 1: addresses, durations, names, ports.
- * Pure functions of text.
+ * Functions of text, and of what this machine calls a service and its home.
  */
 #ifndef ORTHRUS_BASE_ADDRESS_H
 #define ORTHRUS_BASE_ADDRESS_H
@@ -30,8 +30,9 @@ struct address {
 
 /*
  * Parses "HOST:PORT", "[IPv6]:PORT", "PORT" (host becomes "localhost"),
- * "/abs/path" or "unix:/abs/path".  Port 0 only when zero_ok.  Returns 0, or
- * -1 with *e (EX_USAGE) saying what would be right; *a is then untouched.
+ * "/abs/path" or "unix:/abs/path".  PORT may be the name of a service, and a
+ * path may begin with "~/" (well_known.h).  Port 0 only when zero_ok.  Returns
+ * 0, or -1 with *e (EX_USAGE) saying what would be right; *a is then untouched.
  */
 int address_parse(const char *s, bool zero_ok, struct address *a,
     struct error *e);

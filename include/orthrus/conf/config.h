@@ -32,6 +32,7 @@ struct config {
 
 	struct server *servers;		/* user filled in for each */
 	size_t nservers;
+	uint16_t port;			/* of -p, already in servers; or 0 */
 	char *tls_ca;			/* path; NULL: the system's */
 	char *tls_name;			/* NULL: the server's host */
 	struct proxies proxies;		/* in front of servers, if any */

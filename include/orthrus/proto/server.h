@@ -28,9 +28,9 @@ struct server {
 };
 
 /*
- * Returns 0, or -1 with *e (EX_USAGE); *server is then untouched.  A path or
- * a trailing '/' after the port is refused but for wss://, as is a password in
- * the user part.
+ * Returns 0, or -1 with *e (EX_USAGE); *server is then untouched.  A path is
+ * refused but for wss://, though behind a scheme a '/' may be the end; so is a
+ * password in the user part.
  */
 int server_parse(const char *s, struct server *server, struct error *e);
 
