@@ -60,9 +60,9 @@ check_tls(const struct config *c)
 static void
 print_notes(const struct config *c)
 {
-	if (c->auth_key == NULL && c->auth_key_file != NULL)
-		fprintf(stderr, "note: the file of AUTH_KEY_FILE is gone, "
-		    "which is fine as long as the identity serves\n");
+	if (c->auth_key_trouble != NULL)
+		fprintf(stderr, "note: AUTH_KEY_FILE: %s, which is fine as "
+		    "long as the identity serves\n", c->auth_key_trouble);
 	if (!c->socks5 && c->socks5_default)
 		fprintf(stderr, "note: no SOCKS5 server, for a forward "
 		    "listens on its default address; --socks5 chooses "

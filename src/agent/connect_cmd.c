@@ -327,10 +327,9 @@ connect_start(struct orthrus *a, struct error *e)
 		return 0;
 	if (enrolment_look(a->config, &enrol, e) == -1)
 		return -1;
-	if (a->config->auth_key == NULL && a->config->auth_key_file != NULL)
-		log_warn("AUTH_KEY_FILE: %s is gone; going on with the "
-		    "identity %s", a->config->auth_key_file,
-		    a->config->identity);
+	if (a->config->auth_key_trouble != NULL)
+		log_warn("AUTH_KEY_FILE: %s; going on with the identity %s",
+		    a->config->auth_key_trouble, a->config->identity);
 	if (!enrol && a->config->auth_key != NULL &&
 	    enrolment_is_own(a->config))
 		log_info("AUTH_KEY is not used: the identity %s is there, and "

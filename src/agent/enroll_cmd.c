@@ -149,9 +149,9 @@ enrolment_is_wanted(const struct config *c, int *code)
 	struct error e;
 	bool needed;
 
-	if (c->auth_key == NULL && c->auth_key_file != NULL) {
-		fprintf(stderr, "orthrus enroll: AUTH_KEY_FILE: %s is gone\n",
-		    c->auth_key_file);
+	if (c->auth_key_trouble != NULL) {
+		fprintf(stderr, "orthrus enroll: AUTH_KEY_FILE: %s\n",
+		    c->auth_key_trouble);
 		*code = EX_CONFIG;
 		return false;
 	}

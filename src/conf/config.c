@@ -30,6 +30,7 @@ clear_config(void *config)
 	free(c->password_file);
 	secret_free(c->auth_key);
 	free(c->auth_key_file);
+	free(c->auth_key_trouble);
 	free(c->socks5_username);
 	free(c->socks5_password_file);
 	free(c->docker_socket);

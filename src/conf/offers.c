@@ -163,6 +163,31 @@ check_exposed(struct loader *l)
 	}
 }
 
+static bool
+is_enrolled(const struct config *c)
+{
+	return c->identity != NULL && access(c->identity, F_OK) == 0;
+}
+
+/*
+ * After the enrolment the file may be taken away, and whatever has become of
+ * it is no reason to stop: the commands tell of it.
+ */
+static void
+without_auth_key(struct loader *l, const struct setting *s, struct error *e)
+{
+	struct config *c = loader_config(l);
+
+	if (is_enrolled(c)) {
+		free(c->auth_key_trouble);
+		c->auth_key_trouble = xstrdup(e->text);
+		return;
+	}
+	error_set(e, e->code, "%s; it must hold the AUTH_KEY that \"charon "
+	    "agent add NAME\" prints at the gateway", e->text);
+	loader_blame(l, s, e);
+}
+
 /*
  * Reads the key from AUTH_KEY_FILE.  A key in the option goes first; AUTH_KEY
  * beside it is a mistake.
@@ -175,6 +200,7 @@ load_auth_key_file(struct loader *l)
 	struct config *c = loader_config(l);
 	struct error e;
 	char *text;
+	int r = -1;
 
 	if (s == NULL || (key != NULL && key->origin == FROM_OPTION))
 		return;
@@ -184,22 +210,16 @@ load_auth_key_file(struct loader *l)
 		loader_blame(l, s, &e);
 		return;
 	}
-	/*
-	 * After the enrolment the file may be taken away; the commands tell of
-	 * it.
-	 */
-	if (access(s->value, F_OK) == -1 && errno == ENOENT &&
-	    c->identity != NULL && access(c->identity, F_OK) == 0)
-		return;
-	if ((text = secret_load(s->value, &e)) == NULL) {
-		loader_blame(l, s, &e);
-		return;
+	if (access(s->value, F_OK) == -1 && errno == ENOENT && is_enrolled(c))
+		error_set(&e, EX_CONFIG, "%s is gone", s->value);
+	else if ((text = secret_load(s->value, &e)) != NULL) {
+		r = take_auth_key(c, text, &e);
+		if (r == -1)
+			error_prefix(&e, "%s", s->value);
+		secret_free(text);
 	}
-	if (take_auth_key(c, text, &e) == -1) {
-		error_prefix(&e, "%s", s->value);
-		loader_blame(l, s, &e);
-	}
-	secret_free(text);
+	if (r == -1)
+		without_auth_key(l, s, &e);
 }
 
 void

@@ -134,7 +134,7 @@ def test_key_file_is_taken_away(lab, charon):
     os.unlink(key)
     done = lab.run("check", "--name", "a", "--server", charon.address,
                    env={"STATE_DIRECTORY": lab.path("state-a"), **env})
-    assert done.returncode == 0 and "AUTH_KEY_FILE is gone" in done.stderr
+    assert done.returncode == 0 and f"AUTH_KEY_FILE: {key} is gone" in done.stderr
     agent = charon.agent("a", env=env)
     told = f"AUTH_KEY_FILE: {key} is gone; going on with the identity"
     assert agent.log().count(told) == 1
@@ -145,8 +145,37 @@ def test_key_file_is_taken_away(lab, charon):
     done = enroll(lab, charon, "--name", "a", env=env)
     assert done.returncode == 78 and "is gone" in done.stderr
     agent = charon.agent("b", env=env, wait=0)
+    said = ended(lab, agent, 78)
     assert f"environment AUTH_KEY_FILE: {key} cannot be read: No such file" \
-        in ended(lab, agent, 78)
+        in said and '"charon agent add NAME" prints at the gateway' in said
+
+
+@pytest.mark.parametrize("became", ["empty", "garbage", "folder", "open"])
+def test_key_file_is_spoilt(lab, charon, became):
+    """Who has an identity goes on whatever has become of the file."""
+    key = lab.write("key.txt", charon.add_agent("a") + "\n")
+    env = {"AUTH_KEY_FILE": key}
+    assert enroll(lab, charon, "--name", "a", env=env).returncode == 0
+    os.unlink(key)
+    if became == "folder":	# as Docker makes one where a source is missing
+        os.mkdir(key)
+    else:
+        lab.write("key.txt", "" if became == "empty" else "rubbish\n",
+                  0o644 if became == "open" else 0o600)
+    agent = charon.agent("a", env=env)
+    charon.wait_status("a", "online")
+    assert agent.log().count("AUTH_KEY_FILE") == 1
+    assert "; going on with the identity" in agent.log()
+    agent.signal(signal.SIGHUP)
+    until("a reload", 20, lambda: "configuration reloaded" in agent.log())
+    assert agent.log().count("AUTH_KEY_FILE") == 1
+    done = lab.run("check", "--name", "a", "--server", charon.address,
+                   env={"STATE_DIRECTORY": lab.path("state-a"), **env})
+    assert done.returncode == 0 and "AUTH_KEY_FILE" in done.stderr
+    agent = charon.agent("b", env=env, wait=0)
+    said = ended(lab, agent, 78)
+    assert "environment AUTH_KEY_FILE: " in said
+    assert '"charon agent add NAME" prints at the gateway' in said
 
 
 @pytest.mark.parametrize("variable", ["AUTH_KEY", "AUTH_KEY_FILE"])

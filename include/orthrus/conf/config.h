@@ -48,8 +48,8 @@ struct config {
 	bool accept_new;
 	char *password_file;		/* path, or NULL */
 	char *auth_key;			/* to enrol with; wiped; or NULL */
-	/* Path that it is from, or NULL; without auth_key the file is gone. */
-	char *auth_key_file;
+	char *auth_key_file;		/* path that it is from, or NULL */
+	char *auth_key_trouble;		/* why it is not, or NULL */
 
 	bool socks5;			/* wanted at all */
 	bool socks5_default;		/* only by default: a taken port is a warning */
