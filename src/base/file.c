@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -158,6 +159,25 @@ file_sync_parent(const char *path)
 	close(fd);
 	errno = err;
 	return r;
+}
+
+const char *
+file_owner(const char *path, char text[FILE_OWNER_MAX])
+{
+	char *copy = xstrdup(path), *above = copy;
+	const struct passwd *user;
+	struct stat st = { 0 };
+
+	while (stat(above, &st) == -1 && strcmp(above, "/") != 0 &&
+	    strcmp(above, ".") != 0)
+		above = dirname(above);
+	free(copy);
+	user = getpwuid(st.st_uid);
+	if (user != NULL)
+		snprintf(text, FILE_OWNER_MAX, "%s", user->pw_name);
+	else
+		snprintf(text, FILE_OWNER_MAX, "%u", (unsigned)st.st_uid);
+	return text;
 }
 
 int

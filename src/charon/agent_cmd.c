@@ -52,11 +52,14 @@ call_show_auth_key(const struct call *c, const struct state *s,
 struct state *
 call_open(const struct call *c, struct error *e)
 {
-	struct state *s = state_open(c->config, true, e);
+	struct state *s = call_state(c, true, e);
+	bool other = call_misses_machine(c);
 
 	if (s != NULL && s->new_registry)
-		fprintf(stderr, "charon %s: made a new gateway in %s\n",
-		    c->command, s->directory);
+		fprintf(stderr, "charon %s: made a new gateway in %s%s%s%s\n",
+		    c->command, s->directory, other ? "; for the one of this "
+		    "machine, in " MACHINE_STATE ", run \"sudo charon " : "",
+		    other ? c->command : "", other ? "\"" : "");
 	else if (s != NULL && s->new_host_key)
 		fprintf(stderr, "charon %s: made a new host key, %s, which no "
 		    "agent knows\n", c->command, s->host_key);
@@ -137,7 +140,7 @@ agent_rekey(const struct call *c)
 	struct peer p = { .kind = PEER_AGENT };
 	struct auth_key auth;
 	struct error e;
-	struct state *s = state_open(c->config, false, &e);
+	struct state *s = call_state(c, false, &e);
 	int code, shown;
 
 	if (s == NULL || registry_rekey(s->registry, c->name, &auth, &e) == -1)
@@ -153,18 +156,45 @@ agent_rekey(const struct call *c)
 	return code;
 }
 
+/* Was names[i] given before? */
+static bool
+is_repeated(char *const *names, size_t i)
+{
+	size_t j;
+
+	for (j = 0; j < i && strcmp(names[j], names[i]) != 0; j++)
+		;
+	return j < i;
+}
+
+/*
+ * Removes all that there are, says of each of the others that it is not there,
+ * and returns the first one's code: as rm(1) and "docker rm" do, so that one
+ * who is gone already keeps nobody else.
+ */
 int
 call_remove(const struct call *c, enum peer_kind kind)
 {
 	struct error e;
-	struct state *s = state_open(c->config, false, &e);
-	int code;
+	struct state *s = call_state(c, false, &e);
+	int code = s == NULL ? call_fail(c, &e) : 0, rc;
+	bool removed = false;
+	size_t i;
 
-	if (s == NULL || registry_remove(s->registry, kind, c->name, &e) == -1)
-		code = call_fail(c, &e);
-	else
-		code = write_revoked(c, s);
+	for (i = 0; s != NULL && c->names[i] != NULL; i++) {
+		if (is_repeated(c->names, i))
+			continue;
+		rc = 0;
+		if (registry_remove(s->registry, kind, c->names[i], &e) == -1)
+			rc = call_fail(c, &e);
+		removed = removed || rc == 0;
+		code = code != 0 ? code : rc;
+	}
+	if (removed && (rc = write_revoked(c, s)) != 0)
+		code = rc;
 	state_close(s);
+	if (removed)
+		call_tell(c);
 	return code;
 }
 
@@ -197,10 +227,11 @@ static const struct command commands[] = {
 	    "enrolled with it,\nstop working at once.  NAME may be a client's, "
 	    "too, if it enrolled.",
 	    TAKES_NAME | CHANGES, agent_rekey },
-	{ "agent remove", "NAME", "forget an agent and end its session",
-	    "Forgets an agent, its endpoints and its identity, and ends its "
-	    "session at once.",
-	    TAKES_NAME | CHANGES, agent_remove },
+	{ "agent remove", "NAME...", "forget agents and end their sessions",
+	    "Forgets agents, their endpoints and their identities, and ends "
+	    "their sessions at\nonce.  A name that is not registered is "
+	    "reported, in the exit status too; all\nothers are removed.",
+	    TAKES_NAMES, agent_remove },
 };
 
 int

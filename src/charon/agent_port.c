@@ -121,7 +121,7 @@ agent_set_port(const struct call *c)
 
 	if (read_port_argument(c->port, &port, &e) == -1 ||
 	    (port != 0 && check_own_ports(c->config, port, &e) == -1) ||
-	    (s = state_open(c->config, false, &e)) == NULL ||
+	    (s = call_state(c, false, &e)) == NULL ||
 	    assign_docker_port(c, s, port, &e) == -1)
 		code = call_fail(c, &e);
 	state_close(s);

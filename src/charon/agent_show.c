@@ -147,7 +147,10 @@ print_agent(const struct call *c, const struct state *s, const struct peer *p)
 
 	if (!c->json) {
 		print_agent_fields(p, status, c->config, now);
-		return call_end(c);
+		code = call_end(c);
+		if (code == 0 && !state_is_served(s))
+			call_tell_stopped(c, s);
+		return code;
 	}
 	json = agent_json(p, status, c->config->runtime);
 	code = call_print_json(c, json);
@@ -159,7 +162,7 @@ int
 agent_show(const struct call *c)
 {
 	struct error e;
-	struct state *s = state_open(c->config, false, &e);
+	struct state *s = call_state(c, false, &e);
 	struct peer p;
 	int code;
 

@@ -2,8 +2,11 @@
 /* Command lines: options, one name, the configuration, and who is called. */
 #include "config.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <jansson.h>
 
@@ -41,6 +44,8 @@ static const struct own_option {
 	{ TAKES_FOR, "for", "PLATFORM", "what to install it with" },
 	{ TAKES_SERVER, "server", "ADDRESS",
 	    "this gateway, as agents reach it" },
+	{ TAKES_KNOWN_HOSTS, "known-hosts", "HOST",
+	    "a line for known_hosts instead" },
 };
 
 #define NOWN (sizeof(own) / sizeof(own[0]))
@@ -129,24 +134,42 @@ take_allow(void *arg, char *list, struct error *e)
 	return 0;
 }
 
-/* Takes the name, and the port behind it, where the command has them. */
+static int
+check_name(const char *name, struct error *e)
+{
+	char shown[SHOWN_MAX];
+
+	if (name_valid(name))
+		return 0;
+	text_escape(shown, sizeof(shown), name, TEXT_PLAIN);
+	return error_set(e, EX_USAGE, "\"%s\": a name has 1 to 63 of a-z, "
+	    "0-9 and -, and no - at either end", shown);
+}
+
+/*
+ * Takes the name, what follows it, or several names, where the command has
+ * them.  All are looked at before anything is done.
+ */
 static int
 take_arguments(void *arg, char **arguments, struct error *e)
 {
 	struct line *l = arg;
-	char shown[SHOWN_MAX];
+	unsigned takes = l->command->takes;
+	size_t i;
 
-	if (!(l->command->takes & TAKES_NAME))
+	if (!(takes & (TAKES_NAME | TAKES_NAMES)))
 		return 0;
 	if (arguments[0] == NULL)
 		return error_set(e, EX_USAGE, "whom? NAME is missing");
 	l->call.name = arguments[0];
-	l->call.port = arguments[1];
-	if (name_valid(l->call.name))
-		return 0;
-	text_escape(shown, sizeof(shown), l->call.name, TEXT_PLAIN);
-	return error_set(e, EX_USAGE, "\"%s\": a name has 1 to 63 of a-z, "
-	    "0-9 and -, and no - at either end", shown);
+	l->call.names = arguments;
+	if (takes & TAKES_PORT)
+		l->call.port = arguments[1];
+	for (i = 0; i == 0 || ((takes & TAKES_NAMES) != 0 &&
+	    arguments[i] != NULL); i++)
+		if (check_name(arguments[i], e) == -1)
+			return -1;
+	return 0;
 }
 
 /* True when the command is to run; else *code is how it ends. */
@@ -159,6 +182,7 @@ read_line(struct line *l, int argc, char **argv, int *code)
 		{ "key", .text = &l->call.key },
 		{ "for", .text = &l->call.platform },
 		{ "server", .text = &l->call.server },
+		{ "known-hosts", .text = &l->call.known_hosts },
 	};
 	struct command_option options[NOWN + 3] = {
 		{ "config", 'c', .take = take_config },
@@ -168,8 +192,8 @@ read_line(struct line *l, int argc, char **argv, int *code)
 	unsigned takes = l->command->takes;
 	struct command_line line = {
 		.command = l->args[0], .options = options, .n = 3,
-		.most = ((takes & TAKES_NAME) != 0) +
-		    ((takes & TAKES_PORT) != 0),
+		.most = takes & TAKES_NAMES ? INT_MAX :
+		    ((takes & TAKES_NAME) != 0) + ((takes & TAKES_PORT) != 0),
 		.usage = command_usage, .check = take_arguments, .arg = l
 	};
 	size_t i;
@@ -197,6 +221,39 @@ call_tell(const struct call *c)
 		    "that runs has not taken it over within %d s; it will "
 		    "when it goes on\n", c->command, TELL_MS / 1000);
 	return told == TOLD;
+}
+
+bool
+call_misses_machine(const struct call *c)
+{
+	return geteuid() != 0 && strcmp(c->config->state, MACHINE_STATE) != 0 &&
+	    access(MACHINE_STATE, F_OK) == 0;
+}
+
+struct state *
+call_state(const struct call *c, bool create, struct error *e)
+{
+	char *database = xasprintf("%s/registry.db", c->config->state);
+	struct state *s;
+
+	if (!create && access(database, F_OK) == -1 && errno == ENOENT &&
+	    call_misses_machine(c)) {
+		s = NULL;
+		error_set(e, EX_NOPERM, "you have no gateway in %s; for the "
+		    "one of this machine, in " MACHINE_STATE ", run \"sudo "
+		    "charon %s\"", c->config->state, c->command);
+	} else
+		s = state_open(c->config, create, e);
+	free(database);
+	return s;
+}
+
+void
+call_tell_stopped(const struct call *c, const struct state *s)
+{
+	fprintf(stderr, "charon %s: no gateway runs on %s, so that nobody can "
+	    "be online; \"systemctl start charon\" or \"charon serve\" "
+	    "starts it\n", c->command, s->directory);
 }
 
 static int

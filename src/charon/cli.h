@@ -20,6 +20,8 @@ struct json_t;
 #define TAKES_FOR	0x10
 #define TAKES_SERVER	0x20
 #define TAKES_PORT	0x80		/* behind the name */
+#define TAKES_KNOWN_HOSTS 0x100
+#define TAKES_NAMES	0x200		/* one at least */
 /* It changes the registry, and returns when the gateway that runs knows. */
 #define CHANGES		0x40
 
@@ -27,7 +29,9 @@ struct json_t;
 struct call {
 	const char *command;		/* "agent add" */
 	const char *name;		/* valid, when the command takes one */
+	char *const *names;		/* the same of TAKES_NAMES, till NULL */
 	const char *allow, *key, *platform, *server, *port;	/* or NULL */
+	const char *known_hosts;	/* or NULL */
 	bool json;
 	struct gateway_config *config;
 };
@@ -57,6 +61,19 @@ int call_fail(const struct call *c, const struct error *e);
  * it has.
  */
 bool call_tell(const struct call *c);
+/*
+ * As state_open() of the call's configuration.  An ordinary user, whose default
+ * directory is below $HOME, is told of the one that root looks after.
+ */
+struct state *call_state(const struct call *c, bool create, struct error *e);
+/*
+ * Is there a gateway of the whole machine, and this call of an ordinary user
+ * works on another one, for want of a configuration that says so?
+ */
+bool call_misses_machine(const struct call *c);
+#define MACHINE_STATE "/var/lib/charon"
+/* Says on standard error that no gateway runs, and what starts one. */
+void call_tell_stopped(const struct call *c, const struct state *s);
 /* Prints the document for programs, then call_end(). */
 int call_print_json(const struct call *c, const struct json_t *json);
 /* printed_end() of the command. */

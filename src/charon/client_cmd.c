@@ -108,7 +108,7 @@ client_allow(const struct call *c)
 	int code = 0;
 
 	if (read_allow(c, list, &e) == -1 ||
-	    (s = state_open(c->config, false, &e)) == NULL ||
+	    (s = call_state(c, false, &e)) == NULL ||
 	    registry_set_allow(s->registry, c->name, list, &e) == -1)
 		code = call_fail(c, &e);
 	else
@@ -175,10 +175,11 @@ static const struct command commands[] = {
 	{ "client list", "", "show all clients",
 	    "Shows all clients, how they log in and what they may reach.",
 	    TAKES_JSON, client_list },
-	{ "client remove", "NAME", "forget a client and end its sessions",
-	    "Forgets a client and its identity, and ends its sessions at "
-	    "once.",
-	    TAKES_NAME | CHANGES, client_remove },
+	{ "client remove", "NAME...", "forget clients and end their sessions",
+	    "Forgets clients and their identities, and ends their sessions at "
+	    "once.  A name\nthat is not registered is reported, in the exit "
+	    "status too; all others are\nremoved.",
+	    TAKES_NAMES, client_remove },
 };
 
 int

@@ -9,6 +9,7 @@
 int cmd_agent(int argc, char **argv);
 int cmd_gateway_check(int argc, char **argv);
 int cmd_client(int argc, char **argv);
+int cmd_fingerprint(int argc, char **argv);
 int cmd_serve(int argc, char **argv);
 int cmd_snippet(int argc, char **argv);
 

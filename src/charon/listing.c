@@ -46,7 +46,7 @@ listing_run(const struct call *c, const struct listing_kind *kind)
 	    .now = time(NULL), .table = { .columns = kind->columns } } };
 	struct listing *l = &lister.listing;
 	struct error e;
-	struct state *s = state_open(c->config, false, &e);
+	struct state *s = call_state(c, false, &e);
 	size_t i;
 	int code;
 
@@ -61,6 +61,8 @@ listing_run(const struct call *c, const struct listing_kind *kind)
 		code = call_fail(c, &e);
 	else
 		code = print_listing(&lister);
+	if (code == 0 && !c->json && !l->served && kind->peers == PEER_AGENT)
+		call_tell_stopped(c, s);
 	json_decref(l->json);
 	table_free(&l->table);
 	state_close(s);

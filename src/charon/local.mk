@@ -10,6 +10,7 @@ liborthrus_a_SOURCES += \
 	src/charon/cli.h \
 	src/charon/client_cmd.c \
 	src/charon/commands.h \
+	src/charon/fingerprint_cmd.c \
 	src/charon/listing.c \
 	src/charon/listing.h \
 	src/charon/serve_cmd.c \

@@ -14,6 +14,8 @@ main(int argc, char **argv)
 		{ "serve", cmd_serve, "run the gateway" },
 		{ "check", cmd_gateway_check, "validate the configuration and "
 		    "show where each value is from" },
+		{ "fingerprint", cmd_fingerprint, "show the host key, for "
+		    "orthrus and ssh" },
 		{ "agent", cmd_agent,
 		    "add, list, show, rekey and remove agents" },
 		{ "client", cmd_client,

@@ -107,7 +107,7 @@ static void
 warn_if_unknown(const struct call *c)
 {
 	struct error e;
-	struct state *s = state_open(c->config, false, &e);
+	struct state *s = call_state(c, false, &e);
 
 	if (s != NULL)
 		call_check_agent(c, s, c->name);

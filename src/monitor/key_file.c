@@ -67,11 +67,16 @@ int
 key_file_read(const char *what, const char *path, uint8_t secret[64],
     struct error *e)
 {
+	char owner[FILE_OWNER_MAX];
 	struct stat st;
 	size_t len;
 	char *text = file_read(path, KEY_FILE_MAX, &len, &st);
 	int r;
 
+	if (text == NULL && errno == EACCES)
+		return error_set(e, EX_NOPERM, "cannot read %s %s: %s; run "
+		    "this as root, with sudo, or as user %s", what, path,
+		    strerror(EACCES), file_owner(path, owner));
 	if (text == NULL)
 		return error_set(e, EX_CONFIG, "cannot read %s %s: %s",
 		    what, path, errno == ENXIO ? "not a regular file" :

@@ -19,7 +19,7 @@ int key_file_make(const char *path, const char *comment, struct error *e);
  * Reads the private key at path, which only its owner may read, into
  * libsodium's 64 bytes; the caller wipes them.  The owner is us, root, or,
  * where root looks after a service, the owner of the key's directory.
- * 0, or -1 with *e (EX_CONFIG), which begins with what.
+ * 0, or -1 with *e (EX_CONFIG, EX_NOPERM).
  */
 int key_file_read(const char *what, const char *path, uint8_t secret[64],
     struct error *e);

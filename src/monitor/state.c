@@ -26,34 +26,65 @@
 #define BUSY_MS 2000
 
 static int
-read_host_key(struct state *s, struct error *e)
+read_host_key(const char *path, uint8_t blob[KEY_BLOB_LEN], struct error *e)
 {
-	uint8_t secret[64], blob[KEY_BLOB_LEN];
-	int r;
+	uint8_t secret[64];
+	int r = key_file_read("the host key", path, secret, e);
+
+	if (r == 0)
+		key_blob_write(secret + ED25519_SEED_LEN, blob);
+	sodium_memzero(secret, sizeof(secret));
+	return r;
+}
+
+static int
+hash_host_key(struct state *s, struct error *e)
+{
+	uint8_t blob[KEY_BLOB_LEN];
 
 	if (access(s->host_key, F_OK) == -1 && errno == ENOENT)
 		return error_set(e, EX_CONFIG, "there is no host key %s; put "
 		    "it back, or \"charon serve\" makes a new one, whose "
 		    "gateway no agent knows", s->host_key);
-	r = key_file_read("the host key", s->host_key, secret, e);
-	if (r == 0) {
-		key_blob_write(secret + ED25519_SEED_LEN, blob);
-		crypto_hash_sha256(s->host_key_hash, blob, sizeof(blob));
-	}
-	sodium_memzero(secret, sizeof(secret));
-	return r;
+	if (read_host_key(s->host_key, blob, e) == -1)
+		return -1;
+	crypto_hash_sha256(s->host_key_hash, blob, sizeof(blob));
+	return 0;
+}
+
+int
+state_host_key(const struct gateway_config *c, uint8_t blob[KEY_BLOB_LEN],
+    struct error *e)
+{
+	if (access(c->host_key, F_OK) == -1 && errno == ENOENT)
+		return error_set(e, EX_CONFIG, "there is no host key %s yet; "
+		    "start \"charon serve\", which makes it at its first "
+		    "start, and ask again", c->host_key);
+	return read_host_key(c->host_key, blob, e);
+}
+
+static int
+refuse_directory(const char *path, int err, struct error *e)
+{
+	char owner[FILE_OWNER_MAX];
+
+	if (err == EACCES)
+		return error_set(e, EX_NOPERM, "the state directory %s cannot "
+		    "be used: %s; run this as root, with sudo, or as user %s",
+		    path, strerror(err), file_owner(path, owner));
+	return error_set(e, EX_CONFIG, "the state directory %s cannot be "
+	    "used: %s", path, strerror(err));
 }
 
 /* Who may write here may put keys and a registry of their own in place. */
 static int
 check_directory(const char *path, struct error *e)
 {
+	char owner[FILE_OWNER_MAX];
 	struct stat st;
 
 	if (stat(path, &st) == -1)
-		return error_set(e, errno == EACCES ? EX_NOPERM : EX_CONFIG,
-		    "the state directory %s cannot be used: %s", path,
-		    strerror(errno));
+		return refuse_directory(path, errno, e);
 	if (!S_ISDIR(st.st_mode))
 		return error_set(e, EX_CONFIG, "%s is no directory; [state] "
 		    "directory of charon.ini names another", path);
@@ -63,8 +94,8 @@ check_directory(const char *path, struct error *e)
 		    (unsigned)st.st_mode & 07777, path);
 	if (st.st_uid != geteuid() && geteuid() != 0)
 		return error_set(e, EX_NOPERM, "the state directory %s belongs "
-		    "to user %u; run this as that user, or as root", path,
-		    (unsigned)st.st_uid);
+		    "to user %s; run this as root, with sudo, or as that user",
+		    path, file_owner(path, owner));
 	return 0;
 }
 
@@ -81,8 +112,7 @@ lock_directory(const char *path, int how, struct error *e)
 		return error_set(e, EX_TEMPFAIL, "the state directory %s is "
 		    "locked by another charon command", path);
 	}
-	error_set(e, EX_NOPERM, "the state directory %s cannot be used: %s",
-	    path, strerror(errno));
+	refuse_directory(path, errno, e);
 	if (fd != -1)
 		close(fd);
 	return -1;
@@ -161,7 +191,7 @@ open_state_files(struct state *s, bool create, struct error *e)
 		r = s->registry == NULL ? -1 : 0;
 	}
 	if (r == 0)
-		r = read_host_key(s, e);
+		r = hash_host_key(s, e);
 	free(database);
 	free(below);
 	return r;

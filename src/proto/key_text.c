@@ -47,17 +47,39 @@ key_blob_read(const uint8_t *blob, size_t len, uint8_t key[ED25519_KEY_LEN])
 	return 0;
 }
 
+#define OTHER_TYPE "a key of another type; only " KEY_TYPE_NAME " is " \
+	"accepted, \"ssh-keygen -t ed25519\" makes one"
+
 /* Tells what is wrong with a text that is no public key line. */
 static int
 no_key_line(const char *line, struct error *e)
 {
-	if (strncmp(line, "-----BEGIN", 10) == 0)
-		return error_set(e, EX_DATAERR, "this is a private key; give "
-		    "the public one (FILE.pub)");
-	if (strncmp(line, "ssh-", 4) == 0 || strncmp(line, "ecdsa-", 6) == 0 ||
-	    strncmp(line, "sk-", 3) == 0)
-		return error_set(e, EX_DATAERR, "a key of another type; only "
-		    KEY_TYPE_NAME " is accepted");
+	static const struct { const char *begins, *says; } others[] = {
+		{ "-----BEGIN PUBLIC KEY", "a public key in PEM; give it as "
+		    "the line of OpenSSH's, \"" KEY_TYPE_NAME " AAAA...\"" },
+		{ "-----BEGIN RSA PUBLIC KEY", OTHER_TYPE },
+		{ "-----BEGIN", "this is a private key; give the public one "
+		    "(FILE.pub)" },
+		{ "---- BEGIN SSH2 PUBLIC KEY", "a public key in another "
+		    "form; \"ssh-keygen -i -f FILE\" prints it in OpenSSH's" },
+		{ "PuTTY-User-Key-File", "this is a private key of PuTTY's; "
+		    "give the line that PuTTYgen shows at its top as the "
+		    "public key for OpenSSH" },
+		{ KEY_TYPE_NAME "-cert-", "this is a certificate; give the "
+		    "key that it is for (FILE.pub without -cert)" },
+		{ "sk-", "a key in a security token, which cannot be used "
+		    "here; \"ssh-keygen -t ed25519\" makes one that can" },
+		{ "ssh-", OTHER_TYPE }, { "ecdsa-", OTHER_TYPE },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (strncmp(line, others[i].begins, strlen(others[i].begins)) ==
+		    0)
+			return error_set(e, EX_DATAERR, "%s", others[i].says);
+	if (*line != ' ' && strstr(line, " " KEY_TYPE_NAME " ") != NULL)
+		return error_set(e, EX_DATAERR, "options stand in front of the "
+		    "key; leave them out, what it may is said elsewhere");
 	return error_set(e, EX_DATAERR, "not a public key: expected \""
 	    KEY_TYPE_NAME " AAAA...\" on one line, without options in front");
 }

@@ -89,6 +89,7 @@ make_file(const char *path, struct error *e)
 static int
 prepare_file(const char *path, bool create, struct error *e)
 {
+	char owner[FILE_OWNER_MAX];
 	struct stat st;
 	int r = stat(path, &st);
 
@@ -100,10 +101,13 @@ prepare_file(const char *path, bool create, struct error *e)
 	if (r == -1 && errno == ENOENT)
 		return error_set(e, EX_CONFIG, "there is no registry %s; "
 		    "\"charon serve\" makes it at its first start", path);
+	if (r == -1 && errno == EACCES)
+		return error_set(e, EX_NOPERM, "cannot open the registry %s: "
+		    "%s; run this as root, with sudo, or as user %s", path,
+		    strerror(EACCES), file_owner(path, owner));
 	if (r == -1)
-		return error_set(e, errno == EACCES ? EX_NOPERM : EX_IOERR,
-		    "cannot open the registry %s: %s; run this as the user "
-		    "that runs charon, or as root", path, strerror(errno));
+		return error_set(e, EX_IOERR, "cannot open the registry %s: %s",
+		    path, strerror(errno));
 	if (!S_ISREG(st.st_mode))
 		return error_set(e, EX_CONFIG, "registry %s: not a regular "
 		    "file", path);

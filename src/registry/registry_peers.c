@@ -189,6 +189,11 @@ name_is_taken(enum peer_kind kind, enum peer_kind other, const char *name,
 		    "changes what it may reach, \"charon client remove %s\" "
 		    "makes room for it with another key and ends its "
 		    "sessions", name, name, name);
+	if (kind == PEER_AGENT && other == PEER_AGENT)
+		return error_set(e, EX_DATAERR, "there is already an agent "
+		    "called %s; \"charon agent rekey %s\" makes a new AUTH_KEY "
+		    "for it and ends its identity, for another host choose "
+		    "another name", name, name);
 	return error_set(e, EX_DATAERR, "there is already %s %s called %s; "
 	    "choose another name", other == PEER_AGENT ? "an" : "a",
 	    kind_name(other), name);

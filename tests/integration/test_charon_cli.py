@@ -40,7 +40,9 @@ def mode(path):
 
 COMMANDS = [("agent", "add"), ("agent", "list"), ("agent", "show"),
             ("agent", "rekey"), ("agent", "remove"), ("client", "add"),
-            ("client", "allow"), ("client", "list"), ("client", "remove"), ("snippet",)]
+            ("client", "allow"), ("client", "list"), ("client", "remove"),
+            ("snippet",), ("fingerprint",)]
+NAMED = [c for c in COMMANDS if "list" not in c and c != ("fingerprint",)]
 
 
 @pytest.mark.parametrize("flag", ["--help", "-h"])
@@ -67,7 +69,8 @@ def test_help_of_a_group(home, group):
         if group and command[0] == group[0]:
             assert f"\n  {command[1]} " in done.stdout
     if not group:
-        for name in ("serve", "check", "agent", "client", "snippet"):
+        for name in ("serve", "check", "agent", "client", "snippet",
+                     "fingerprint"):
             assert f"\n  {name} " in done.stdout
     bare = home.run(*group, code=USAGE)
     assert bare.stdout == "" and bare.stderr == done.stdout
@@ -135,8 +138,7 @@ def test_misuse(home, args, says):
 @pytest.mark.parametrize("name", [
     "", "A", "-a", "a-", "a.b", "a b", "a/b", "../a", "a" * 64, "ü", "a\n",
     "a\x1b[31m", "$(id)", "*"])
-@pytest.mark.parametrize("command", [c for c in COMMANDS if "list" not in c],
-                         ids=" ".join)
+@pytest.mark.parametrize("command", NAMED, ids=" ".join)
 def test_bad_name(home, command, name):
     error = home.fails(USAGE, *command, "--", name)
     assert "a name has 1 to 63 of a-z, 0-9 and -" in error

@@ -129,14 +129,14 @@ test_line_forms(void **state)
 	expect_line(GOOD "\n\n", "more than one line");
 	expect_line(GOOD "\rx", "more than one line");
 	expect_line("", "expected \"ssh-ed25519 AAAA");
-	expect_line("restrict " GOOD, "without options");
+	expect_line("restrict " GOOD, "options stand in front");
 	expect_line(" " GOOD, "expected");
 	expect_line("ssh-ed25519", "damaged");
 	expect_line("ssh-ed25519 ", "damaged");
 	expect_line("ssh-ed25519x AAAA", "another type");
 	expect_line("ssh-rsa AAAA", "another type");
-	expect_line("sk-ssh-ed25519@openssh.com AAAA", "another type");
-	expect_line(CERT_TYPE_NAME " AAAA", "another type");
+	expect_line("sk-ssh-ed25519@openssh.com AAAA", "security token");
+	expect_line(CERT_TYPE_NAME " AAAA", "a certificate");
 	expect_line(ecdsa, "another type");
 	expect_line(private, "private key");
 	expect_line(GOOD "AAAA", "damaged");

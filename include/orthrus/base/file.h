@@ -50,6 +50,14 @@ int file_check_private(const char *what, const char *path,
 int file_give_to_owner(int fd, const char *path);
 
 /*
+ * The name of the user whose path is, or whose the nearest directory above it
+ * is that may be looked at, or its number when it has no name: for telling
+ * somebody as whom to come again.
+ */
+#define FILE_OWNER_MAX 64
+const char *file_owner(const char *path, char text[FILE_OWNER_MAX]);
+
+/*
  * Puts a file with these n bytes and this mode in the place of path: whoever
  * reads it, even after a crash, sees the old or the new one.  It belongs to
  * whom file_give_to_owner() says.  0, or -1 with *e (EX_CANTCREAT, EX_IOERR).

@@ -12,6 +12,7 @@
 
 #include "orthrus/base/error.h"
 #include "orthrus/conf/gateway.h"
+#include "orthrus/proto/certificate.h"
 #include "orthrus/registry/registry.h"
 
 struct state {
@@ -35,6 +36,13 @@ struct state {
 struct state *state_open(const struct gateway_config *c, bool create,
     struct error *e);
 void state_close(struct state *s);
+
+/*
+ * Reads the public half of the host key that c names, as a blob, whether a
+ * gateway runs or not: 0, or -1 with *e (EX_CONFIG, EX_NOPERM).
+ */
+int state_host_key(const struct gateway_config *c, uint8_t blob[KEY_BLOB_LEN],
+    struct error *e);
 
 /*
  * Takes the lock that "charon serve" holds until state_close(): 0, or -1 with
