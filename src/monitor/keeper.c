@@ -77,6 +77,7 @@ keeper_open(const struct gateway_config *c, unsigned wait_ms, struct error *e)
 		registry_hurry(k->registry, BUSY_MS);
 		/* An older charon may have written the list. */
 		k->revoked_dirty = true;
+		sockets_sweep(k);
 		if (registry_all_offline(k->registry, e) == 0)
 			return k;
 		k->revoked_dirty = false;

@@ -118,7 +118,10 @@ int sockets_listen(struct keeper *k, const struct message *q,
     struct error *e);
 int sockets_listen_tcp(struct keeper *k, const struct message *q,
     struct error *e);
+/* With Docker's goes the directory, of an agent that is registered no more. */
 void sockets_remove(struct keeper *k, const struct message *q);
+/* What an earlier gateway left: sockets, and directories of who is gone. */
+void sockets_sweep(struct keeper *k);
 /* The files of the other sockets, where nobody listens any more. */
 void sockets_forget(const struct keeper *k);
 

@@ -8,7 +8,9 @@
 
 #include <sys/stat.h>
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,17 +114,82 @@ sockets_listen_tcp(struct keeper *k, const struct message *q, struct error *e)
 	return 0;
 }
 
+/*
+ * Removes an agent's directory when it is empty and the agent registered no
+ * more.  Until then it stays, also while no gateway runs: what has it mounted,
+ * such as a container, would never see another one of the same name.
+ */
+static void
+leave_directory(struct keeper *k, const char *name)
+{
+	static struct peer p;
+	struct error e;
+	char *path;
+
+	if (find_agent(k, name, &p, &e) == 0 || e.code != EX_NOUSER)
+		return;
+	path = agent_directory(k, name);
+	rmdir(path);
+	free(path);
+}
+
 void
 sockets_remove(struct keeper *k, const struct message *q)
 {
 	struct address at;
-	char *path;
 
 	if (!socket_path(k, q, &at))
 		return;
 	bind_forget(at.path);
-	path = agent_directory(k, q->name);
-	rmdir(path);			/* with its last one */
+	/* Docker's is the last one that a removed agent loses. */
+	if (q->number == 0)
+		leave_directory(k, q->name);
+}
+
+/* --- what an earlier gateway left ----------------------------------- */
+
+/*
+ * Removes the sockets in an agent's directory that nobody listens on any more,
+ * as one that was killed leaves them.
+ */
+static void
+sweep_sockets(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *dir = fd == -1 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+	char *file;
+
+	if (dir == NULL) {
+		if (fd != -1)
+			close(fd);
+		return;
+	}
+	while ((entry = readdir(dir)) != NULL) {
+		file = xasprintf("%s/%s", path, entry->d_name);
+		bind_forget(file);
+		free(file);
+	}
+	closedir(dir);
+}
+
+void
+sockets_sweep(struct keeper *k)
+{
+	char *path = xasprintf("%s/agents", k->runtime), *one;
+	DIR *dir = opendir(path);
+	const struct dirent *entry;
+
+	while (dir != NULL && (entry = readdir(dir)) != NULL) {
+		if (!name_valid(entry->d_name))
+			continue;
+		one = agent_directory(k, entry->d_name);
+		sweep_sockets(one);
+		free(one);
+		leave_directory(k, entry->d_name);
+	}
+	if (dir != NULL)
+		closedir(dir);
 	free(path);
 }
 

@@ -8,6 +8,7 @@
 #include <sys/un.h>
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -689,9 +690,60 @@ test_sockets_of_agents(void **state)
 	close(fd);
 	listen_for(ASK_REMOVE, "web-1", 80);
 	assert_int_equal(stat(path, &st), -1);
-	assert_int_equal(stat(folder, &st), -1);
+	/* Who is registered keeps the folder, which a container may have. */
+	listen_for(ASK_REMOVE, "web-1", 0);
+	assert_int_equal(stat(folder, &st), 0);
 	free(folder);
 	free(path);
+}
+
+/* As a gateway that was killed leaves it; with a file of somebody else's. */
+static char *
+leave_folder(const char *name)
+{
+	char *path = xasprintf("%s/agents/%s/docker.sock", config.runtime,
+	    name);
+	char *folder = xasprintf("%s/agents/%s", config.runtime, name);
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	mkdir(folder, 0750);
+	strcpy(sun.sun_path, path);
+	assert_int_equal(bind(fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
+	close(fd);
+	free(path);
+	return folder;
+}
+
+static void
+test_what_a_killed_one_left(void **state)
+{
+	char *known = leave_folder("web-1"), *gone = leave_folder("web-3");
+	char *full = leave_folder("web-4");
+	char *file = xasprintf("%s/notes", full);
+	struct stat before, after;
+
+	(void)state;
+	close(open(file, O_WRONLY | O_CREAT, 0600));
+	assert_int_equal(stat(known, &before), 0);
+	sockets_sweep(keeper);
+	assert_int_equal(stat(known, &after), 0);
+	assert_int_equal(before.st_ino, after.st_ino);
+	assert_int_equal(rmdir(known), 0);	/* its socket is gone */
+	assert_int_equal(access(gone, F_OK), -1);
+	assert_int_equal(access(file, F_OK), 0);
+	unlink(file);
+	assert_int_equal(mkdir(gone, 0750), 0);
+	listen_for(ASK_REMOVE, "web-3", 80);
+	assert_int_equal(access(gone, F_OK), 0);
+	listen_for(ASK_REMOVE, "web-3", 0);
+	assert_int_equal(access(gone, F_OK), -1);
+	sockets_sweep(keeper);
+	assert_int_equal(access(full, F_OK), -1);
+	free(file);
+	free(full);
+	free(gone);
+	free(known);
 }
 
 static void
@@ -843,6 +895,7 @@ main(void)
 		TEST(test_changes),
 		TEST(test_what_was_seen),
 		TEST(test_sockets_of_agents),
+		TEST(test_what_a_killed_one_left),
 		TEST(test_ports_of_agents),
 		TEST(test_process),
 		TEST(test_process_that_cannot_start),
