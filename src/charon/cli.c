@@ -46,6 +46,10 @@ static const struct own_option {
 	    "this gateway, as agents reach it" },
 	{ TAKES_KNOWN_HOSTS, "known-hosts", "HOST",
 	    "a line for known_hosts instead" },
+	{ TAKES_OFFER, "mode", "MODE", "socket (the default), port, or both "
+	    "with a comma" },
+	{ TAKES_OFFER, "ports", "LIST", "PORT or HOST:PORT of the agent's, "
+	    "with commas" },
 };
 
 #define NOWN (sizeof(own) / sizeof(own[0]))
@@ -183,6 +187,8 @@ read_line(struct line *l, int argc, char **argv, int *code)
 		{ "for", .text = &l->call.platform },
 		{ "server", .text = &l->call.server },
 		{ "known-hosts", .text = &l->call.known_hosts },
+		{ "mode", .text = &l->call.mode },
+		{ "ports", .text = &l->call.ports },
 	};
 	struct command_option options[NOWN + 3] = {
 		{ "config", 'c', .take = take_config },

@@ -21,6 +21,7 @@ struct json_t;
 #define TAKES_SERVER	0x20
 #define TAKES_PORT	0x80		/* behind the name */
 #define TAKES_KNOWN_HOSTS 0x100
+#define TAKES_OFFER	0x400		/* --mode and --ports */
 #define TAKES_NAMES	0x200		/* one at least */
 /* It changes the registry, and returns when the gateway that runs knows. */
 #define CHANGES		0x40
@@ -31,7 +32,7 @@ struct call {
 	const char *name;		/* valid, when the command takes one */
 	char *const *names;		/* the same of TAKES_NAMES, till NULL */
 	const char *allow, *key, *platform, *server, *port;	/* or NULL */
-	const char *known_hosts;	/* or NULL */
+	const char *known_hosts, *mode, *ports;	/* or NULL */
 	bool json;
 	struct gateway_config *config;
 };

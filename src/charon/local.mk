@@ -16,5 +16,6 @@ liborthrus_a_SOURCES += \
 	src/charon/serve_cmd.c \
 	src/charon/snippet.h \
 	src/charon/snippet_cmd.c \
+	src/charon/snippet_offer.c \
 	src/charon/snippet_texts.c \
 	src/charon/table.c

@@ -3,7 +3,10 @@
 #ifndef ORTHRUS_CHARON_SNIPPET_H
 #define ORTHRUS_CHARON_SNIPPET_H
 
+#include <stdbool.h>
 #include <stddef.h>
+
+#include "orthrus/base/error.h"
 
 enum quoting {
 	QUOTE_SHELL,		/* inside '...' of sh(1) */
@@ -13,9 +16,26 @@ enum quoting {
 
 struct snippet {
 	const char *platform;
-	enum quoting quoting;	/* of where @@LINK@@ stands */
-	const char *text;	/* with @@NAME@@, @@LINK@@ and @@VERSION@@ */
+	enum quoting quoting;	/* of where @@LINK@@ and @@PORTS@@ stand */
+	/* With @@NAME@@, @@LINK@@, @@MODE@@, @@PORTS@@ and @@VERSION@@. */
+	const char *text;
 };
+
+/* What an agent offers: --mode and --ports. */
+struct snippet_offer {
+	bool socket, port;
+	const char *ports;	/* as ORTHRUS_PORTS takes them; "" for none */
+};
+
+/*
+ * Reads both, of which either may be NULL: the Docker socket alone is the
+ * default, and ports beside it when there are any.  0, or -1 with *e
+ * (EX_USAGE).  The offer keeps ports.
+ */
+int snippet_offer_read(const char *mode, const char *ports,
+    struct snippet_offer *offer, struct error *e);
+/* The value of ORTHRUS_MODE. */
+const char *snippet_mode(const struct snippet_offer *offer);
 
 extern const struct snippet snippets[];
 extern const size_t nsnippets;

@@ -34,21 +34,48 @@ print_quoted(const char *s, enum quoting quoting)
 	}
 }
 
-static void
-print_snippet(const struct snippet *s, const char *name, const char *link)
-{
-	const char *p = s->text, *mark;
+/* What takes the place of marks. */
+struct filling {
+	const char *name, *link;
+	struct snippet_offer offer;
+};
 
-	for (; (mark = strstr(p, MARK)) != NULL; p = mark + strlen(MARK)) {
+/* The value of the mark that begins at p, behind its @@. */
+static void
+print_value(const struct filling *f, enum quoting quoting, const char *p)
+{
+	if (strncmp(p, "NAME", 4) == 0)
+		printf("%s", f->name);
+	else if (strncmp(p, "LINK", 4) == 0)
+		print_quoted(f->link, quoting);
+	else if (strncmp(p, "MODE", 4) == 0)
+		printf("%s", snippet_mode(&f->offer));
+	else if (strncmp(p, "PORTS", 5) == 0)
+		print_quoted(f->offer.ports, quoting);
+	else
+		printf("%s", PACKAGE_VERSION);
+}
+
+/* The mark of a line that is for one mode only: is that the one? */
+static bool
+is_wanted(const struct filling *f, const char *p)
+{
+	return strncmp(p, "?socket", 7) == 0 ? f->offer.socket : f->offer.port;
+}
+
+static void
+print_snippet(const struct snippet *s, const struct filling *f)
+{
+	const char *p = s->text, *mark, *value;
+
+	for (; (mark = strstr(p, MARK)) != NULL; ) {
 		fwrite(p, 1, (size_t)(mark - p), stdout);
-		p = mark + strlen(MARK);
-		mark = strstr(p, MARK);
-		if (strncmp(p, "NAME", 4) == 0)
-			printf("%s", name);
-		else if (strncmp(p, "LINK", 4) == 0)
-			print_quoted(link, s->quoting);
-		else
-			printf("%s", PACKAGE_VERSION);
+		value = mark + strlen(MARK);
+		p = strstr(value, MARK) + strlen(MARK);
+		if (*value != '?')
+			print_value(f, s->quoting, value);
+		else if (!is_wanted(f, value))
+			p = strchr(p, '\n') + 1;
 	}
 	printf("%s", p);
 }
@@ -120,16 +147,19 @@ warn_if_unknown(const struct call *c)
 static int
 snippet_print(const struct call *c)
 {
+	struct filling f = { .name = c->name };
 	const struct snippet *s;
 	struct error e;
 	char *link;
 	int code;
 
 	if ((s = find_snippet(c->platform, &e)) == NULL ||
+	    snippet_offer_read(c->mode, c->ports, &f.offer, &e) == -1 ||
 	    (link = link_text(c, &e)) == NULL)
 		return call_fail(c, &e);
 	warn_if_unknown(c);
-	print_snippet(s, c->name, link);
+	f.link = link;
+	print_snippet(s, &f);
 	free(link);
 	code = call_end(c);
 	if (code == 0 && c->server == NULL)
@@ -145,10 +175,11 @@ cmd_snippet(int argc, char **argv)
 		"snippet", "NAME --for PLATFORM",
 		"print what to install on an agent's host",
 		"Prints what keeps the orthrus of agent NAME running on its "
-		"host, sharing the\nDocker socket: for " PLATFORMS ".\n"
+		"host, sharing the\nDocker socket, and the ports of --ports: "
+		"for compose, systemd, tarball,\nhomebrew or kubernetes.\n"
 		"The AUTH_KEY that \"charon agent add\" printed goes where "
 		"<AUTH_KEY> stands.",
-		TAKES_NAME | TAKES_FOR | TAKES_SERVER, snippet_print
+		TAKES_NAME | TAKES_FOR | TAKES_SERVER | TAKES_OFFER, snippet_print
 	};
 
 	return command_run(&command, argc, argv);

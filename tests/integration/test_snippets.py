@@ -165,6 +165,59 @@ def test_where_the_key_goes(home, platform):
     assert "@@" not in text
 
 
+# What is offered
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_ports(home, platform):
+    """Beside Docker or alone, and then nothing of Docker's is asked for."""
+    plain = snippet(home, platform)
+    assert snippet(home, platform, "--mode", "socket") == plain
+    assert "ORTHRUS_PORTS" not in environment(home, platform, plain)
+    both = snippet(home, platform, "--ports", "9100,db:5432")
+    found = environment(home, platform, both)
+    assert found["ORTHRUS_MODE"] == "socket,port"
+    assert found["ORTHRUS_PORTS"] == "9100,db:5432"
+    assert snippet(home, platform, "--mode", "port,socket", "--ports",
+                   "9100,db:5432") == both
+    alone = snippet(home, platform, "--mode", "port", "--ports",
+                    "[::1]:9100")
+    found = environment(home, platform, alone)
+    assert found["ORTHRUS_MODE"] == "port"
+    assert found["ORTHRUS_PORTS"] == "[::1]:9100"
+    assert "docker" not in alone.lower()
+    for text in both, alone:
+        assert "@@" not in text
+        assert all(len(line) <= 80 for line in text.splitlines())
+    done = subprocess.run(
+        [ORTHRUS, "check"], capture_output=True, text=True, env={
+            "PATH": os.environ["PATH"], "HOME": str(home.path),
+            "STATE_DIRECTORY": str(home.path), "AUTH_KEY": home.run(
+                "agent", "add", "web-1").stdout.strip(),
+            **{k: found[k] for k in ("ORTHRUS_MODE", "ORTHRUS_PORTS",
+                                     "CHARON_LINK", "ORTHRUS_NAME")}})
+    assert done.returncode == 0, done.stderr
+    if platform in ("compose", "kubernetes"):
+        from_yaml(both)
+        from_yaml(alone)
+
+
+@pytest.mark.parametrize("args,says", [
+    (("--mode", "docker"), '--mode: "docker": expected socket, port, or'),
+    (("--mode", ""), "--mode"), (("--mode", "socket,"), "--mode"),
+    (("--mode", "port"), "which ports?  --ports LIST is missing"),
+    (("--mode", "socket,port"), "--ports LIST is missing"),
+    (("--mode", "socket", "--ports", "1"), "write socket,port"),
+    (("--ports", ""), "expected PORT or HOST:PORT"),
+    (("--ports", "80,"), "expected PORT or HOST:PORT"),
+    (("--ports", "0"), '"0": expected'), (("--ports", "*:80"), "expected"),
+    (("--ports", "/run/x.sock"), "expected"),
+    (("--ports", "80 443"), "expected"), (("--ports", "80,h:80"), "twice"),
+    (("--ports", ",".join(map(str, range(1, 66)))), "more than 64")])
+def test_no_offer(home, args, says):
+    assert says in home.fails(USAGE, "snippet", "a", "--for", "compose",
+                              *args)
+
+
 # systemd
 
 def test_unit_by_systemd(home):
@@ -192,6 +245,7 @@ def test_unit(home):
             "ProtectSystem": "strict", "CapabilityBoundingSet": "",
             "SupplementaryGroups": "docker", "MemoryDenyWriteExecute": "yes",
             "LoadCredential": "auth_key:/etc/orthrus/auth_key",
+            "SetCredential": r"auth_key:\n",
             "ExecStart": "/usr/local/bin/orthrus connect"}.items():
         assert found[key] == [value], key
     assert "AUTH_KEY_FILE=%d/auth_key" in found["Environment"]
@@ -202,7 +256,7 @@ def test_unit(home):
 
 def test_compose(home):
     (document,) = from_yaml(snippet(home, "compose"))
-    assert set(document) == {"services", "secrets"}
+    assert set(document) == {"services"}
     service = document["services"]["orthrus"]
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"] and "cap_add" not in service
@@ -210,10 +264,11 @@ def test_compose(home):
     assert "privileged" not in service and "ports" not in service
     user, group = map(int, service["user"].split(":"))
     assert user > 0 and group > 0
-    assert document["secrets"] == {"auth_key": {"file": "./auth_key"}}
-    assert service["secrets"] == ["auth_key"]
     env = service["environment"]
-    assert env["AUTH_KEY_FILE"] == "/run/secrets/auth_key"
+    # In a directory: a file that is mounted must be there at each start.
+    assert env["AUTH_KEY_FILE"] == env["STATE_DIRECTORY"] + "/auth_key"
+    assert service["healthcheck"]["test"] == [
+        "CMD", "/usr/local/bin/orthrus", "status", "--wait", "5s"]
     mounts = dict(v.split(":", 1) for v in service["volumes"])
     assert mounts.pop("/var/run/docker.sock") == "/var/run/docker.sock"
     assert mounts == {"./state": env["STATE_DIRECTORY"]}
@@ -256,8 +311,8 @@ def test_what_comes_before(home, platform):
     made.mkdir()
     subprocess.run(["sh", "-e"], input=commands, text=True, check=True,
                    cwd=made)
-    assert (made / "auth_key").read_text() == key
-    assert (made / "auth_key").stat().st_mode & 0o777 == 0o400
+    assert (made / "state/auth_key").read_text() == key
+    assert (made / "state/auth_key").stat().st_mode & 0o777 == 0o400
     assert (made / "state").stat().st_mode & 0o777 == 0o700
     assert (made / "state").stat().st_uid == 65532
     assert (made / ".env").read_text() == "DOCKER_GID=0\n"
@@ -293,6 +348,11 @@ def test_kubernetes(home):
     assert volumes["auth-key"]["secret"]["secretName"] == \
         secret["metadata"]["name"]
     assert volumes["auth-key"]["secret"]["defaultMode"] & 0o7 == 0
+    assert volumes["auth-key"]["secret"]["optional"] is True
+    ready, alive = (container[kind]["exec"]["command"] for kind in
+                    ("readinessProbe", "livenessProbe"))
+    assert ready == ["/usr/local/bin/orthrus", "status", "--wait", "5s"]
+    assert alive == ["/usr/local/bin/orthrus", "status"]
     env = {e["name"]: e["value"] for e in container["env"]}
     assert env["AUTH_KEY_FILE"] == mounts["auth-key"] + "/auth_key"
     assert env["CREDENTIALS_DIRECTORY"] == mounts["auth-key"]
