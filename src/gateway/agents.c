@@ -14,12 +14,18 @@
 
 #include "gateway.h"
 
+#define SAVE_PIECE 256		/* agents that are written in one turn */
+
 struct agents {
 	struct gateway *gateway;
 	const struct agent_way *way;
 	struct agent **slots;
 	size_t nslots, n;
-	unsigned updates;		/* looks at them so far */
+	unsigned looks;			/* at the registry so far */
+	struct ask_changes changes;	/* of the one that has begun */
+	bool looking;			/* it has */
+	bool sweeping;			/* it told of all that there are */
+	size_t unsaved;			/* the slot where the next piece is */
 	uint64_t version;		/* is another when one came or went */
 };
 
@@ -122,7 +128,8 @@ remove_agent(struct agents *set, uint64_t id)
 	struct agent **at, *a;
 	size_t i;
 
-	sessions_revoke(set->gateway, id, "removed from this gateway");
+	sessions_revoke(set->gateway, id, UINT64_MAX,
+	    "removed from this gateway");
 	for (i = 0; i < set->nslots; i++)
 		for (at = &set->slots[i]; (a = *at) != NULL;
 		    at = &a->same_slot)
@@ -136,24 +143,15 @@ remove_agent(struct agents *set, uint64_t id)
 			}
 }
 
-static void
-on_peer_change(void *arg, const struct peer *p, bool removed, bool revoked)
+void
+agents_know(struct agents *set, const struct peer *p, uint64_t position)
 {
-	struct agents *set = arg;
-	struct agent *a;
+	struct agent *a = agents_find(set, p->name);
 
-	if (removed) {
-		remove_agent(set, p->id);
+	if (a != NULL && a->position > position) {
+		a->mentioned = set->looks;
 		return;
 	}
-	if (revoked)
-		sessions_revoke(set->gateway, p->id,
-		    "this identity was revoked");
-	if (p->kind == PEER_CLIENT) {
-		sessions_update(set->gateway, p);
-		return;
-	}
-	a = agents_find(set, p->name);
 	/* Removed and added again between two looks. */
 	if (a != NULL && a->id != p->id) {
 		remove_agent(set, a->id);
@@ -161,40 +159,100 @@ on_peer_change(void *arg, const struct peer *p, bool removed, bool revoked)
 	}
 	if (a == NULL)
 		a = add_agent(set, p);
-	a->mentioned = set->updates;
+	a->position = position;
+	a->mentioned = set->looks;
 	a->enrolled = p->enrolled;
 	agent_set_docker_port(a, p->docker_port);
 }
 
-/* The journal did not reach back: who was not mentioned is gone. */
 static void
-sweep_agents(struct agents *set)
+take_over(struct agents *set, const struct ask_change *c)
+{
+	struct gateway *g = set->gateway;
+
+	if (c->removed) {
+		remove_agent(set, c->peer.id);
+		return;
+	}
+	if (c->revoked)
+		sessions_revoke(g, c->peer.id, c->position,
+		    "this identity was revoked");
+	if (c->peer.kind == PEER_CLIENT)
+		sessions_update(g, &c->peer, c->position);
+	else
+		agents_know(set, &c->peer, c->position);
+}
+
+/* The journal did not reach back: who was not mentioned is gone. */
+static bool
+sweep_agents(struct agents *set, unsigned *done)
 {
 	struct agent *a;
 	size_t i;
 
 	for (i = 0; i < set->nslots; i++)
 		for (a = set->slots[i]; a != NULL; )
-			if (a->mentioned == set->updates)
+			if (a->mentioned == set->looks)
 				a = a->same_slot;
+			else if (!chores_piece(done))
+				return false;
 			else {
 				remove_agent(set, a->id);
 				a = set->slots[i];
 			}
+	return true;
+}
+
+/* Goes on with a look that has begun: 1 when there is more of it, 0, -1. */
+static int
+go_on_looking(struct agents *set, struct error *e)
+{
+	static struct ask_change c;
+	unsigned done = 0;
+	int rc = 0;
+
+	while (!set->sweeping && chores_piece(&done)) {
+		rc = ask_changes(set->gateway->monitor, &set->changes, &c, e);
+		if (rc == 1)
+			take_over(set, &c);
+		else if (rc == -1 || !set->changes.whole)
+			return rc;
+		else
+			set->sweeping = true;
+	}
+	if (!set->sweeping || !sweep_agents(set, &done) ||
+	    !sessions_prune(set->gateway, set->looks, &done))
+		return 1;
+	set->sweeping = false;
+	return 0;
+}
+
+/* One that had begun before may not know what was changed since. */
+int
+agents_look(struct agents *set, struct error *e)
+{
+	bool ours = false;
+	int rc;
+
+	do {
+		if (!set->looking) {
+			set->looks++;
+			ours = true;
+		}
+		rc = go_on_looking(set, e);
+		set->looking = rc == 1;
+	} while (rc == 0 && !ours);
+	return rc;
 }
 
 int
-agents_update(struct agents *set, struct error *e)
+agents_load(struct agents *set, struct error *e)
 {
 	int rc;
 
-	set->updates++;
-	rc = ask_changes(set->gateway->monitor, on_peer_change, set, e);
-	if (rc == 1) {
-		sweep_agents(set);
-		sessions_prune(set->gateway);
-	}
-	return rc == -1 ? -1 : 0;
+	while ((rc = agents_look(set, e)) == 1)
+		;
+	return rc;
 }
 
 struct agents *
@@ -216,6 +274,7 @@ agents_free(struct agents *set)
 
 	if (set == NULL)
 		return;
+	ask_changes_clear(&set->changes);
 	for (i = 0; i < set->nslots; i++)
 		for (a = set->slots[i]; a != NULL; a = next) {
 			next = a->same_slot;
@@ -227,20 +286,11 @@ agents_free(struct agents *set)
 
 /* --- telling the registry ----------------------------------------- */
 
-struct saving {
-	struct monitor *monitor;
-	struct error *e;
-	int rc;
-};
-
-static void
-save_agent(void *arg, struct agent *a)
+static int
+save_agent(struct monitor *m, const struct agent *a, struct error *e)
 {
-	struct saving *s = arg;
 	static struct peer p;
 
-	if (!a->unsaved || s->rc == -1)
-		return;
 	p.id = a->id;
 	memcpy(p.name, a->name, sizeof(p.name));
 	p.last_seen = a->last_seen;
@@ -251,36 +301,42 @@ save_agent(void *arg, struct agent *a)
 	p.hello.kind = LEASH_UNKNOWN;
 	if (a->hello_unsaved)
 		agent_facts(a, &p.hello);
-	s->rc = ask_seen_add(s->monitor, &p, s->e);
+	return ask_seen_add(m, &p, e);
 }
 
-static void
-mark_saved(void *arg, struct agent *a)
+/* The piece from that slot on: where it ends, and how many are unsaved. */
+static size_t
+find_unsaved(const struct agents *set, size_t from, size_t *n)
 {
-	(void)arg;
-	a->unsaved = a->hello_unsaved = false;
-}
+	const struct agent *a;
+	size_t to, found = 0;
 
-static void
-note_unsaved(void *arg, struct agent *a)
-{
-	if (a->unsaved)
-		*(bool *)arg = true;
+	for (to = from; to < set->nslots && found < SAVE_PIECE; to++)
+		for (a = set->slots[to]; a != NULL; a = a->same_slot)
+			found += a->unsaved;
+	*n = found;
+	return to;
 }
 
 int
 agents_save(struct agents *set, struct error *e)
 {
-	struct saving s = { set->gateway->monitor, e, 0 };
-	bool any = false;
+	struct monitor *m = set->gateway->monitor;
+	size_t i, n, from = set->unsaved, to = find_unsaved(set, from, &n);
+	struct agent *a;
+	int rc = 0;
 
-	agents_each(set, note_unsaved, &any);
-	if (!any)
-		return 0;
-	agents_each(set, save_agent, &s);
-	if (s.rc == 0)
-		s.rc = ask_seen_commit(s.monitor, e);
-	if (s.rc == 0)
-		agents_each(set, mark_saved, NULL);
-	return s.rc;
+	for (i = from; i < to && n > 0; i++)
+		for (a = set->slots[i]; a != NULL && rc == 0; a = a->same_slot)
+			if (a->unsaved)
+				rc = save_agent(m, a, e);
+	if (rc == 0 && n > 0)
+		rc = ask_seen_commit(m, e);
+	if (rc == -1)
+		return -1;
+	for (i = from; i < to && n > 0; i++)
+		for (a = set->slots[i]; a != NULL; a = a->same_slot)
+			a->unsaved = a->hello_unsaved = false;
+	set->unsaved = to < set->nslots ? to : 0;
+	return to < set->nslots;
 }

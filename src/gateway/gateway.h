@@ -53,7 +53,8 @@ struct agent {
 	struct gateway *gateway;
 	uint64_t id;
 	char name[NAME_MAX_LEN];
-	unsigned mentioned;		/* by the registry, in which update */
+	unsigned mentioned;		/* by the registry, in which look */
+	uint64_t position;		/* of what is known of it (ask.h) */
 	struct session *session;	/* NULL: it has none */
 	int64_t created;		/* UNIX seconds */
 	int64_t last_seen;		/* the same, 0: never */
@@ -85,11 +86,21 @@ struct agents;
 /* None yet; way is static. */
 struct agents *agents_new(struct gateway *g, const struct agent_way *way);
 void agents_free(struct agents *set);
-/* From the registry: those that came, changed or went.  0 or -1 with *e. */
-int agents_update(struct agents *set, struct error *e);
+/*
+ * Takes over a piece of what the registry has changed: 1 when there is more of
+ * it, 0 when all is known that was so when this was called, or -1 with *e.
+ */
+int agents_look(struct agents *set, struct error *e);
+/* The same with all of it: 0, or -1 with *e. */
+int agents_load(struct agents *set, struct error *e);
+/* One that logs in is known, whatever is to be taken over before. */
+void agents_know(struct agents *set, const struct peer *p, uint64_t position);
 /* By name, in constant time; NULL. */
 struct agent *agents_find(const struct agents *set, const char *name);
-/* Writes what was seen of them since: 0, or -1 with *e (and again later). */
+/*
+ * Writes a piece of what was seen of them since: 1 when there is more, 0, or -1
+ * with *e (and again later).
+ */
 int agents_save(struct agents *set, struct error *e);
 size_t agents_count(const struct agents *set);
 /* Another number whenever one of them came or went. */
@@ -164,6 +175,9 @@ struct session {
 	uint64_t id;			/* the registry's for it */
 	struct principal *principal;	/* who stands behind it */
 	uint64_t serial;		/* of its certificate, 0: none */
+	uint64_t position;		/* of the registry at its login */
+	unsigned told;			/* which of the gateway's news */
+	unsigned looked;		/* for it, in which look at the registry */
 	uint64_t since;			/* ms; up, 0: not yet */
 	uint64_t up_at;			/* the same by clock_awake_ms() */
 	int64_t began;			/* the same in UNIX seconds */
@@ -206,12 +220,20 @@ void sessions_make_room(struct gateway *g, enum session_kind kind,
 void session_free(struct session *s);
 /* Ends those that are silent, and asks those that have no leash. */
 void sessions_sweep(struct gateway *g);
-/* Those of clients that the registry no longer has. */
-void sessions_prune(struct gateway *g);
-/* A client's permissions, as they are now. */
-void sessions_update(struct gateway *g, const struct peer *p);
-/* Those of a peer that was removed or whose certificates were revoked. */
-void sessions_revoke(struct gateway *g, uint64_t id, const char *why);
+/*
+ * Those of clients that the registry no longer has, a piece of them, each once
+ * in that look: false when there are more.
+ */
+bool sessions_prune(struct gateway *g, unsigned look, unsigned *done);
+/* A client's permissions, as they were at that position. */
+void sessions_update(struct gateway *g, const struct peer *p,
+    uint64_t position);
+/*
+ * Those of a peer that was removed or whose certificates were revoked before
+ * that position; later logins are none of them.
+ */
+void sessions_revoke(struct gateway *g, uint64_t id, uint64_t position,
+    const char *why);
 
 /* --- principal.c: who stands behind sessions ----------------------- */
 
@@ -350,6 +372,18 @@ extern const struct agent_way gateway_stream_way;
 /* Listens in the runtime directory: 0, or -1 with *e. */
 int tell_listen(struct gateway *g, struct error *e);
 
+/* --- chores.c: what concerns thousands at once --------------------- */
+
+/*
+ * Whether a turn may do one more of many: *done, 0 at first, are those that it
+ * has begun.  The first it may always.
+ */
+bool chores_piece(unsigned *done);
+/* What is to be done is, piece by piece, from the next turn on. */
+void chores_soon(struct gateway *g);
+void chores_begin(struct gateway *g);
+void chores_end(struct gateway *g);
+
 /* --- the whole ---------------------------------------------------- */
 
 struct stream_counters {
@@ -377,6 +411,7 @@ struct gateway {
 	struct http_server *refuser;	/* speaks for ports without an agent */
 	struct event *tick;
 	struct event *relief;		/* soon: the memory is full */
+	struct event *chores;		/* soon: their next piece */
 	unsigned ticks, drain_ticks;
 	struct agents *agents;
 	struct session_list sessions;
@@ -403,6 +438,8 @@ struct gateway {
 	uint64_t heartbeats, renewals, enrolments;
 	uint64_t heartbeat_delay_ms;	/* sum of what they came late */
 	bool save_soon;			/* somebody came or went */
+	bool saving;			/* what was seen is to be written */
+	unsigned news;			/* for sessions: reloads, and the end */
 	bool revoked_dirty;		/* revoked_keys is to be written */
 	unsigned busy;			/* times that the registry was locked */
 	bool trouble;			/* with the registry; it was logged */

@@ -33,19 +33,6 @@ deny_login(struct gateway *g, struct inbound *in, const char *user,
 	return false;
 }
 
-/*
- * What was registered, or revoked, since the last look is known before
- * somebody is let in because of it.
- */
-static void
-look_at_registry(struct gateway *g, bool changed)
-{
-	struct error e;
-
-	if (changed && agents_update(g->agents, &e) == -1)
-		log_error("registry: %s", e.text);
-}
-
 bool
 login_key(void *arg, struct inbound *in, const char *user,
     const uint8_t *blob, size_t len, bool proven)
@@ -58,7 +45,7 @@ login_key(void *arg, struct inbound *in, const char *user,
 	struct error e;
 	const uint8_t *request;
 	uint64_t serial;
-	bool changed;
+	struct ask_look look;
 	int rc;
 
 	(void)blob;		/* it is in the request */
@@ -69,8 +56,9 @@ login_key(void *arg, struct inbound *in, const char *user,
 		    "not the name of an agent or client");
 	request = inbound_request(in, &len);
 	rc = ask_key(g->monitor, inbound_number(in), request, len, &p, &serial,
-	    &changed, &e);
-	look_at_registry(g, changed);
+	    &look, &e);
+	if (look.changed)
+		chores_soon(g);
 	if (rc == -1)
 		return deny_login(g, in, user, e.text);
 	/* Its session would displace the agent's own. */
@@ -86,7 +74,10 @@ login_key(void *arg, struct inbound *in, const char *user,
 	sessions_make_room(g, kind, p.id);
 	if (sessions_of(g, kind, p.id) >= SESSIONS_PER_PEER)
 		return deny_login(g, in, user, "too many sessions at once");
+	if (kind == SESSION_AGENT)
+		agents_know(g->agents, &p, look.position);
 	s = session_new(g, in, kind, p.id);
+	s->position = look.position;
 	memcpy(s->name, p.name, sizeof(s->name));
 	memcpy(s->wanted, wanted, sizeof(s->wanted));
 	s->serial = serial;
@@ -98,24 +89,25 @@ bool
 login_password(void *arg, struct inbound *in, const char *password)
 {
 	struct gateway *g = arg;
+	struct ask_look look;
 	struct error e;
 	uint64_t id;
-	bool changed;
 	int rc;
 
 	if (g->stopping)
 		return deny_login(g, in, ENROLL_USER,
 		    "this gateway is stopping");
 	rc = ask_password(g->monitor, inbound_number(in), password, &id,
-	    &changed, &e);
-	look_at_registry(g, changed);
+	    &look, &e);
+	if (look.changed)
+		chores_soon(g);
 	if (rc == 0 && sessions_of(g, SESSION_ENROLL, id) >=
 	    ENROLMENTS_AT_ONCE)
 		rc = error_set(&e, EX_TEMPFAIL, "too many enrolments with one "
 		    "AUTH_KEY at once");
 	if (rc == -1)
 		return deny_login(g, in, ENROLL_USER, e.text);
-	session_new(g, in, SESSION_ENROLL, id);
+	session_new(g, in, SESSION_ENROLL, id)->position = look.position;
 	return true;
 }
 

@@ -38,44 +38,8 @@
 #define SAVE_TICKS 4		/* of SWEEP_MS each: 1 s */
 #define DRAIN_TICKS 20		/* 5 s */
 #define LOOK_TICKS (WEB_CERTIFICATE_LOOK_MS / SWEEP_MS)
-#define BUSY_MOST 3		/* times in a row, with a second between them */
 
 /* --- the tick ----------------------------------------------------- */
-
-/*
- * Told when it begins and when it is over, not four times a second.  A command
- * that writes at the same time is no trouble.
- */
-static void
-registry_trouble(struct gateway *g, const struct error *e)
-{
-	if (e->code == EX_TEMPFAIL && g->busy++ < BUSY_MOST)
-		return;
-	if (!g->trouble)
-		log_error("registry: %s", e->text);
-	g->trouble = true;
-}
-
-static void
-save_registry(struct gateway *g)
-{
-	struct error e;
-
-	g->save_soon = false;
-	if (agents_save(g->agents, &e) == -1) {
-		registry_trouble(g, &e);
-		return;
-	}
-	if (g->revoked_dirty) {
-		if (ask_revoked(g->monitor, &e) == -1) {
-			registry_trouble(g, &e);
-			return;
-		}
-		g->revoked_dirty = false;
-	}
-	g->trouble = false;
-	g->busy = 0;
-}
 
 /* The monitor has told what is wrong with one that it did not take. */
 static void
@@ -91,7 +55,6 @@ static void
 on_gateway_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct gateway *g = arg;
-	struct error e;
 
 	(void)fd;
 	(void)what;
@@ -100,10 +63,10 @@ on_gateway_tick(evutil_socket_t fd, short what, void *arg)
 	principals_sweep(g);
 	loop_doing(LOOP_REGISTRY);
 	g->ticks++;
-	if (agents_update(g->agents, &e) == -1)
-		registry_trouble(g, &e);
-	else if (g->ticks % SAVE_TICKS == 0 || g->save_soon)
-		save_registry(g);
+	if (g->ticks % SAVE_TICKS == 0 || g->save_soon)
+		g->saving = true;
+	g->save_soon = false;
+	chores_soon(g);
 	if (g->config->ntls_listen > 0 && g->ticks % LOOK_TICKS == 0)
 		renew_certificate(g);
 	if (g->stopping && ((TAILQ_EMPTY(&g->sessions) &&
@@ -130,8 +93,6 @@ on_memory_full(void *arg)
 void
 gateway_drain(struct gateway *g)
 {
-	struct session *s;
-
 	if (g->stopping) {		/* asked twice: at once */
 		event_base_loopbreak(g->base);
 		return;
@@ -142,12 +103,8 @@ gateway_drain(struct gateway *g)
 	listener_free(g->listener);
 	g->listener = NULL;
 	front_close(g->front);
-	TAILQ_FOREACH(s, &g->sessions, next)
-		if (inbound_is_parted(s->in))
-			session_end(s, "this gateway is stopping");
-		else if (s->leash != NULL)
-			gateway_leash_drain(s->leash,
-			    "this gateway is stopping");
+	g->news++;
+	chores_soon(g);
 }
 
 /* --- the configuration -------------------------------------------- */
@@ -221,7 +178,6 @@ gateway_reload(struct gateway *g, struct gateway_config *c)
 {
 	const char *key = needs_restart(g->config, c);
 	const struct acceptor_limits limits = limits_of(c);
-	struct session *s;
 	struct error e;
 
 	if (key != NULL)
@@ -233,12 +189,8 @@ gateway_reload(struct gateway *g, struct gateway_config *c)
 	dialer_reload(g->dialer);
 	acceptor_limit(g->acceptor, &limits);
 	principals_sweep(g);
-	TAILQ_FOREACH(s, &g->sessions, next) {
-		if (s->leash != NULL)
-			gateway_leash_update(s->leash);
-		if (s->agent != NULL && !g->enabled)
-			session_end(s, "agents are disabled at this gateway");
-	}
+	g->news++;
+	chores_soon(g);
 	return NULL;
 }
 
@@ -320,7 +272,7 @@ gateway_admit(struct gateway *g, struct error *e)
 	char text[ADDRESS_TEXT_MAX];
 
 	/* A change before the update is in it, a later one is told. */
-	if (tell_listen(g, e) == -1 || agents_update(g->agents, e) == -1)
+	if (tell_listen(g, e) == -1 || agents_load(g->agents, e) == -1)
 		return -1;
 	log_info("listening on %s, %zu agents registered",
 	    address_format(&g->config->ssh_listen, text),
@@ -337,6 +289,7 @@ start_parts(struct gateway *g, struct error *e)
 		return -1;
 	g->tick = event_new(g->base, -1, EV_PERSIST, on_gateway_tick, g);
 	event_add(g->tick, &sweep);
+	chores_begin(g);
 	g->dialer = dialer_new_elsewhere(g->base, g->helpers->egress.fd);
 	g->refuser = http_server_new(g->base, &refuser, g);
 	return listen_all(g, e);
@@ -385,12 +338,14 @@ gateway_free(struct gateway *g)
 {
 	struct session *s;
 	struct error e;
+	int more = 1;
 
 	if (g == NULL)
 		return;
 	g->stopping = true;		/* nobody is let in any more */
 	if (g->tick != NULL)
 		event_free(g->tick);
+	chores_end(g);
 	listener_free(g->listener);
 	if (g->front != NULL)
 		front_close(g->front);
@@ -398,9 +353,9 @@ gateway_free(struct gateway *g)
 	TAILQ_FOREACH(s, &g->sessions, next)
 		session_end(s, "this gateway has stopped");
 	gateway_end_streams(g);
-	if (g->agents != NULL && !monitor_is_lost(g->monitor) &&
-	    agents_save(g->agents, &e) == -1)
-		log_error("registry: %s", e.text);
+	while (g->agents != NULL && !monitor_is_lost(g->monitor) && more == 1)
+		if ((more = agents_save(g->agents, &e)) == -1)
+			log_error("registry: %s", e.text);
 	agents_free(g->agents);
 	/* The ends of sessions are told from the loop. */
 	event_base_loop(g->base, EVLOOP_NONBLOCK);

@@ -41,6 +41,7 @@ session_new(struct gateway *g, struct inbound *in, enum session_kind kind,
 	s->in = in;
 	s->kind = kind;
 	s->id = id;
+	s->told = g->news;
 	s->principal = principal_enter(g, id);
 	inbound_set_data(in, s);
 	/* From here on whoever is revoked or removed is found. */
@@ -158,34 +159,42 @@ session_free(struct session *s)
 }
 
 void
-sessions_revoke(struct gateway *g, uint64_t id, const char *why)
+sessions_revoke(struct gateway *g, uint64_t id, uint64_t position,
+    const char *why)
 {
 	struct session *s;
 
 	TAILQ_FOREACH(s, &g->sessions, next)
-		if (s->id == id)
+		if (s->id == id && s->position < position)
 			session_end(s, why);
 }
 
-void
-sessions_prune(struct gateway *g)
+bool
+sessions_prune(struct gateway *g, unsigned look, unsigned *done)
 {
 	struct session *s;
 	struct error e;
 
-	TAILQ_FOREACH(s, &g->sessions, next)
-		if (s->kind == SESSION_CLIENT &&
-		    ask_registered(g->monitor, s->id, &e) == 0)
+	TAILQ_FOREACH(s, &g->sessions, next) {
+		if (s->kind != SESSION_CLIENT || s->over || s->looked == look)
+			continue;
+		if (!chores_piece(done))
+			return false;
+		s->looked = look;
+		if (ask_registered(g->monitor, s->id, &e) == 0)
 			session_end(s, "removed from this gateway");
+	}
+	return true;
 }
 
 void
-sessions_update(struct gateway *g, const struct peer *p)
+sessions_update(struct gateway *g, const struct peer *p, uint64_t position)
 {
 	struct session *s;
 
 	TAILQ_FOREACH(s, &g->sessions, next)
 		if (s->kind == SESSION_CLIENT && s->id == p->id &&
+		    s->position < position &&
 		    strcmp(s->allow, p->allow) != 0) {
 			free(s->allow);
 			s->allow = xstrdup(p->allow);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * A socket by which commands wait for the gateway: who connects gets a byte
- * when the registry has been read anew, and nothing when that failed, to try
- * again.  Nothing is sent to the gateway, and nothing there waits.
+ * when the registry has been read anew, and nothing when that failed or is not
+ * done yet, to try again.  Nothing is sent to the gateway, and nothing there waits.
  */
 #include "config.h"
 
@@ -18,6 +18,7 @@
 
 #include "orthrus/base/log.h"
 #include "orthrus/base/loop.h"
+#include "orthrus/monitor/ask.h"
 #include "orthrus/transport/listener.h"
 
 #include "gateway.h"
@@ -40,10 +41,16 @@ on_tell_accept(void *arg, int fd)
 {
 	struct gateway *g = arg;
 	struct error e;
+	int rc;
 
 	loop_doing(LOOP_REGISTRY);
-	if (agents_update(g->agents, &e) == 0)
+	rc = agents_look(g->agents, &e);
+	if (rc == 0)		/* sockets of who was removed are gone, too */
+		rc = ask_done(g->monitor, &e);
+	if (rc == 0)
 		send(fd, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	else if (rc == 1)
+		chores_soon(g);
 	else
 		log_debug("registry: %s", e.text);
 	close(fd);

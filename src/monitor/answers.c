@@ -41,8 +41,9 @@ answer_sign(struct keeper *k, const struct message *q, struct message *a,
 }
 
 /*
- * What was registered, or revoked, since the last look is told before somebody
- * is let in because of it: flag says that there is something.
+ * What was registered, or revoked, since the last look is known before somebody
+ * is let in because of it.  flag says that there is something to be told, and
+ * session as of which position he was judged.
  */
 static void
 look_at_registry(struct keeper *k, struct message *a)
@@ -52,6 +53,7 @@ look_at_registry(struct keeper *k, struct message *a)
 	if (rows_collect(k, &e) == -1)
 		log_error("registry: %s", e.text);
 	a->flag = rows_wait(k);
+	a->session = k->position;
 }
 
 /*
@@ -113,7 +115,10 @@ answer_left(struct keeper *k, const struct message *q, struct message *a,
 	return 0;
 }
 
-/* flag: look again.  Answer: rows in bytes; see rows_tell(). */
+/*
+ * flag: look again.  Answer: rows in bytes, and in session their position; see
+ * rows_tell().
+ */
 static int
 answer_changes(struct keeper *k, const struct message *q, struct message *a,
     struct error *e)

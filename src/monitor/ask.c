@@ -94,7 +94,7 @@ ask_sign(struct monitor *m, uint64_t session, const uint8_t *hash, size_t len,
 
 int
 ask_key(struct monitor *m, uint64_t session, const uint8_t *request,
-    size_t len, struct peer *p, uint64_t *serial, bool *changed,
+    size_t len, struct peer *p, uint64_t *serial, struct ask_look *look,
     struct error *e)
 {
 	const struct message q = { .kind = ASK_KEY, .session = session,
@@ -103,7 +103,7 @@ ask_key(struct monitor *m, uint64_t session, const uint8_t *request,
 	struct message a;
 	int rc = ask(m, &q, &a, e);
 
-	*changed = a.flag;
+	*look = (struct ask_look){ a.flag, a.session };
 	if (rc == -1)
 		return -1;
 	if (!row_read(&row, &a.bytes, &a.len) || a.len != 0)
@@ -115,7 +115,7 @@ ask_key(struct monitor *m, uint64_t session, const uint8_t *request,
 
 int
 ask_password(struct monitor *m, uint64_t session, const char *password,
-    uint64_t *id, bool *changed, struct error *e)
+    uint64_t *id, struct ask_look *look, struct error *e)
 {
 	const struct message q = { .kind = ASK_PASSWORD, .session = session,
 	    .bytes = (const uint8_t *)password,
@@ -123,7 +123,7 @@ ask_password(struct monitor *m, uint64_t session, const char *password,
 	struct message a;
 	int rc = ask(m, &q, &a, e);
 
-	*changed = a.flag;
+	*look = (struct ask_look){ a.flag, a.session };
 	*id = a.number;
 	return rc;
 }
@@ -197,43 +197,6 @@ ask_renew(struct monitor *m, uint64_t session,
 
 /* --- the registry ------------------------------------------------- */
 
-/* Rows are copied, since each() may ask something itself. */
-static int
-tell_rows(struct monitor *m, const struct message *a, void (*each)(void *arg,
-    const struct peer *p, bool removed, bool revoked), void *arg,
-    struct error *e)
-{
-	uint8_t *copy = xcalloc(1, a->len + 1);
-	const uint8_t *p = copy;
-	size_t left = a->len;
-	struct peer_row row;
-
-	memcpy(copy, a->bytes, a->len);
-	while (row_read(&row, &p, &left))
-		each(arg, &row.peer, row.removed, row.revoked);
-	free(copy);
-	return left == 0 ? 0 : monitor_lost(m, e);
-}
-
-int
-ask_changes(struct monitor *m, void (*each)(void *arg, const struct peer *p,
-    bool removed, bool revoked), void *arg, struct error *e)
-{
-	struct message a, q = { .kind = ASK_CHANGES, .flag = true };
-	bool more, whole;
-
-	do {
-		if (ask(m, &q, &a, e) == -1)
-			return -1;
-		more = a.flag;
-		whole = a.number == 1;
-		if (a.len > 0 && tell_rows(m, &a, each, arg, e) == -1)
-			return -1;
-		q.flag = false;
-	} while (more);
-	return whole ? 1 : 0;
-}
-
 int
 ask_registered(struct monitor *m, uint64_t id, struct error *e)
 {
@@ -241,6 +204,13 @@ ask_registered(struct monitor *m, uint64_t id, struct error *e)
 	struct message a;
 
 	return ask(m, &q, &a, e) == -1 ? -1 : a.flag;
+}
+
+/* Questions are answered one after the other; any will do. */
+int
+ask_done(struct monitor *m, struct error *e)
+{
+	return ask_registered(m, 0, e) == -1 ? -1 : 0;
 }
 
 int

@@ -51,6 +51,7 @@ struct keeper {
 	int64_t seq;
 	TAILQ_HEAD(page_list, page) pages;
 	struct page *told;		/* the last of those that were */
+	uint64_t position;		/* times that something was read */
 	bool whole;			/* with them all peers are told */
 	char *runtime;			/* directory of the sockets */
 	bool docker_tcp;

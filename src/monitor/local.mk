@@ -3,6 +3,7 @@
 liborthrus_a_SOURCES += \
 	src/monitor/answers.c \
 	src/monitor/ask.c \
+	src/monitor/ask_changes.c \
 	src/monitor/ca.c \
 	src/monitor/certify.c \
 	src/monitor/guests.c \

@@ -17,6 +17,7 @@
 
 struct page {
 	TAILQ_ENTRY(page) next;
+	uint64_t position;		/* 0: more is being read */
 	size_t len;
 	uint8_t rows[];
 };
@@ -40,7 +41,7 @@ collect_row(void *arg, const struct peer *p, bool removed, bool revoked)
 	row.removed = removed;
 	row.revoked = revoked;
 	row.peer = *p;
-	if (page != NULL && row_write(&row, page->rows, PAGE_MAX, &page->len))
+	if (page != NULL && page->position == 0 && row_write(&row, page->rows, PAGE_MAX, &page->len))
 		return;
 	page = add_page(k);
 	row_write(&row, page->rows, PAGE_MAX, &page->len);
@@ -50,7 +51,13 @@ int
 rows_collect(struct keeper *k, struct error *e)
 {
 	int rc = registry_changes(k->registry, &k->seq, collect_row, k, e);
+	struct page *page = TAILQ_LAST(&k->pages, page_list);
 
+	if (page != NULL && page->position == 0)
+		k->position++;
+	for (; page != NULL && page->position == 0;
+	    page = TAILQ_PREV(page, page_list, next))
+		page->position = k->position;
 	if (rc == 1)
 		k->whole = true;
 	return rc == -1 ? -1 : 0;
@@ -72,6 +79,7 @@ rows_tell(struct keeper *k, struct message *a)
 		TAILQ_REMOVE(&k->pages, k->told, next);
 		a->bytes = k->told->rows;
 		a->len = k->told->len;
+		a->session = k->told->position;
 	}
 	a->flag = !TAILQ_EMPTY(&k->pages);
 	if (a->flag)

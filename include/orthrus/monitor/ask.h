@@ -29,18 +29,28 @@ struct monitor;
 int ask_sign(struct monitor *m, uint64_t session, const uint8_t *hash,
     size_t len, uint8_t signature[ED25519_SIGNATURE_LEN], struct error *e);
 
+/* At the registry, before somebody is let in or not. */
+struct ask_look {
+	bool changed;			/* ask_changes() has something */
+	/*
+	 * Changes of that position and before it were known then: they do not
+	 * concern who was let in.
+	 */
+	uint64_t position;
+};
+
 /*
  * May this SSH_MSG_USERAUTH_REQUEST (userauth.h) log in?  When it is signed the
  * monitor checks that, and the session is let in as *p, of which the Hello is
- * left out, with the certificate of *serial (0: a plain key).  *changed says,
- * whatever the answer is, that ask_changes() has something to tell.
+ * left out, with the certificate of *serial (0: a plain key).  *look is set
+ * whatever the answer is.
  */
 int ask_key(struct monitor *m, uint64_t session, const uint8_t *request,
-    size_t len, struct peer *p, uint64_t *serial, bool *changed,
+    size_t len, struct peer *p, uint64_t *serial, struct ask_look *look,
     struct error *e);
 /* The same for an AUTH_KEY: *id is whose it is. */
 int ask_password(struct monitor *m, uint64_t session, const char *password,
-    uint64_t *id, bool *changed, struct error *e);
+    uint64_t *id, struct ask_look *look, struct error *e);
 /* It is up: see registry_logged_in(), which gives what is returned. */
 int ask_logged_in(struct monitor *m, uint64_t session, struct error *e);
 /* It is over; also one that was never let in. */
@@ -75,15 +85,35 @@ int ask_renew(struct monitor *m, uint64_t session,
 
 /* --- the registry ------------------------------------------------- */
 
+/* One change, as registry_changes() says. */
+struct ask_change {
+	struct peer peer;
+	bool removed, revoked;
+	uint64_t position;		/* see struct ask_look */
+};
+
+/* How far one has come with them; zeroed at first. */
+struct ask_changes {
+	bool whole;			/* at the end: all that there are */
+	/* Private. */
+	bool begun, more;
+	uint8_t *rows;			/* of len bytes, at which we are */
+	size_t len, at;
+	uint64_t position;
+};
+
 /*
- * Calls each for what has changed since the last time, which may ask, as
- * registry_changes() says: 0, 1 when it was called for all that there are, -1.
+ * The next of what has changed since the last time: 1 and *c.  0 when that was
+ * all that there was when it began, and the next call begins anew; or -1.
  */
-int ask_changes(struct monitor *m, void (*each)(void *arg,
-    const struct peer *p, bool removed, bool revoked), void *arg,
-    struct error *e);
+int ask_changes(struct monitor *m, struct ask_changes *ch,
+    struct ask_change *c, struct error *e);
+/* Leaves the rest of a page out. */
+void ask_changes_clear(struct ask_changes *ch);
 /* 1 when there is a peer of that id, 0, or -1. */
 int ask_registered(struct monitor *m, uint64_t id, struct error *e);
+/* What was asked before and has no answer, ask_remove(), is done: 0, or -1. */
+int ask_done(struct monitor *m, struct error *e);
 /*
  * Notes what was seen of agents, their names included: add each, then commit.
  * They may be noted before that.  After -1 all are to be added again.
