@@ -20,6 +20,7 @@ noinst_HEADERS += \
 	include/orthrus/base/printed.h \
 	include/orthrus/base/privileges.h \
 	include/orthrus/base/service.h \
+	include/orthrus/base/shown.h \
 	include/orthrus/base/span.h \
 	include/orthrus/base/text.h \
 	include/orthrus/base/well_known.h \

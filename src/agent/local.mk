@@ -33,6 +33,8 @@ liborthrus_a_SOURCES += \
 	src/agent/status.h \
 	src/agent/status_ask.c \
 	src/agent/status_cmd.c \
+	src/agent/status_find.c \
+	src/agent/status_find.h \
 	src/agent/status_print.c \
 	src/agent/stdio.c \
 	src/agent/stdio.h

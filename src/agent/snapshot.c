@@ -258,6 +258,8 @@ orthrus_snapshot(void *arg)
 	    "reconnects", (json_int_t)info.reconnects,
 	    "rtt_ms", rtt_json(info.session.rtt_ms),
 	    "transport", transport_word(info.server->transport));
+	json_object_set_new(o, "retry_ms", info.state == LINK_BACKOFF ?
+	    json_integer((json_int_t)info.retry_ms) : json_null());
 	add_link(o, &info);
 	add_gateways(o, l);
 	add_session(o, a, &info);

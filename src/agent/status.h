@@ -26,7 +26,7 @@ json_t *status_ask(const struct status_target *target, uint64_t limit_ms,
 /* Connected, and every forward is up. */
 bool status_ready(const json_t *status);
 
-/* For people, to standard output. */
-void status_print(const json_t *status);
+/* For people, to standard output, at the time now (UNIX seconds). */
+void status_print(const json_t *status, int64_t now);
 
 #endif

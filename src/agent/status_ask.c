@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* Finds the control socket of a running "orthrus connect" and asks it. */
+/* Asks a running "orthrus connect" on its control socket. */
 #include "status.h"
 
 #include <sys/socket.h>
 
-#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -17,101 +16,14 @@
 #include "orthrus/base/address.h"
 #include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
-#include "orthrus/conf/config.h"
 #include "orthrus/transport/dial.h"
 
+#include "status_find.h"
+
 #define ANSWER_MAX (4 * 1024 * 1024)
+#define NAMED_MAX 300		/* of a line that names several */
 
-/* --- where ------------------------------------------------------------ */
-
-static int
-socket_address(const char *file, struct address *at, struct error *e)
-{
-	char *dir = runtime_directory();
-	char *path = xasprintf("%s/%s", dir, file);
-	int r = address_parse(path, false, at, e);
-
-	free(path);
-	free(dir);
-	return r;
-}
-
-static int
-named_address(const char *name, struct address *at, struct error *e)
-{
-	char file[NAME_MAX_LEN + sizeof(".sock")];
-
-	if (!name_valid(name))
-		return error_set(e, EX_USAGE, "--name %s: a name is 1 to 63 "
-		    "of a-z 0-9 -", name);
-	snprintf(file, sizeof(file), "%s.sock", name);
-	return socket_address(file, at, e);
-}
-
-struct first_line {
-	struct error *e;
-	bool seen;
-};
-
-static void
-keep_first(void *arg, const char *line)
-{
-	struct first_line *first = arg;
-
-	if (!first->seen)
-		error_set(first->e, EX_CONFIG, "%s", line);
-	first->seen = true;
-}
-
-/*
- * The control address that "connect" would take.  The server is made up, since
- * its address plays no part.
- */
-static int
-configured_address(const char *file, struct address *at, struct error *e)
-{
-	char status[] = "status", server[] = "--server", host[] = "localhost",
-	    option[] = "--config", *path = xstrdup(file != NULL ? file : "");
-	char *argv[] = { status, server, host, option, path, NULL };
-	struct first_line first = { e, false };
-	struct config *c;
-	int code = 0;
-
-	c = config_load(file != NULL ? 5 : 3, argv, keep_first, &first,
-	    &code);
-	free(path);
-	if (c == NULL)
-		return -1;
-	*at = c->control;
-	config_free(c);
-	return 0;
-}
-
-/* The only "*.sock" in the runtime directory: 0, or -1. */
-static int
-only_socket(struct address *at)
-{
-	char *dir = runtime_directory(), only[256] = "";
-	DIR *d = opendir(dir);
-	struct dirent *ent;
-	unsigned n = 0;
-	size_t len;
-
-	while (d != NULL && (ent = readdir(d)) != NULL) {
-		len = strlen(ent->d_name);
-		if (len <= 5 || len >= sizeof(only) ||
-		    strcmp(ent->d_name + len - 5, ".sock") != 0)
-			continue;
-		memcpy(only, ent->d_name, len + 1);
-		n++;
-	}
-	if (d != NULL)
-		closedir(d);
-	free(dir);
-	return n == 1 ? socket_address(only, at, NULL) : -1;
-}
-
-/* --- asking ----------------------------------------------------------- */
+/* --- one process ------------------------------------------------------ */
 
 struct outcome {
 	int fd, error;
@@ -169,6 +81,20 @@ read_answer(int fd, int64_t end, struct buffer *answer)
 	return ETIMEDOUT;
 }
 
+static void
+cannot_ask(const char *at, int why, struct error *e)
+{
+	if (why == EACCES || why == EPERM)
+		error_set(e, EX_NOPERM, "you may not ask on %s (%s): only the "
+		    "user that runs orthrus, and root, may; ask with \"%sorthrus "
+		    "status --control %s\"", at, dial_strerror(why),
+		    geteuid() == 0 ? "" : "sudo ", at);
+	else
+		error_set(e, EX_UNAVAILABLE, "orthrus is not running: nobody "
+		    "answers on %s (%s); start it with \"orthrus connect\", or "
+		    "say with --control where it is", at, dial_strerror(why));
+}
+
 static json_t *
 ask_at(const struct address *at, uint64_t limit_ms, int *connect_error,
     struct error *e)
@@ -182,15 +108,8 @@ ask_at(const struct address *at, uint64_t limit_ms, int *connect_error,
 
 	*connect_error = o.error;
 	address_format(at, text);
-	if (o.fd == -1 && (o.error == EACCES || o.error == EPERM)) {
-		error_set(e, EX_NOPERM, "you may not ask on %s (%s): only the "
-		    "user that runs orthrus, and root, may", text,
-		    dial_strerror(o.error));
-		return NULL;
-	}
 	if (o.fd == -1) {
-		error_set(e, EX_UNAVAILABLE, "orthrus is not running: nobody "
-		    "answers on %s (%s)", text, dial_strerror(o.error));
+		cannot_ask(text, o.error, e);
 		return NULL;
 	}
 	/* It is the status that we want, and no stream: see control.h. */
@@ -214,40 +133,84 @@ ask_at(const struct address *at, uint64_t limit_ms, int *connect_error,
 	return status;
 }
 
-/* True when nothing says which process to ask. */
-static bool
-any_will_do(const struct status_target *target)
-{
-	static const char *const env[] = { "ORTHRUS_CONTROL", "ORTHRUS_NAME",
-	    "ORTHRUS_CONFIG" };
-	const char *value;
-	size_t i;
+/* --- whoever runs ----------------------------------------------------- */
 
-	for (i = 0; i < sizeof(env) / sizeof(env[0]); i++)
-		if ((value = getenv(env[i])) != NULL && *value != '\0')
-			return false;
-	return target->control == NULL && target->name == NULL &&
-	    target->config == NULL;
+/* True when a process listens there, whether or not we may ask it. */
+static bool
+is_alive(const struct address *at, uint64_t limit_ms)
+{
+	struct outcome o = connect_to(at, limit_ms);
+
+	if (o.fd != -1)
+		close(o.fd);
+	return o.fd != -1 || o.error == EACCES || o.error == EPERM;
+}
+
+/* Leaves those that somebody listens on. */
+static void
+keep_living(struct status_sockets *s, uint64_t limit_ms)
+{
+	int64_t end = (int64_t)clock_ms() + (int64_t)limit_ms;
+	size_t i, left = 0;
+	int64_t ms;
+
+	for (i = 0; i < s->n; i++) {
+		ms = end - (int64_t)clock_ms();
+		if (is_alive(&s->at[i], ms > 1 ? (uint64_t)ms : 1))
+			s->at[left++] = s->at[i];
+	}
+	s->n = left;
+}
+
+static void
+several(const struct status_sockets *s, struct error *e)
+{
+	char list[NAMED_MAX] = "", text[ADDRESS_TEXT_MAX];
+	size_t i, len = 0;
+
+	for (i = 0; i < s->n; i++) {
+		address_format(&s->at[i], text);
+		if (len + strlen(text) + sizeof(", ...") > sizeof(list)) {
+			strcpy(list + len, ", ...");
+			break;
+		}
+		len += (size_t)sprintf(list + len, "%s%s", i == 0 ? "" : ", ",
+		    text);
+	}
+	error_set(e, EX_USAGE, "%zu processes run; say with --control which "
+	    "one: %s", s->n, list);
+}
+
+/* Nobody is where we look first: *e says so until there is more to say. */
+static json_t *
+ask_around(uint64_t limit_ms, struct error *e)
+{
+	struct status_sockets s;
+	int err;
+
+	status_sockets(&s);
+	keep_living(&s, limit_ms);
+	if (s.n == 1)
+		return ask_at(&s.at[0], limit_ms, &err, e);
+	if (s.n > 1)
+		several(&s, e);
+	else if (s.hidden)
+		error_set(e, EX_NOPERM, "nobody answers where you may look; "
+		    "ask a service with \"sudo orthrus status\"");
+	return NULL;
 }
 
 json_t *
 status_ask(const struct status_target *target, uint64_t limit_ms,
     struct error *e)
 {
-	struct address at, other;
+	struct address at;
 	json_t *status;
-	int err = ENOENT, r;
+	int err = ENOENT;
 
-	if (target->control != NULL)
-		r = address_parse(target->control, false, &at, e);
-	else if (target->name != NULL)
-		r = named_address(target->name, &at, e);
-	else
-		r = configured_address(target->config, &at, e);
-	if (r == 0 && (status = ask_at(&at, limit_ms, &err, e)) != NULL)
+	if (status_address(target, &at, e) == 0 &&
+	    (status = ask_at(&at, limit_ms, &err, e)) != NULL)
 		return status;
-	if (any_will_do(target) && err != 0 && only_socket(&other) == 0 &&
-	    (r == -1 || !address_equal(&at, &other)))
-		return ask_at(&other, limit_ms, &err, e);
-	return NULL;
+	return status_any_will_do(target) && err != 0 ?
+	    ask_around(limit_ms, e) : NULL;
 }

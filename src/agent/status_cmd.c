@@ -28,9 +28,9 @@ status_usage(void *arg, FILE *f)
 {
 	(void)arg;
 	fprintf(f, "usage: orthrus status [options]\n\n"
-	    "Shows what the running \"orthrus connect\" does.  Exits 0, 69 "
-	    "when none runs, 75\nwhen it was waited for in vain, or 77 when "
-	    "it may not be asked.\n\n"
+	    "Shows what the running \"orthrus connect\" does.  Exits 0, 64 "
+	    "when several run and\nnone is named, 69 when none runs, 75 when "
+	    "it was waited for in vain, or 77 when it\nmay not be asked.\n\n"
 	    "      --json             the whole status as JSON\n"
 	    "      --wait DURATION    until connected with every forward up\n"
 	    "      --control ADDRESS  its control socket "
@@ -106,7 +106,7 @@ print_status(const json_t *status, bool json)
 	if (json)
 		printf("%s\n", text != NULL ? text : "{}");
 	else
-		status_print(status);
+		status_print(status, time(NULL));
 	free(text);
 }
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "orthrus/base/shown.h"
 #include "orthrus/base/text.h"
 
 #define FIELD_MAX 600
@@ -28,6 +29,35 @@ doc_text(const json_t *o, const char *key, char text[FIELD_MAX])
 	else
 		strcpy(text, "-");
 	return text;
+}
+
+/* A moment in UTC as people read it; what is none is shown as it is. */
+static const char *
+doc_moment(const json_t *o, const char *key, int64_t now, char text[FIELD_MAX])
+{
+	const char *s = json_string_value(json_object_get(o, key));
+	int64_t when;
+
+	if (s == NULL || !time_read(s, &when))
+		return doc_text(o, key, text);
+	return shown_moment(when, now, text);
+}
+
+/* A number of bytes. */
+static const char *
+doc_size(const json_t *o, const char *key, char text[FIELD_MAX])
+{
+	json_int_t bytes = json_integer_value(json_object_get(o, key));
+
+	return shown_size(bytes > 0 ? (uint64_t)bytes : 0, text);
+}
+
+static bool
+is_there(const json_t *o, const char *key)
+{
+	char text[FIELD_MAX];
+
+	return strcmp(doc_text(o, key, text), "-") != 0;
 }
 
 static bool
@@ -64,12 +94,8 @@ struct column {
 static void
 print_cell(const struct column *c, const char *text, size_t width, bool last)
 {
-	if (last)
-		printf("%s\n", text);
-	else if (c->number)
-		printf("%*s  ", (int)width, text);
-	else
-		printf("%-*s  ", (int)width, text);
+	printf("%*s%s", c->number ? (int)width : last ? 0 : -(int)width, text,
+	    last ? "\n" : "  ");
 }
 
 /* What the column takes for its title and for every row. */
@@ -87,23 +113,40 @@ column_width(const json_t *rows, const struct column *c)
 	return width;
 }
 
+/* Leaves out the columns of which no row has anything: how many are left. */
+static size_t
+used_columns(const json_t *rows, const struct column *columns, size_t n,
+    struct column used[COLUMNS_MAX])
+{
+	size_t i, c, left = 0;
+
+	for (c = 0; c < n; c++)
+		for (i = 0; i < json_array_size(rows); i++)
+			if (is_there(json_array_get(rows, i),
+			    columns[c].key)) {
+				used[left++] = columns[c];
+				break;
+			}
+	return left;
+}
+
 static void
 print_table(const json_t *rows, const struct column *columns, size_t n)
 {
+	struct column used[COLUMNS_MAX];
 	size_t width[COLUMNS_MAX], i, c;
 	char text[FIELD_MAX];
 
+	n = used_columns(rows, columns, n, used);
 	printf("\n");
 	for (c = 0; c < n; c++) {
-		width[c] = column_width(rows, &columns[c]);
-		print_cell(&columns[c], columns[c].title, width[c],
-		    c == n - 1);
+		width[c] = column_width(rows, &used[c]);
+		print_cell(&used[c], used[c].title, width[c], c == n - 1);
 	}
 	for (i = 0; i < json_array_size(rows); i++)
 		for (c = 0; c < n; c++)
-			print_cell(&columns[c],
-			    doc_text(json_array_get(rows, i), columns[c].key,
-			    text), width[c], c == n - 1);
+			print_cell(&used[c], doc_text(json_array_get(rows, i),
+			    used[c].key, text), width[c], c == n - 1);
 }
 
 static void
@@ -137,7 +180,7 @@ print_gateways(const json_t *gateways)
 
 /* The connection under the session, where there is one. */
 static void
-print_link(const json_t *link)
+print_link(const json_t *link, int64_t now)
 {
 	char a[FIELD_MAX], b[FIELD_MAX], c[FIELD_MAX];
 
@@ -146,40 +189,67 @@ print_link(const json_t *link)
 	printf("link to %s", doc_text(link, "address", a));
 	if (json_is_string(json_object_get(link, "proxy")))
 		printf(" by way of %s", doc_text(link, "proxy", a));
-	printf(", since %s, resumed %s times (%.1f s without one), %s bytes "
-	    "sent again\n", doc_text(link, "since", a),
+	printf(", since %s, resumed %s times (%.1f s without one), %s "
+	    "sent again\n", doc_moment(link, "since", now, a),
 	    doc_text(link, "resumed", b),
 	    json_number_value(json_object_get(link, "parked")) / 1000,
-	    doc_text(link, "resent_bytes", c));
+	    doc_size(link, "resent_bytes", c));
 }
 
+/* Why there is no session, and when the next attempt comes. */
 static void
-print_status_session(const json_t *s)
+print_outage(const json_t *s)
 {
-	const json_t *cert = json_object_get(s, "certificate");
-	char a[FIELD_MAX], b[FIELD_MAX], c[FIELD_MAX];
+	const json_t *retry = json_object_get(s, "retry_ms");
+	json_int_t ms = json_integer_value(retry);
+	char text[FIELD_MAX];
 
-	printf("%s: ", doc_text(s, "name", a));
-	printf("%s, server %s", doc_text(s, "state", a), doc_text(s, "server",
-	    b));
-	printf(", since %s\n", doc_text(s, "since", a));
-	if (!is_text(s, "state", "connected") &&
-	    json_is_string(json_object_get(s, "error")))
-		printf("last error: %s\n", doc_text(s, "error", a));
-	printf("reconnects %s, round trip %s ms, transport %s\n",
-	    doc_text(s, "reconnects", a), doc_text(s, "rtt_ms", b),
-	    doc_text(s, "transport", c));
-	print_link(json_object_get(s, "link"));
-	printf("key exchange %s, cipher %s\n", doc_text(s, "kex", a),
-	    doc_text(s, "cipher", b));
-	printf("host key %s\n", doc_text(s, "host_key", a));
+	if (is_text(s, "state", "connected"))
+		return;
+	if (json_is_string(json_object_get(s, "error")))
+		printf("last error: %s\n", doc_text(s, "error", text));
+	if (json_is_integer(retry))
+		printf("next try in %lld s\n",
+		    (long long)(ms / 1000 + (ms % 1000 > 0)));
+}
+
+/* What was agreed on with the server: nothing before there is a session. */
+static void
+print_agreed(const json_t *s)
+{
+	char a[FIELD_MAX], b[FIELD_MAX];
+
+	if (is_there(s, "kex"))
+		printf("key exchange %s, cipher %s\n", doc_text(s, "kex", a),
+		    doc_text(s, "cipher", b));
+	if (is_there(s, "host_key"))
+		printf("host key %s\n", doc_text(s, "host_key", a));
 	if (json_is_true(json_object_get(s, "gateway")))
 		printf("the server is a gateway, %s\n",
 		    json_is_true(json_object_get(s, "leash")) ?
 		    "we are on its leash" : "but does not hold our leash");
+}
+
+static void
+print_status_session(const json_t *s, int64_t now)
+{
+	const json_t *cert = json_object_get(s, "certificate");
+	char a[FIELD_MAX], b[FIELD_MAX];
+
+	printf("%s: ", doc_text(s, "name", a));
+	printf("%s, server %s", doc_text(s, "state", a), doc_text(s, "server",
+	    b));
+	printf(", since %s\n", doc_moment(s, "since", now, a));
+	print_outage(s);
+	printf("reconnects %s", doc_text(s, "reconnects", a));
+	if (is_there(s, "rtt_ms"))
+		printf(", round trip %s ms", doc_text(s, "rtt_ms", a));
+	printf(", transport %s\n", doc_text(s, "transport", a));
+	print_link(json_object_get(s, "link"), now);
+	print_agreed(s);
 	if (json_is_object(cert))
 		printf("certificate %s, until %s\n", doc_text(cert, "serial",
-		    a), doc_text(cert, "expires", b));
+		    a), doc_moment(cert, "expires", now, b));
 }
 
 static void
@@ -191,8 +261,8 @@ print_status_traffic(const json_t *s)
 
 	printf("channels %s open, %s in total\n", doc_text(channels, "open", a),
 	    doc_text(channels, "total", b));
-	printf("bytes %s in, %s out, %s waiting\n", doc_text(bytes, "in", a),
-	    doc_text(bytes, "out", b), doc_text(s, "backlog_bytes", c));
+	printf("traffic %s in, %s out, %s waiting\n", doc_size(bytes, "in", a),
+	    doc_size(bytes, "out", b), doc_size(s, "backlog_bytes", c));
 }
 
 static void
@@ -239,9 +309,9 @@ print_docker_tunnel(const json_t *docker)
 }
 
 void
-status_print(const json_t *status)
+status_print(const json_t *status, int64_t now)
 {
-	print_status_session(status);
+	print_status_session(status, now);
 	print_status_traffic(status);
 	print_socks5(json_object_get(status, "socks5"));
 	print_docker_tunnel(json_object_get(status, "docker"));

@@ -25,6 +25,7 @@ liborthrus_a_SOURCES += \
 	src/base/printed.c \
 	src/base/privileges.c \
 	src/base/service.c \
+	src/base/shown.c \
 	src/base/span.c \
 	src/base/text.c \
 	src/base/well_known.c

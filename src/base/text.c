@@ -184,3 +184,15 @@ time_text(int64_t seconds, char text[TIME_TEXT_MAX])
 		strcpy(text, "?");
 	return text;
 }
+
+bool
+time_read(const char *text, int64_t *seconds)
+{
+	struct tm tm = { 0 };
+	const char *end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+
+	if (end == NULL || *end != '\0')
+		return false;
+	*seconds = timegm(&tm);
+	return true;
+}

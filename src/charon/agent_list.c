@@ -2,6 +2,7 @@
 /* "charon agent list": everybody's status, as a table or as JSON. */
 #include "config.h"
 
+#include "orthrus/base/shown.h"
 #include "orthrus/registry/describe.h"
 
 #include "listing.h"
@@ -38,7 +39,8 @@ static void
 agent_row(struct listing *l, const struct peer *p)
 {
 	enum agent_status status = listed_status(l, p);
-	char text[2 * TIME_TEXT_MAX], used[TIME_TEXT_MAX], all[TIME_TEXT_MAX];
+	char text[2 * SHOWN_TEXT_MAX], used[SHOWN_TEXT_MAX],
+	    all[SHOWN_TEXT_MAX];
 	bool hello = p->hello.kind == LEASH_HELLO;
 	bool fresh = status == AGENT_ONLINE && p->memory_total > 0;
 	struct table *t = &l->table;
@@ -47,13 +49,13 @@ agent_row(struct listing *l, const struct peer *p)
 	table_add(t, p->name);
 	table_add(t, agent_status_text(status));
 	table_add(t, p->last_seen == 0 ? "-" :
-	    age_text(p->last_seen, l->now, text));
+	    shown_age(p->last_seen, l->now, text));
 	table_add(t, hello ? p->hello.hello.version : "-");
 	snprintf(text, sizeof(text), "%.2f", p->load);
 	table_add(t, fresh ? text : "-");
-	snprintf(text, sizeof(text), "%s/%s",
-	    bytes_text(p->memory_used, used),
-	    bytes_text(p->memory_total, all));
+	snprintf(text, sizeof(text), "%s / %s",
+	    shown_size(p->memory_used, used),
+	    shown_size(p->memory_total, all));
 	table_add(t, fresh ? text : "-");
 	table_add(t, !hello || !p->hello.hello.docker ? "-" :
 	    *p->hello.hello.docker_trouble != '\0' ? "no answer" :

@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 
+#include "orthrus/base/shown.h"
 #include "orthrus/base/text.h"
 #include "orthrus/registry/describe.h"
 
@@ -57,7 +58,7 @@ print_agent_docker(const struct peer *p)
 static void
 print_agent_hello(const struct peer *p)
 {
-	char used[TIME_TEXT_MAX], all[TIME_TEXT_MAX];
+	char used[SHOWN_TEXT_MAX], all[SHOWN_TEXT_MAX];
 
 	print_agent_text("version:", p->hello.hello.version);
 	print_agent_text("host:", p->hello.hello.hostname);
@@ -66,8 +67,8 @@ print_agent_hello(const struct peer *p)
 	if (p->memory_total > 0) {
 		printf("load:       %.2f\n", p->load);
 		printf("memory:     %s of %s\n",
-		    bytes_text(p->memory_used, used),
-		    bytes_text(p->memory_total, all));
+		    shown_size(p->memory_used, used),
+		    shown_size(p->memory_total, all));
 	}
 	print_agent_docker(p);
 }
@@ -101,18 +102,14 @@ static void
 print_agent_fields(const struct peer *p, enum agent_status status,
     const struct gateway_config *config, int64_t now)
 {
-	char text[TIME_TEXT_MAX], age[TIME_TEXT_MAX];
+	char text[SHOWN_TEXT_MAX];
 
 	print_agent_text("name:", p->name);
 	print_agent_text("status:", agent_status_text(status));
-	print_agent_text("registered:", time_text(p->created, text));
+	print_agent_text("registered:", shown_moment(p->created, now, text));
 	print_agent_text("enrolled:", p->enrolled ? "yes" : "no");
-	if (p->last_seen == 0)
-		print_agent_text("last seen:", "never");
-	else
-		printf("last seen:  %s, %s ago\n",
-		    time_text(p->last_seen, text),
-		    age_text(p->last_seen, now, age));
+	print_agent_text("last seen:", p->last_seen == 0 ? "never" :
+	    shown_moment(p->last_seen, now, text));
 	if (status == AGENT_ONLINE && p->hello.kind == LEASH_HELLO)
 		print_agent_text("kex:", p->hello.hello.key_exchange);
 	if (p->hello.kind == LEASH_HELLO)

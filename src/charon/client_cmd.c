@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "orthrus/base/file.h"
+#include "orthrus/base/shown.h"
 #include "orthrus/registry/describe.h"
 
 #include "commands.h"
@@ -120,12 +121,12 @@ client_allow(const struct call *c)
 static void
 client_row(struct listing *l, const struct peer *p)
 {
-	char text[TIME_TEXT_MAX];
+	char text[SHOWN_TEXT_MAX];
 
 	table_add(&l->table, p->name);
 	table_add(&l->table, p->has_key ? "key" : p->enrolled ?
 	    "certificate" : "AUTH_KEY");
-	table_add(&l->table, time_text(p->created, text));
+	table_add(&l->table, shown_moment(p->created, l->now, text));
 	table_add(&l->table, p->allow);
 }
 

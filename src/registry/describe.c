@@ -44,36 +44,6 @@ agent_socket(const char *runtime, const char *name, uint16_t port)
 	    xasprintf("%s/agents/%s/%u.sock", runtime, name, port);
 }
 
-const char *
-age_text(int64_t seconds, int64_t now, char text[TIME_TEXT_MAX])
-{
-	long long age = now > seconds ? (long long)(now - seconds) : 0;
-
-	if (age < 120)
-		snprintf(text, TIME_TEXT_MAX, "%llds", age);
-	else if (age < 2 * 60 * 60)
-		snprintf(text, TIME_TEXT_MAX, "%lldm", age / 60);
-	else if (age < 2 * 24 * 60 * 60)
-		snprintf(text, TIME_TEXT_MAX, "%lldh", age / (60 * 60));
-	else
-		snprintf(text, TIME_TEXT_MAX, "%lldd", age / (24 * 60 * 60));
-	return text;
-}
-
-const char *
-bytes_text(uint64_t bytes, char text[TIME_TEXT_MAX])
-{
-	static const char units[] = "BKMGTPE";
-	double value = (double)bytes;
-	size_t i;
-
-	for (i = 0; value >= 1000 && units[i + 1] != '\0'; i++)
-		value /= 1024;
-	snprintf(text, TIME_TEXT_MAX, i > 0 && value < 10 ? "%.1f%c" :
-	    "%.0f%c", value, units[i]);
-	return text;
-}
-
 /* --- JSON --------------------------------------------------------- */
 
 static json_t *

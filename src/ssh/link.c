@@ -58,6 +58,7 @@ static void
 wait_before_retry(struct link *l, uint64_t ms)
 {
 	set_link_state(l, LINK_BACKOFF);
+	l->retry_at = clock_ms() + ms;
 	timer_set(l->timer, ms);
 }
 

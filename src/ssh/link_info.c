@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "orthrus/base/loop.h"
 #include "orthrus/ssh/mux.h"
 
 #include "link_private.h"
@@ -19,6 +20,15 @@ server_of_interest(const struct link *l)
 	    &l->session->server : &l->config.servers[0];
 }
 
+static uint64_t
+time_to_retry(const struct link *l)
+{
+	uint64_t now = clock_ms();
+
+	return l->state == LINK_BACKOFF && l->retry_at > now ?
+	    l->retry_at - now : 0;
+}
+
 void
 link_info(const struct link *l, struct link_info *info)
 {
@@ -26,6 +36,7 @@ link_info(const struct link *l, struct link_info *info)
 	info->state = l->state;
 	info->server = server_of_interest(l);
 	info->since = l->since;
+	info->retry_ms = time_to_retry(l);
 	info->reconnects = l->sessions > 0 ? l->sessions - 1 : 0;
 	info->session.kex = info->session.cipher = "";
 	info->session.transport = info->session.identification = "";

@@ -41,6 +41,7 @@ struct link {
 	struct link_events events;
 	void *arg;
 	struct event *timer;		/* until something is tried */
+	uint64_t retry_at;		/* ms; of the wait in LINK_BACKOFF */
 	enum link_state state;
 	struct gateway_known *known;	/* of config.servers, in their order */
 	struct link_watched *watched;	/* the same */

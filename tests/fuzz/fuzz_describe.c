@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 
+#include "orthrus/base/shown.h"
 #include "orthrus/registry/describe.h"
 
 #define CHECK(ok) do { if (!(ok)) abort(); } while (0)
@@ -87,12 +88,11 @@ number(const uint8_t *p)
 static void
 check_numbers(int64_t a, int64_t b)
 {
-	char text[TIME_TEXT_MAX];
+	char text[SHOWN_TEXT_MAX];
 
-	/* Times before the beginning are nobody's. */
-	if (a >= 0 && b >= 0)
-		CHECK(strlen(age_text(a, b, text)) > 1);
-	CHECK(strlen(bytes_text((uint64_t)a, text)) <= 6);
+	CHECK(strlen(shown_age(a, b, text)) < sizeof("in 213503982334601 days"));
+	CHECK(strlen(shown_moment(a, b, text)) < SHOWN_TEXT_MAX - 1);
+	CHECK(strlen(shown_size((uint64_t)a, text)) <= sizeof("999 KiB"));
 }
 
 int

@@ -25,7 +25,7 @@ shown(const json_t *status)
 
 	stdout = open_memstream(&text, &n);
 	CHECK(stdout != NULL);
-	status_print(status);
+	status_print(status, 1795276291);
 	fclose(stdout);
 	stdout = terminal;
 	CHECK(strlen(text) == n);
@@ -52,7 +52,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		CHECK(text_clean(line, strlen(line)));
 		lines++;
 	}
-	CHECK(lines > 6);	/* those that are there in any case */
+	CHECK(lines > 5);	/* those that are there in any case */
 	free(text);
 	json_decref(status);
 	return 0;

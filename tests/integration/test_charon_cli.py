@@ -334,7 +334,8 @@ def test_what_an_agent_told(home):
     home.seen("web-1", frame=hello(ports=ports, networks=["bridge", "app"]))
     lock = home.served()
     line = home.run("agent", "list").stdout.splitlines()[1]
-    assert re.fullmatch(r"web-1  online  \d+s +0\.1\.0 +0\.42  512M/2\.0G +"
+    assert re.fullmatch(r"web-1  online  \d+ s ago +0\.1\.0 +0\.42  "
+                        r"512 MiB / 2\.0 GiB  "
                         r"24\.0\.7  9100,80,1,2,3,4,\+2", line), line
     agent = as_json(home, "agent", "show", "web-1")
     assert agent["version"] == "0.1.0" and agent["hostname"] == "london"
@@ -349,7 +350,7 @@ def test_what_an_agent_told(home):
          "socket": f"{home.runtime}/agents/web-1/80.sock"}]
     shown = home.run("agent", "show", "web-1").stdout
     for text in ("name:       web-1\n", "status:     online\n",
-                 "host:       london\n", "memory:     512M of 2.0G\n",
+                 "host:       london\n", "memory:     512 MiB of 2.0 GiB\n",
                  "networks:   bridge, app\n",
                  f"{home.runtime}/agents/web-1/docker.sock\n",
                  f"{home.runtime}/agents/web-1/9100.sock, "
@@ -358,7 +359,7 @@ def test_what_an_agent_told(home):
     lock.close()
     # What is old is not shown as if it were new.
     line = home.run("agent", "list").stdout.splitlines()[1]
-    assert re.search(r"offline +\d+s +0\.1\.0 +- +- +24\.0\.7 ", line), line
+    assert re.search(r"offline +\d+ s ago +0\.1\.0 +- +- +24\.0\.7 ", line), line
 
 
 def test_what_an_agent_told_is_data(home):
@@ -495,8 +496,8 @@ def test_client_with_a_key(home):
     lines = home.run("client", "list").stdout.splitlines()
     assert re.split(r"  +", lines[0]) == ["NAME", "LOGIN", "REGISTERED",
                                           "ALLOW"]
-    assert re.fullmatch(r"al +key +\S+Z  web-1:80,web-1:docker,egress",
-                        lines[1])
+    assert re.fullmatch(r"al +key +[\d-]+ [\d:]+ \(\d+ s ago\)  "
+                        r"web-1:80,web-1:docker,egress", lines[1])
     home.run("client", "remove", "al")
     assert as_json(home, "client", "list") == []
 

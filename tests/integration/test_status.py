@@ -276,6 +276,20 @@ def test_why_it_is_not_connected(lab):
     assert agent.status()["since"] == status["since"]
 
 
+def test_when_it_tries_again(lab):
+    """In backoff: the reason, the next try, and no row of dashes."""
+    agent = lab.orthrus(f"127.0.0.1:{free_port()}", "--backoff-min", "100s",
+                        "--backoff-max", "100s", host_key=False, wait=0)
+    until("it waits", 20, lambda: "trying again" in agent.log())
+    status = agent.status()
+    assert status["state"] == "backoff"
+    assert 1000 < status["retry_ms"] <= 100000
+    text = lab.run("status", "--control", agent.control).stdout
+    assert re.search(r"^last error: .*refused.*\nnext try in \d\d+ s\n", text,
+                     re.MULTILINE), text
+    assert not re.search(r"(^| )-( |,|$)", text, re.MULTILINE), text
+
+
 def test_why_a_connection_failed(lab, sshd):
     """A local forward whose target is down: told in words, without it."""
     target, port = free_port(), free_port()
@@ -293,3 +307,81 @@ def test_default_socks5_that_gives_way_is_told(lab):
     done = lab.refused(f"127.0.0.1:{free_port()}", "--no-reconnect",
                        "-L", "1080:localhost:80", socks5=None, host_key=False)
     assert "without SOCKS5" in done.text
+
+
+AROUND = r"""
+set -eu
+mount -t tmpfs -o mode=755 none /run
+mkdir /run/orthrus /run/user /run/user/65534
+chown 65534:65534 /run/user/65534
+unset RUNTIME_DIRECTORY ORTHRUS_CONTROL
+serve() { "$1" -c '
+import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.bind(sys.argv[1])
+s.listen()
+print(flush=True)
+while True:
+    with s.accept()[0] as c:
+        try:
+            c.sendall(b"{\"name\": \"%s\"}" % sys.argv[2].encode())
+            c.shutdown(socket.SHUT_WR)
+            c.recv(1)
+        except OSError:
+            pass
+' "$2" "$3" >"$dir/$3.up" & while [ ! -s "$dir/$3.up" ]; do sleep 0.02; done; }
+ask() {
+	echo "== $1"
+	shift
+	code=0
+	"$@" "$dir/orthrus" status 2>&1 || code=$?
+	echo "code $code"
+}
+user() { setpriv --reuid 65534 --regid 65534 --clear-groups env \
+	XDG_RUNTIME_DIR=/run/user/65534 HOME=/nowhere "$@"; }
+ask nobody user
+umask 077
+serve "$python" /run/orthrus/web-1.sock web-1
+ask service user
+ask root env HOME=/nowhere
+chmod 700 /run/orthrus
+ask hidden user
+chmod 755 /run/orthrus
+serve "$python" /run/orthrus/web-2.sock web-2
+ask several env HOME=/nowhere
+kill %1
+ask stale env HOME=/nowhere
+rm /run/orthrus/*
+mkdir /run/user/65534/orthrus
+serve "$python" /run/user/65534/orthrus/mine.sock mine
+ask users env HOME=/nowhere
+kill %2 %3
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_asked_by_somebody_else(lab):
+    """Beside a service, and where several run: how to ask is said."""
+    if subprocess.run(["unshare", "-m", "true"]).returncode != 0:
+        pytest.skip("no mount namespaces here")
+    os.chmod(lab.dir, 0o755)
+    shutil.copy(ORTHRUS, lab.path("orthrus"))
+    done = subprocess.run(
+        ["unshare", "-m", "bash", "-c", AROUND], capture_output=True,
+        text=True, timeout=120, env={**os.environ, "dir": str(lab.dir),
+                                     "python": "/usr/bin/python3"})
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = dict(part.split("\n", 1) for part in done.stdout.split("== ")[1:])
+    assert "orthrus is not running" in said["nobody"] and \
+        '"orthrus connect"' in said["nobody"] and "code 69" in said["nobody"]
+    assert '"sudo orthrus status --control /run/orthrus/web-1.sock"' in \
+        said["service"] and "code 77" in said["service"]
+    assert '"sudo orthrus status"' in said["hidden"] and \
+        "code 77" in said["hidden"]
+    assert said["root"].startswith("web-1: ") and "code 0" in said["root"]
+    assert "2 processes run" in said["several"]
+    for name in ("web-1", "web-2"):
+        assert f"/run/orthrus/{name}.sock" in said["several"]
+    assert "code 64" in said["several"]
+    assert said["stale"].startswith("web-2: "), said["stale"]
+    assert said["users"].startswith("mine: "), said["users"]

@@ -433,7 +433,7 @@ print_to(char shown[SHOWN_MAX], const json_t *o)
 	assert_non_null(f);
 	fflush(stdout);
 	dup2(fileno(f), STDOUT_FILENO);
-	status_print(o);
+	status_print(o, 1795276291 + 12 * 60);
 	fflush(stdout);
 	dup2(own, STDOUT_FILENO);
 	close(own);
@@ -453,26 +453,65 @@ test_print(void **state)
 	add_info(TUNNEL_SOCKS5, TUNNEL_UP, "")->open = 3;
 	add_info(TUNNEL_REMOTE, TUNNEL_RETRYING, "back")->error = "refused";
 	the_link.session.gateway = true;
+	the_counters = (struct mux_counters){ .in = 1288490189, .out = 312 };
 	o = snapshot();
 	print_to(shown, o);
 	json_decref(o);
 	assert_string_equal(shown,
 	    "web-1: connected, server ssh://web-1@gw.example:2222, since "
-	    "2026-11-21T15:51:31Z\n"
+	    "2026-11-21 21:21 (12 min ago)\n"
 	    "reconnects 0, round trip 7 ms, transport tcp\n"
-	    "link to 192.0.2.7, since 2026-11-21T15:51:35Z, resumed 3 times "
-	    "(1.7 s without one), 5000000000 bytes sent again\n"
+	    "link to 192.0.2.7, since 2026-11-21 21:21 (11 min ago), resumed 3 "
+	    "times (1.7 s without one), 4.7 GiB sent again\n"
 	    "key exchange curve25519-sha256, cipher aes256-gcm\n"
 	    "host key SHA256:abc\n"
 	    "the server is a gateway, but does not hold our leash\n"
 	    "channels 0 open, 0 in total\n"
-	    "bytes 0 in, 0 out, 0 waiting\n"
+	    "traffic 1.2 GiB in, 312 B out, 0 B waiting\n"
 	    "SOCKS5 on localhost:8080: up, 3 open, 0 in total\n"
 	    "\n"
 	    "KIND    NAME  LISTEN          TO       STATE     OPEN  TOTAL  "
 	    "ERROR\n"
 	    "remote  back  localhost:8080  db:5432  retrying     0      0  "
 	    "refused\n");
+}
+
+/* While it waits: why, for how long, and nothing of a session. */
+static void
+test_print_backoff(void **state)
+{
+	char shown[SHOWN_MAX];
+	json_t *o;
+
+	(void)state;
+	the_link = (struct link_info){ .state = LINK_BACKOFF,
+	    .server = &server, .since = 1795276291, .retry_ms = 11001,
+	    .session = { .kex = "", .cipher = "", .transport = "",
+	    .rtt_ms = -1 } };
+	error_set(&agent.trouble, EX_UNAVAILABLE, "connection refused");
+	add_info(TUNNEL_REMOTE, TUNNEL_PENDING, "");
+	o = snapshot();
+	assert_number(o, "retry_ms", 11001);
+	print_to(shown, o);
+	json_decref(o);
+	assert_string_equal(shown,
+	    "web-1: backoff, server ssh://web-1@gw.example:2222, since "
+	    "2026-11-21 21:21 (12 min ago)\n"
+	    "last error: connection refused\n"
+	    "next try in 12 s\n"
+	    "reconnects 0, transport tcp\n"
+	    "channels 0 open, 0 in total\n"
+	    "traffic 0 B in, 0 B out, 0 B waiting\n"
+	    "SOCKS5 off\n"
+	    "\n"
+	    "KIND    LISTEN          TO       STATE    OPEN  TOTAL\n"
+	    "remote  localhost:8080  db:5432  pending     0      0\n");
+	the_link.state = LINK_CONNECTING;
+	o = snapshot();
+	assert_text(o, "retry_ms", NULL);
+	print_to(shown, o);
+	json_decref(o);
+	assert_null(strstr(shown, "next try"));
 }
 
 /* A row for each, where there are several. */
@@ -500,8 +539,9 @@ static void
 test_print_strange(void **state)
 {
 	char shown[SHOWN_MAX];
-	json_t *o = json_pack("{s:s, s:i, s:[s, {s:s}], s:s}", "name",
-	    "\x1b[2Jx", "state", 7, "forwards", "text", "kind", "a\nb",
+	json_t *o = json_pack("{s:s, s:i, s:s, s:I, s:[s, {s:s}], s:s}",
+	    "name", "\x1b[2Jx", "state", 7, "since", "\x1b[1m", "retry_ms",
+	    (json_int_t)INT64_MAX, "forwards", "text", "kind", "a\nb",
 	    "docker", "none");
 
 	(void)state;
@@ -510,8 +550,9 @@ test_print_strange(void **state)
 	print_to(shown, o);
 	json_decref(o);
 	assert_null(strchr(shown, '\x1b'));
-	assert_non_null(strstr(shown, "\\x1b[2Jx: 7, server -, since -\n"));
-	assert_non_null(strstr(shown, "\na\\nb  "));
+	assert_non_null(strstr(shown, "\\x1b[2Jx: 7, server -, since "
+	    "\\x1b[1m\n"));
+	assert_non_null(strstr(shown, "\nKIND\n-\na\\nb\n"));
 }
 
 int
@@ -527,9 +568,11 @@ main(void)
 		cmocka_unit_test_setup(test_counters, setup),
 		cmocka_unit_test_setup(test_ready, setup),
 		cmocka_unit_test_setup(test_print, setup),
+		cmocka_unit_test_setup(test_print_backoff, setup),
 		cmocka_unit_test_setup(test_print_gateways, setup),
 		cmocka_unit_test_setup(test_print_strange, setup),
 	};
 
+	setenv("TZ", "XXX-5:30", 1);	/* people's times are local */
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -45,5 +45,7 @@ bool text_ascii(const char *s, size_t len);
 /* UNIX seconds as "2026-11-21T15:51:31Z", or "?" where no calendar goes. */
 #define TIME_TEXT_MAX 32
 const char *time_text(int64_t seconds, char text[TIME_TEXT_MAX]);
+/* The way back: false, and *seconds is untouched, when text is none. */
+bool time_read(const char *text, int64_t *seconds);
 
 #endif

@@ -37,9 +37,4 @@ struct json_t *agent_json(const struct peer *p, enum agent_status status,
     const char *runtime);
 struct json_t *client_json(const struct peer *p);
 
-/* How long ago that was: "3s", "5m", "2h", "9d". */
-const char *age_text(int64_t seconds, int64_t now, char text[TIME_TEXT_MAX]);
-/* "512M", "1.9G": bytes, short. */
-const char *bytes_text(uint64_t bytes, char text[TIME_TEXT_MAX]);
-
 #endif

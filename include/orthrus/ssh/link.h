@@ -92,6 +92,7 @@ struct link_info {
 	enum link_state state;
 	const struct server *server;	/* tried or connected */
 	int64_t since;			/* UNIX time: (not) connected since then */
+	uint64_t retry_ms;		/* LINK_BACKOFF: until the next try */
 	uint64_t reconnects;		/* sessions after the first */
 	struct outbound_info session;
 };
