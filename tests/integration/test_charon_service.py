@@ -5,13 +5,15 @@ of agents, and contrib/charon.service."""
 import os
 import pathlib
 import re
+import shlex
 import socket
 import stat
 import subprocess
 
 import pytest
 
-from lab.charon import Charon
+from lab.charon import CHARON, Charon
+from lab.harness import ORTHRUS
 from lab.notify import Notify
 from lab.system import DIES_WITH_US, free_port, has_ipv6, until
 
@@ -129,6 +131,35 @@ def test_unit_by_systemd(tmp_path, program):
                       done.stdout)
     assert level, done.stdout + done.stderr
     assert float(level.group(1)) <= 1.2, done.stdout
+
+
+@pytest.mark.parametrize("program", ["charon", "orthrus"])
+def test_reload_looks_first(lab, program):
+    """A bad file ends the unit's reload before the process hears of it."""
+    unit = (UNIT.parent / f"{program}.service").read_text()
+    first, second = re.findall("^ExecReload=(.*)", unit, re.M)
+    assert second == "/bin/kill -HUP $MAINPID"
+    words = shlex.split(first)
+    binary = CHARON if program == "charon" else ORTHRUS
+    ini = lab.write("x.ini", "[state]\n" if program == "charon" else
+                    "[server]\naddress = 127.0.0.1\n")
+    words[-1] = words[-1].replace(f"/usr/local/bin/{program}", binary).replace(
+        "/etc/orthrus/orthrus.ini", ini)
+    subprocess.run([ORTHRUS, "keygen", "-o", lab.path("id_ed25519")],
+                   check=True, capture_output=True)
+
+    def reload():
+        return subprocess.run(words, capture_output=True, text=True, env={
+            **os.environ, "CHARON_CONFIG": ini, "STATE_DIRECTORY": lab.dir,
+            "RUNTIME_DIRECTORY": lab.dir})
+
+    done = reload()
+    assert done.returncode == 0 and done.stdout == "", done.stderr
+    with open(ini, "a") as f:
+        f.write("nonsense = 1\n")
+    done = reload()
+    assert done.returncode == 78 and done.stdout == ""
+    assert done.stderr.startswith(f"{ini}:") and "nonsense" in done.stderr
 
 
 def test_listens_on_all_addresses(lab):
