@@ -8,8 +8,26 @@ export LC_ALL=C.UTF-8 PATH="$PATH:/usr/sbin:/sbin"
 unset http_proxy all_proxy ALL_PROXY
 dir=
 
+# In colour where somebody looks on: https://no-color.org/
+bold='' prompt='' plain=''
+if [ -t 1 ] && [ -z "${NO_COLOR:-}" ] && [ "${TERM:-dumb}" != dumb ]; then
+	bold=$'\e[1m' prompt=$'\e[32m' plain=$'\e[0m'
+fi
+
 step() {
-	printf '\n== %s\n' "$*"
+	printf '\n%s== %s%s\n' "$bold" "$*" "$plain"
+}
+
+# What is typed, in front of what it prints.
+typed() {
+	printf '  %s$%s %s%s%s\n' "$prompt" "$plain" "$bold" "$*" "$plain"
+}
+
+# says COMMAND...: shows it as typed, and what it prints.
+says() {
+	typed "$*"
+	"$@" 2>&1 | sed 's/^/  /'
+	return "${PIPESTATUS[0]}"
 }
 
 die() {
@@ -70,9 +88,37 @@ print(*free[:int(sys.argv[1])])' "$1"
 # fetch WAY CURL-OPTIONS...: the page must come, by that way.
 fetch() {
 	local got
+	typed curl "${@:2}" "  # $1"
 	got=$(curl -sS --max-time 10 "${@:2}" 2>&1) || die "$1: $got"
 	[ "$got" = "$page" ] || die "$1 gave something else: $got"
-	printf '  %-36s %s\n' "$1" "$got"
+	printf '  %s\n' "$got"
+}
+
+# through HOST DOCKER-COMMAND...: what the engine answers there.
+through() {
+	typed "DOCKER_HOST=$1 docker ${*:2}"
+	DOCKER_HOST=$1 timeout 20 docker "${@:2}" 2>&1 | sed 's/^/  /'
+	return "${PIPESTATUS[0]}"
+}
+
+# look_at_engine HOST: reads pass through the Muzzle, secrets and changes do not.
+look_at_engine() {
+	local env='{{.Config.Env}}' there through
+	through "$1" ps || die "docker ps did not work"
+	if [ "$docker" = "$dir/engine.sock" ]; then
+		echo "  The container has a secret in its environment.  On its host:"
+		through "unix://$docker" inspect -f "$env" web
+		echo "  And through the Muzzle:"
+		through=$(through "$1" inspect -f "$env" web) ||
+		    die "docker inspect did not work: $through"
+		printf '%s\n' "$through"
+		there=$(docker -H "unix://$docker" inspect -f "$env" web)
+		[[ $there = *TOKEN=secret* && $through = *'[TOKEN=***'* &&
+		    $through != *secret* ]] || die "the secret was not hidden"
+	fi
+	if through "$1" stop web; then
+		die "docker stop was let through"
+	fi
 }
 
 # A throw-away engine with one container, where one can run.
@@ -98,10 +144,6 @@ start_engine() {
 	docker -H "unix://$dir/engine.sock" run -d --network none \
 	    --name web -e TOKEN=secret demo:1 /bin/sh -c \
 	    'while :; do echo tick; sleep 1; done' >/dev/null
-}
-
-typed() {
-	printf '  %s\n' "$*"
 }
 
 # Sets ORTHRUS to a program that there is, building it where none is given.

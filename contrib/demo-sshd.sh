@@ -131,20 +131,15 @@ else
 	docker_host=$(status --json | /usr/bin/python3 -c '
 import json, sys
 print(json.load(sys.stdin)["docker"]["docker_host"])')
-	typed "DOCKER_HOST=$docker_host docker ps"
-	DOCKER_HOST=$docker_host timeout 20 docker ps 2>&1 | sed 's/^/  /'
-	typed "DOCKER_HOST=$docker_host docker stop web"
-	if DOCKER_HOST=$docker_host timeout 20 docker stop web 2>&1; then
-		die "docker stop was let through"
-	fi | sed 's/^/  /'
+	look_at_engine "$docker_host"
 fi
 
 step "Killing the session: the server's process for it"
 before=$(field reconnects)
 victims=$(sessions "$sshd")
 [ -n "$victims" ] || die "sshd has no session"
-# shellcheck disable=SC2086 # a list of numbers
-kill -KILL $victims
+# shellcheck disable=SC2086 # a list of numbers, twice
+{ typed kill -KILL $victims; kill -KILL $victims; }
 since=$(date +%s%N)
 within 20 came_back "$before" || die "it did not come back"
 within 10 status --wait 1s || die "its forwards did not come back"
@@ -154,15 +149,16 @@ step "Fetching the page again"
 all_ways
 
 step "What orthrus says of itself"
+typed orthrus status --control "$dir/control.sock"
 status | sed 's/^/  /'
 
 step "To try by hand"
-cat <<END
-  orthrus connect --server you@host:22 --accept-new -L 8080:localhost:80
-  curl --socks5-hostname 127.0.0.1:1080 http://a-name-only-the-server-knows/
-  git -c http.proxy=socks5h://127.0.0.1:1080 clone https://host/project.git
-  orthrus status --json
-END
+typed orthrus connect --server you@host:22 --accept-new -L 8080:localhost:80
+typed curl --socks5-hostname 127.0.0.1:1080 \
+    http://a-name-only-the-server-knows/
+typed git -c http.proxy=socks5h://127.0.0.1:1080 clone \
+    https://host/project.git
+typed orthrus status --json
 if [ $keep = yes ]; then
 	echo "  or, on the tunnel that is up until you press Ctrl-C:"
 	typed curl --socks5-hostname "127.0.0.1:$socks_port" \
@@ -175,6 +171,7 @@ if [ $keep = yes ]; then
 fi
 
 step "Stopping"
+typed "kill -TERM $orthrus"
 kill -TERM "$orthrus"
 code=0
 wait "$orthrus" || code=$?

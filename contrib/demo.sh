@@ -63,7 +63,7 @@ step "Registering an agent"
 typed charon agent add vps-london-01
 key=$(charon agent add vps-london-01 2>"$dir/add.log") || die "no AUTH_KEY"
 echo "  ${key:0:20}... (its AUTH_KEY, shown once)"
-charon agent list | sed 's/^/  /'
+says charon agent list
 
 step "Starting the agent, with four environment variables"
 start web /usr/bin/python3 -m http.server --bind 127.0.0.1 \
@@ -81,7 +81,8 @@ mkdir -p "$dir/config/orthrus"
 chmod 600 "$dir/config/orthrus/orthrus.ini"
 agent=(ORTHRUS_NAME=vps-london-01 "CHARON_LINK=127.0.0.1:$ssh_port"
     "AUTH_KEY=$key" "ORTHRUS_MODE=$mode")
-typed "orthrus.ini: $(tr '\n' ' ' <"$dir/config/orthrus/orthrus.ini")"
+typed cat orthrus.ini
+sed 's/^/  /' "$dir/config/orthrus/orthrus.ini"
 typed "${agent[0]} ${agent[1]} AUTH_KEY=${key:0:14}... ${agent[3]}" \
     "orthrus connect"
 started=$(date +%s%N)
@@ -89,27 +90,24 @@ start agent env "XDG_CONFIG_HOME=$dir/config" "${agent[@]}" "$ORTHRUS" connect
 agent_pid=${pids[-1]}
 within 20 agent_is online || die "the agent did not come online"
 echo "  online after $((($(date +%s%N) - started) / 1000000)) ms, enrolment included"
-charon agent list | sed 's/^/  /'
-typed charon agent show vps-london-01
-charon agent show vps-london-01 | sed 's/^/  /'
+says charon agent list
+says charon agent show vps-london-01
 
 socket=$dir/gate/agents/vps-london-01/docker.sock
 step "Looking at its Docker engine, through the agent's endpoint"
 if [ "$docker" = no ]; then
 	echo "  no Docker engine runs here, nor can be started"
 else
-	typed "DOCKER_HOST=unix://$socket docker ps"
-	DOCKER_HOST=unix://$socket timeout 20 docker ps 2>&1 | sed 's/^/  /'
-	typed "DOCKER_HOST=unix://$socket docker stop web"
-	if DOCKER_HOST=unix://$socket timeout 20 docker stop web 2>&1; then
-		die "docker stop was let through"
-	fi | sed 's/^/  /'
+	look_at_engine "unix://$socket"
 fi
 
 step "A client: its own orthrus, which may see that agent and nothing else"
 typed "charon client add joe --allow 'vps-london-01:*'"
 client_key=$(charon client add joe --allow 'vps-london-01:*' \
     2>>"$dir/add.log") || die "no client"
+echo "  ${client_key:0:20}... (his AUTH_KEY)"
+typed "AUTH_KEY=${client_key:0:14}... orthrus connect --name joe" \
+    "--server 127.0.0.1:$ssh_port --socks5 127.0.0.1:$socks_port"
 start client env STATE_DIRECTORY="$dir/client" RUNTIME_DIRECTORY="$dir/client" \
     "AUTH_KEY=$client_key" "$ORTHRUS" connect --name joe \
     --server "127.0.0.1:$ssh_port" --socks5 "127.0.0.1:$socks_port" \
@@ -117,7 +115,6 @@ start client env STATE_DIRECTORY="$dir/client" RUNTIME_DIRECTORY="$dir/client" \
 within 20 "$ORTHRUS" status --wait 1s --control "$dir/client/control.sock" ||
     die "the client did not connect"
 url=http://vps-london-01.orthrus:$web_port/
-typed "curl -x socks5h://127.0.0.1:$socks_port $url"
 fetch "the agent's web page, by its name" -x "socks5h://127.0.0.1:$socks_port" \
     "$url"
 fetch "the same, by its socket here" \
@@ -158,12 +155,13 @@ if [ $keep = yes ]; then
 fi
 
 step "Stopping the agent"
+typed "kill -TERM $agent_pid"
 kill -TERM "$agent_pid"
 code=0
 wait "$agent_pid" || code=$?
 [ $code -eq 0 ] || die "the agent ended with $code after SIGTERM"
 within 15 agent_is offline || die "the gateway did not notice"
-charon agent list | sed 's/^/  /'
+says charon agent list
 typed "curl --unix-socket $socket http://docker/containers/json"
 answer=$(curl -sS --max-time 5 -w ' %{http_code}' --unix-socket "$socket" \
     http://docker/containers/json) || die "no answer from the socket"
@@ -171,6 +169,7 @@ echo "  $answer"
 [ "${answer##* }" = 502 ] || die "not a 502"
 
 step "Stopping the gateway"
+typed "kill -TERM $gateway"
 kill -TERM "$gateway"
 code=0
 wait "$gateway" || code=$?
