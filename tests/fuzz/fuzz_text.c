@@ -115,6 +115,19 @@ check_times(const uint8_t *data, size_t size)
 	check(strcmp(text, "?") == 0 || text[strlen(text) - 1] == 'Z');
 }
 
+/* What is read as a time is one that can be written and read again. */
+static void
+check_time_read(const char *s)
+{
+	const int64_t year_10000 = 253402300800;
+	char text[TIME_TEXT_MAX];
+	int64_t t, again;
+
+	if (!time_read(s, &t) || t >= year_10000)
+		return;
+	check(time_read(time_text(t, text), &again) && again == t);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -127,6 +140,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	s[size] = '\0';
 	for (i = 0; i < size; i++)
 		check(text_hex(data[i]) < 16);
+	check_time_read(s);
 	check(!text_ascii(s, size) || memchr(s, 0xc2, size) == NULL);
 	check_plain(s, size);
 	check_json(s, size);

@@ -250,7 +250,7 @@ def test_version(lab):
     ["check", "--no-such-option"], ["keygen", "--no-such-option"],
     ["keygen", "-x"], ["keygen", "surplus"], ["keygen", "-o"],
     ["connect", "--server"], ["status", "--wait", "soon"],
-    ["status", "surplus"], ["connect", "--server", "h", "surplus"]],
+    ["status", "surplus"], ["connect", "h", "surplus"]],
     ids=lambda a: " ".join(a) or "nothing")
 def test_bad_usage(lab, arguments):
     done = lab.run(*arguments)
