@@ -134,7 +134,8 @@ add_tunnel(void *arg, const struct tunnel_info *t)
 	json_object_set_new(o, "normalized", t->kind == TUNNEL_EXPOSE ?
 	    address_json(&t->spec->to) :
 	    json_string(forward_spec_format(t->spec, spec)));
-	json_object_set_new(o, "to", address_json(&t->spec->to));
+	json_object_set_new(o, "to", t->spec->to.kind == ADDRESS_NONE ?
+	    json_string("socks5") : address_json(&t->spec->to));
 	json_array_append_new(to->forwards, o);
 }
 

@@ -8,6 +8,7 @@
 
 #define FORMS "expected [bind_address:]port:host:hostport, " \
     "[bind_address:]port:/socket, /socket:host:hostport or /socket:/socket"
+#define SOCKS ", or [bind_address:]port alone for SOCKS"
 
 #define FIELDS_MAX 4
 
@@ -139,6 +140,32 @@ parse_listen(const char *s, const struct field *f, int n, bool remote,
 	return set_listen(s, &f[0], &f[1], remote, a, e);
 }
 
+/*
+ * The number of fields that are the destination; 0 where there is none, which
+ * a remote forward may have, as its other side then speaks SOCKS.
+ */
+static int
+count_destination(const struct field *f, int n, bool remote)
+{
+	if (remote && (n == 1 || (n == 2 && !is_socket_part(&f[0]) &&
+	    !is_socket_part(&f[1]))))
+		return 0;
+	return is_socket_part(&f[n - 1]) ? 1 : 2;
+}
+
+/* The destination is the last to fields of n. */
+static int
+parse_destination(const char *s, const struct field *f, int n, int to,
+    bool remote, struct address *a, struct error *e)
+{
+	if (to == 0) {
+		*a = (struct address){ .kind = ADDRESS_NONE };
+		return 0;
+	}
+	return to == 1 ? set_socket_part(s, "destination", !remote, &f[n - 1],
+	    a, e) : set_destination(s, &f[n - 2], &f[n - 1], a, e);
+}
+
 int
 forward_spec_parse(const char *s, bool remote, struct forward_spec *spec,
     struct error *e)
@@ -150,13 +177,13 @@ forward_spec_parse(const char *s, bool remote, struct forward_spec *spec,
 	n = split_spec(s, f, e);
 	if (n == -1)
 		return -1;
-	to = is_socket_part(&f[n - 1]) ? 1 : 2;
+	to = count_destination(f, n, remote);
 	if (n - to < 1 || n - to > 2)
-		return error_set(e, EX_USAGE, "\"%s\": " FORMS, s);
+		return error_set(e, EX_USAGE, "\"%s\": " FORMS "%s", s,
+		    remote ? SOCKS : "");
 	if (parse_listen(s, f, n - to, remote, &parsed.listen, e) == -1)
 		return -1;
-	if (to == 1 ? set_socket_part(s, "destination", !remote, &f[n - 1],
-	    &parsed.to, e) : set_destination(s, &f[n - 2], &f[n - 1], &parsed.to, e))
+	if (parse_destination(s, f, n, to, remote, &parsed.to, e) == -1)
 		return -1;
 	*spec = parsed;
 	return 0;
@@ -178,8 +205,10 @@ forward_spec_format(const struct forward_spec *spec, char text[SPEC_TEXT_MAX])
 {
 	char from[ADDRESS_TEXT_MAX], to[ADDRESS_TEXT_MAX];
 
-	snprintf(text, SPEC_TEXT_MAX, "%s:%s",
-	    field_format(&spec->listen, from), field_format(&spec->to, to));
+	snprintf(text, SPEC_TEXT_MAX, "%s%s%s",
+	    field_format(&spec->listen, from),
+	    spec->to.kind == ADDRESS_NONE ? "" : ":",
+	    field_format(&spec->to, to));
 	return text;
 }
 

@@ -166,6 +166,33 @@ relay_was_whole(const struct relay *r)
 }
 
 void
+relay_replace(struct endpoint *old, struct endpoint *fresh)
+{
+	struct relay *r = old->relay;
+	struct half *h;
+	size_t i;
+
+	relay_enter(r);
+	for (i = 0; i < 2; i++) {
+		r->half[i].wait_to = false;
+		if (r->half[i].from == old)
+			r->half[i].from = fresh;
+		else
+			r->half[i].to = fresh;
+	}
+	fresh->relay = r;
+	old->relay = NULL;
+	old->ops->close(old, false);
+	h = half_to(r, fresh);
+	/* An input that has ended, or hung up, causes no event any more. */
+	if (h->state == HALF_FINISHED && fresh->ops->finish(fresh) == -1)
+		h->state = HALF_DEAD;
+	if (h->last)
+		half_pump(r, h);
+	relay_leave(r);
+}
+
+void
 relay_abort(struct relay *r)
 {
 	relay_enter(r);

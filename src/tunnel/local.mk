@@ -4,6 +4,7 @@ liborthrus_a_SOURCES += \
 	include/orthrus/tunnel/tunnel.h \
 	src/tunnel/reach.c \
 	src/tunnel/remote.c \
+	src/tunnel/remote_socks.c \
 	src/tunnel/single.c \
 	src/tunnel/socks.c \
 	src/tunnel/stream.c \

@@ -230,7 +230,8 @@ remote_settled(struct tunnel *t, enum reach reach)
 	struct address at;
 
 	t->reach = reach;
-	if (reach == REACH_ALL && t->config.kind != TUNNEL_REMOTE) {
+	if (reach == REACH_ALL && (t->config.kind != TUNNEL_REMOTE ||
+	    (is_remote_socks(t) && strcmp(t->at.host, "*") != 0))) {
 		remote_withdraw(t);
 		return;
 	}

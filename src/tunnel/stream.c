@@ -78,15 +78,9 @@ open_failure_words(const struct tunnels *set, enum open_failure reason)
 	return words[reason];
 }
 
-/*
- * Neither the destination nor the server's text, which may name it.  A
- * failure once a second at most is told; the tunnel shows the last one.
- */
-static void
-tell_failure(struct tunnel *t, bool waited, enum open_failure reason)
+void
+tunnel_tell_failure(struct tunnel *t, const char *why)
 {
-	const char *why = waited ? "no session within 5 s" :
-	    open_failure_words(t->set, reason);
 	time_t now = time(NULL);
 
 	snprintf(t->error, sizeof(t->error), "last connection failed: %s",
@@ -102,7 +96,9 @@ static void
 give_up_tunnel_stream(struct tunnel_stream *s, enum open_failure reason,
     const char *text)
 {
-	tell_failure(s->tunnel, s->waiting, reason);
+	/* Neither the destination nor the server's text, which may name it. */
+	tunnel_tell_failure(s->tunnel, s->waiting ? "no session within 5 s" :
+	    open_failure_words(s->set, reason));
 	s->waiting = false;
 	if (is_socks(s))
 		socks_refuse(s, reason, text);
@@ -231,6 +227,8 @@ tunnel_stream_incoming(struct tunnel *t, struct channel *ch)
 
 	if (t->muzzle != NULL)		/* it dials for itself */
 		stream_join(&s->st, muzzle_endpoint_new(t->muzzle, NULL));
+	else if (is_remote_socks(t))
+		stream_join(&s->st, remote_socks_endpoint(s));
 	else
 		stream_dial(&s->st, s->set->dialer, &t->config.spec.to,
 		    DIAL_MS);

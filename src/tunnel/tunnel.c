@@ -39,7 +39,8 @@ tunnel_label(const struct tunnel *t)
 	};
 	static char text[NAME_MAX_LEN + 32];
 
-	snprintf(text, sizeof(text), "%s%s%s", kind[t->config.kind],
+	snprintf(text, sizeof(text), "%s%s%s", is_remote_socks(t) ?
+	    "remote SOCKS5" : kind[t->config.kind],
 	    t->config.name[0] != '\0' ? " " : "", t->config.name);
 	return text;
 }

@@ -140,6 +140,11 @@ void tunnel_streams_session_up(struct tunnels *set, const struct mux *parted);
 void tunnel_streams_session_gone(struct tunnels *set, const struct mux *mux);
 void tunnel_streams_abort(struct tunnel *t);	/* those that are relayed */
 void tunnel_streams_free(struct tunnels *set);
+/*
+ * Has the tunnel show why a connection failed, and the log, once a second at
+ * most.  why names no destination.
+ */
+void tunnel_tell_failure(struct tunnel *t, const char *why);
 /* Why a channel could not be opened, without where it was to go. */
 const char *open_failure_words(const struct tunnels *set,
     enum open_failure reason);
@@ -154,6 +159,14 @@ void socks_accept(struct tunnel_stream *s);
 void socks_refuse(struct tunnel_stream *s, enum open_failure reason,
     const char *text);
 void socks_leave_handshake(struct tunnel_stream *s);
+
+/* remote_socks.c */
+bool is_remote_socks(const struct tunnel *t);
+/*
+ * An endpoint for what the far end connected: reads where to in SOCKS5, dials
+ * that from here, and is replaced by the connection.
+ */
+struct endpoint *remote_socks_endpoint(struct tunnel_stream *s);
 
 /* single.c */
 void singles_session_up(struct tunnels *set);

@@ -574,9 +574,9 @@ def test_server_as_an_argument(home):
     for args, address, user in (
             (["joe@h:2222"], "ssh://joe@h:2222", "joe"),
             (["ssh://joe@h:22/"], "ssh://joe@h:22", "joe"),
-            (["-NT", "-p", "ssh", "-l", "joe", "h"], "ssh://joe@h:22",
+            (["-NT", "-p", "ssh", "-l", "joe", "h"], "ssh://h:22",
              "joe"),
-            (["h", "-Nnp23", "-ljoe"], "ssh://joe@h:23", "joe"),
+            (["h", "-Nnp23", "-ljoe"], "ssh://h:23", "joe"),
             (["--", "joe@h"], "ssh://joe@h:22", "joe"),
             (["-p", "23", "ssh://joe@h:23"], "ssh://joe@h:23", "joe"),
             (["-p", "8443", "--transport", "tls", "joe@h"],

@@ -190,6 +190,44 @@ test_home(void **state)
 	}
 }
 
+/* A remote forward without a destination: SOCKS at its far end. */
+static void
+test_socks(void **state)
+{
+	static const struct {
+		const char *in, *out;
+	} cases[] = {
+		{ "1080", "localhost:1080" }, { "0", "localhost:0" },
+		{ "socks", "localhost:1080" }, { "*:1080", "*:1080" },
+		{ ":1080", "*:1080" }, { "[::1]:1080", "[::1]:1080" },
+		{ "h:socks", "h:1080" }, { "/run/x.sock", "/run/x.sock" },
+		{ "[/run/a:b]", "[/run/a:b]" },
+	};
+	static const char *const bad[] = { "", ":", "h:", "80:db", "x",
+	    "65536", "~/x.sock", "run/x" };
+	struct forward_spec spec, again;
+	char text[SPEC_TEXT_MAX];
+	struct error e;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		if (forward_spec_parse(cases[i].in, true, &spec, &e) != 0)
+			fail_msg("%s", e.text);
+		assert_int_equal(spec.to.kind, ADDRESS_NONE);
+		assert_string_equal(forward_spec_format(&spec, text),
+		    cases[i].out);
+		assert_int_equal(forward_spec_parse(text, true, &again, &e),
+		    0);
+		assert_true(forward_spec_equal(&spec, &again));
+		assert_int_equal(forward_spec_parse(cases[i].in, false, &spec,
+		    &e), -1);
+	}
+	for (i = 0; i < COUNT(bad); i++)
+		assert_int_equal(forward_spec_parse(bad[i], true, &spec, &e),
+		    -1);
+}
+
 static void
 test_port_zero(void **state)
 {
@@ -279,6 +317,7 @@ main(void)
 		cmocka_unit_test(test_good),
 		cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_home),
+		cmocka_unit_test(test_socks),
 		cmocka_unit_test(test_port_zero),
 		cmocka_unit_test(test_lengths),
 		cmocka_unit_test(test_equal),

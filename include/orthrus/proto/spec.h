@@ -3,6 +3,7 @@
  * Forward specifications, the grammar of ssh(1) -L and -R:
  *   [bind_address:]port:host:hostport   [bind_address:]port:/socket
  *   /socket:host:hostport               /socket:/socket
+ * and, remote only, [bind_address:]port or /socket alone: SOCKS.
  */
 #ifndef ORTHRUS_PROTO_SPEC_H
 #define ORTHRUS_PROTO_SPEC_H
@@ -12,7 +13,7 @@
 struct forward_spec {
 	struct address listen;	/* host "localhost" when no bind address was
 				   given, "*" for an empty one or "*" */
-	struct address to;
+	struct address to;	/* kind ADDRESS_NONE: what SOCKS asks for */
 };
 
 #define SPEC_TEXT_MAX (2 * ADDRESS_TEXT_MAX + 2)

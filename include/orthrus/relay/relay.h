@@ -27,6 +27,12 @@ struct relay *relay_start(struct endpoint *a, struct endpoint *b,
  */
 bool relay_was_whole(const struct relay *r);
 
+/*
+ * Puts fresh in the place of old, which is closed (without abort) and must have
+ * nothing left to give.  Not from within a call of old's.
+ */
+void relay_replace(struct endpoint *old, struct endpoint *fresh);
+
 /* Ends it now: closes both endpoints with abort, calls done. */
 void relay_abort(struct relay *r);
 
