@@ -40,6 +40,7 @@ noinst_HEADERS += \
 	include/orthrus/proto/server.h \
 	include/orthrus/proto/socks5.h \
 	include/orthrus/proto/spec.h \
+	include/orthrus/proto/ssh_config.h \
 	include/orthrus/proto/upgrade.h \
 	include/orthrus/proto/userauth.h \
 	include/orthrus/proto/websocket_frame.h \

@@ -75,6 +75,16 @@ orthrus_forget_credentials(struct orthrus *a)
 	a->password = NULL;
 }
 
+void
+orthrus_warn_untaken(const struct config *c)
+{
+	char *untaken = config_untaken(c);
+
+	if (untaken != NULL)
+		log_warn("%s", untaken);
+	free(untaken);
+}
+
 static void
 forget_config(void *config)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* "orthrus check": would "orthrus connect" start, and with what. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -60,6 +61,11 @@ check_tls(const struct config *c)
 static void
 print_notes(const struct config *c)
 {
+	char *untaken = config_untaken(c);
+
+	if (untaken != NULL)
+		fprintf(stderr, "note: %s\n", untaken);
+	free(untaken);
 	if (c->auth_key_trouble != NULL)
 		fprintf(stderr, "note: AUTH_KEY_FILE: %s, which is fine as "
 		    "long as the identity serves\n", c->auth_key_trouble);

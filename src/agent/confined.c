@@ -19,6 +19,8 @@ open_what_is_read(struct confinement *w, const struct config *c)
 	confinement_below(w, "/proc/meminfo", CONFINE_READ);
 	tls_client_confinement(w, c->tls_ca);
 	confinement_beside(w, c->head.file, CONFINE_READ);
+	for (i = 0; i < c->nssh_files; i++)
+		confinement_beside(w, c->ssh_files[i], CONFINE_READ);
 	confinement_beside(w, c->password_file, CONFINE_READ);
 	confinement_beside(w, c->socks5_password_file, CONFINE_READ);
 	confinement_beside(w, c->auth_key_file, CONFINE_READ);

@@ -399,6 +399,7 @@ cmd_connect(int argc, char **argv)
 	if (a.config == NULL)
 		return a.code;
 	log_setup(a.config->log_level, a.config->log_format);
+	orthrus_warn_untaken(a.config);
 	if (orthrus_start_commands(a.config, &a.commands, &e) == -1) {
 		log_error("%s", e.text);
 		config_free(a.config);

@@ -194,6 +194,7 @@ cmd_enroll(int argc, char **argv)
 	if (r.config == NULL)
 		return r.code;
 	log_setup(r.config->log_level, r.config->log_format);
+	orthrus_warn_untaken(r.config);
 	r.config->reconnect = false;	/* each server once */
 	if (orthrus_start_commands(r.config, &r.commands, &e) == -1) {
 		fprintf(stderr, "orthrus enroll: %s\n", e.text);

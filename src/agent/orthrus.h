@@ -53,6 +53,9 @@ int orthrus_load_credentials(const struct config *c, struct identity **id,
     char **password, struct error *e);
 void orthrus_forget_credentials(struct orthrus *a);
 
+/* Tells which lines of --ssh-config were not taken, if there are any. */
+void orthrus_warn_untaken(const struct config *c);
+
 /*
  * Starts the process that runs the proxy command of c into *commands, before
  * there are threads and walls; NULL where there is none.  0, or -1 with *e.

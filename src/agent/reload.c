@@ -116,6 +116,7 @@ orthrus_reload(struct orthrus *a)
 	}
 	config_forget_auth_key(fresh.config);
 	if (reload_prepare(a, &fresh, &e) == 0) {
+		orthrus_warn_untaken(fresh.config);
 		reload_commit(a, &fresh);
 		log_info("configuration reloaded");
 	} else

@@ -5,19 +5,25 @@
 
 #include "orthrus/conf/config.h"
 
+#define SSH_UNTAKEN_SHOWN 8	/* lines of --ssh-config, by name */
+
 /* In the order of precedence, and of reports. */
-enum origin { FROM_OPTION, FROM_ENVIRONMENT, FROM_FILE, FROM_DEFAULT };
+enum origin { FROM_OPTION, FROM_ENVIRONMENT, FROM_FILE, FROM_SSH_CONFIG,
+    FROM_DEFAULT };
 
 struct keyword;
+struct loader;
 
 /* One value that is in effect, and where it comes from. */
 struct setting {
 	const struct keyword *kw;	/* the first row that stands for it */
 	const struct keyword *from;	/* the row whose option or variable */
 	enum origin origin;
-	unsigned line;		/* FROM_FILE */
+	unsigned line;		/* FROM_FILE, FROM_SSH_CONFIG */
 	char *label;		/* NAME of its [section NAME], or NULL */
 	char *value;		/* canonical text */
+	char *file;		/* FROM_SSH_CONFIG */
+	char *note;		/* where else a part of it is from, or NULL */
 };
 
 #define KW_MANY	0x1		/* may be given several times */
@@ -60,6 +66,8 @@ struct program {
 	/* The one key that a configuration must have; NULL: none. */
 	const char *section, *key;
 	const char *example;	/* a section of its file, to show */
+	/* What has a say before the defaults, or NULL. */
+	void (*before_defaults)(struct loader *l);
 	/* Letters that another program has, and what becomes of them here. */
 	const struct foreign_option *foreign;	/* letter 0 ends them */
 };
@@ -173,6 +181,7 @@ struct loader {
 	size_t nproblems;
 	bool *given;		/* by keyword: a value was meant, right or not */
 	bool misused;		/* an option is wrong by itself */
+	const char *source;	/* FROM_SSH_CONFIG: which file */
 	bool argued;		/* a word that is no option was taken */
 	const char *one_dash;	/* a word that was told to be wrong, or NULL */
 	bool unclear;		/* a faulty line may have meant it */
@@ -226,6 +235,7 @@ void ssh_option_instead(const struct foreign_option *o, const char *value,
 #define OPTION_TEXT_MAX 64
 const char *option_text(const struct keyword *kw, char text[OPTION_TEXT_MAX]);
 void load_file(struct loader *l);
+void load_ssh_config(struct loader *l);	/* of orthrus (ssh_config.c) */
 /*
  * orthrus: fills in the users, and finds all that is wrong only in combination.
  */

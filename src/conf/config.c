@@ -20,6 +20,9 @@ clear_config(void *config)
 
 	free_strings(c->known_hosts, c->nknown_hosts);
 	free_strings(c->host_keys, c->nhost_keys);
+	free_strings(c->ssh_files, c->nssh_files);
+	free(c->ssh_config);
+	free(c->ssh_untaken);
 	free(c->servers);
 	free(c->tls_ca);
 	free(c->tls_name);
@@ -96,6 +99,16 @@ config_name_is_default(const struct config *c)
 	const struct setting *s = setting_find(&c->head, "agent", "name");
 
 	return s == NULL || s->origin == FROM_DEFAULT;
+}
+
+char *
+config_untaken(const struct config *c)
+{
+	if (c->nssh_untaken == 0)
+		return NULL;
+	return xasprintf("--ssh-config: not taken: %s%s; orthrus has no such "
+	    "thing, or options of its own", c->ssh_untaken,
+	    c->nssh_untaken > SSH_UNTAKEN_SHOWN ? " and more" : "");
 }
 
 void

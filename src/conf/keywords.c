@@ -37,6 +37,10 @@ static const struct keyword rows[] = {
 	{ "server", "host_key", "host-key", 0, "ORTHRUS_HOST_KEY", "FP",
 	    .flags = KW_MANY | KW_LIST, .set = set_host_key,
 	    .help = "pinned SHA256:..., beats known_hosts" },
+	{ "server", "ssh_config", "ssh-config", 'F', NULL, "FILE",
+	    .fixed = "~/.ssh/config", .flags = KW_OPTIONAL, .set = set_path,
+	    AT(ssh_config),
+	    .help = "Host aliases of ssh_config(5) (off)" },
 	{ "server", "accept_new", "accept-new", 0, "ORTHRUS_ACCEPT_NEW",
 	    .fixed = "yes", .set = set_yes, AT(accept_new),
 	    .fallback = "no",
@@ -150,5 +154,6 @@ const struct program program_orthrus = {
 	.section = "server",
 	.key = "address",
 	.example = "server",
+	.before_defaults = load_ssh_config,
 	.foreign = ssh_options
 };

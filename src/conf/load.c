@@ -135,6 +135,8 @@ loader_begin(struct loader *l, const struct program *p, int argc, char **argv)
 	load_default(l, &p->rows[0]);		/* which file to read */
 	if (l->c->file != NULL)
 		load_file(l);
+	if (p->before_defaults != NULL)
+		p->before_defaults(l);
 	for (i = 1; i < p->n; i++)
 		load_default(l, &p->rows[i]);
 }

@@ -43,10 +43,12 @@ add_user(struct config *c, const struct setting *from, const char *user)
 	if (from != NULL)
 		s = *from;
 	s.kw = keyword_by_key(&program_orthrus, "server", "user");
+	s.note = s.file = NULL;
 	for (i = 0; i < c->head.nsettings; i++) {
 		other = &c->head.settings[i];
-		if (other->kw == s.kw && other->origin == s.origin &&
-		    other->line == s.line && strcmp(other->value, user) == 0)
+		if (other->kw == s.kw && strcmp(other->value, user) == 0 &&
+		    (other->origin == FROM_SSH_CONFIG ||
+		    (other->origin == s.origin && other->line == s.line)))
 			return;
 	}
 	s.value = xstrdup(user);
@@ -72,7 +74,7 @@ fill_users(struct config *c)
 		if (from.kw != kw)
 			continue;
 		server = &c->servers[n++];
-		if (user != NULL)
+		if (user != NULL && user->origin != FROM_SSH_CONFIG)
 			strcpy(server->user, user->value);
 		else if (server->user[0] != '\0')
 			add_user(c, &from, server->user);

@@ -70,6 +70,8 @@ loader_blame(struct loader *l, const struct setting *s, struct error *e)
 		error_prefix(e, "environment %s", s->from->env);
 	else if (s->origin == FROM_FILE)
 		error_prefix(e, "%s", s->from->key);
+	else if (s->origin == FROM_SSH_CONFIG)
+		error_prefix(e, "%s:%u: %s", s->file, s->line, s->kw->key);
 	else if (s->origin == FROM_DEFAULT)
 		error_prefix(e, "%s", s->kw->key);
 	else
@@ -82,11 +84,13 @@ loader_take_one(struct loader *l, const struct keyword *kw, enum origin origin,
     unsigned line, const char *label, const char *value)
 {
 	struct setting s = { keyword_first(l->c->program, kw), kw, origin, line,
-	    label == NULL ? NULL : xstrdup(label), xstrdup(value) };
+	    label == NULL ? NULL : xstrdup(label), xstrdup(value), NULL, NULL };
 	struct config_head *c = l->c;
 	struct error e;
 	int r;
 
+	if (origin == FROM_SSH_CONFIG)
+		s.file = xstrdup(l->source);
 	if (setting_is_hidden(c, s.kw, origin))
 		c = l->hidden;
 	if (value[0] == '\0')

@@ -27,5 +27,8 @@ liborthrus_a_SOURCES += \
 	src/conf/secret.c \
 	src/conf/set.c \
 	src/conf/setting.c \
+	src/conf/ssh_config.c \
 	src/conf/ssh_options.c \
+	src/conf/ssh_reading.h \
+	src/conf/ssh_take.c \
 	src/conf/way.c

@@ -25,6 +25,8 @@ origin_text(const struct config_head *c, const struct setting *s,
 		snprintf(text, ORIGIN_TEXT_MAX, "environment %s", s->from->env);
 	else if (s->origin == FROM_FILE)
 		snprintf(text, ORIGIN_TEXT_MAX, "%s:%u", c->file, s->line);
+	else if (s->origin == FROM_SSH_CONFIG)
+		snprintf(text, ORIGIN_TEXT_MAX, "%s:%u", s->file, s->line);
 	else if (s->origin == FROM_DEFAULT)
 		snprintf(text, ORIGIN_TEXT_MAX, "default");
 	else
@@ -59,7 +61,9 @@ print_settings(const struct config_head *c, const struct keyword *kw,
 		if (s->kw != kw)
 			continue;
 		print_key(kw, s->label, f);
-		fprintf(f, "%s  # %s\n", s->value, origin_text(c, s, origin));
+		fprintf(f, "%s  # %s%s%s\n", s->value,
+		    origin_text(c, s, origin), s->note == NULL ? "" : ", ",
+		    s->note == NULL ? "" : s->note);
 		n++;
 	}
 	return n;
@@ -89,7 +93,7 @@ head_blame(const struct config_head *c, const char *section, const char *key,
 
 	if (s == NULL || s->origin == FROM_DEFAULT)
 		error_prefix(e, "%s", key);
-	else if (s->origin == FROM_FILE)
+	else if (s->origin == FROM_FILE || s->origin == FROM_SSH_CONFIG)
 		error_prefix(e, "%s: %s", origin_text(c, s, origin), key);
 	else
 		error_prefix(e, "%s", origin_text(c, s, origin));

@@ -129,20 +129,6 @@ set_server(void *config, struct setting *s, struct error *e)
 	return 0;
 }
 
-int
-set_port(void *config, struct setting *s, struct error *e)
-{
-	struct config *c = config;
-
-	if (port_word_parse(s->value, strlen(s->value), false,
-	    &c->port) == -1)
-		return error_set(e, EX_CONFIG, "\"%s\" is not a port: expected "
-		    "a number from 1 to 65535 or the name of a service",
-		    s->value);
-	value_replace(&s->value, xasprintf("%u", (unsigned)c->port));
-	return 0;
-}
-
 /* A user is valid when it can stand before the '@' of a server. */
 int
 set_user(void *c, struct setting *s, struct error *e)
@@ -174,7 +160,7 @@ set_known_hosts(void *config, struct setting *s, struct error *e)
 
 	if (expand_path(s, e) == -1)
 		return -1;
-	if (s->origin != FROM_DEFAULT)	/* the default has several */
+	if (s->origin < FROM_SSH_CONFIG)	/* others may have several */
 		clear_list(c->known_hosts, &c->nknown_hosts);
 	append_string(&c->known_hosts, &c->nknown_hosts, s->value);
 	return 0;

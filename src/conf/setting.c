@@ -18,6 +18,8 @@ void
 setting_clear(struct setting *s)
 {
 	free(s->label);
+	free(s->file);
+	free(s->note);
 	secret_free(s->value);		/* it may be one */
 }
 
@@ -67,7 +69,8 @@ setting_keep(struct config_head *c, const struct setting *s)
 {
 	size_t i = c->nsettings;
 
-	if (!(s->kw->flags & KW_MANY) && s->origin != FROM_DEFAULT) {
+	/* Some have several files, too, by default or of one line. */
+	if (!(s->kw->flags & KW_MANY) && s->origin < FROM_SSH_CONFIG) {
 		for (i = 0; i < c->nsettings; i++) {
 			if (c->settings[i].kw == s->kw)
 				break;

@@ -7,9 +7,24 @@
 
 #include "conf.h"
 #include "orthrus/base/mem.h"
+#include "orthrus/base/well_known.h"
 #include "orthrus/proto/proxy_command.h"
 
 /* --- values ------------------------------------------------------- */
+
+int
+set_port(void *config, struct setting *s, struct error *e)
+{
+	struct config *c = config;
+
+	if (port_word_parse(s->value, strlen(s->value), false,
+	    &c->port) == -1)
+		return error_set(e, EX_CONFIG, "\"%s\" is not a port: expected "
+		    "a number from 1 to 65535 or the name of a service",
+		    s->value);
+	value_replace(&s->value, xasprintf("%u", (unsigned)c->port));
+	return 0;
+}
 
 int
 set_transport(void *config, struct setting *s, struct error *e)

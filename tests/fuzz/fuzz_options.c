@@ -68,6 +68,8 @@ static bool
 names_a_file(const char *word)
 {
 	return strchr(word, '/') != NULL || strchr(word, '~') != NULL ||
+	    (word[0] == '-' && strchr(word, 'F') != NULL) ||
+	    strncmp(word, "--ssh", 5) == 0 ||
 	    strncmp(word, "-c", 2) == 0 || strncmp(word, "--c", 3) == 0;
 }
 

@@ -50,6 +50,9 @@ tests_fuzz_fuzz_socks5_LDADD = $(fuzz_ldadd)
 fuzzers += tests/fuzz/fuzz_spec
 tests_fuzz_fuzz_spec_LDADD = $(fuzz_ldadd)
 
+fuzzers += tests/fuzz/fuzz_ssh_config
+tests_fuzz_fuzz_ssh_config_LDADD = $(fuzz_ldadd)
+
 fuzzers += tests/fuzz/fuzz_ini
 tests_fuzz_fuzz_ini_LDADD = $(fuzz_ldadd)
 

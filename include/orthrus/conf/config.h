@@ -40,6 +40,12 @@ struct config {
 	char *proxy_command;		/* in place of a connection, or NULL */
 	enum server_preference prefer;	/* of several servers */
 	uint64_t resume;		/* ms that a session waits; 0: none */
+	char *ssh_config;		/* path, or NULL */
+	char **ssh_files;		/* paths of what was read of it */
+	size_t nssh_files;
+	/* "FILE:LINE KEYWORD, ...", the first few lines not taken, or NULL. */
+	char *ssh_untaken;
+	size_t nssh_untaken;
 	char *identity;			/* path */
 	char **known_hosts;		/* paths, the first one is written to */
 	size_t nknown_hosts;
@@ -113,6 +119,12 @@ bool config_name_is_default(const struct config *c);
  * origin being "option --name", "environment NAME", "FILE:LINE" or "default".
  */
 void config_print(const struct config *c, FILE *f);
+
+/*
+ * One sentence on what of --ssh-config was not taken, for the caller to free;
+ * NULL when all was.
+ */
+char *config_untaken(const struct config *c);
 
 /*
  * Puts where the value of section.key comes from before the text of *e, for
