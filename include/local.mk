@@ -16,6 +16,7 @@ noinst_HEADERS += \
 	include/orthrus/base/machine.h \
 	include/orthrus/base/loop.h \
 	include/orthrus/base/mem.h \
+	include/orthrus/base/near.h \
 	include/orthrus/base/notify.h \
 	include/orthrus/base/printed.h \
 	include/orthrus/base/privileges.h \

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -16,6 +17,8 @@
 #include <sodium.h>
 
 #include "orthrus/base/confine.h"
+#include "orthrus/base/mem.h"
+#include "orthrus/base/near.h"
 #include "orthrus/base/printed.h"
 #include "orthrus/base/text.h"
 
@@ -41,13 +44,21 @@ is_option_word(const char *word, const char *a, const char *b, const char *c)
 static int
 no_such_command(const struct command_table *t, const char *word)
 {
+	struct near near = NEAR(word);
 	char shown[256];
+	size_t i;
 
+	for (i = 0; i < t->n; i++)
+		near_try(&near, t->rows[i].name);
 	text_escape(shown, sizeof(shown), word, TEXT_PLAIN);
 	if (word[0] == '-')
 		fprintf(stderr, "%s: \"%s\": options go behind the command, "
 		    "as in \"%s\"; \"%s --help\" lists the commands\n",
 		    t->program, shown, t->example, t->program);
+	else if (near.best != NULL)
+		fprintf(stderr, "%s: \"%s\" is not a command; did you mean "
+		    "\"%s %s\"?\n", t->program, shown, t->program,
+		    near.best);
 	else
 		fprintf(stderr, "%s: \"%s\" is not a command; \"%s --help\" "
 		    "lists them\n", t->program, shown, t->program);
@@ -91,11 +102,37 @@ end_output(const struct command_table *t, const char *word, int code)
 	return code == 0 ? lost : code;
 }
 
-int
-command_main(const struct command_table *t, int argc, char **argv)
+/* Runs the command that argv[0] names. */
+static int
+run_command(const struct command_table *t, int argc, char **argv)
 {
 	size_t i;
 
+	for (i = 0; i < t->n; i++)
+		if (strcmp(argv[0], t->rows[i].name) == 0)
+			return end_output(t, argv[0],
+			    t->rows[i].run(argc, argv));
+	return no_such_command(t, argv[0]);
+}
+
+/* "help COMMAND": the command with "--help" behind it. */
+static int
+command_help(const struct command_table *t, int argc, char **argv)
+{
+	char **words = xcalloc((size_t)argc + 2, sizeof(*words));
+	char option[] = "--help";
+	int code;
+
+	memcpy(words, argv, (size_t)argc * sizeof(*words));
+	words[argc] = option;
+	code = run_command(t, argc + 1, words);
+	free(words);
+	return code;
+}
+
+int
+command_main(const struct command_table *t, int argc, char **argv)
+{
 	if (!open_standard_descriptors())
 		return EX_OSERR;
 	confine_memory();
@@ -110,6 +147,8 @@ command_main(const struct command_table *t, int argc, char **argv)
 		program_usage(t, stderr);
 		return EX_USAGE;
 	}
+	if (argc > 2 && strcmp(argv[1], "help") == 0)
+		return command_help(t, argc - 2, argv + 2);
 	if (is_option_word(argv[1], "--help", "-h", "help")) {
 		program_usage(t, stdout);
 		return end_output(t, argv[1], 0);
@@ -119,9 +158,5 @@ command_main(const struct command_table *t, int argc, char **argv)
 		    t->libraries);
 		return end_output(t, argv[1], 0);
 	}
-	for (i = 0; i < t->n; i++)
-		if (strcmp(argv[1], t->rows[i].name) == 0)
-			return end_output(t, argv[1],
-			    t->rows[i].run(argc - 1, argv + 1));
-	return no_such_command(t, argv[1]);
+	return run_command(t, argc - 1, argv + 1);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "orthrus/base/mem.h"
+#include "orthrus/base/near.h"
 #include "orthrus/base/text.h"
 
 #define LONG_BASE 256		/* what getopt_long() returns for row 0 */
@@ -44,9 +45,10 @@ command_long_options(const struct command_line *l)
 static char *
 command_short_options(const struct command_line *l)
 {
-	char *s = xcalloc(2 * l->n + 2, 1), *end = s;
+	char *s = xcalloc(2 * l->n + 3, 1), *end = s;
 	size_t i;
 
+	*end++ = ':';	/* tell a missing value from a wrong option */
 	for (i = 0; i < l->n; i++) {
 		if (l->options[i].letter == 0)
 			continue;
@@ -92,6 +94,55 @@ take_command_option(const struct command_line *l,
 	return READ_ALL;
 }
 
+/* The option whose name is most like the word, or NULL. */
+static const char *
+nearest_option(const struct command_line *l, const char *word)
+{
+	struct near near = NEAR(word + strspn(word, "-"));
+	size_t i;
+
+	for (i = 0; i < l->n; i++)
+		if (l->options[i].name != NULL)
+			near_try(&near, l->options[i].name);
+	near_try(&near, "help");
+	return near.best;
+}
+
+/* Complains of the unknown option that word, up to a "=VALUE", is. */
+static void
+complain_unknown(const struct command_line *l, const char *word)
+{
+	char name[128], shown[256];
+	const char *near;
+
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(word, "="), word);
+	near = strlen(name) < 3 ? NULL : nearest_option(l, name);
+	text_escape(shown, sizeof(shown), name, TEXT_PLAIN);
+	if (near != NULL)
+		fprintf(stderr, "%s: unknown option %s; did you mean --%s?\n",
+		    l->command, shown, near);
+	else
+		fprintf(stderr, "%s: unknown option %s; --help lists them "
+		    "all\n", l->command, shown);
+}
+
+/* Says why getopt_long(3) has returned ':' or '?' at this word. */
+static void
+complain(const struct command_line *l, int code, const char *word)
+{
+	char letter[3] = { '-', (char)optopt, '\0' };
+	const char *name;
+
+	if (code == '?' && optopt < LONG_BASE && optopt != 'h') {
+		complain_unknown(l, optopt == 0 ? word : letter);
+		return;
+	}
+	name = optopt < LONG_BASE ? letter : option_by_code(l, optopt)->name;
+	fprintf(stderr, "%s: option %s%s %s\n", l->command,
+	    optopt < LONG_BASE ? "" : "--", optopt == 'h' ? "--help" : name,
+	    code == ':' ? "needs a value" : "takes no value");
+}
+
 static enum reading
 read_command_options(const struct command_line *l, int argc, char **argv)
 {
@@ -100,12 +151,14 @@ read_command_options(const struct command_line *l, int argc, char **argv)
 	enum reading r = READ_ALL;
 	int code;
 
+	opterr = 0;
 	optind = 0;	/* start anew */
 	while (r == READ_ALL && (code = getopt_long(argc, argv, shorts, longs,
 	    NULL)) != -1) {
-		if (code == '?')
+		if (code == '?' || code == ':') {
+			complain(l, code, argv[optind - 1]);
 			r = READ_WRONG;
-		else if (code == 'h')
+		} else if (code == 'h')
 			r = READ_HELP;
 		else
 			r = take_command_option(l, option_by_code(l, code));
@@ -139,13 +192,8 @@ bool
 command_line_read(const struct command_line *l, int argc, char **argv,
     int *code)
 {
-	char *command = xstrdup(l->command), *own = argv[0];
-	enum reading r;
+	enum reading r = read_command_options(l, argc, argv);
 
-	argv[0] = command;	/* for what getopt_long() complains about */
-	r = read_command_options(l, argc, argv);
-	argv[0] = own;
-	free(command);
 	if (r == READ_ALL)
 		r = check_rest(l, argv + optind, argc - optind);
 	if (r == READ_ALL)

@@ -20,6 +20,7 @@ liborthrus_a_SOURCES += \
 	src/base/machine.c \
 	src/base/loop_watch.c \
 	src/base/mem.c \
+	src/base/near.c \
 	src/base/notify.c \
 	src/base/notify_private.h \
 	src/base/printed.c \

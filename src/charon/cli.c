@@ -13,6 +13,7 @@
 #include "orthrus/base/command_line.h"
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
+#include "orthrus/base/near.h"
 #include "orthrus/base/printed.h"
 #include "orthrus/base/text.h"
 #include "orthrus/gateway/tell.h"
@@ -318,6 +319,7 @@ group_run(const char *group, const struct command *table, size_t n, int argc,
     char **argv)
 {
 	const struct call c = { .command = group };
+	struct near near = NEAR(argc < 2 ? "" : argv[1]);
 	size_t i, skip = strlen(group) + 1;
 	char shown[SHOWN_MAX];
 
@@ -325,14 +327,23 @@ group_run(const char *group, const struct command *table, size_t n, int argc,
 		group_usage(group, table, n, stderr);
 		return EX_USAGE;
 	}
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+	    strcmp(argv[1], "help") == 0) {
 		group_usage(group, table, n, stdout);
 		return call_end(&c);
 	}
 	for (i = 0; i < n; i++)
 		if (strcmp(argv[1], table[i].name + skip) == 0)
 			return command_run(&table[i], argc - 1, argv + 1);
+	for (i = 0; i < n; i++)
+		near_try(&near, table[i].name + skip);
 	text_escape(shown, sizeof(shown), argv[1], TEXT_PLAIN);
+	if (argv[1][0] != '-' && near.best != NULL) {
+		fprintf(stderr, "charon %s: \"%s\" is not a command; did you "
+		    "mean \"charon %s %s\"?\n", group, shown, group,
+		    near.best);
+		return EX_USAGE;
+	}
 	fprintf(stderr, "charon %s: \"%s\"%s; \"charon %s --help\" lists the "
 	    "commands\n", group, shown, argv[1][0] == '-' ? ": options go "
 	    "behind the command" : " is not a command", group);

@@ -3,6 +3,7 @@
 #ifndef ORTHRUS_CONF_CONF_H
 #define ORTHRUS_CONF_CONF_H
 
+#include "orthrus/base/near.h"
 #include "orthrus/conf/config.h"
 
 #define SSH_UNTAKEN_SHOWN 8	/* lines of --ssh-config, by name */
@@ -155,14 +156,6 @@ char *state_directory_of(const char *program);
 char *runtime_directory_of(const char *program);
 /* "DIRECTORY/FILE" for the caller to free; frees the directory's name. */
 char *path_below(char *directory, const char *file);
-
-/* The one of several known words that is most like a mistyped one. */
-struct near {
-	const char *word, *best;	/* best is NULL when none is near */
-	unsigned distance;
-};
-#define NEAR(w) { .word = (w) }
-void near_try(struct near *n, const char *candidate);
 
 /*
  * A configuration that is being put together from all origins, and what is

@@ -95,6 +95,7 @@ nearest_option(const struct program *p, const char *word)
 		if (p->rows[i].option != NULL)
 			near_try(&near, p->rows[i].option);
 	}
+	near_try(&near, "help");
 	return near.best;
 }
 
@@ -288,6 +289,33 @@ take_argument(struct loader *l, const char *word)
 	loader_fail(l, FROM_OPTION, 0, e.text);
 }
 
+/*
+ * A word without an option is the one server, where no option gives any: it is
+ * too easily something that was left over.
+ */
+static void
+check_argument(struct loader *l)
+{
+	const struct setting *argument = NULL, *s;
+	bool given = false;
+	struct error e;
+	size_t i;
+
+	for (i = 0; l->argued && i < l->c->nsettings; i++) {
+		s = &l->c->settings[i];
+		if (s->from->letter == KEYWORD_ARGUMENT)
+			argument = s;
+		else if (strcmp(s->kw->key, "address") == 0)
+			given = true;
+	}
+	if (argument == NULL || !given)
+		return;
+	error_set(&e, EX_USAGE, "unexpected argument: %s would be a server, "
+	    "and --server gives one; write --server for each",
+	    argument->value);
+	loader_fail(l, FROM_OPTION, 0, e.text);
+}
+
 static void
 take_code(struct loader *l, int code, const char *text, char **argv)
 {
@@ -327,6 +355,7 @@ load_options(struct loader *l, int argc, char **argv)
 	}
 	for (i = optind; i < argc; i++)
 		take_argument(l, argv[i]);
+	check_argument(l);
 	free(shorts);
 	free(longs);
 }

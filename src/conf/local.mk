@@ -20,7 +20,6 @@ liborthrus_a_SOURCES += \
 	src/conf/load_finish.c \
 	src/conf/load_options.c \
 	src/conf/loader.c \
-	src/conf/near.c \
 	src/conf/offers.c \
 	src/conf/print.c \
 	src/conf/report.c \

@@ -584,9 +584,11 @@ def test_server_as_an_argument(home):
         found = settings(check(home, "-c", path, *args))
         assert found["server.address"] == [(address, "argument")]
         assert found["server.user"][0][0] == user
-    found = settings(check(home, "-c", path, "a", "--server", "b"))
-    assert found["server.address"] == [
-        ("ssh://a:22", "argument"), ("ssh://b:22", "option --server")]
+    for args in (["a", "--server", "b"], ["--server", "b", "a"]):
+        run = check(home, "-c", path, *args)
+        assert run.returncode == 64
+        assert run.stderr == "unexpected argument: ssh://a:22 would be a " \
+            "server, and --server gives one; write --server for each\n"
     path.write_text(path.read_text() + "address = h:1\n")
     found = settings(check(home, "-c", path, "-p", "2"))
     assert found["server.address"] == [("ssh://h:2", f"{path}:3")]

@@ -159,11 +159,28 @@ test_mistakes(void **state)
 
 	(void)state;
 	assert_false(read_words(&t, &code, "--unknown", "-h", NULL));
-	assert_mistake(&t, code, "prog cmd: unrecognized option "
-	    "'--unknown'\n");
+	assert_mistake(&t, code, "prog cmd: unknown option --unknown; --help "
+	    "lists them all\n");
+	assert_false(read_words(&t, &code, "--nam=x", "--nmae=x", NULL));
+	assert_mistake(&t, code, "prog cmd: unknown option --nmae; did you "
+	    "mean --name?\n");
+	assert_false(read_words(&t, &code, "-Q\x1b", NULL));
+	assert_mistake(&t, code, "prog cmd: unknown option -Q; --help lists "
+	    "them all\n");
+	assert_false(read_words(&t, &code, "--hlep", NULL));
+	assert_mistake(&t, code, "prog cmd: unknown option --hlep; did you "
+	    "mean --help?\n");
+	assert_false(read_words(&t, &code, "--\x1b[31mx", NULL));
+	assert_mistake(&t, code, "prog cmd: unknown option --\\x1b[31mx; "
+	    "--help lists them all\n");
+	assert_false(read_words(&t, &code, "--json=1", NULL));
+	assert_mistake(&t, code, "prog cmd: option --json takes no value\n");
+	assert_false(read_words(&t, &code, "--help=1", NULL));
+	assert_mistake(&t, code, "prog cmd: option --help takes no value\n");
+	assert_false(read_words(&t, &code, "-i", NULL));
+	assert_mistake(&t, code, "prog cmd: option -i needs a value\n");
 	assert_false(read_words(&t, &code, "--name", NULL));
-	assert_mistake(&t, code, "prog cmd: option '--name' requires an "
-	    "argument\n");
+	assert_mistake(&t, code, "prog cmd: option --name needs a value\n");
 	assert_false(read_words(&t, &code, "--item", "bad", NULL));
 	assert_mistake(&t, code, "prog cmd: --item: \"bad\" is not good\n");
 	assert_false(read_words(&t, &code, "-i", "bad", NULL));

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* "Did you mean": how far apart two words are. */
 #include <ctype.h>
+#include <stdbool.h>
 #include <string.h>
 
-#include "conf.h"
+#include "orthrus/base/near.h"
 
 #define WORD_MAX 32
 
