@@ -14,10 +14,18 @@ liborthrus_a_SOURCES += \
 	src/agent/connect_cmd.c \
 	src/agent/control.c \
 	src/agent/control.h \
+	src/agent/doctor.h \
+	src/agent/doctor_cmd.c \
+	src/agent/doctor_far.c \
+	src/agent/doctor_here.c \
+	src/agent/doctor_identity.c \
+	src/agent/doctor_server.c \
 	src/agent/enroll.c \
 	src/agent/enroll.h \
 	src/agent/enroll_cmd.c \
 	src/agent/enroll_look.c \
+	src/agent/findings.c \
+	src/agent/findings.h \
 	src/agent/host.c \
 	src/agent/host.h \
 	src/agent/keygen_cmd.c \

@@ -15,6 +15,8 @@ main(int argc, char **argv)
 		    "SOCKS5 and forwards" },
 		{ "check", cmd_check, "validate the configuration and show "
 		    "where each value is from" },
+		{ "doctor", cmd_doctor, "test what commonly goes wrong, from "
+		    "names to the engine" },
 		{ "enroll", cmd_enroll, "enrol at a gateway with an AUTH_KEY" },
 		{ "keygen", cmd_keygen, "make an Ed25519 key" },
 		{ "muzzle", cmd_muzzle,

@@ -112,6 +112,14 @@ file_is_credential(const char *path, const struct stat *st)
 	    path[len] == '/' && strstr(path, "/../") == NULL;
 }
 
+static uid_t looked_at;		/* whose files are looked at; 0: our own */
+
+void
+file_look_as(uid_t user)
+{
+	looked_at = user;
+}
+
 int
 file_check_private(const char *what, const char *path, const struct stat *st,
     struct error *e)
@@ -120,7 +128,8 @@ file_check_private(const char *what, const char *path, const struct stat *st,
 		return error_set(e, EX_CONFIG, "%s %s: others may use it "
 		    "(mode %04o); run \"chmod 600 %s\"", what, path,
 		    (unsigned)st->st_mode & 07777, path);
-	if (st->st_uid != geteuid() && st->st_uid != 0)
+	if (st->st_uid != geteuid() && st->st_uid != looked_at &&
+	    st->st_uid != 0)
 		return error_set(e, EX_CONFIG, "%s %s: owned by user %u; it "
 		    "must belong to the user that runs this program, or root",
 		    what, path, (unsigned)st->st_uid);

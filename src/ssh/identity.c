@@ -305,6 +305,23 @@ identity_key(const struct identity *id)
 	return id->key;
 }
 
+struct ssh_key_struct *
+identity_public(const struct identity *id)
+{
+	ssh_key key = NULL;
+	char *blob = NULL;
+
+	/* Of a key with a certificate, this gives the certificate. */
+	if (ssh_pki_export_pubkey_base64(id->key, &blob) != SSH_OK)
+		return NULL;
+	if (ssh_pki_import_cert_base64(blob, SSH_KEYTYPE_ED25519_CERT01,
+	    &key) != SSH_OK &&
+	    ssh_pki_export_privkey_to_pubkey(id->key, &key) != SSH_OK)
+		key = NULL;
+	ssh_string_free_char(blob);
+	return key;
+}
+
 /* Writes a file that was not there before, and leaves none when it fails. */
 static int
 write_new_file(const char *path, mode_t mode, const char *text, struct error *e)

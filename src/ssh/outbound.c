@@ -264,8 +264,32 @@ after_auth(struct outbound *s, int rc)
 }
 
 static enum connection_step
+ask_about_key(struct outbound *s)
+{
+	enum connection_step step = STEP_FAILED;
+	ssh_key key = NULL;
+	int rc = SSH_AUTH_SUCCESS;
+
+	if (s->config.identity != NULL) {
+		key = identity_public(s->config.identity);
+		rc = key == NULL ? SSH_AUTH_ERROR :
+		    ssh_userauth_try_publickey(ssh_of(s), NULL, key);
+	}
+	if (rc == SSH_AUTH_SUCCESS)
+		outbound_fail(s, EX_OK, "\"%s\" would be let in",
+		    s->config.server.user);
+	else
+		step = after_auth(s, rc);
+	ssh_key_free(key);
+	return step;
+}
+
+static enum connection_step
 log_in_with_key(struct outbound *s)
 {
+	if (s->config.looks && (server_is_gateway(s) ||
+	    (s->config.identity == NULL && s->config.password == NULL)))
+		return ask_about_key(s);
 	if (s->config.identity == NULL) {
 		s->step = PASSWORD;
 		return STEP_RUN;
@@ -511,6 +535,7 @@ outbound_info(const struct outbound *s, struct outbound_info *info)
 	info->kex = is_logged_in(s) ? connection_kex(s->connection) : "";
 	info->cipher = cipher != NULL ? cipher : "";
 	memcpy(info->host_key, s->host_key, sizeof(info->host_key));
+	info->trusted = s->step > HANDSHAKE;
 	info->rtt_ms = s->probe.rtt_ms;
 	info->transport = connection_transport(s->connection);
 	info->identification = connection_peer_version(s->connection);

@@ -35,6 +35,12 @@ void file_open_by(int (*open_fn)(void *arg, const char *path), void *arg);
 bool file_is_credential(const char *path, const struct stat *st);
 
 /*
+ * For root who looks at what is another user's, such as a service's: from now
+ * on file_check_private() takes that user for us as well.
+ */
+void file_look_as(uid_t user);
+
+/*
  * Checks that only its owner may use the file that was opened as path, and that
  * the owner is us or root: 0, or -1 with *e (EX_CONFIG), whose text begins with
  * what, such as "identity".

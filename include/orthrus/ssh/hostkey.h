@@ -26,6 +26,7 @@ struct hostkey_policy {
 	const struct server *servers;
 	size_t nservers;
 	bool accept_new;
+	bool forgets;			/* nothing is written of it */
 	bool enrolling;			/* the pin is of an AUTH_KEY: what
 					   matches it is remembered */
 };

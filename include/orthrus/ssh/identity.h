@@ -30,6 +30,12 @@ void identity_free(struct identity *id);
 struct ssh_key_struct *identity_key(const struct identity *id);
 
 /*
+ * The public half, with the certificate where there is one, for the caller to
+ * free with libssh; NULL when libssh cannot make it.
+ */
+struct ssh_key_struct *identity_public(const struct identity *id);
+
+/*
  * Its certificate, owned by id; NULL without one, or when it is of a kind that
  * certificate_read() does not take, or without id.
  */

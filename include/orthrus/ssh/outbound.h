@@ -39,11 +39,19 @@ struct outbound_config {
 	 * is charon and does the same; 0: the session ends with its link.
 	 */
 	uint64_t resume_ms;
+	/*
+	 * It only looks.  At a gateway, where another session of the same name
+	 * would end, nobody is logged in: it is asked whether it would take
+	 * the key (RFC 4252 section 7), and the session ends, with code 0 when
+	 * it would, or when there is no key to ask about.
+	 */
+	bool looks;
 };
 
 struct outbound_info {
 	const char *kex, *cipher;	/* "" before the key exchange */
 	char host_key[FINGERPRINT_MAX];
+	bool trusted;			/* that is found right */
 	int64_t rtt_ms;			/* of the last probe, -1 unknown */
 	const char *transport;		/* "tcp" ...; "" before it is there */
 	/* What it calls itself, RFC 4253 section 4.2; "" before it has. */
