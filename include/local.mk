@@ -20,6 +20,7 @@ noinst_HEADERS += \
 	include/orthrus/base/notify.h \
 	include/orthrus/base/printed.h \
 	include/orthrus/base/privileges.h \
+	include/orthrus/base/program.h \
 	include/orthrus/base/service.h \
 	include/orthrus/base/shown.h \
 	include/orthrus/base/span.h \

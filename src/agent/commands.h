@@ -8,6 +8,7 @@
 
 int cmd_connect(int argc, char **argv);
 int cmd_check(int argc, char **argv);
+int cmd_docker_context(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_enroll(int argc, char **argv);
 int cmd_keygen(int argc, char **argv);

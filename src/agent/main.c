@@ -15,6 +15,8 @@ main(int argc, char **argv)
 		    "SOCKS5 and forwards" },
 		{ "check", cmd_check, "validate the configuration and show "
 		    "where each value is from" },
+		{ "docker-context", cmd_docker_context, "make a context of the "
+		    "docker CLI for an agent" },
 		{ "doctor", cmd_doctor, "test what commonly goes wrong, from "
 		    "names to the engine" },
 		{ "enroll", cmd_enroll, "enrol at a gateway with an AUTH_KEY" },

@@ -29,7 +29,7 @@ program_usage(const struct command_table *t, FILE *f)
 
 	fprintf(f, "usage: %s COMMAND [options]\n\n", t->program);
 	for (i = 0; i < t->n; i++)
-		fprintf(f, "  %-10s %s\n", t->rows[i].name, t->rows[i].help);
+		fprintf(f, "  %-14s %s\n", t->rows[i].name, t->rows[i].help);
 	fprintf(f, "\n\"%s COMMAND --help\" tells more of a command; %s "
 	    "explains them.\n", t->program, t->manual);
 }

@@ -25,6 +25,7 @@ liborthrus_a_SOURCES += \
 	src/base/notify_private.h \
 	src/base/printed.c \
 	src/base/privileges.c \
+	src/base/program.c \
 	src/base/service.c \
 	src/base/shown.c \
 	src/base/span.c \

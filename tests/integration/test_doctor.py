@@ -136,7 +136,7 @@ def test_agent_that_runs(lab, docker_engine):
     now = agent.status()
     assert now["state"] == "connected" and now["reconnects"] == 0
     assert charon.log().count("agent rome is online") <= 1
-    assert agent.log().count("connected to ssh://") == 1
+    assert agent.log().count("connected to ssh://rome") == 1
 
 
 @pytest.mark.skipif(not openssh.available(), reason="no charon here")
