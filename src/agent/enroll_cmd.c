@@ -13,6 +13,7 @@
 #include "orthrus/base/command_line.h"
 #include "orthrus/base/loop.h"
 #include "orthrus/base/service.h"
+#include "orthrus/base/shown.h"
 #include "orthrus/base/text.h"
 #include "orthrus/ssh/identity.h"
 #include "orthrus/transport/command.h"
@@ -86,22 +87,17 @@ static void
 print_enrolled(const struct config *c, const char *name)
 {
 	const struct certificate *cert;
-	char path[1024], date[32];
+	char path[1024], until[SHOWN_TEXT_MAX];
 	struct identity *id;
 	struct error e;
-	struct tm tm;
-	time_t end;
 
 	text_escape(path, sizeof(path), c->identity, TEXT_PLAIN);
 	printf("enrolled as %s\nidentity: %s\n", name, path);
 	if ((id = identity_load(c->identity, &e)) != NULL &&
-	    (cert = identity_certificate(id)) != NULL) {
-		end = (time_t)cert->valid_before;
-		if (gmtime_r(&end, &tm) != NULL && strftime(date, sizeof(date),
-		    "%Y-%m-%d %H:%M:%S UTC", &tm) > 0)
-			printf("certificate: until %s, renewed by \"orthrus "
-			    "connect\" before\n", date);
-	}
+	    (cert = identity_certificate(id)) != NULL)
+		printf("certificate: until %s, renewed by \"orthrus connect\" "
+		    "before\n", shown_moment((int64_t)cert->valid_before,
+		    time(NULL), until));
 	identity_free(id);
 	if (strcmp(name, c->name) != 0)
 		printf("This host is called %s: connect with --name %s, or "

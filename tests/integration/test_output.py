@@ -23,7 +23,8 @@ GATEWAY = [("--help",), ("--version",), ("help",), ("check",),
            ("agent", "list", "--help"), ("agent", "show", "web-1"),
            ("agent", "show", "web-1", "--json"), ("client", "--help"),
            ("client", "list"), ("client", "list", "--json"),
-           ("snippet", "--help"), ("snippet", "web-1", "--for", "compose")]
+           ("fingerprint",), ("snippet", "--help"),
+           ("snippet", "web-1", "--for", "compose")]
 AGENT = [("--help",), ("--version",), ("connect", "--help"),
          ("check", "--server", "gw.example", "--accept-new", "-i", "key"),
          ("check", "--help"), ("keygen", "--help"), ("enroll", "--help"),
