@@ -15,6 +15,7 @@
 #include <ifaddrs.h>
 #include <stdbool.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "orthrus/transport/own.h"
 
@@ -65,6 +66,20 @@ test_others(void **state)
 	assert_false(is_own("2001:db8::77"));
 }
 
+/* Whether this machine, which may be one to build on, has more than loopback. */
+static bool
+has_network(void)
+{
+	struct sockaddr_in far = { .sin_family = AF_INET, .sin_port = 9 };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool has;
+
+	inet_pton(AF_INET, "192.0.2.77", &far.sin_addr);
+	has = connect(fd, (struct sockaddr *)&far, sizeof(far)) == 0;
+	close(fd);
+	return has;
+}
+
 static void
 test_what_is_no_address(void **state)
 {
@@ -72,7 +87,9 @@ test_what_is_no_address(void **state)
 
 	(void)state;
 	assert_true(address_is_own((struct sockaddr *)&un));
-	assert_true(is_own("255.255.255.255"));
+	assert_true(is_own("127.255.255.255"));
+	if (has_network())
+		assert_true(is_own("255.255.255.255"));
 }
 
 int
