@@ -8,6 +8,7 @@
 #   deps.sh engine	a Docker engine for contrib/demo.sh
 #   deps.sh check	contrib/check.sh as well
 #   deps.sh suite	contrib/suite.sh, which makes systems of other releases
+#   deps.sh release	contrib/release.sh and tests/release, which do so, too
 #   deps.sh bench	bench/run --peers, bench/muzzle and bench/plot
 set -eu
 
@@ -39,8 +40,9 @@ demo)	wanted="$build $demo" ;;
 engine)	wanted=$engine ;;
 check)	wanted="$build $demo $check" offered=$peers extracted=$programs ;;
 suite)	wanted="debootstrap util-linux" ;;
+release)	wanted="iproute2 mmdebstrap python3-pytest util-linux" ;;
 bench)	wanted="$build $demo $bench" ;;
-*)	sed -n '3,11s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
+*)	sed -n '3,12s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
 esac
 
 # shellcheck disable=SC2086 # lists of words

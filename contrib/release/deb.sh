@@ -1,0 +1,75 @@
+#!/bin/bash
+# SPDX-License-Identifier: ISC
+# Debian packages of contrib/debian, for each release of Debian and each kind of
+# machine; lintian has no word against them.
+set -euo pipefail
+shopt -s inherit_errexit
+# shellcheck source=contrib/release/lib/release.sh
+. "$(dirname "$0")/lib/release.sh"
+# shellcheck source=contrib/release/lib/box.sh
+. "$RELEASE_ROOT/contrib/release/lib/box.sh"
+
+have_tarball
+
+# A version of Debian's own would be -1 or later, and replace ours.
+debian_version() {
+	case $1 in
+	bookworm)	echo "$RELEASE_VERSION-0~deb12" ;;
+	trixie)		echo "$RELEASE_VERSION-0~deb13" ;;
+	esac
+}
+
+# changelog SUITE: what is new is told by CHANGES, in the packages as well.
+changelog() {
+	cat <<END
+orthrus ($(debian_version "$1")) $1; urgency=medium
+
+  * Packages of orthrus $RELEASE_VERSION; changelog.gz has what is new in it.
+
+ -- ${DEBFULLNAME:-The orthrus authors} <${DEBEMAIL:-maintainers@orthrus.invalid}>  $(date -uRd "@$SOURCE_DATE_EPOCH")
+END
+}
+
+# Unit tests are part of it, but for DEB_BUILD_PROFILES=nocheck, and other
+# machines' packages.
+# shellcheck disable=SC2016 # expanded in there
+build='
+	arch=$1 profiles=$2
+	mkdir -p /build && cd /build
+	tar -xf "/mnt/$3.tar.gz"
+	cp "/mnt/$3.tar.gz" "orthrus_${3#orthrus-}.orig.tar.gz"
+	cd "$3"
+	cp -a contrib/debian debian
+	cp /mnt/changelog debian/changelog
+	export DEB_BUILD_PROFILES="$profiles" \
+	    DEB_BUILD_OPTIONS="$profiles parallel=$(nproc)"
+	dpkg-buildpackage -us -uc "-a$arch"
+	cd ..
+	lintian --allow-root --fail-on error,warning --display-info *.changes
+	mkdir -p /mnt/out
+	cp *.deb *.dsc *.debian.tar.* *.orig.tar.* *.changes *.buildinfo /mnt/out
+'
+
+# build_for SUITE ARCH
+build_for() {
+	local system name=build profiles=${DEB_BUILD_PROFILES:-}
+	if [ "$2" != "$RELEASE_OWN_ARCH" ]; then
+		name=build-$2
+		profiles="$profiles cross nocheck"
+	fi
+	system=$(box_grow "$1" "$name" "$(build_packages "$2")")
+	changelog "$1" >"$RELEASE_SHARE/changelog"
+	cp "$RELEASE_TARBALL" "$RELEASE_SHARE/"
+	rm -rf "$RELEASE_SHARE/out"
+	logged box_run "$system" "$build" "$2" "$profiles" \
+	    "orthrus-$RELEASE_VERSION"
+	cp "$RELEASE_SHARE"/out/*.deb "$RELEASE_DIST/"
+}
+
+for suite in ${RELEASE_SUITES//,/ }; do
+	for arch in ${RELEASE_ARCHS//,/ }; do
+		start=$SECONDS
+		build_for "$suite" "$arch"
+		say "deb: $suite $arch: $((SECONDS - start)) s"
+	done
+done
