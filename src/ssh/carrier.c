@@ -206,25 +206,22 @@ leave_out_doubled(struct carrier *k, uint8_t *p, size_t n)
 
 /* One read: 1 when there may be more, 0 or -1 with errno. */
 static int
-read_once(struct carrier *k, struct packet_tap *tap, size_t *got)
+read_once(struct carrier *k, struct packet_tap *tap)
 {
-	size_t room, n;
+	size_t room;
 	uint8_t *p = packet_space(tap, &room);
-	ssize_t rc;
+	ssize_t got;
 
-	*got = 0;
 	if (p == NULL) {
 		errno = EMSGSIZE;
 		return -1;
 	}
-	rc = read_transport(k, p, room);
-	if (rc <= 0)
-		return (int)rc;
-	*got = (size_t)rc;
-	n = leave_out_doubled(k, p, *got);
-	if (packet_arrived(tap, n) == -1)
+	got = read_transport(k, p, room);
+	if (got <= 0)
+		return (int)got;
+	if (packet_arrived(tap, leave_out_doubled(k, p, (size_t)got)) == -1)
 		return -1;
-	return *got == room || transport_holds_input(k->transport);
+	return (size_t)got == room || transport_holds_input(k->transport);
 }
 
 /* The shuttle has nothing more to do but what is on its way out. */
@@ -243,18 +240,16 @@ leave_shuttle(struct carrier *k, struct packet_tap *tap)
 int
 carrier_read(struct carrier *k, struct packet_tap *tap)
 {
-	size_t total = 0, got;
 	int rc;
 
+	packet_turn(tap);
 	carrier_shuttle_in(k);
 	rc = packet_take_over(tap);
 	carrier_shuttle_out(k);
 	if (rc == 1 && k->shuttle != NULL)
 		rc = leave_shuttle(k, tap);
-	while (rc == 1 && total < packet_turn(tap)) {
-		rc = read_once(k, tap, &got);
-		total += got;
-	}
+	while (rc == 1 && packet_may_read(tap))
+		rc = read_once(k, tap);
 	return rc;
 }
 

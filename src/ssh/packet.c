@@ -39,6 +39,13 @@
 /* What may be read in one turn before others get theirs; of a stranger. */
 #define TURN_BYTES (1024 * 1024)
 #define TURN_STRANGER (4 * 1024)
+/*
+ * In packets the same, for each costs something, however small it is: no read
+ * is larger than what the average of late has in so many, or than READ_LEAST.
+ */
+#define TURN_PACKETS 512
+#define READ_LEAST (4 * 1024)
+#define AVERAGE_FIRST 64	/* until it is known */
 #define FIRST MSG_GLOBAL_REQUEST
 #define LAST MSG_CHANNEL_FAILURE
 
@@ -78,6 +85,10 @@ struct packet_tap {
 	bool stranger;
 	bool ours;			/* taken over from libssh's socket */
 	struct ssh_counter_struct by_libssh;	/* what its socket carried */
+	struct ssh_counter_struct raw;	/* packets, see packet_turn() */
+	size_t turn_bytes;		/* read in this turn */
+	uint64_t turn_began;		/* raw's packets then */
+	size_t average;			/* bytes of a packet of late */
 	uint64_t waits_from;		/* its input when we first tried */
 	bool wrote;			/* libssh gave us bytes to send */
 	struct input in;		/* received, not yet libssh's */
@@ -370,7 +381,8 @@ packet_tap_new(ssh_session session, packet_handler *handler, void *arg)
 	tap->session = session;
 	tap->handler = handler;
 	tap->arg = arg;
-	ssh_set_counters(session, &tap->by_libssh, NULL);
+	tap->average = AVERAGE_FIRST;
+	ssh_set_counters(session, &tap->by_libssh, &tap->raw);
 	for (i = 0; i < sizeof(tap->table) / sizeof(tap->table[0]); i++)
 		tap->table[i] = is_assigned(FIRST + i) ? on_connection_packet :
 		    NULL;
@@ -497,33 +509,70 @@ feed_libssh(struct packet_tap *tap)
 	    !(ssh_get_status(tap->session) & SSH_CLOSED_ERROR) ? 0 : -1;
 }
 
-size_t
-packet_turn(const struct packet_tap *tap)
+void
+packet_turn(struct packet_tap *tap)
 {
-	return tap->stranger ? TURN_STRANGER : TURN_BYTES;
+	tap->turn_bytes = 0;
+	tap->turn_began = tap->raw.in_packets;
+}
+
+static uint64_t
+turn_packets(const struct packet_tap *tap)
+{
+	return tap->raw.in_packets - tap->turn_began;
+}
+
+bool
+packet_may_read(const struct packet_tap *tap)
+{
+	return turn_packets(tap) < TURN_PACKETS && tap->turn_bytes <
+	    (tap->stranger ? TURN_STRANGER : TURN_BYTES);
 }
 
 uint8_t *
 packet_space(struct packet_tap *tap, size_t *n)
 {
 	uint8_t *p = input_space(&tap->in, n);
+	size_t most = tap->average * TURN_PACKETS;
 
+	if (most < READ_LEAST)
+		most = READ_LEAST;
+	if (*n > most)
+		*n = most;
 	if (tap->stranger && *n > TURN_STRANGER)
 		*n = TURN_STRANGER;
 	return p;
+}
+
+/*
+ * n bytes were read that had so many packets.  One that is large does not yet
+ * say that the next ones are.
+ */
+static void
+note_average(struct packet_tap *tap, size_t n, uint64_t packets)
+{
+	size_t now;
+
+	if (packets == 0)
+		return;
+	now = n / packets + 1;
+	tap->average = now < 2 * tap->average ? now : 2 * tap->average;
 }
 
 int
 packet_arrived(struct packet_tap *tap, size_t n)
 {
 	struct packet_tap *before = current;
+	uint64_t packets = tap->raw.in_packets;
 	int rc;
 
 	current = tap;
 	errno = 0;
 	input_added(&tap->in, n);
 	tap->received += n;
+	tap->turn_bytes += n;
 	rc = feed_libssh(tap);
+	note_average(tap, n, tap->raw.in_packets - packets);
 	current = before;
 	return rc;
 }

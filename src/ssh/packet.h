@@ -128,8 +128,12 @@ int packet_send(struct packet_tap *tap, const struct iovec *iov, int n);
  */
 int packet_take_over(struct packet_tap *tap);
 
-/* How many bytes may be read in one turn of the loop. */
-size_t packet_turn(const struct packet_tap *tap);
+/*
+ * A turn of the loop begins; and whether more may be read in it, after what it
+ * has brought in bytes and in packets.
+ */
+void packet_turn(struct packet_tap *tap);
+bool packet_may_read(const struct packet_tap *tap);
 /*
  * Bytes in: room for *n of them, which all sessions share, so that they are
  * to be written there at once.  NULL when a packet is too large.

@@ -44,6 +44,7 @@ static struct identity *identity;
 static struct {
 	bool key_ok, signs_nothing;
 	unsigned up, ended, turned_away, penalised, hashes, left, proven;
+	unsigned asked;			/* to listen */
 	uint64_t number;		/* of the last session, and its id */
 	uint8_t session_id[SESSION_ID_MAX];
 	size_t id_len;
@@ -53,7 +54,7 @@ static struct {
 	struct relay *relay;
 } server;
 static struct {
-	unsigned up, ended, down, trouble, gave_up, opened;
+	unsigned up, ended, down, trouble, gave_up, opened, sent, granted;
 	struct error why;
 	enum open_failure reason;
 	char text[256];
@@ -211,10 +212,23 @@ on_direct(void *arg, struct channel *ch, const struct address *to)
 	    on_relayed, &server.relay);
 }
 
+static bool
+on_server_listen(void *arg, const struct address *at, bool cancel,
+    uint16_t *asked)
+{
+	assert_ptr_equal(arg, &server);
+	(void)at;
+	(void)cancel;
+	(void)asked;
+	server.asked++;
+	return true;
+}
+
 static void
 on_server_up(void *arg, struct inbound *in)
 {
-	static const struct mux_service service = { .direct = on_direct };
+	static const struct mux_service service = { .direct = on_direct,
+	    .listen = on_server_listen };
 
 	(void)arg;
 	mux_serve(inbound_mux(in), &service, &server);
@@ -611,6 +625,49 @@ test_channel(void **state)
 	outbound_free(s);
 }
 
+static void
+on_listening(void *arg, enum mux_answer answer, uint16_t listening)
+{
+	(void)arg;
+	(void)listening;
+	assert_int_equal(answer, MUX_GRANTED);
+	client.granted++;
+}
+
+/*
+ * However many packets wait, a turn serves 512 of one session, and what a read
+ * has brought beyond that.
+ */
+static void
+test_many_packets(void **state)
+{
+	const struct address at = { .kind = ADDRESS_TCP, .host = "127.0.0.1",
+	    .port = 80 };
+	uint64_t end = clock_ms() + PATIENCE_MS;
+	struct outbound_config c;
+	struct outbound *s;
+	unsigned before, most = 0;
+
+	(void)state;
+	serve(10000, 10);
+	c = config_for("web-1");
+	s = dial(&c);
+	until(&client.up, 1);
+	until(&server.up, 1);
+	while (client.sent++ < 20000)
+		mux_listen(outbound_mux(s), &at, on_listening, NULL);
+	while (client.granted < 20000 && clock_ms() < end) {
+		before = server.asked;
+		event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+		if (server.asked - before > most)
+			most = server.asked - before;
+	}
+	assert_int_equal(client.granted, 20000);
+	assert_int_equal(server.asked, 20000);
+	assert_in_range(most, 1, 3 * 512);
+	outbound_free(s);
+}
+
 /* What is open when the server ends the session ends with an error. */
 static void
 test_ended_by_the_server(void **state)
@@ -972,6 +1029,7 @@ main(void)
 		TEST(test_no_ssh_server),
 		TEST(test_nobody_there),
 		TEST(test_channel),
+		TEST(test_many_packets),
 		TEST(test_ended_by_the_server),
 		TEST(test_grace),
 		TEST(test_room_is_made),
@@ -985,6 +1043,7 @@ main(void)
 		AWKWARD(test_login_with_password),
 		AWKWARD(test_key_refused),
 		AWKWARD(test_channel),
+		AWKWARD(test_many_packets),
 		AWKWARD(test_ended_by_the_server),
 		AWKWARD(test_grace),
 	};
