@@ -142,7 +142,8 @@ agent_expose(struct agent *a, uint16_t port)
 		return true;
 	if (a->nports == LEASH_PORTS_MAX)
 		forget_ports(a);
-	if (a->nports == LEASH_PORTS_MAX)
+	if (a->nports == LEASH_PORTS_MAX || (a->session != NULL &&
+	    !principal_may_expose(a->session->principal)))
 		return false;
 	a->ports = xreallocarray(a->ports, a->nports + 1, sizeof(*a->ports));
 	for (i = a->nports; i > 0 &&
@@ -182,16 +183,20 @@ set_muzzle_policy(struct agent *a, const struct leash_message *hello)
 	muzzle_set_policy(a->muzzle, &p);
 }
 
-void
+bool
 agent_set_hello(struct agent *a, const struct leash_message *hello)
 {
+	bool ok = true;
 	size_t i;
 
 	keep_hello(a, hello);
 	forget_ports(a);
 	for (i = 0; i < hello->hello.nports; i++)
-		agent_expose(a, hello->hello.ports[i].port);
+		if (!agent_expose(a, hello->hello.ports[i].port) &&
+		    a->nports < LEASH_PORTS_MAX)
+			ok = false;
 	set_muzzle_policy(a, hello);
+	return ok;
 }
 
 bool

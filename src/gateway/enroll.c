@@ -182,6 +182,7 @@ gateway_enroll_open(struct session *s, struct channel *ch)
 	en->again = evtimer_new(s->gateway->base, on_enroll_again, en);
 	en->frames = frames_new(s->gateway->base, LEASH_FRAME_MAX, &events,
 	    en);
+	frames_set_account(en->frames, &s->principal->account);
 	relay_start(frames_endpoint(en->frames), channel_endpoint(ch),
 	    NULL, NULL);
 	s->let_go = let_enrolment_go;

@@ -122,15 +122,18 @@ void agent_set_away(struct agent *a, bool away);
 bool agent_is_online(const struct agent *a);
 /* Its Docker's fixed loopback port, 0 for none. */
 void agent_set_docker_port(struct agent *a, uint16_t port);
-/* Takes over its Hello: what it exposes now is what it exposes. */
-void agent_set_hello(struct agent *a, const struct leash_message *hello);
+/*
+ * Takes over its Hello: what it exposes now is what it exposes.  False when
+ * other ports come faster than they may.
+ */
+bool agent_set_hello(struct agent *a, const struct leash_message *hello);
 /* Its Hello, or a message of kind LEASH_UNKNOWN. */
 void agent_hello(const struct agent *a, struct leash_message *hello);
 /* The same with all ports that it listens on, whoever has told of them. */
 void agent_facts(const struct agent *a, struct leash_message *facts);
 /*
- * The endpoint of a port is there (false: there are too many), or no longer,
- * unless its Hello has it.
+ * The endpoint of a port is there (false: there are too many, or they come too
+ * fast), or no longer, unless its Hello has it.
  */
 bool agent_expose(struct agent *a, uint16_t port);
 void agent_unexpose(struct agent *a, uint16_t port);
@@ -248,6 +251,7 @@ struct principal {
 	bool cut;			/* all of its is being ended */
 	struct bucket lines;		/* of the log that are about it */
 	unsigned left_out;		/* lines since the last one */
+	struct bucket ports;		/* that it may yet begin to expose */
 	struct account account;		/* of all that is its memory */
 };
 
@@ -261,6 +265,8 @@ void principal_leave(struct principal *p);
  * should be written.  Those that are not are told of with the next one.
  */
 bool session_is_worth_a_line(struct session *s);
+/* Whether it may expose one more port, for each of which sockets are made. */
+bool principal_may_expose(struct principal *p);
 /*
  * Frees those of whom nothing is left, and while the gateway's memory is full
  * ends all sessions and streams of who has most of it.

@@ -89,8 +89,11 @@ on_leash_hello(struct gateway_leash *l, const struct leash_message *m)
 		cut_leash(l, "Hello under another name");
 		return;
 	}
-	if (s->agent != NULL)		/* clients have nothing to offer */
-		agent_set_hello(s->agent, m);
+	/* Clients have nothing to offer. */
+	if (s->agent != NULL && !agent_set_hello(s->agent, m)) {
+		cut_leash(l, "its ports change too fast");
+		return;
+	}
 	if (!l->told)
 		send_welcome(l);
 	l->told = true;
@@ -227,6 +230,7 @@ gateway_leash_open(struct session *s, struct channel *ch)
 	l = xcalloc(1, sizeof(*l));
 	l->session = s;
 	l->frames = frames_new(s->gateway->base, LEASH_FRAME_MAX, &events, l);
+	frames_set_account(l->frames, &s->principal->account);
 	relay_start(frames_endpoint(l->frames), channel_endpoint(ch),
 	    NULL, NULL);
 	s->leash = l;

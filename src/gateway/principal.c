@@ -16,6 +16,8 @@
 #define LINES_BURST 60		/* of the log about one ... */
 #define LINES_RATE 2		/* ... and each second */
 #define REMEMBER_MS 60000	/* how many there were of late */
+#define PORTS_BURST (2 * LEASH_PORTS_MAX)	/* that come, others for all */
+#define PORTS_RATE 16		/* ... and each second */
 
 static struct principal_list *
 slot_of(struct gateway *g, uint64_t id)
@@ -70,6 +72,12 @@ session_is_worth_a_line(struct session *s)
 		    session_who(s), p->left_out);
 	p->left_out = 0;
 	return true;
+}
+
+bool
+principal_may_expose(struct principal *p)
+{
+	return bucket_take(&p->ports, clock_ms(), PORTS_BURST, PORTS_RATE);
 }
 
 /*

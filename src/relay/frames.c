@@ -13,6 +13,7 @@
 
 #include <event2/event.h>
 
+#include "orthrus/base/budget.h"
 #include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/relay/frames.h"
@@ -20,7 +21,8 @@
 
 #define HEAD 4			/* bytes of a frame's length */
 #define UNREAD_MAX (128 * 1024)	/* beside a frame that is not complete */
-#define TURN_FRAMES 16		/* told in one turn: others want theirs */
+#define TURN_FRAMES 16		/* told in one turn: others want theirs ... */
+#define TURN_US 10000		/* ... as long as it has not taken longer */
 #define LET_GO_SECONDS 10	/* for the peer to read the rest and to end */
 
 struct frames {
@@ -31,6 +33,8 @@ struct frames {
 	struct event *work;	/* soon: the next step */
 	struct event *timer;	/* once its owner has let go of it */
 	struct buffer in, out;
+	struct account *account;	/* whose memory they are, or NULL */
+	size_t noted;			/* bytes of it there */
 	bool want_read, want_write;	/* watch() */
 	bool joined;		/* a relay knows it */
 	bool closed;		/* and has closed it */
@@ -51,6 +55,25 @@ static void
 frames_later(struct frames *f)
 {
 	timer_set(f->work, 0);
+}
+
+static void
+note_memory(struct frames *f, size_t now)
+{
+	if (f->account != NULL)
+		account_note(f->account, &f->noted, now);
+}
+
+static void
+recount(struct frames *f)
+{
+	note_memory(f, f->in.size + f->out.size);
+}
+
+static bool
+is_short_of_memory(const struct frames *f)
+{
+	return f->account != NULL && account_left(f->account) == 0;
 }
 
 static void
@@ -76,6 +99,8 @@ frames_release(struct frames *f)
 	event_del(f->work);
 	if (f->timer != NULL)
 		event_del(f->timer);
+	note_memory(f, 0);
+	f->account = NULL;
 	event_free_finalize(0, f->work, frames_finalize);
 }
 
@@ -131,10 +156,13 @@ static size_t
 frames_room(struct endpoint *ep)
 {
 	struct frames *f = (struct frames *)ep;
+	size_t whole = HEAD + f->max;
 
 	if (f->over)
 		return SIZE_MAX;
-	return f->in.len >= HEAD + f->max ? 0 : f->in.max - f->in.len;
+	if (f->in.len >= whole)
+		return 0;
+	return (is_short_of_memory(f) ? whole : f->in.max) - f->in.len;
 }
 
 static void
@@ -146,11 +174,12 @@ on_frames_work(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	while (!f->over && left > 0 && frames_tell_one(f))
-		left--;
+		left = loop_turn_us() > TURN_US ? 0 : left - 1;
 	if (left == 0)
 		frames_later(f);
 	if (f->over)
 		buffer_clear(&f->in);
+	recount(f);
 	if (f->ep.relay != NULL && f->want_read &&
 	    (f->out.len > 0 || f->finished))
 		relay_readable(&f->ep);
@@ -181,6 +210,7 @@ frames_consume(struct endpoint *ep, size_t n)
 	struct frames *f = (struct frames *)ep;
 
 	buffer_drop(&f->out, n);
+	recount(f);
 }
 
 static ssize_t
@@ -198,6 +228,7 @@ frames_write(struct endpoint *ep, const uint8_t *p, size_t n)
 		return -1;
 	}
 	buffer_put(&f->in, p, n);
+	recount(f);
 	frames_soon(f);
 	return (ssize_t)n;
 }
@@ -261,6 +292,14 @@ frames_new(struct event_base *base, size_t max,
 	return f;
 }
 
+void
+frames_set_account(struct frames *f, struct account *a)
+{
+	note_memory(f, 0);
+	f->account = a;
+	recount(f);
+}
+
 struct endpoint *
 frames_endpoint(struct frames *f)
 {
@@ -271,8 +310,10 @@ int
 frames_send(struct frames *f, const void *p, size_t n)
 {
 	if (f->over || f->closed || f->finished ||
+	    (f->out.len > f->max && is_short_of_memory(f)) ||
 	    buffer_put(&f->out, p, n) == -1)
 		return -1;
+	recount(f);
 	frames_soon(f);
 	return 0;
 }

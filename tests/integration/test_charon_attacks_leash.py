@@ -9,7 +9,8 @@ import pytest
 from lab.charon_http import Api
 from lab.protobuf import number, text
 from lab.raw_leash import Leash, frame, heartbeat, hello
-from lab.raw_ssh import CLOSE, EOF, Gone, message, new_key, public, u32
+from lab.raw_ssh import (CLOSE, EOF, GLOBAL_REQUEST, REQUEST_FAILURE,
+                         REQUEST_SUCCESS, Gone, message, new_key, public, u32)
 from lab.scene import MB, Scene
 from lab.system import until
 
@@ -25,7 +26,9 @@ def scene(lab):
 @pytest.fixture
 def other(scene):
     """An agent of its own that is up, by hand."""
-    raw = scene.login(scene.enrol("other"))
+    identity = scene.enrol("other")
+    raw = scene.login(identity)
+    raw.identity = identity
     raw.leash = Leash(raw).welcome("other")
     scene.charon.wait_status("other", "online")
     return raw
@@ -120,7 +123,7 @@ def test_ten_thousand_messages(scene, other, kind):
 @pytest.mark.heavy
 def test_leash_after_leash(scene, other):
     """The rate is the agent's, whatever number of leashes it opens."""
-    ports = [hello("other", range(1000 + n, 1064 + n)) for n in (0, 100)]
+    ports = [hello("other", [1000 + n]) for n in (0, 100)]
     started = time.monotonic()
     with scene.attack(logged="other: its leash is cut: too many messages",
                       memory=4 * MB):
@@ -136,6 +139,45 @@ def test_leash_after_leash(scene, other):
                            message(CLOSE, leash.number))
                 other.expect(CLOSE)
     assert time.monotonic() - started < 10
+
+
+def test_ports_that_come_and_go(scene, other):
+    """Each makes sockets: so many are made for an agent, by whichever way, and
+    however often it comes back."""
+    hellos = [hello("other", range(1000 + n, 1064 + n)) for n in (0, 100)]
+    with scene.attack(logged="other: its leash is cut: its ports change too "
+                      "fast", memory=4 * MB):
+        other.leash.say(*hellos * 10)
+        assert other.ended(10)
+    scene.charon.wait_status("other", "offline")
+    # By a stock client's way it is refused.
+    raw = scene.login(other.identity)
+    with scene.attack(memory=4 * MB, lines=4000):
+        for n in range(2000):
+            raw.send(message(GLOBAL_REQUEST, "tcpip-forward", True, "",
+                             2000 + n),
+                     message(GLOBAL_REQUEST, "cancel-tcpip-forward", True, "",
+                             2000 + n))
+        answers = [raw.expect(REQUEST_SUCCESS, REQUEST_FAILURE,
+                              answer=False)[0] for _ in range(4000)]
+    granted = answers[::2].count(REQUEST_SUCCESS)
+    assert granted < 1000 and answers[-2] == REQUEST_FAILURE
+    raw.close()
+
+
+def test_frames_are_its_memory(scene, other):
+    """Of frames that are not whole, in what it may have altogether."""
+    api = Api.of(scene.charon)
+
+    def used():
+        return api.metrics()["charon_memory_used_bytes",]
+    with scene.attack(memory=4 * MB):
+        before = used()
+        other.leash.say(u32(64000) + b"x" * 60000)
+        until("it is accounted for", 10, lambda: used() > before + 50000)
+        other.close()
+        scene.charon.wait_status("other", "offline")
+        until("it is given back", 10, lambda: used() <= before)
 
 
 def test_hundreds_of_leashes(scene, other):

@@ -16,6 +16,7 @@
 #include <event2/event.h>
 
 #include "memory_endpoint.h"
+#include "orthrus/base/budget.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/relay/frames.h"
 
@@ -475,6 +476,60 @@ test_unread_is_bounded(void **state)
 	free(all);
 }
 
+static size_t
+fill(struct account *a)
+{
+	size_t n = account_left(a);
+
+	account_charge(a, n);
+	return n;
+}
+
+/*
+ * All that is kept is the account's; where that has no room, a frame may still
+ * come and go, and no more.
+ */
+static void
+test_account(void **state)
+{
+	uint8_t *all = many(4, MAX - 4), byte;
+	struct account a;
+	size_t charged;
+
+	(void)state;
+	account_init(&a, NULL);
+	frames_set_account(frames, &a);
+	assert_true(account_is_idle(&a));
+	far.room = 0;
+	send_all(all, 3 * MAX, 0);
+	assert_in_range(a.held.used, 3 * MAX, 8 * MAX);
+	assert_int_equal(a.promised.used, a.held.used);
+	charged = fill(&a);
+	send_all(all, MAX, -1);
+	far.room = SIZE_MAX;
+	run();
+	send_all(all, MAX, 0);
+	run();
+	assert_int_equal(far.out_len, 4 * MAX);
+	/* What comes: a frame of the largest size, byte by byte. */
+	charged += fill(&a);
+	assert_int_equal(frames_endpoint(frames)->ops->room(
+	    frames_endpoint(frames)), 4 + MAX);
+	far.chunk = 1;
+	give(all, MAX, false);
+	assert_got(all, MAX, 1);
+	give("\0\0", 2, false);
+	byte = 0;
+	assert_int_equal(frames_endpoint(frames)->ops->write(
+	    frames_endpoint(frames), &byte, 1), 1);
+	frames_free(frames);
+	frames = NULL;
+	relay_abort(relay);
+	account_give(&a, charged);
+	assert_true(account_is_idle(&a));
+	free(all);
+}
+
 static void
 test_answer_from_event(void **state)
 {
@@ -650,6 +705,7 @@ main(void)
 		TEST(test_send),
 		TEST(test_send_before_join),
 		TEST(test_unread_is_bounded),
+		TEST(test_account),
 		TEST(test_answer_from_event),
 		TEST(test_free_sends_the_rest),
 		TEST(test_free_peer_never_ends),

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct account;
 struct endpoint;
 struct event_base;
 struct frames;
@@ -34,13 +35,19 @@ struct frames_events {
 struct frames *frames_new(struct event_base *base, size_t max,
     const struct frames_events *events, void *arg);
 
+/*
+ * What it keeps is the memory of a, which outlives the endpoint: where that has
+ * no room, no more than the largest frame is kept each way.
+ */
+void frames_set_account(struct frames *f, struct account *a);
+
 /* The endpoint, to be given to relay_start() once; closed by the relay. */
 struct endpoint *frames_endpoint(struct frames *f);
 
 /*
  * Sends n bytes that hold one or more whole frames, lengths included: 0, or
- * -1 when more than 4 * max bytes would then wait for the peer to read them
- * (nothing is sent) or the conversation is over.
+ * -1 when more than 4 * max bytes would then wait for the peer to read them, or
+ * more than its account has (nothing is sent), or the conversation is over.
  */
 int frames_send(struct frames *f, const void *p, size_t n);
 
