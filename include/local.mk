@@ -100,4 +100,5 @@ noinst_HEADERS += \
 	include/orthrus/gateway/serve.h \
 	include/orthrus/gateway/tell.h \
 	include/orthrus/gateway/view.h \
-	include/orthrus/api/api.h
+	include/orthrus/api/api.h \
+	include/orthrus/api/ask.h

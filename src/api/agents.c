@@ -11,6 +11,22 @@
 
 #include "api_private.h"
 
+/* With the names and units that "orthrus status --json" has. */
+static json_t *
+link_json(const struct agent_view *v)
+{
+	char since[TIME_TEXT_MAX];
+	bool now = *v->transport != '\0';
+
+	return json_pack("{s:o, s:o, s:I, s:I, s:I}",
+	    "transport", now ? json_string(v->transport) : json_null(),
+	    "since", now ? json_string(time_text(v->linked, since)) :
+		json_null(),
+	    "resumed", (json_int_t)v->resumed,
+	    "parked", (json_int_t)v->parked_ms,
+	    "resent_bytes", (json_int_t)v->resent);
+}
+
 static json_t *
 session_json(const struct agent_view *v)
 {
@@ -18,8 +34,8 @@ session_json(const struct agent_view *v)
 
 	if (v->from == NULL)
 		return json_null();
-	return json_pack("{s:s, s:s}", "since", time_text(v->since, since),
-	    "peer", v->from);
+	return json_pack("{s:s, s:s, s:o}", "since", time_text(v->since, since),
+	    "peer", v->from, "link", link_json(v));
 }
 
 static json_t *

@@ -5,6 +5,7 @@ liborthrus_a_SOURCES += \
 	src/api/agents.c \
 	src/api/api.c \
 	src/api/api_private.h \
+	src/api/ask.c \
 	src/api/list.c \
 	src/api/metrics.c \
 	src/api/prometheus.c \

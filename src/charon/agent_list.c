@@ -69,7 +69,11 @@ agent_row(struct listing *l, const struct peer *p)
 static json_t *
 agent_object(const struct listing *l, const struct peer *p)
 {
-	return agent_json(p, listed_status(l, p), l->call->config->runtime);
+	json_t *agent = agent_json(p, listed_status(l, p),
+	    l->call->config->runtime);
+
+	live_add(agent, json_object_get(l->live, p->name));
+	return agent;
 }
 
 int

@@ -74,8 +74,10 @@ print_agent_hello(const struct peer *p)
 }
 
 static void
-print_agent_endpoints(const struct peer *p, const char *runtime)
+print_agent_endpoints(const struct peer *p, const char *runtime,
+    const json_t *live)
 {
+	const char *tcp = live_docker_tcp(live);
 	const struct leash_port *port;
 	char *path = agent_socket(runtime, p->name, 0);
 	char shown[LEASH_TEXT_MAX * 4];
@@ -84,7 +86,9 @@ print_agent_endpoints(const struct peer *p, const char *runtime)
 	text_escape(shown, sizeof(shown), path, TEXT_PLAIN);
 	printf("endpoints:  %s\n", shown);
 	free(path);
-	if (p->docker_port != 0)
+	if (tcp != NULL)
+		printf("            tcp://%.64s\n", tcp);
+	else if (live == NULL && p->docker_port != 0)
 		printf("            tcp://127.0.0.1:%u\n",
 		    (unsigned)p->docker_port);
 	for (i = 0; p->hello.kind == LEASH_HELLO &&
@@ -100,7 +104,7 @@ print_agent_endpoints(const struct peer *p, const char *runtime)
 
 static void
 print_agent_fields(const struct peer *p, enum agent_status status,
-    const struct gateway_config *config, int64_t now)
+    const struct gateway_config *config, const json_t *live, int64_t now)
 {
 	char text[SHOWN_TEXT_MAX];
 
@@ -112,9 +116,10 @@ print_agent_fields(const struct peer *p, enum agent_status status,
 	    shown_moment(p->last_seen, now, text));
 	if (status == AGENT_ONLINE && p->hello.kind == LEASH_HELLO)
 		print_agent_text("kex:", p->hello.hello.key_exchange);
+	live_print(live, now);
 	if (p->hello.kind == LEASH_HELLO)
 		print_agent_hello(p);
-	print_agent_endpoints(p, config->runtime);
+	print_agent_endpoints(p, config->runtime, live);
 }
 
 static int
@@ -139,19 +144,21 @@ print_agent(const struct call *c, const struct state *s, const struct peer *p)
 	int64_t now = time(NULL);
 	enum agent_status status = agent_status(p, state_is_served(s),
 	    c->config->timeout, now);
-	json_t *json;
+	json_t *json, *live = live_ask(c);
 	int code;
 
 	if (!c->json) {
-		print_agent_fields(p, status, c->config, now);
+		print_agent_fields(p, status, c->config, live, now);
 		code = call_end(c);
 		if (code == 0 && !state_is_served(s))
 			call_tell_stopped(c, s);
-		return code;
+	} else {
+		json = agent_json(p, status, c->config->runtime);
+		live_add(json, live);
+		code = call_print_json(c, json);
+		json_decref(json);
 	}
-	json = agent_json(p, status, c->config->runtime);
-	code = call_print_json(c, json);
-	json_decref(json);
+	json_decref(live);
 	return code;
 }
 

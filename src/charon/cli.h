@@ -103,6 +103,20 @@ int call_show_auth_key(const struct call *c, const struct state *s,
     enum peer_kind kind, struct auth_key *auth);
 int call_remove(const struct call *c, enum peer_kind kind);
 
+/* agent_live.c */
+
+/*
+ * What the gateway that runs says of the call's agent, or as an object by name
+ * of all: a new document, or NULL when it does not run or we may not ask.
+ */
+struct json_t *live_ask(const struct call *c);
+/* Puts what only it knows of an agent into what the registry knows. */
+void live_add(struct json_t *agent, const struct json_t *live);
+/* "127.0.0.1:PORT" where its Docker is now, or NULL. */
+const char *live_docker_tcp(const struct json_t *live);
+/* Prints the lines on its session and link, when it has one. */
+void live_print(const struct json_t *live, int64_t now);
+
 /* agent_list.c, agent_port.c and agent_show.c */
 int agent_list(const struct call *c);
 int agent_set_port(const struct call *c);

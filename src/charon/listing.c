@@ -55,6 +55,8 @@ listing_run(const struct call *c, const struct listing_kind *kind)
 	l->served = state_is_served(s);
 	if (c->json)
 		l->json = json_array();
+	if (c->json && kind->peers == PEER_AGENT && l->served)
+		l->live = live_ask(c);
 	for (i = 0; i < kind->columns; i++)
 		table_add(&l->table, kind->head[i]);
 	if (registry_each(s->registry, list_peer, &lister, &e) == -1)
@@ -63,6 +65,7 @@ listing_run(const struct call *c, const struct listing_kind *kind)
 		code = print_listing(&lister);
 	if (code == 0 && !c->json && !l->served && kind->peers == PEER_AGENT)
 		call_tell_stopped(c, s);
+	json_decref(l->live);
 	json_decref(l->json);
 	table_free(&l->table);
 	state_close(s);

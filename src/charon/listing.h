@@ -16,6 +16,7 @@ struct listing {
 	int64_t now;			/* UNIX seconds */
 	struct table table;
 	json_t *json;			/* NULL: the table */
+	json_t *live;			/* of agents in JSON, by name; NULL */
 };
 
 struct listing_kind {

@@ -3,6 +3,7 @@
 liborthrus_a_SOURCES += \
 	src/charon/agent_cmd.c \
 	src/charon/agent_list.c \
+	src/charon/agent_live.c \
 	src/charon/agent_port.c \
 	src/charon/agent_show.c \
 	src/charon/check_cmd.c \

@@ -70,6 +70,7 @@ status_of_agent(const struct agent *a)
 void
 agent_view(const struct agent *a, struct agent_view *v)
 {
+	struct inbound_links links = { .transport = "" };
 	struct peer *p = &v->peer;
 
 	memset(v, 0, offsetof(struct agent_view, peer.hello));
@@ -86,6 +87,13 @@ agent_view(const struct agent *a, struct agent_view *v)
 	v->docker_tcp = agent_endpoint_tcp(a->docker);
 	v->since = a->session != NULL ? a->session->began : 0;
 	v->from = a->session != NULL ? inbound_peer(a->session->in) : NULL;
+	if (a->session != NULL)
+		inbound_links(a->session->in, &links);
+	v->transport = links.transport;
+	v->linked = links.since;
+	v->resumed = links.resumed;
+	v->parked_ms = links.parked_ms;
+	v->resent = links.resent;
 }
 
 struct muzzle *

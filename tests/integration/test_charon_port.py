@@ -155,6 +155,7 @@ def test_taken_at_the_start(lab, charon):
         with Connection(charon.runtime + "/http.sock") as api:
             answer = api.ask("/api/v1/agents/rome")
         assert json.loads(answer.body)["docker"]["tcp"] is None
+        assert shown(charon, "rome") is None
         assert os.path.exists(charon.socket("rome"))
     until("it listens", 20, lambda: is_open(port))
     assert get(port)[0] == 502
@@ -168,10 +169,18 @@ def test_beside_docker_tcp(lab):
     def api():
         with Connection(charon.runtime + "/http.sock") as conn:
             answer = conn.ask("/api/v1/agents/rome")
-        return int(json.loads(answer.body)["docker"]["tcp"].split(":")[1])
+        where = json.loads(answer.body)["docker"]["tcp"]
+        assert shown(charon, "rome") == where
+        return int(where.split(":")[1])
 
     first, port = api(), free_port()
     charon.run("agent", "port", "rome", port)
     assert api() == port and not is_open(first)
     charon.run("agent", "port", "rome", "off")
     assert api() != port and is_open(api()) and not is_open(port)
+    # Who does not run listens nowhere, but for what is fixed.
+    charon.run("agent", "port", "rome", port)
+    charon.stop()
+    assert charon.agents()["rome"]["docker"]["tcp"] == f"127.0.0.1:{port}"
+    charon.run("agent", "port", "rome", "off")
+    assert "tcp" not in charon.agents()["rome"]["docker"]

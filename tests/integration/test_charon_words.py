@@ -11,7 +11,9 @@ import subprocess
 
 import pytest
 
+from lab.charon import Charon
 from lab.charon_home import (CONFIG, DATA, NO_PERMISSION, NO_USER, USAGE)
+from lab.cutter import Cutter
 from lab.system import DIES_WITH_US, free_port, keygen, until
 
 STRANGER = {"user": 12345, "group": 12345, "extra_groups": []}
@@ -223,3 +225,42 @@ def test_whether_it_runs(home):
     with served(home):
         for args in asked:
             assert home.run(*args).stderr == ""
+
+
+# What only the gateway that runs knows
+
+def test_session_and_link(lab):
+    """Each is told to people and programs, while there is one."""
+    charon = lab.own(Charon(lab))
+    key = charon.add_agent("rome")
+    cutter = lab.own(Cutter(charon.port))
+
+    def session():
+        one = charon.run("agent", "show", "rome", "--json").stdout
+        return json.loads(one)["session"]
+
+    def text():
+        return charon.run("agent", "show", "rome").stdout
+
+    assert session() is None and "session:" not in text()
+    charon.port, own = cutter.port, charon.port
+    agent = charon.agent("rome", key=key)
+    charon.port = own
+    found = session()["link"]
+    assert charon.agents()["rome"]["session"]["link"] == found
+    assert found["transport"] == "tcp" and found["resumed"] == 0
+    assert found["since"] and found["resent_bytes"] == 0
+    assert re.search(r"^session: +from 127\.0\.0\.1, since ", text(), re.M)
+    (line,) = re.findall(r"^link: +tcp, since (.*)$", text(), re.M)
+    assert "resumed" not in line
+    cutter.cut()
+    until("it goes on over another link", 60,
+          lambda: session()["link"]["resumed"] == 1)
+    assert re.search(r"^link: +tcp, since .*; resumed 1 time, \d+\.\d s "
+                     r"without one, .* sent again$", text(), re.M)
+    assert agent.stop() == 0
+    until("it has left", 20, lambda: session() is None)
+    assert "link:" not in text()
+    charon.stop()
+    done = charon.run("agent", "show", "rome", "--json")
+    assert "session" not in json.loads(done.stdout)

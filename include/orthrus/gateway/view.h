@@ -45,6 +45,10 @@ struct agent_view {
 	uint16_t docker_tcp;		/* its loopback port, 0: none */
 	int64_t since;			/* of its session, UNIX seconds */
 	const char *from;		/* address; NULL: it is offline */
+	/* Of its link, when it has a session: as struct inbound_links. */
+	const char *transport;		/* "": it waits for another one */
+	int64_t linked;			/* since when, UNIX seconds */
+	uint64_t resumed, parked_ms, resent;
 };
 void agent_view(const struct agent *a, struct agent_view *v);
 
