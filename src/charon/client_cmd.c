@@ -22,6 +22,10 @@ read_client_key(const char *path, uint8_t key[ED25519_KEY_LEN], struct error *e)
 	char *text = file_read(path, KEY_FILE_MAX, NULL, NULL);
 	int r;
 
+	if (text == NULL && errno == ENOENT &&
+	    strncmp(path, KEY_TYPE_NAME " ", strlen(KEY_TYPE_NAME " ")) == 0)
+		return error_set(e, EX_USAGE, "--key: this is a key itself; "
+		    "put its line in a file, and give that one's name");
 	if (text == NULL)
 		return error_set(e, EX_NOINPUT, "--key: cannot read %s: %s",
 		    path, errno == ENXIO ? "not a regular file" :

@@ -180,6 +180,29 @@ def test_key_in_another_form(home, text, says):
     assert f"--key: {path}: " in error and says in error
 
 
+def test_key_on_the_command_line(home):
+    error = home.fails(USAGE, "client", "add", "bob", "--allow", "egress",
+                       "--key", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA bob")
+    assert "put its line in a file" in error
+
+
+def test_check(home):
+    """Shows what is in effect, or all that is wrong, and makes nothing."""
+    home.write("[ssh]\nlisten = 127.0.0.1:4022\n")
+    done = home.run("check")
+    assert f"ssh.listen = 127.0.0.1:4022  # {home.ini}:5\n" in done.stdout
+    assert done.stderr == ""
+    home.write("[ssh]\nlisten = nonsense\nport = 22\n")
+    done = home.run("check", code=CONFIG)
+    assert done.stdout == ""
+    assert [line.split(": ")[0] for line in done.stderr.splitlines()] == [
+        f"{home.ini}:5", f"{home.ini}:6"]
+    assert "nowhere" in home.fails(CONFIG, "check", "--config",
+                                   home.path / "nowhere")
+    home.fails(USAGE, "check", "a")
+    assert not home.state.exists()
+
+
 def test_another_user(home):
     """Who may not is told who may."""
     home.run("agent", "add", "a")

@@ -12,6 +12,7 @@ import subprocess
 
 import pytest
 
+from lab import registries
 from lab.charon_home import UNAVAILABLE, USAGE
 from lab.harness import ORTHRUS
 from lab.system import DIES_WITH_US, free_port, until
@@ -360,6 +361,21 @@ def test_kubernetes(home):
     assert env["RUNTIME_DIRECTORY"] == mounts["run"]
     assert volumes["docker"]["hostPath"]["path"] == mounts["docker"] == \
         "/var/run/docker.sock"
+
+
+@pytest.mark.registries
+@pytest.mark.parametrize("args", [(), ("--ports", "9100"),
+                                  ("--mode", "port", "--ports", "9100")],
+                         ids=" ".join)
+def test_kubernetes_by_its_schema(home, args):
+    """Each field is one that Kubernetes knows, of the right type."""
+    python = registries.python("kubernetes-validate==1.33.0")
+    path = home.path / "agent.yaml"
+    path.write_text(snippet(home, "kubernetes", *args))
+    done = subprocess.run([python, "-m", "kubernetes_validate", "--strict",
+                           path], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "daemonset/orthrus-web-1" in done.stdout + done.stderr
 
 
 # Scripts
