@@ -23,6 +23,8 @@
 #include "orthrus/base/file.h"
 #include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
+#include "orthrus/base/near.h"
+#include "orthrus/base/text.h"
 #include "orthrus/muzzle/muzzle.h"
 #include "orthrus/ssh/identity.h"
 #include "orthrus/transport/command.h"
@@ -130,6 +132,29 @@ take_json(int *argc, char **argv)
 	argv[n] = NULL;
 	*argc = n;
 	return json;
+}
+
+/* Complains of a mistyped --json, which the options of "connect" do not know. */
+static bool
+is_json_mistyped(int argc, char **argv)
+{
+	char shown[256];
+	struct near near;
+	int i;
+
+	for (i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+		if (strncmp(argv[i], "--", 2) != 0)
+			continue;
+		near = (struct near)NEAR(argv[i] + 2);
+		near_try(&near, "json");
+		if (near.best == NULL)
+			continue;
+		text_escape(shown, sizeof(shown), argv[i], TEXT_PLAIN);
+		fprintf(stderr, "orthrus doctor: unknown option %s; did you "
+		    "mean --json?\n", shown);
+		return true;
+	}
+	return false;
 }
 
 /* Root looks as the user of a service whose state is there. */
@@ -276,12 +301,16 @@ cmd_doctor(int argc, char **argv)
 {
 	struct doctor d = { 0 };
 	int code = 0;
+	bool json;
 
 	if (wants_help(argc, argv)) {
 		doctor_usage();
 		return 0;
 	}
-	d.found = findings_new(take_json(&argc, argv));
+	json = take_json(&argc, argv);
+	if (is_json_mistyped(argc, argv))
+		return EX_USAGE;
+	d.found = findings_new(json);
 	look_as_owner_of_state();
 	/* What is found is told as a finding, and not twice. */
 	log_setup(LEVEL_ERROR, LOG_TEXT);

@@ -17,8 +17,8 @@ from lab.harness import ORTHRUS, SANITIZERS
 from lab.system import keygen
 
 # Each command of the two programs that prints.
-GATEWAY = [("--help",), ("--version",), ("help",), ("check",),
-           ("check", "--help"), ("serve", "--help"), ("agent", "--help"),
+GATEWAY = [("--help",), ("--version",), ("help",),
+           ("check",), ("serve", "--help"), ("agent", "--help"),
            ("agent", "list"), ("agent", "list", "--json"),
            ("agent", "list", "--help"), ("agent", "show", "web-1"),
            ("agent", "show", "web-1", "--json"), ("client", "--help"),
@@ -27,7 +27,7 @@ GATEWAY = [("--help",), ("--version",), ("help",), ("check",),
            ("snippet", "web-1", "--for", "compose")]
 AGENT = [("--help",), ("--version",), ("connect", "--help"),
          ("check", "--server", "gw.example", "--accept-new", "-i", "key"),
-         ("check", "--help"), ("keygen", "--help"), ("enroll", "--help"),
+         ("keygen", "--help"), ("enroll", "--help"), ("doctor", "--help"),
          ("status", "--help"), ("status",),
          ("status", "--json"), ("muzzle", "--help"),
          ("muzzle", "--explain", "GET /v1.41/info")]
