@@ -51,6 +51,16 @@ def make_image(engine):
     engine.docker("import", engine.path("i.tar"), "demo:1")
 
 
+def cannot_exec(engine):
+    """Why no command is run in a container, as below chroot(2), or None."""
+    engine.docker("run", "-d", "--name", "probe", "--network", "none",
+                  "demo:1", "httpd", "-f", "-p", "81")
+    done = engine.docker("exec", "probe", "/usr/local/bin/orthrus",
+                         "--version", check=False)
+    engine.docker("rm", "-f", "probe")
+    return None if done.returncode == 0 else done.text.strip()[-200:]
+
+
 @pytest.fixture
 def engine():
     if reason := missing():
@@ -66,6 +76,8 @@ def engine():
         except (AssertionError, RuntimeError) as e:
             pytest.skip(f"no engine with networks here: {str(e)[-200:]}")
         make_image(engine)
+        if why := cannot_exec(engine):
+            pytest.skip(f"docker exec does not work here: {why}")
         yield engine
     finally:
         engine.close()
