@@ -5,8 +5,8 @@
 # Installs what is missing (Debian, as root).  Leaves its work in build/.
 #
 #   check.sh [--suite SUITE] [STEP...]
-#	STEP: only these: gcc clang asan hunt dist scripts trixie, or one of
-#	hunt's: monkey fuzz analyze coverage; A+B runs both side by side
+#	STEP: only these: gcc clang asan hunt dist scripts release trixie, or one
+#	of hunt's: monkey fuzz analyze coverage; A+B runs both side by side
 #	--suite: all of it in a minimal system of another Debian release,
 #	bookworm, trixie or forky, which is made on the spot
 set -u
@@ -218,6 +218,29 @@ step_coverage() {
 	one "coverage of the parsers" $status
 }
 
+# What people install: the packages of one release of Debian, made and taken
+# through a life on a machine.  Their own tests are those of the step gcc.
+step_release() {
+	local log=$build/release.log status=0 p f s
+	export ORTHRUS_DIST=$build/release/dist
+	DEB_BUILD_PROFILES=nocheck "$root/contrib/release.sh" --suite bookworm \
+	    source deb >"$log" 2>&1 || status=$?
+	if [ $status -eq 75 ]; then
+		skipped=$((skipped + 1))
+		echo "SKIP: release: $(tail -n 1 "$log")"
+		return
+	fi
+	[ $status -eq 0 ] || tail -n 40 "$log"
+	one "contrib/release.sh source deb" $status
+	"$root/tests/release/run.sh" -k "not trixie" >"$log" 2>&1 || status=$?
+	read -r p f s < <(count_log "$log" \
+	    "$([ $status -eq 0 ] && echo PASS || echo FAIL)")
+	grep -a 'without the page$' "$log"
+	[ "$f" -eq 0 ] || tail -n 100 "$log"
+	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+	echo "tests/release: $p passed, $f failed, $s skipped"
+}
+
 # What tells soon whether a release of Debian serves: in a system of it.
 step_brief() {
 	compile brief CC=gcc --enable-werror ORTHRUS_SKIP_INTEGRATION=1 ||
@@ -327,7 +350,7 @@ fi
 # folders of build/, and of which one mostly waits.
 if [ $# -eq 0 ]; then
 	set -- gcc clang+dist asan+scripts hunt
-	! is_bookworm || set -- gcc clang+dist asan+scripts hunt+trixie
+	! is_bookworm || set -- gcc clang+dist asan+scripts+release hunt+trixie
 fi
 for group; do
 	IFS=+ read -ra steps <<<"$group"

@@ -10,14 +10,15 @@
 # What is built is what is committed.  Each KIND is a file in contrib/release.
 # Needs root, as it makes systems, and a Debian; installs mmdebstrap where it is
 # missing.  ORTHRUS_DIST, ORTHRUS_BUILD and ORTHRUS_CACHE are other folders than
-# dist, build and ~/.cache/orthrus.
+# dist, build and ~/.cache/orthrus.  Exit status 75: no systems can be made here,
+# for want of a network or of the right to mount.
 set -euo pipefail
 shopt -s inherit_errexit
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 
 usage() {
-	sed -n '3,13s/^# \{0,1\}//p' "$0"
+	sed -n '3,14s/^# \{0,1\}//p' "$0"
 }
 
 # The kinds there are.  Many are built of the tarball, so it comes first.
@@ -55,10 +56,14 @@ check_words --arch "$RELEASE_ARCHS" amd64 arm64 armhf
 check_words --suite "$RELEASE_SUITES" bookworm trixie
 [ "$(id -u)" -eq 0 ] || die 77 "making minimal systems needs root"
 "$root/contrib/deps.sh" release
+unshare --mount --pid --net --fork true 2>/dev/null ||
+    die 75 "unshare(1) is not allowed here"
 [ -z "$(git -C "$root" status --porcelain 2>/dev/null)" ] ||
     say "what is not committed is left out"
 
-# Not those of what was there before, when something fails.
+# One at a time; and no checksums of before, when something fails.
+exec 9>"$RELEASE_WORK/lock"
+flock 9
 rm -f "$RELEASE_DIST/SHA256SUMS"
 for kind in "${wanted[@]}"; do
 	start=$SECONDS

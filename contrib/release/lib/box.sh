@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 # Minimal Debian systems, so that nothing that is built depends on the machine
-# that builds it.  They are kept in $RELEASE_CACHE for a day, as updates of
+# that builds it.  They are kept in $RELEASE_CACHE for the day, as updates of
 # security matter: a library of ours is linked in whole.
 # shellcheck shell=bash
 
@@ -19,22 +19,35 @@ box_sources() {
 	echo "deb $security $1-security main"
 }
 
-# box_fresh DIR KEY: whether that system is there, for the same purpose.
-box_fresh() {
-	[ "$(cat "$1/.made" 2>/dev/null)" = "$2" ] &&
-	    [ -n "$(find "$1/.made" -mmin -1440)" ]
+# box_name SUITE NAME TEXT: the folder of a system that today is made by TEXT.
+box_name() {
+	echo "$RELEASE_CACHE/$1-$2-$(date -u +%Y%m%d)-$(cksum <<<"$3" |
+	    cut -d ' ' -f 1)"
 }
 
-# box_make SUITE: prints the folder of a minimal system, made if need be.
+# box_done NEW DIR: a folder gets its name when all is in it; who was first wins.
+box_done() {
+	chmod 755 "$1"
+	touch "$1"
+	mv -T "$1" "$2" 2>/dev/null || rm -rf --one-file-system "$1"
+	find "$RELEASE_CACHE" -mindepth 1 -maxdepth 1 -mtime +1 \
+	    -exec rm -rf --one-file-system {} +
+}
+
+# box_make SUITE: prints the folder of a minimal system, made if need be; ends
+# with 75 where that cannot be, for want of a network.
 box_make() {
-	local dir=$RELEASE_CACHE/$1
-	if ! box_fresh "$dir" minimal; then
+	local dir new
+	dir=$(box_name "$1" minimal '')
+	if [ ! -d "$dir" ]; then
 		say "making a minimal system of $1" >&2
-		rm -rf --one-file-system "$dir"
-		mkdir -p "$RELEASE_CACHE"
+		new=$(mktemp -d "$RELEASE_CACHE/new.XXXXXX")
 		box_sources "$1" | logged mmdebstrap --quiet --variant=apt \
-		    "${box_aptopts[@]}" "$1" "$dir" -
-		echo minimal >"$dir/.made"
+		    "${box_aptopts[@]}" "$1" "$new" - || exit 75
+		echo force-unsafe-io >"$new/etc/dpkg/dpkg.cfg.d/unsafe-io"
+		[ ! -e /etc/resolv.conf ] ||
+		    cp /etc/resolv.conf "$new/etc/resolv.conf"
+		box_done "$new" "$dir"
 	fi
 	echo "$dir"
 }
@@ -42,19 +55,16 @@ box_make() {
 # box_grow SUITE NAME SCRIPT: prints the folder of such a system in which a
 # shell script was run, with the network, as root; made if need be.
 box_grow() {
-	local dir=$RELEASE_CACHE/$1-$2 key base
-	key=$(cksum <<<"$3")
-	if ! box_fresh "$dir" "$key"; then
+	local dir new base
+	dir=$(box_name "$@")
+	if [ ! -d "$dir" ]; then
 		base=$(box_make "$1")
+		new=$(mktemp -d "$RELEASE_CACHE/new.XXXXXX")
+		cp -a "$base/." "$new"
 		say "making a system of $1 for $2" >&2
-		rm -rf --one-file-system "$dir"
-		cp -a "$base" "$dir"
-		cp /etc/resolv.conf "$dir/etc/resolv.conf"
-		rm -f "$dir/.made"
-		echo force-unsafe-io >"$dir/etc/dpkg/dpkg.cfg.d/unsafe-io"
 		logged unshare --mount --pid --fork --kill-child \
-		    bash -euc "$box_inside" box "$dir" '' "$RELEASE_SHARE" "$3"
-		echo "$key" >"$dir/.made"
+		    bash -euc "$box_inside" box "$new" '' "$RELEASE_SHARE" "$3"
+		box_done "$new" "$dir"
 	fi
 	echo "$dir"
 }
