@@ -8,17 +8,20 @@
 #	--suite: for which Debian releases (default: bookworm,trixie)
 #
 # What is built is what is committed.  Each KIND is a file in contrib/release.
+# ORTHRUS_MINISIGN_KEY, a file with a secret key, and ORTHRUS_GPG_KEY, a name
+# that gpg knows, sign the checksums; contrib/verify.sh looks at that.
+#
 # Needs root, as it makes systems, and a Debian; installs mmdebstrap where it is
 # missing.  ORTHRUS_DIST, ORTHRUS_BUILD and ORTHRUS_CACHE are other folders than
-# dist, build and ~/.cache/orthrus.  Exit status 75: no systems can be made here,
-# for want of a network or of the right to mount.
+# dist, build and ~/.cache/orthrus.  Exit status 75: no systems can be made
+# here, for want of a network or of the right to mount.
 set -euo pipefail
 shopt -s inherit_errexit
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 
 usage() {
-	sed -n '3,14s/^# \{0,1\}//p' "$0"
+	sed -n '3,17s/^# \{0,1\}//p' "$0"
 }
 
 # The kinds there are.  Many are built of the tarball, so it comes first.
@@ -64,12 +67,10 @@ unshare --mount --pid --net --fork true 2>/dev/null ||
 # One at a time; and no checksums of before, when something fails.
 exec 9>"$RELEASE_WORK/lock"
 flock 9
-rm -f "$RELEASE_DIST/SHA256SUMS"
+rm -f "$RELEASE_DIST"/SHA256SUMS*
 for kind in "${wanted[@]}"; do
 	start=$SECONDS
 	bash "$root/contrib/release/$kind.sh"
 	say "$kind: $((SECONDS - start)) s"
 done
-cd "$RELEASE_DIST"
-find . -maxdepth 1 -type f ! -name 'SHA256SUMS*' -printf '%P\0' | sort -z |
-    xargs -0 sha256sum >SHA256SUMS
+release_sums

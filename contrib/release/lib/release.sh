@@ -68,3 +68,18 @@ have_tarball() {
 		bash "$RELEASE_ROOT/contrib/release/source.sh"
 	fi
 }
+
+# The checksums of all that is in dist/, signed with the releaser's own keys.
+release_sums() {
+	cd "$RELEASE_DIST" || return
+	rm -f SHA256SUMS*
+	find . -maxdepth 1 -type f -printf '%P\0' | sort -z |
+	    xargs -0 sha256sum >"$RELEASE_WORK/SHA256SUMS"
+	mv "$RELEASE_WORK/SHA256SUMS" .
+	[ -z "${ORTHRUS_MINISIGN_KEY:-}" ] ||
+	    minisign -S -s "$ORTHRUS_MINISIGN_KEY" -m SHA256SUMS \
+	    -t "orthrus $RELEASE_VERSION" -c "orthrus $RELEASE_VERSION"
+	[ -z "${ORTHRUS_GPG_KEY:-}" ] ||
+	    gpg --batch --local-user "$ORTHRUS_GPG_KEY" --armor \
+	    --output SHA256SUMS.asc --detach-sign SHA256SUMS
+}
