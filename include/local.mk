@@ -24,6 +24,7 @@ noinst_HEADERS += \
 	include/orthrus/base/service.h \
 	include/orthrus/base/shown.h \
 	include/orthrus/base/span.h \
+	include/orthrus/base/terminal.h \
 	include/orthrus/base/text.h \
 	include/orthrus/base/well_known.h \
 	include/orthrus/proto/allow.h \
@@ -35,6 +36,7 @@ noinst_HEADERS += \
 	include/orthrus/proto/krl.h \
 	include/orthrus/proto/leash.h \
 	include/orthrus/proto/possession.h \
+	include/orthrus/proto/private_key.h \
 	include/orthrus/proto/proxy_command.h \
 	include/orthrus/proto/proxy_talk.h \
 	include/orthrus/proto/proxy_url.h \

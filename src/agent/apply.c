@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* From the configuration to what runs: keys, and the list of tunnels. */
+/* From the configuration to what runs: the link, and the list of tunnels. */
 #include "config.h"
 
 #include <stdio.h>
@@ -21,59 +21,6 @@
 #define DEAD_MS 13000		/* ... and a dead peer noticed within 15 s */
 #define WELL_MS 60000		/* before a better server is moved to */
 #define KEEP_MS 600000		/* for streams where it was moved from */
-
-static bool
-is_empty(const char *variable)
-{
-	const char *value = getenv(variable);
-
-	return value != NULL && value[0] == '\0';
-}
-
-struct identity *
-orthrus_load_identity(const struct config *c, struct error *e)
-{
-	struct identity *id = identity_load(c->identity, e);
-
-	/*
-	 * Docker Compose sets a variable to nothing when the variable behind it
-	 * was forgotten.  Then that is why the identity is missing.
-	 */
-	if (id == NULL && access(c->identity, F_OK) == -1 &&
-	    (is_empty("AUTH_KEY") || is_empty("AUTH_KEY_FILE")))
-		error_set(e, e->code, "%s (%s is set, but empty)", e->text,
-		    is_empty("AUTH_KEY") ? "AUTH_KEY" : "AUTH_KEY_FILE");
-	return id;
-}
-
-int
-orthrus_load_credentials(const struct config *c, struct identity **id,
-    char **password, struct error *e)
-{
-	*id = NULL;
-	*password = NULL;
-	if (c->password_file != NULL) {
-		if ((*password = secret_load(c->password_file, e)) == NULL)
-			return -1;
-		if (access(c->identity, F_OK) == -1)
-			return 0;
-	}
-	if ((*id = orthrus_load_identity(c, e)) != NULL)
-		return 0;
-	config_blame(c, "server", "identity", e);
-	secret_free(*password);
-	*password = NULL;
-	return -1;
-}
-
-void
-orthrus_forget_credentials(struct orthrus *a)
-{
-	identity_free(a->identity);
-	secret_free(a->password);
-	a->identity = NULL;
-	a->password = NULL;
-}
 
 void
 orthrus_warn_untaken(const struct config *c)

@@ -35,7 +35,7 @@ check_identity(const struct config *c, struct error *e)
 	if ((c->password_file != NULL || c->auth_key != NULL) &&
 	    access(c->identity, F_OK) == -1)
 		return 0;
-	if ((id = orthrus_load_identity(c, e)) == NULL)
+	if ((id = orthrus_load_identity(c, true, e)) == NULL)
 		return -1;
 	identity_free(id);
 	return config_name_is_default(c) ? 0 :

@@ -184,7 +184,7 @@ on_enrolled(void *arg, const char *name)
 	enrolment_free(a->enrolment);
 	a->enrolment = NULL;
 	config_forget_auth_key(a->config);
-	if (orthrus_load_credentials(a->config, &a->identity, &a->password,
+	if (orthrus_load_credentials(a->config, NULL, &a->identity, &a->password,
 	    &e) == 0) {
 		start_link(a);
 		return;
@@ -336,7 +336,7 @@ connect_start(struct orthrus *a, struct error *e)
 		    "did not come from an enrolment", a->config->identity);
 	if (!enrol) {
 		config_forget_auth_key(a->config);
-		if (orthrus_load_credentials(a->config, &a->identity,
+		if (orthrus_load_credentials(a->config, NULL, &a->identity,
 		    &a->password, e) == -1)
 			return -1;
 	}

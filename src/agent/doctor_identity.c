@@ -84,7 +84,7 @@ doctor_look_at_identity(struct doctor *d)
 		finding_fail(d->found, e.code, "password", "%s", e.text);
 	if (look_at_other_credentials(d))
 		return;
-	if ((d->identity = orthrus_load_identity(c, &e)) == NULL) {
+	if ((d->identity = orthrus_load_identity(c, false, &e)) == NULL) {
 		finding_fail(d->found, e.code, "identity", "%s", e.text);
 		return;
 	}

@@ -14,6 +14,7 @@ liborthrus_a_SOURCES += \
 	src/agent/connect_cmd.c \
 	src/agent/control.c \
 	src/agent/control.h \
+	src/agent/credentials.c \
 	src/agent/docker_context_cmd.c \
 	src/agent/doctor.h \
 	src/agent/doctor_cmd.c \

@@ -47,10 +47,13 @@ struct orthrus {
 
 /*
  * Reads the key, and the password where one is configured, into *id and
- * *password for the caller to free.  0, or -1 with *e (EX_CONFIG).
+ * *password for the caller to free.  The person at the terminal is asked for a
+ * passphrase, unless there is a present agent, which has been told it.  0, or
+ * -1 with *e (EX_CONFIG).
  */
-int orthrus_load_credentials(const struct config *c, struct identity **id,
-    char **password, struct error *e);
+int orthrus_load_credentials(const struct config *c,
+    const struct orthrus *present, struct identity **id, char **password,
+    struct error *e);
 void orthrus_forget_credentials(struct orthrus *a);
 
 /* Tells which lines of --ssh-config were not taken, if there are any. */
@@ -77,10 +80,12 @@ int orthrus_load_tls(const struct config *c, struct tls_client **tls,
 int orthrus_confine(const struct config *c, struct error *e);
 
 /*
- * Loads the identity of c.  When there is none, the error also names the
- * variable that would have brought one and is set to nothing.
+ * Loads the identity of c, with ask after asking for its passphrase where there
+ * is a terminal.  When there is none, the error also names the variable that
+ * would have brought one and is set to nothing.
  */
-struct identity *orthrus_load_identity(const struct config *c, struct error *e);
+struct identity *orthrus_load_identity(const struct config *c, bool ask,
+    struct error *e);
 
 /* Makes the tunnels what c says; see tunnels_apply(). */
 int orthrus_apply_tunnels(struct orthrus *a, const struct config *c,

@@ -64,7 +64,7 @@ reload_command(const struct orthrus *a, const struct config *fresh,
 static int
 reload_prepare(struct orthrus *a, struct belongings *fresh, struct error *e)
 {
-	if (orthrus_load_credentials(fresh->config, &fresh->identity,
+	if (orthrus_load_credentials(fresh->config, a, &fresh->identity,
 	    &fresh->password, e) == -1 ||
 	    orthrus_load_tls(fresh->config, &fresh->tls, e) == -1 ||
 	    reload_command(a, fresh->config, e) == -1 ||

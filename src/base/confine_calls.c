@@ -150,7 +150,8 @@ static const struct call {
 static const char *const harmless[] = {
 	"getpid", "gettid", "getppid", "getuid", "geteuid", "getgid",
 	"getegid", "getuid32", "geteuid32", "getgid32", "getegid32",
-	"getresuid", "getresgid", "sched_yield", "nanosleep",
+	"getresuid", "getresgid", "getgroups", "getgroups32", "sched_yield",
+	"nanosleep",
 	"clock_nanosleep", "clock_nanosleep_time64", "mremap", "madvise",
 	"getrandom", "futex", "futex_time64",
 };
@@ -165,7 +166,7 @@ static const char *const harmless_files[] = {
 
 /* The same for modules that resolve names (nsswitch.conf(5)) of any host. */
 static const char *const harmless_names[] = {
-	"getgroups", "sched_getaffinity", "clock_getres", "sigaltstack",
+	"sched_getaffinity", "clock_getres", "sigaltstack",
 	"readv", "writev", "dup", "pipe2", "eventfd2", "epoll_create1",
 	"timerfd_create", "timerfd_settime", "select", "pselect6",
 };

@@ -102,14 +102,87 @@ file_read(const char *path, size_t max, size_t *len, struct stat *st)
 	return data;
 }
 
-bool
-file_is_credential(const char *path, const struct stat *st)
+/* The directory of a path is this one, however either is written. */
+static bool
+is_in_directory(const char *path, const char *dir)
+{
+	char *copy = xstrdup(path), *real = realpath(dirname(copy), NULL);
+	char *real_dir = realpath(dir, NULL), *whole = realpath(path, NULL);
+	size_t n = real_dir == NULL ? 0 : strlen(real_dir);
+	bool in;
+
+	in = n > 0 && ((real != NULL && strcmp(real, real_dir) == 0) ||
+	    (whole != NULL && strncmp(whole, real_dir, n) == 0 &&
+	    whole[n] == '/'));
+	free(whole);
+	free(real_dir);
+	free(real);
+	free(copy);
+	return in;
+}
+
+/*
+ * systemd lets a service's user read a credential by an ACL, which looks as if
+ * the group could.
+ */
+static bool
+is_credential(const char *path, const struct stat *st)
 {
 	const char *dir = getenv("CREDENTIALS_DIRECTORY");
-	size_t len = dir == NULL ? 0 : strlen(dir);
 
-	return len > 0 && st->st_uid == 0 && strncmp(path, dir, len) == 0 &&
-	    path[len] == '/' && strstr(path, "/../") == NULL;
+	return dir != NULL && dir[0] == '/' && st->st_uid == 0 &&
+	    (st->st_mode & (S_IWGRP | S_IXGRP)) == 0 &&
+	    is_in_directory(path, dir);
+}
+
+/* Root's own group lets nobody in who is meant. */
+static bool
+is_our_group(gid_t gid)
+{
+	gid_t *list;
+	bool found = false;
+	int n, i;
+
+	if (geteuid() == 0 && gid == 0)
+		return false;
+	if (geteuid() != 0 && gid == getegid())
+		return true;
+	n = getgroups(0, NULL);
+	list = xcalloc(n > 0 ? (size_t)n : 1, sizeof(*list));
+	n = getgroups(n > 0 ? n : 0, list);
+	for (i = 0; i < n && !found; i++)
+		found = list[i] == gid;
+	free(list);
+	return found;
+}
+
+/*
+ * Kubernetes gives a pod's files to root and a group that the pod is in
+ * (fsGroup): nobody but the pod is in that one.
+ */
+static bool
+is_for_our_group(const struct stat *st)
+{
+	return st->st_uid == 0 && (st->st_mode & (S_IWGRP | S_IXGRP)) == 0 &&
+	    is_our_group(st->st_gid);
+}
+
+/* What to do, which only the file's owner can. */
+static int
+refuse_mode(const char *what, const char *path, const struct stat *st,
+    struct error *e)
+{
+	unsigned mode = (unsigned)st->st_mode & 07777;
+
+	if (geteuid() == 0 || st->st_uid == geteuid())
+		return error_set(e, EX_CONFIG, "%s %s: others have access to "
+		    "it (mode %04o); run \"chmod 600 %s\"%s", what, path, mode, path,
+		    getenv("KUBERNETES_SERVICE_HOST") == NULL ? "" :
+		    ", or of a Secret's volume set defaultMode: 0400");
+	return error_set(e, EX_CONFIG, "%s %s: others have access to it (mode "
+	    "%04o); of root's files one serves that has mode 0440 and a group of this "
+	    "user (Kubernetes: defaultMode: 0400 with fsGroup), or a "
+	    "credential (systemd: LoadCredential=)", what, path, mode);
 }
 
 static uid_t looked_at;		/* whose files are looked at; 0: our own */
@@ -124,15 +197,14 @@ int
 file_check_private(const char *what, const char *path, const struct stat *st,
     struct error *e)
 {
-	if ((st->st_mode & (file_is_credential(path, st) ? 07 : 077)) != 0)
-		return error_set(e, EX_CONFIG, "%s %s: others may use it "
-		    "(mode %04o); run \"chmod 600 %s\"", what, path,
-		    (unsigned)st->st_mode & 07777, path);
+	if ((st->st_mode & S_IRWXO) != 0 || ((st->st_mode & S_IRWXG) != 0 &&
+	    !is_for_our_group(st) && !is_credential(path, st)))
+		return refuse_mode(what, path, st, e);
 	if (st->st_uid != geteuid() && st->st_uid != looked_at &&
 	    st->st_uid != 0)
-		return error_set(e, EX_CONFIG, "%s %s: owned by user %u; it "
-		    "must belong to the user that runs this program, or root",
-		    what, path, (unsigned)st->st_uid);
+		return error_set(e, EX_CONFIG, "%s %s: owned by user %u, which "
+		    "is another user; it must belong to the user that runs "
+		    "this program, or root", what, path, (unsigned)st->st_uid);
 	return 0;
 }
 

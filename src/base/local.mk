@@ -29,5 +29,6 @@ liborthrus_a_SOURCES += \
 	src/base/service.c \
 	src/base/shown.c \
 	src/base/span.c \
+	src/base/terminal.c \
 	src/base/text.c \
 	src/base/well_known.c

@@ -16,17 +16,7 @@
 int
 secret_access_check(const char *path, const struct stat *st, struct error *e)
 {
-	mode_t others = file_is_credential(path, st) ? S_IRWXO :
-	    S_IRWXG | S_IRWXO;
-
-	if (st->st_uid != 0 && st->st_uid != geteuid())
-		return error_set(e, EX_CONFIG, "%s belongs to another user; a "
-		    "secret file must be yours or root's", path);
-	if (st->st_mode & others)
-		return error_set(e, EX_CONFIG, "%s holds a secret and others "
-		    "have access to it (mode %04o); run chmod 600 on it", path,
-		    (unsigned)st->st_mode & 07777);
-	return 0;
+	return file_check_private("secret file", path, st, e);
 }
 
 static int

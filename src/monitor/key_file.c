@@ -18,6 +18,7 @@
 #include "orthrus/base/file.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/proto/certificate.h"
+#include "orthrus/proto/private_key.h"
 #include "orthrus/ssh/identity.h"
 
 #define KEY_FILE_MAX (64 * 1024)
@@ -83,7 +84,8 @@ key_file_read(const char *what, const char *path, uint8_t secret[64],
 		    strerror(errno));
 	accept_owner(path, &st);
 	r = file_check_private(what, path, &st, e);
-	if (r == 0 && (r = private_key_read(text, len, secret, e)) == -1) {
+	if (r == 0 && private_key_read(text, len, secret, e) != 0) {
+		r = -1;
 		error_prefix(e, "%s %s", what, path);
 		if (e != NULL)
 			e->code = EX_CONFIG;

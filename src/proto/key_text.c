@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Ed25519 keys as bytes and as text: the blob, the public key line, the
- * fingerprint, and OpenSSH's private key files (its PROTOCOL.key).
+ * Public Ed25519 keys as bytes and as text: the blob, the public key line, PEM,
+ * the fingerprint.
  */
 #include "config.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <sodium.h>
 
 #include "orthrus/base/mem.h"
@@ -16,12 +19,6 @@
 #include "orthrus/proto/wire.h"
 
 #define DIGEST_PREFIX "SHA256:"
-#define PEM_BEGIN "-----BEGIN OPENSSH PRIVATE KEY-----"
-#define PEM_END "-----END OPENSSH PRIVATE KEY-----"
-#define PEM_MAX (16 * 1024)
-#define PRIVATE_MAGIC "openssh-key-v1"	/* its NUL belongs to it */
-#define PRIVATE_BLOCK 8			/* of the cipher "none" */
-#define PRIVATE_PAD_MAX 16		/* libssh fills up blocks of 16 */
 
 void
 key_blob_write(const uint8_t key[ED25519_KEY_LEN], uint8_t out[KEY_BLOB_LEN])
@@ -55,8 +52,6 @@ static int
 no_key_line(const char *line, struct error *e)
 {
 	static const struct { const char *begins, *says; } others[] = {
-		{ "-----BEGIN PUBLIC KEY", "a public key in PEM; give it as "
-		    "the line of OpenSSH's, \"" KEY_TYPE_NAME " AAAA...\"" },
 		{ "-----BEGIN RSA PUBLIC KEY", OTHER_TYPE },
 		{ "-----BEGIN", "this is a private key; give the public one "
 		    "(FILE.pub)" },
@@ -84,6 +79,30 @@ no_key_line(const char *line, struct error *e)
 	    KEY_TYPE_NAME " AAAA...\" on one line, without options in front");
 }
 
+/* A SubjectPublicKeyInfo of RFC 8410, as "openssl pkey -pubout" writes it. */
+static int
+public_pem_read(const char *text, uint8_t key[ED25519_KEY_LEN],
+    struct error *e)
+{
+	BIO *bio = BIO_new_mem_buf(text, (int)strlen(text));
+	EVP_PKEY *pkey = PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL);
+	size_t n = ED25519_KEY_LEN;
+	int r = 0;
+
+	if (pkey == NULL)
+		r = error_set(e, EX_DATAERR, "the public key is damaged or cut "
+		    "short; copy the whole of it again");
+	else if (EVP_PKEY_base_id(pkey) != EVP_PKEY_ED25519 ||
+	    EVP_PKEY_get_raw_public_key(pkey, key, &n) != 1)
+		r = error_set(e, EX_DATAERR, "a key of another type (PEM); "
+		    "only " KEY_TYPE_NAME " is accepted (\"ssh-keygen -t "
+		    "ed25519\" makes one)");
+	EVP_PKEY_free(pkey);
+	BIO_free(bio);
+	ERR_clear_error();
+	return r;
+}
+
 int
 key_line_read(const char *line, uint8_t key[ED25519_KEY_LEN], struct error *e)
 {
@@ -92,6 +111,8 @@ key_line_read(const char *line, uint8_t key[ED25519_KEY_LEN], struct error *e)
 	const char *digits, *end = line + strcspn(line, "\r\n");
 	size_t len;
 
+	if (strncmp(line, "-----BEGIN PUBLIC KEY-----", 26) == 0)
+		return public_pem_read(line, key, e);
 	if (strncmp(line, type, sizeof(type) - 1) != 0 ||
 	    strchr(" \t", line[sizeof(type) - 1]) == NULL)
 		return no_key_line(line, e);
@@ -141,104 +162,4 @@ key_fingerprint(const uint8_t *blob, size_t len,
 
 	crypto_hash_sha256(digest, blob, len);
 	key_digest_text(digest, text);
-}
-
-static int
-private_key_damaged(struct error *e)
-{
-	return error_set(e, EX_DATAERR, "the private key is damaged");
-}
-
-/* Reads the part that a passphrase would encrypt. */
-static int
-read_private_secret(const uint8_t *p, size_t len,
-    const uint8_t key[ED25519_KEY_LEN], uint8_t secret[64], struct error *e)
-{
-	uint8_t public[ED25519_KEY_LEN];
-	const uint8_t *inner, *pair;
-	size_t n, pairlen;
-	struct wire w;
-	uint8_t pad;
-
-	wire_init(&w, p, len);
-	if (wire_u32(&w) != wire_u32(&w) || len % PRIVATE_BLOCK != 0)
-		return private_key_damaged(e);
-	if (!wire_is(&w, KEY_TYPE_NAME))
-		return error_set(e, EX_DATAERR, "the private key is of another "
-		    "type; only " KEY_TYPE_NAME " is accepted");
-	inner = wire_string(&w, &n);
-	pair = wire_string(&w, &pairlen);
-	if (w.bad || n != ED25519_KEY_LEN || pairlen != 64 ||
-	    memcmp(inner, key, ED25519_KEY_LEN) != 0)
-		return private_key_damaged(e);
-	wire_string(&w, &n);		/* comment */
-	for (pad = 1; w.left > 0 && !w.bad; pad++)
-		if (wire_u8(&w) != pad)
-			return private_key_damaged(e);
-	crypto_sign_seed_keypair(public, secret, pair);
-	if (w.bad || pad > PRIVATE_PAD_MAX || sodium_memcmp(secret, pair, 64) !=
-	    0 || memcmp(public, key, ED25519_KEY_LEN) != 0)
-		return private_key_damaged(e);
-	return 0;
-}
-
-static int
-read_private_file(const uint8_t *p, size_t len, uint8_t secret[64],
-    struct error *e)
-{
-	uint8_t key[ED25519_KEY_LEN];
-	const uint8_t *public, *sealed;
-	size_t publen, sealedlen;
-	bool cipher, kdf;
-	struct wire w;
-
-	if (len < sizeof(PRIVATE_MAGIC) ||
-	    memcmp(p, PRIVATE_MAGIC, sizeof(PRIVATE_MAGIC)) != 0)
-		return private_key_damaged(e);
-	wire_init(&w, p + sizeof(PRIVATE_MAGIC), len - sizeof(PRIVATE_MAGIC));
-	cipher = wire_is(&w, "none");
-	kdf = wire_is(&w, "none") && wire_is(&w, "");
-	if (!w.bad && (!cipher || !kdf))
-		return error_set(e, EX_DATAERR, "the private key has a "
-		    "passphrase, and nobody is there to type it; remove it "
-		    "with \"ssh-keygen -p -N ''\"");
-	if (wire_u32(&w) != 1)
-		return private_key_damaged(e);
-	public = wire_string(&w, &publen);
-	sealed = wire_string(&w, &sealedlen);
-	if (w.bad || w.left > 0)
-		return private_key_damaged(e);
-	if (key_blob_read(public, publen, key) == -1)
-		return error_set(e, EX_DATAERR, "the private key is of another "
-		    "type; only " KEY_TYPE_NAME " is accepted");
-	return read_private_secret(sealed, sealedlen, key, secret, e);
-}
-
-int
-private_key_read(const char *pem, size_t len, uint8_t secret[64],
-    struct error *e)
-{
-	const size_t head = sizeof(PEM_BEGIN) - 1, tail = sizeof(PEM_END) - 1;
-	const char *end;
-	uint8_t *raw;
-	size_t n;
-	int r;
-
-	if (len < head || len > PEM_MAX || memcmp(pem, PEM_BEGIN, head) != 0)
-		return error_set(e, EX_DATAERR, "not a private key in OpenSSH "
-		    "format; \"ssh-keygen -t ed25519 -N ''\" makes one");
-	pem += head;
-	len -= head;
-	raw = xcalloc(len, 1);
-	if (!text_ascii(pem, len) || sodium_base642bin(raw, len, pem, len,
-	    "\r\n", &n, &end, sodium_base64_VARIANT_ORIGINAL) != 0 ||
-	    (size_t)(pem + len - end) < tail || memcmp(end, PEM_END, tail) != 0)
-		r = private_key_damaged(e);
-	else
-		r = read_private_file(raw, n, secret, e);
-	sodium_memzero(raw, len);
-	free(raw);
-	if (r == -1)
-		sodium_memzero(secret, 64);
-	return r;
 }

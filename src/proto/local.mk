@@ -13,6 +13,9 @@ liborthrus_a_SOURCES += \
 	src/proto/leash.c \
 	src/proto/leash_encode.c \
 	src/proto/possession.c \
+	src/proto/private_key.c \
+	src/proto/private_kind.c \
+	src/proto/private_kind.h \
 	src/proto/proxies.c \
 	src/proto/proxy_command.c \
 	src/proto/proxy_http.c \

@@ -23,15 +23,26 @@
 #include "orthrus/base/file.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/proto/certificate.h"
+#include "orthrus/proto/private_key.h"
 #include "orthrus/proto/wire.h"
 
 #include "keygen.h"
+#include "unseal.h"
 
 #define KEY_FILE_MAX (64 * 1024)
 #define DATE_MAX 32
+#define PASSPHRASE_TRIES 3
+
+struct key_text {
+	char *text;
+	size_t len;
+};
 
 struct identity {
+	unsigned owners;
 	ssh_key key;
+	bool sealed;			/* by a passphrase that was given */
+	bool pkcs8;
 	bool certified;
 	struct certificate certificate;	/* when certified */
 };
@@ -42,20 +53,6 @@ wipe_free(char *s, size_t n)
 	if (s != NULL)
 		sodium_memzero(s, n);
 	free(s);
-}
-
-/* libssh asks this only when the key is encrypted. */
-static int
-refuse_passphrase(const char *prompt, char *buf, size_t len, int echo,
-    int verify, void *asked)
-{
-	(void)prompt;
-	(void)buf;
-	(void)len;
-	(void)echo;
-	(void)verify;
-	*(bool *)asked = true;
-	return -1;
 }
 
 static int
@@ -72,39 +69,70 @@ read_failed(const char *path, const struct stat *st, struct error *e)
 	    strerror(errno));
 }
 
+/* libssh's own form of a key. */
 static int
-check_private(const char *path, const struct stat *st, const char *text,
-    struct error *e)
+import_secret(const uint8_t secret[64], ssh_key *key, struct error *e)
 {
-	if (strncmp(text, "ssh-", 4) == 0 || strncmp(text, "ecdsa-", 6) == 0)
-		return error_set(e, EX_CONFIG, "identity %s: this is a public "
-		    "key; give the private one (without .pub)", path);
-	return file_check_private("identity", path, st, e);
+	char text[PRIVATE_KEY_TEXT_MAX];
+	int r = 0;
+
+	private_key_write(secret, text);
+	if (ssh_pki_import_privkey_base64(text, NULL, NULL, NULL, key) !=
+	    SSH_OK)
+		r = error_set(e, EX_SOFTWARE, "libssh does not take this key");
+	sodium_memzero(text, sizeof(text));
+	return r;
 }
 
 static int
-import_key(const char *path, const char *text, ssh_key *key, struct error *e)
+ask_passphrase(const char *path, const struct key_text *k,
+    const struct identity_asks *asks, uint8_t secret[64], struct error *e)
 {
-	enum ssh_keytypes_e type;
-	bool encrypted = false;
+	int r = PRIVATE_KEY_SEALED;
+	unsigned i;
+	char *word;
 
-	if (ssh_pki_import_privkey_base64(text, NULL, refuse_passphrase,
-	    &encrypted, key) != SSH_OK) {
-		if (encrypted)
-			return error_set(e, EX_CONFIG, "identity %s: it has a "
-			    "passphrase, and nobody is there to type it; "
-			    "remove it with \"ssh-keygen -p -N '' -f %s\"",
-			    path, path);
-		return error_set(e, EX_CONFIG, "identity %s: not a private key "
-		    "in OpenSSH format; make one with \"orthrus keygen\"",
-		    path);
+	for (i = 0; i < PASSPHRASE_TRIES && r == PRIVATE_KEY_SEALED; i++) {
+		word = asks->passphrase(asks->arg, path, i > 0);
+		if (word == NULL)
+			return error_set(e, EX_CONFIG, "it has a passphrase, "
+			    "which was not given");
+		r = private_key_unseal(k->text, k->len, word, secret, e);
+		wipe_free(word, strlen(word));
 	}
-	type = ssh_key_type(*key);
-	if (type != SSH_KEYTYPE_ED25519)
-		return error_set(e, EX_CONFIG, "identity %s: the key is %s; "
-		    "only ssh-ed25519 is accepted, make one with "
-		    "\"orthrus keygen\"", path, ssh_key_type_to_char(type));
-	return 0;
+	return r == PRIVATE_KEY_SEALED ? error_set(e, EX_CONFIG, "its "
+	    "passphrase is another one: asked %u times; \"ssh-keygen -p -f "
+	    "%s\" changes it", PASSPHRASE_TRIES, path) : r;
+}
+
+/* What to do about a passphrase where nobody can be asked. */
+static int
+refuse_sealed(const char *path, const struct key_text *k, struct error *e)
+{
+	bool pkcs8 = strstr(k->text, PRIVATE_KEY_PKCS8_SEALED) != NULL;
+
+	return error_set(e, EX_CONFIG, "it has a passphrase, and nobody is "
+	    "there to type it; remove it with \"%s%s%s\"", pkcs8 ?
+	    "openssl pkey -in " : "ssh-keygen -p -N '' -f ", path, pkcs8 ?
+	    " -out NEW" : "");
+}
+
+static int
+import_key(const char *path, const struct key_text *k,
+    const struct identity_asks *asks, struct identity *id, struct error *e)
+{
+	uint8_t secret[64] = { 0 };
+	int r = private_key_read(k->text, k->len, secret, e);
+
+	id->sealed = r == PRIVATE_KEY_SEALED;
+	id->pkcs8 = strstr(k->text, "OPENSSH PRIVATE KEY-----") == NULL;
+	if (id->sealed)
+		r = asks != NULL ? ask_passphrase(path, k, asks, secret, e) :
+		    refuse_sealed(path, k, e);
+	if (r == 0)
+		r = import_secret(secret, &id->key, e);
+	sodium_memzero(secret, sizeof(secret));
+	return r;
 }
 
 /*
@@ -208,27 +236,47 @@ add_certificate(const char *identity, struct identity *id, struct error *e)
 	return r;
 }
 
-struct identity *
-identity_load(const char *path, struct error *e)
+/*
+ * Errors name the file in front.  What need not be secret is told first: nobody
+ * wants to hear of its mode.
+ */
+static int
+take_key(const char *path, const struct key_text *k, const struct stat *st,
+    const struct identity_asks *asks, struct identity *id, struct error *e)
 {
-	struct identity *id;
-	struct stat st;
-	char *text;
-	size_t len;
 	int r;
 
-	text = file_read(path, KEY_FILE_MAX, &len, &st);
-	if (text == NULL) {
+	if (private_key_is_public(k->text, e))
+		r = -1;
+	else if (file_check_private("identity", path, st, e) == -1)
+		return -1;
+	else
+		r = import_key(path, k, asks, id, e);
+	if (r != 0 && e != NULL) {
+		e->code = EX_CONFIG;
+		error_prefix(e, "identity %s", path);
+	}
+	return r == 0 ? add_certificate(path, id, e) : -1;
+}
+
+struct identity *
+identity_open(const char *path, const struct identity_asks *asks,
+    struct error *e)
+{
+	struct key_text k;
+	struct identity *id;
+	struct stat st;
+	int r;
+
+	k.text = file_read(path, KEY_FILE_MAX, &k.len, &st);
+	if (k.text == NULL) {
 		read_failed(path, &st, e);
 		return NULL;
 	}
 	id = xcalloc(1, sizeof(*id));
-	r = check_private(path, &st, text, e);
-	if (r == 0)
-		r = import_key(path, text, &id->key, e);
-	if (r == 0)
-		r = add_certificate(path, id, e);
-	wipe_free(text, len);
+	id->owners = 1;
+	r = take_key(path, &k, &st, asks, id, e);
+	wipe_free(k.text, k.len);
 	if (r == -1) {
 		identity_free(id);
 		return NULL;
@@ -236,13 +284,32 @@ identity_load(const char *path, struct error *e)
 	return id;
 }
 
+struct identity *
+identity_load(const char *path, struct error *e)
+{
+	return identity_open(path, NULL, e);
+}
+
 void
 identity_free(struct identity *id)
 {
-	if (id == NULL)
+	if (id == NULL || --id->owners > 0)
 		return;
 	ssh_key_free(id->key);
 	free(id);
+}
+
+struct identity *
+identity_ref(struct identity *id)
+{
+	id->owners++;
+	return id;
+}
+
+bool
+identity_was_sealed(const struct identity *id)
+{
+	return id != NULL && id->sealed;
 }
 
 const struct certificate *
@@ -262,6 +329,23 @@ date_text(uint64_t when, char text[DATE_MAX])
 		strcpy(text, "a strange date");
 }
 
+/* ssh-keygen(1) before OpenSSH 9.6 does not tell the public half of PKCS#8. */
+static void
+why_key_refused(const struct identity *id, char *text, size_t size)
+{
+	static const char must[] = "its public half must be in that user's "
+	    "authorized_keys";
+	char *public = NULL;
+
+	if (id != NULL && id->pkcs8 && ssh_pki_export_pubkey_base64(id->key,
+	    &public) == SSH_OK)
+		snprintf(text, size, "%s: of this PKCS#8 key it is \"%s %s\"",
+		    must, KEY_TYPE_NAME, public);
+	else
+		snprintf(text, size, "%s", must);
+	ssh_string_free_char(public);
+}
+
 void
 identity_why_refused(const struct identity *id, const char *user, bool gateway,
     uint64_t now, char *text, size_t size)
@@ -271,8 +355,7 @@ identity_why_refused(const struct identity *id, const char *user, bool gateway,
 	size_t i;
 
 	if (c == NULL) {
-		snprintf(text, size, "its public half must be in that user's "
-		    "authorized_keys");
+		why_key_refused(id, text, size);
 		return;
 	}
 	for (i = 0; i < c->nprincipals &&

@@ -79,5 +79,7 @@ liborthrus_a_SOURCES += \
 	src/ssh/source.h \
 	src/ssh/successor.c \
 	src/ssh/turns.c \
+	src/ssh/unseal.c \
+	src/ssh/unseal.h \
 	src/ssh/window.c \
 	src/ssh/window.h

@@ -20,6 +20,7 @@
 
 #include "orthrus/base/file.h"
 #include "orthrus/base/mem.h"
+#include "orthrus/proto/private_key.h"
 #include "orthrus/ssh/identity.h"
 
 #define FILE_MAX (64 * 1024)

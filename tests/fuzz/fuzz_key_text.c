@@ -11,6 +11,7 @@
 
 #include "orthrus/proto/auth_key.h"
 #include "orthrus/proto/certificate.h"
+#include "orthrus/proto/private_key.h"
 
 #define PART 12			/* characters of a secret that would tell */
 
@@ -93,9 +94,13 @@ static void
 fuzz_private_key(const char *text, size_t size)
 {
 	uint8_t secret[64] = { 0 }, public[ED25519_KEY_LEN], signature[64];
+	uint8_t rewritten[64];
+	char again[PRIVATE_KEY_TEXT_MAX];
 	struct error e;
 
-	if (private_key_read(text, size, secret, &e) == -1) {
+	private_key_public(text, size, public);
+	private_key_is_public(text, &e);
+	if (private_key_read(text, size, secret, &e) != 0) {
 		check_error(&e, EX_DATAERR);
 		check(sodium_is_zero(secret, sizeof(secret)));
 		return;
@@ -104,6 +109,10 @@ fuzz_private_key(const char *text, size_t size)
 	crypto_sign_detached(signature, NULL, public, sizeof(public), secret);
 	check(crypto_sign_verify_detached(signature, public, sizeof(public),
 	    public) == 0);
+	private_key_write(secret, again);
+	check(private_key_read(again, strlen(again), rewritten, &e) == 0 &&
+	    memcmp(rewritten, secret, sizeof(secret)) == 0);
+	check(private_key_public(again, strlen(again), public));
 }
 
 int

@@ -18,6 +18,7 @@
 #include "orthrus/base/file.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/proto/certificate.h"
+#include "orthrus/proto/private_key.h"
 #include "orthrus/proto/wire.h"
 
 #define NOW UINT64_C(1700000000)

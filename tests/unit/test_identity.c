@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /* The host's key, with real keys made by ssh-keygen. */
 #include <sys/stat.h>
+#include <sys/wait.h>
 
+#include <grp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -123,10 +126,151 @@ test_file_refused(void **state)
 		expect_refused("cred", "chmod 600");
 		setenv("CREDENTIALS_DIRECTORY", dir, 1);
 		expect_loaded("cred");
+		assert_int_equal(run("ln -s cred named && mkdir sub"), 0);
+		expect_loaded("named");
+		expect_loaded("sub/../cred");
+		assert_int_equal(run("cp good sub/x && chmod 460 sub/x"), 0);
+		expect_refused("sub/x", "chmod 600");
 		assert_int_equal(run("chmod 444 cred"), 0);
 		expect_refused("cred", "chmod 600");
 		unsetenv("CREDENTIALS_DIRECTORY");
 	}
+}
+
+/* What a file of this mode, owner and group is for a user with these groups. */
+static void
+expect_as(uid_t uid, gid_t gid, gid_t more, const char *name,
+    const char *refused)
+{
+	struct error e = { 0 };
+	char *path = in_dir(name);
+	struct identity *id;
+	int status;
+	pid_t pid = fork();
+
+	assert_int_not_equal(pid, -1);
+	if (pid == 0) {
+		if (setgroups(1, &more) == -1 || setgid(gid) == -1 ||
+		    setuid(uid) == -1)
+			_exit(2);
+		id = identity_load(path, &e);
+		if (refused == NULL ? id == NULL :
+		    id != NULL || strstr(e.text, refused) == NULL) {
+			fprintf(stderr, "%s: \"%s\"\n", name, e.text);
+			_exit(1);
+		}
+		identity_free(id);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	free(path);
+	assert_int_equal(status, 0);
+}
+
+/* Kubernetes: root's, with the group of the pod (fsGroup). */
+static void
+test_group_that_we_are_in(void **state)
+{
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(run("chmod 755 . && mkdir -m 755 pod && for m in 440 "
+	    "640 400 460 444 604; do cp other pod/$m && chown 0:1234 pod/$m && "
+	    "chmod $m pod/$m; done && cp other pod/own && chown 99:1234 "
+	    "pod/own && chmod 440 pod/own && cp other pod/zero && "
+	    "chmod 440 pod/zero"), 0);
+	expect_as(65534, 65534, 1234, "pod/440", NULL);
+	expect_as(65534, 1234, 65534, "pod/640", NULL);
+	expect_as(65534, 0, 0, "pod/zero", NULL);	/* OpenShift */
+	expect_as(0, 0, 1234, "pod/440", NULL);
+	expect_as(0, 0, 0, "pod/440", "chmod 600");
+	expect_as(0, 0, 0, "pod/zero", "chmod 600");
+	expect_as(65534, 1234, 1234, "pod/460", "fsGroup");
+	expect_as(65534, 1234, 1234, "pod/444", "LoadCredential=");
+	expect_as(65534, 65534, 65534, "pod/604", "defaultMode: 0400");
+	expect_as(65534, 1234, 1234, "pod/own", "others have access");
+	expect_as(99, 1234, 1234, "pod/own", "chmod 600");
+}
+
+static char *
+give_passphrase(void *arg, const char *path, bool again)
+{
+	const char ***words = arg;
+
+	assert_non_null(strstr(path, dir));
+	(void)again;
+	return **words == NULL ? NULL : xstrdup(*(*words)++);
+}
+
+static bool
+opens(const char *name, const char **words, const char *why)
+{
+	struct identity_asks asks = { give_passphrase, &words };
+	struct error e = { 0 };
+	char *path = in_dir(name);
+	struct identity *id = identity_open(path, &asks, &e);
+	bool opened = id != NULL;
+
+	free(path);
+	if (opened)
+		assert_true(identity_was_sealed(id));
+	else if (strstr(e.text, why) == NULL)
+		fail_msg("\"%s\" lacks \"%s\"", e.text, why);
+	assert_true(opened || *words == NULL);	/* all were asked for */
+	identity_free(id);
+	return opened;
+}
+
+static void
+test_passphrase(void **state)
+{
+	static const char *const names[] = { "locked", "p8locked" };
+	const char *right[] = { "secret", NULL };
+	const char *third[] = { "a", "b", "secret", NULL };
+	const char *wrong[] = { "a", "b", "c", NULL }, *none[] = { NULL };
+	struct identity *id;
+	size_t i;
+
+	(void)state;
+	assert_int_equal(run("openssl genpkey -algorithm ed25519 -aes256 -pass "
+	    "pass:secret -out p8locked && chmod 600 p8locked"), 0);
+	for (i = 0; i < 2; i++) {
+		assert_true(opens(names[i], right, ""));
+		assert_true(opens(names[i], third, ""));
+		assert_false(opens(names[i], wrong, "asked 3 times"));
+		assert_false(opens(names[i], none, "not given"));
+	}
+	/* An RSA key's passphrase is asked for by nobody. */
+	assert_int_equal(run("ssh-keygen -q -t rsa -b 2048 -N secret -f lrsa"),
+	    0);
+	assert_false(opens("lrsa", none, "an RSA key"));
+	id = identity_load("/nowhere", NULL);
+	assert_null(id);
+	assert_false(identity_was_sealed(id));
+}
+
+/* openssl genpkey and Terraform's private_key_pem. */
+static void
+test_pkcs8(void **state)
+{
+	char *path = in_dir("p8"), text[512];
+	struct identity *id;
+
+	(void)state;
+	assert_int_equal(run("openssl genpkey -algorithm ed25519 -out p8 && "
+	    "chmod 600 p8 && openssl pkey -in p8 -pubout >p8.pem"), 0);
+	id = identity_load(path, NULL);
+	assert_non_null(id);
+	assert_false(identity_was_sealed(id));
+	identity_why_refused(id, "user", false, 0, text, sizeof(text));
+	assert_non_null(strstr(text, "PKCS#8 key it is \"ssh-ed25519 AAAA"));
+	identity_free(id);
+	free(path);
+	expect_refused("p8.pem", "public key");
+	assert_int_equal(run("head -c 60 p8 >p8cut && openssl genpkey "
+	    "-algorithm x25519 -out x25519 && chmod 600 p8cut x25519"), 0);
+	expect_refused("p8cut", "damaged or cut short");
+	expect_refused("x25519", "X25519");
 }
 
 static void
@@ -134,17 +278,17 @@ test_content_refused(void **state)
 {
 	(void)state;
 	expect_refused("locked", "ssh-keygen -p");
-	expect_refused("lockedpem", "ssh-keygen -p");
+	expect_refused("lockedpem", "an RSA key (ssh-rsa, PKCS#1)");
 	expect_refused("rsa", "ssh-rsa");
 	expect_refused("rsapem", "ssh-rsa");
 	expect_refused("ecdsa", "ecdsa-sha2-nistp256");
 	assert_int_equal(run("umask 077; : >empty; echo hello >text;"
 	    "head -c 200 other >cut; head -c 100000 /dev/zero >big;"
 	    "sed s/b3Bl/AAAA/ other >magic"), 0);
-	expect_refused("empty", "not a private key");
+	expect_refused("empty", "the file is empty");
 	expect_refused("text", "not a private key");
-	expect_refused("cut", "not a private key");
-	expect_refused("magic", "not a private key");
+	expect_refused("cut", "damaged or cut short");
+	expect_refused("magic", "damaged or cut short");
 	expect_refused("big", "too large");
 }
 
@@ -272,7 +416,10 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_load),
 		cmocka_unit_test(test_file_refused),
+		cmocka_unit_test(test_group_that_we_are_in),
 		cmocka_unit_test(test_content_refused),
+		cmocka_unit_test(test_passphrase),
+		cmocka_unit_test(test_pkcs8),
 		cmocka_unit_test(test_certificate),
 		cmocka_unit_test(test_certificate_is_on_the_key),
 		cmocka_unit_test(test_generate),

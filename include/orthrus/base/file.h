@@ -29,12 +29,6 @@ char *file_read(const char *path, size_t max, size_t *len, struct stat *st);
 void file_open_by(int (*open_fn)(void *arg, const char *path), void *arg);
 
 /*
- * True for a file in $CREDENTIALS_DIRECTORY: systemd lets a service's user
- * read it by an ACL, which looks as if the group could.
- */
-bool file_is_credential(const char *path, const struct stat *st);
-
-/*
  * For root who looks at what is another user's, such as a service's: from now
  * on file_check_private() takes that user for us as well.
  */
@@ -42,8 +36,10 @@ void file_look_as(uid_t user);
 
 /*
  * Checks that only its owner may use the file that was opened as path, and that
- * the owner is us or root: 0, or -1 with *e (EX_CONFIG), whose text begins with
- * what, such as "identity".
+ * the owner is us or root.  The group may read one of root's that is in
+ * $CREDENTIALS_DIRECTORY, which systemd(1) makes so by an ACL, or whose group we
+ * are in, as a Kubernetes fsGroup.  0, or -1 with *e (EX_CONFIG), whose text
+ * begins with what, such as "identity".
  */
 int file_check_private(const char *what, const char *path,
     const struct stat *st, struct error *e);

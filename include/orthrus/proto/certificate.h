@@ -104,7 +104,7 @@ int key_blob_read(const uint8_t *blob, size_t len,
 
 /*
  * Reads a public key line "ssh-ed25519 AAAA... [comment]" (one line, with or
- * without a newline; no options in front).  0, or -1 with *e (EX_DATAERR).
+ * without a newline; no options in front), or a PEM "PUBLIC KEY".  0, or -1 with *e (EX_DATAERR).
  */
 int key_line_read(const char *line, uint8_t key[ED25519_KEY_LEN],
     struct error *e);
@@ -118,13 +118,5 @@ void key_fingerprint(const uint8_t *blob, size_t len,
     char text[KEY_FINGERPRINT_MAX]);
 /* The same of a hash that is at hand. */
 void key_digest_text(const uint8_t digest[32], char text[KEY_FINGERPRINT_MAX]);
-
-/*
- * Reads an unencrypted Ed25519 private key in OpenSSH's format (PROTOCOL.key,
- * the PEM text) into libsodium's 64 byte secret key.  0, or -1 with *e
- * (EX_DATAERR).
- */
-int private_key_read(const char *pem, size_t len, uint8_t secret[64],
-    struct error *e);
 
 #endif

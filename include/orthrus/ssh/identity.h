@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The key that this host logs in with: Ed25519 in OpenSSH format, private to
- * its owner, unencrypted, with an optional certificate beside it.
+ * The key that this host logs in with: Ed25519 in OpenSSH's format or PKCS#8,
+ * private to its owner, with an optional certificate beside it.
  */
 #ifndef ORTHRUS_SSH_IDENTITY_H
 #define ORTHRUS_SSH_IDENTITY_H
@@ -21,10 +21,27 @@ struct ssh_key_struct;
  * certificate on it.  Refused with *e (EX_CONFIG) and what to do: missing
  * (names "orthrus keygen"), not a regular file, readable by group or others,
  * owned by someone else than us or root, encrypted, not Ed25519, malformed, a
- * certificate of another key.  Free with identity_free().
+ * certificate of another key.  What is loaded can log in.  Free with
+ * identity_free().
  */
 struct identity *identity_load(const char *path, struct error *e);
+
+/* Whom to ask for a passphrase. */
+struct identity_asks {
+	/* Returns one to be wiped and freed, or NULL: none is given. */
+	char *(*passphrase)(void *arg, const char *path, bool again);
+	void *arg;
+};
+
+/* The same, which asks up to three times; asks may be NULL. */
+struct identity *identity_open(const char *path,
+    const struct identity_asks *asks, struct error *e);
+/* Ends when each of its owners has. */
 void identity_free(struct identity *id);
+struct identity *identity_ref(struct identity *id);
+
+/* True when somebody gave a passphrase for it.  id may be NULL. */
+bool identity_was_sealed(const struct identity *id);
 
 /* The libssh key, owned by id; for ssh_userauth_publickey(). */
 struct ssh_key_struct *identity_key(const struct identity *id);
