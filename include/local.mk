@@ -28,6 +28,7 @@ noinst_HEADERS += \
 	include/orthrus/base/text.h \
 	include/orthrus/base/well_known.h \
 	include/orthrus/proto/allow.h \
+	include/orthrus/proto/auth_agent.h \
 	include/orthrus/proto/auth_key.h \
 	include/orthrus/proto/certificate.h \
 	include/orthrus/proto/dial_stdio.h \
@@ -77,6 +78,7 @@ noinst_HEADERS += \
 	include/orthrus/transport/tls.h \
 	include/orthrus/transport/transport.h \
 	include/orthrus/transport/websocket.h \
+	include/orthrus/ssh/auth_agent.h \
 	include/orthrus/ssh/hostkey.h \
 	include/orthrus/ssh/identity.h \
 	include/orthrus/ssh/inbound.h \

@@ -2,7 +2,7 @@ dnl SPDX-License-Identifier: ISC
 dnl ORTHRUS_LIBSSH(MINIMUM-VERSION)
 dnl
 dnl Our channel manager needs functions of libssh that only its static library
-dnl shows, and five of them wrapped by the linker.  Whether that works is found
+dnl shows, and six of them wrapped by the linker.  Whether that works is found
 dnl out by linking; configure stops where it does not.  Sets LIBSSH_CFLAGS and
 dnl LIBSSH_LIBS.
 dnl
@@ -14,7 +14,7 @@ AC_DEFUN([ORTHRUS_LIBSSH], [
 
 	PKG_CHECK_VAR([LIBSSH_LIBDIR], [libssh], [libdir])
 	orthrus_archive=$LIBSSH_LIBDIR/libssh.a
-	orthrus_wrap="-Wl,--wrap=_ssh_buffer_pack -Wl,--wrap=ssh_socket_write -Wl,--wrap=pki_sign_data -Wl,--wrap=ssh_dh_import_next_pubkey_blob -Wl,--wrap=ssh_find_all_matching"
+	orthrus_wrap="-Wl,--wrap=_ssh_buffer_pack -Wl,--wrap=ssh_socket_write -Wl,--wrap=pki_sign_data -Wl,--wrap=ssh_dh_import_next_pubkey_blob -Wl,--wrap=ssh_find_all_matching -Wl,--wrap=ssh_pki_export_pubkey_blob"
 	AC_MSG_CHECKING([whether the static libssh gives what channels need])
 	orthrus_save_CFLAGS=$CFLAGS
 	orthrus_save_LIBS=$LIBS
@@ -80,6 +80,13 @@ char *
 __wrap_ssh_find_all_matching(const char *a, const char *b)
 {
 	return __real_ssh_find_all_matching(a, b);
+}
+int __real_ssh_pki_export_pubkey_blob(const ssh_key, ssh_string *);
+int __wrap_ssh_pki_export_pubkey_blob(const ssh_key, ssh_string *);
+int
+__wrap_ssh_pki_export_pubkey_blob(const ssh_key k, ssh_string *b)
+{
+	return __real_ssh_pki_export_pubkey_blob(k, b);
 }
 int ssh_pki_import_pubkey_blob(const ssh_string, ssh_key *);
 int ssh_pki_signature_verify(ssh_session, struct ssh_signature_struct *,

@@ -7,8 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/base/terminal.h"
+#include "orthrus/ssh/auth_agent.h"
 #include "orthrus/ssh/identity.h"
 
 #include "orthrus.h"
@@ -39,12 +41,89 @@ ask_passphrase(void *arg, const char *path, bool again)
 	return copy;
 }
 
+/* The socket of the person's ssh-agent, or NULL. */
+static const char *
+agent_socket(void)
+{
+	const char *path = getenv("SSH_AUTH_SOCK");
+
+	return path != NULL && path[0] == '/' ? path : NULL;
+}
+
+/* Without a file all keys of the agent serve, when there is one. */
+static struct identity *
+agent_instead(const struct config *c, const char *agent, struct error *e)
+{
+	struct auth_agent_keys keys;
+	struct error why;
+
+	error_set(e, EX_CONFIG, "there is no identity %s; make one with "
+	    "\"orthrus keygen -o %s\", or, at a gateway, set AUTH_KEY",
+	    c->identity, c->identity);
+	if (auth_agent_keys_now(agent, &keys, &why) == -1)
+		error_set(e, EX_CONFIG, "%s (%s)", e->text, why.text);
+	else if (keys.n == 0)
+		error_set(e, EX_CONFIG, "%s (the ssh-agent has no Ed25519 key; "
+		    "ssh-add adds one)", e->text);
+	else {
+		log_info("there is no identity %s: logging in with the Ed25519 "
+		    "%s of the ssh-agent", c->identity, keys.n == 1 ? "key" :
+		    "keys");
+		return identity_of_agent(agent, NULL);
+	}
+	return NULL;
+}
+
+/*
+ * As with ssh(1), the agent has what a passphrase hides in the file, or the
+ * other half of a public key.
+ */
+static struct identity *
+agent_for_file(const struct config *c, const char *agent)
+{
+	uint8_t key[ED25519_KEY_LEN];
+	struct auth_agent_keys keys;
+	struct error e;
+	size_t i;
+
+	if (!identity_public_half(c->identity, key))
+		return NULL;
+	if (auth_agent_keys_now(agent, &keys, &e) == -1) {
+		log_warn("%s", e.text);
+		return NULL;
+	}
+	for (i = 0; i < keys.n; i++)
+		if (memcmp(keys.key[i], key, sizeof(key)) == 0)
+			return identity_of_agent(agent, key);
+	return NULL;
+}
+
+static struct identity *
+load_identity(const struct config *c, bool ask, struct error *e)
+{
+	static const struct identity_asks person = { ask_passphrase, NULL };
+	const char *agent = agent_socket();
+	struct identity *id;
+
+	if (agent != NULL && access(c->identity, F_OK) == -1)
+		return agent_instead(c, agent, e);
+	id = identity_load(c->identity, e);
+	if (id == NULL && agent != NULL)
+		id = agent_for_file(c, agent);
+	if (id == NULL && ask && terminal_is_there() &&
+	    identity_is_sealed(c->identity))
+		id = identity_open(c->identity, &person, e);
+	/* What a gateway has issued is meant, and nothing else. */
+	else if (id != NULL && agent != NULL && identity_key(id) != NULL &&
+	    identity_certificate(id) == NULL && config_identity_is_default(c))
+		identity_add_agent(id, agent);
+	return id;
+}
+
 struct identity *
 orthrus_load_identity(const struct config *c, bool ask, struct error *e)
 {
-	static const struct identity_asks person = { ask_passphrase, NULL };
-	struct identity *id = identity_open(c->identity,
-	    ask && terminal_is_there() ? &person : NULL, e);
+	struct identity *id = load_identity(c, ask, e);
 
 	/*
 	 * Docker Compose sets a variable to nothing when the variable behind it
@@ -57,13 +136,29 @@ orthrus_load_identity(const struct config *c, bool ask, struct error *e)
 	return id;
 }
 
-/* A person who has opened it once is not asked again. */
+static bool
+is_loadable(const char *path)
+{
+	struct identity *id = identity_load(path, NULL);
+	bool good = id != NULL;
+
+	identity_free(id);
+	return good;
+}
+
+/*
+ * A person who has opened it once is not asked again, nor is the agent whether
+ * it still has the key: the next login does that.
+ */
 static struct identity *
 identity_again(const struct orthrus *a, const struct config *c)
 {
-	return a != NULL && identity_was_sealed(a->identity) &&
-	    strcmp(a->config->identity, c->identity) == 0 ?
-	    identity_ref(a->identity) : NULL;
+	struct identity *id = a == NULL ? NULL : a->identity;
+
+	if (id == NULL || strcmp(a->config->identity, c->identity) != 0)
+		return NULL;
+	return identity_was_sealed(id) || (identity_key(id) == NULL &&
+	    !is_loadable(c->identity)) ? identity_ref(id) : NULL;
 }
 
 int

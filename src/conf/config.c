@@ -111,6 +111,14 @@ config_untaken(const struct config *c)
 	    c->nssh_untaken > SSH_UNTAKEN_SHOWN ? " and more" : "");
 }
 
+bool
+config_identity_is_default(const struct config *c)
+{
+	const struct setting *s = setting_find(&c->head, "server", "identity");
+
+	return s == NULL || s->origin == FROM_DEFAULT;
+}
+
 void
 config_print(const struct config *c, FILE *f)
 {

@@ -2,6 +2,7 @@
 # Sources of the pure parsers.
 liborthrus_a_SOURCES += \
 	src/proto/allow.c \
+	src/proto/auth_agent.c \
 	src/proto/auth_key.c \
 	src/proto/certificate.c \
 	src/proto/certificate_write.c \

@@ -298,6 +298,13 @@ connection_begin(struct connection *c)
 }
 
 void
+connection_go_on(struct connection *c)
+{
+	if (c->state == SHAKING_HANDS)
+		handshake_step(c);
+}
+
+void
 connection_greeted(struct connection *c, size_t n)
 {
 	packet_greeted(c->tap, n);

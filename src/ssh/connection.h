@@ -81,6 +81,8 @@ int connection_accepted(struct connection *c, struct ssh_bind_struct *bind,
 int connection_connect(struct connection *c);
 /* The first step, at once; after that the loop calls it. */
 void connection_begin(struct connection *c);
+/* Has the role make its next step, for a reason of its own. */
+void connection_go_on(struct connection *c);
 
 /*
  * A server's identification was sent before the connection had a carrier, n

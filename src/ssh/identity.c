@@ -43,6 +43,9 @@ struct identity {
 	ssh_key key;
 	bool sealed;			/* by a passphrase that was given */
 	bool pkcs8;
+	char *agent;			/* the socket of one, or NULL */
+	bool has_only;			/* of its keys just this one */
+	uint8_t only[ED25519_KEY_LEN];
 	bool certified;
 	struct certificate certificate;	/* when certified */
 };
@@ -296,7 +299,71 @@ identity_free(struct identity *id)
 	if (id == NULL || --id->owners > 0)
 		return;
 	ssh_key_free(id->key);
+	free(id->agent);
 	free(id);
+}
+
+struct identity *
+identity_of_agent(const char *agent, const uint8_t *only)
+{
+	struct identity *id = xcalloc(1, sizeof(*id));
+
+	id->owners = 1;
+	id->agent = xstrdup(agent);
+	id->has_only = only != NULL;
+	if (id->has_only)
+		memcpy(id->only, only, sizeof(id->only));
+	return id;
+}
+
+void
+identity_add_agent(struct identity *id, const char *agent)
+{
+	free(id->agent);
+	id->agent = xstrdup(agent);
+}
+
+const char *
+identity_agent(const struct identity *id, const uint8_t **only)
+{
+	*only = id != NULL && id->has_only ? id->only : NULL;
+	return id == NULL ? NULL : id->agent;
+}
+
+bool
+identity_is_sealed(const char *path)
+{
+	uint8_t secret[64];
+	size_t len;
+	char *text = file_read(path, KEY_FILE_MAX, &len, NULL);
+	bool sealed = text != NULL && private_key_read(text, len, secret,
+	    NULL) == PRIVATE_KEY_SEALED;
+
+	wipe_free(text, text == NULL ? 0 : len);
+	sodium_memzero(secret, sizeof(secret));
+	return sealed;
+}
+
+bool
+identity_public_half(const char *path, uint8_t key[ED25519_KEY_LEN])
+{
+	char *pub, *text;
+	size_t len;
+	bool found = false;
+
+	text = file_read(path, KEY_FILE_MAX, &len, NULL);
+	if (text != NULL)
+		found = private_key_public(text, len, key) ||
+		    key_line_read(text, key, NULL) == 0;
+	wipe_free(text, text == NULL ? 0 : len);
+	if (found)
+		return true;
+	pub = xasprintf("%s.pub", path);
+	text = file_read(pub, KEY_FILE_MAX, NULL, NULL);
+	free(pub);
+	found = text != NULL && key_line_read(text, key, NULL) == 0;
+	free(text);
+	return found;
 }
 
 struct identity *

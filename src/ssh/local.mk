@@ -2,9 +2,12 @@
 # SSH: the only layer that includes libssh.
 liborthrus_a_SOURCES += \
 	src/ssh/acceptor.c \
+	src/ssh/agent_login.c \
+	src/ssh/agent_login.h \
 	src/ssh/algorithms.c \
 	src/ssh/algorithms.h \
 	src/ssh/arrival.c \
+	src/ssh/auth_agent.c \
 	src/ssh/carrier.c \
 	src/ssh/carrier.h \
 	src/ssh/channel.c \

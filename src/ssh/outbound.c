@@ -27,6 +27,7 @@
 #include "orthrus/ssh/outbound.h"
 #include "orthrus/transport/transport.h"
 
+#include "agent_login.h"
 #include "algorithms.h"
 #include "mux_private.h"
 #include "probe.h"
@@ -34,7 +35,9 @@
 #include "resume.h"
 #include "selftest.h"
 
-enum step { HANDSHAKE, LOGIN, PASSWORD, UP };
+#define AGENT_MS 60000		/* for a signature that a person confirms */
+
+enum step { HANDSHAKE, LOGIN, AGENT, PASSWORD, UP };
 
 struct outbound {
 	struct outbound_config config;
@@ -47,6 +50,7 @@ struct outbound {
 	struct opening *opening;
 	struct connection *connection;
 	struct event *deadline;		/* of the login */
+	struct agent_login *agent;	/* with an agent's keys; or NULL */
 	struct probe probe;		/* from there on */
 	struct resume resume;		/* what outlives its link ... */
 	struct reopen reopen;		/* ... finds another */
@@ -212,7 +216,7 @@ static void
 login_refused(struct outbound *s, bool partial)
 {
 	const char *user = s->config.server.user;
-	char why[256];
+	char why[512];
 
 	if (s->config.policy.enrolling) {
 		outbound_fail(s, EX_NOPERM, "the gateway refused the AUTH_KEY: "
@@ -222,6 +226,8 @@ login_refused(struct outbound *s, bool partial)
 	}
 	if (s->step == PASSWORD)
 		strcpy(why, "password");
+	else if (s->step == AGENT)
+		agent_login_why(s->agent, why, sizeof(why));
 	else if (server_is_gateway(s) &&
 	    identity_certificate(s->config.identity) == NULL)
 		strcpy(why, "key: no client of that name has it (charon client "
@@ -235,6 +241,23 @@ login_refused(struct outbound *s, bool partial)
 	outbound_fail(s, EX_NOPERM, "the server refused user \"%s\" with this "
 	    "%s%s", user, why, partial ? " (it wants a second factor, which an "
 	    "agent cannot give)" : "");
+}
+
+/* The next way to log in, where there is one. */
+static bool
+has_other_login(struct outbound *s)
+{
+	const uint8_t *only;
+
+	if (s->step == LOGIN && identity_agent(s->config.identity, &only) !=
+	    NULL) {
+		s->step = AGENT;
+		return true;
+	}
+	if (s->step == PASSWORD || s->config.password == NULL)
+		return false;
+	s->step = PASSWORD;
+	return true;
 }
 
 /*
@@ -254,10 +277,8 @@ after_auth(struct outbound *s, int rc)
 	case SSH_AUTH_ERROR:
 		return login_lost(s);
 	default:
-		if (s->step == LOGIN && s->config.password != NULL) {
-			s->step = PASSWORD;
+		if (has_other_login(s))
 			return STEP_RUN;
-		}
 		login_refused(s, rc == SSH_AUTH_PARTIAL);
 		return STEP_FAILED;
 	}
@@ -287,15 +308,41 @@ ask_about_key(struct outbound *s)
 static enum connection_step
 log_in_with_key(struct outbound *s)
 {
-	if (s->config.looks && (server_is_gateway(s) ||
+	bool elsewhere = s->config.identity != NULL &&
+	    identity_key(s->config.identity) == NULL;
+
+	if (s->config.looks && !elsewhere && (server_is_gateway(s) ||
 	    (s->config.identity == NULL && s->config.password == NULL)))
 		return ask_about_key(s);
-	if (s->config.identity == NULL) {
-		s->step = PASSWORD;
+	if (s->config.identity == NULL || elsewhere) {
+		if (!has_other_login(s))
+			s->step = PASSWORD;
 		return STEP_RUN;
 	}
 	return after_auth(s, ssh_userauth_publickey(ssh_of(s), NULL,
 	    identity_key(s->config.identity)));
+}
+
+static void
+on_agent_answer(void *arg)
+{
+	connection_go_on(((struct outbound *)arg)->connection);
+}
+
+/* Who is asked to confirm a signature needs more time than a server does. */
+static enum connection_step
+log_in_with_agent(struct outbound *s)
+{
+	bool signed_before = agent_login_signs(s->agent);
+	int rc;
+
+	if (s->agent == NULL)
+		s->agent = agent_login_new(s->base, s->config.identity,
+		    on_agent_answer, s);
+	rc = agent_login_step(s->agent, ssh_of(s));
+	if (agent_login_signs(s->agent) && !signed_before)
+		timer_set(s->deadline, AGENT_MS);
+	return after_auth(s, rc);
 }
 
 static enum connection_step
@@ -336,6 +383,7 @@ outbound_step(void *arg)
 	static enum connection_step (*const steps[])(struct outbound *) = {
 		[HANDSHAKE] = exchange_keys,
 		[LOGIN] = log_in_with_key,
+		[AGENT] = log_in_with_agent,
 		[PASSWORD] = log_in_with_password
 	};
 	struct outbound *s = arg;
@@ -370,7 +418,11 @@ on_login_deadline(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (s->step == HANDSHAKE &&
+	if (agent_login_signs(s->agent))
+		outbound_fail(s, EX_UNAVAILABLE, "the ssh-agent has not signed "
+		    "within %d s; does it wait for somebody to confirm it?",
+		    AGENT_MS / 1000);
+	else if (s->step == HANDSHAKE &&
 	    connection_peer_version(s->connection)[0] == '\0')
 		outbound_fail(s, EX_UNAVAILABLE, "no answer: no SSH server has "
 		    "named itself within %llu s, although the connection was "
@@ -476,6 +528,7 @@ outbound_free(struct outbound *s)
 	if (s == NULL)
 		return;
 	opening_cancel(s->opening);
+	agent_login_free(s->agent);
 	connection_free(s->connection);
 	reopen_clear(&s->reopen);
 	resume_clear(&s->resume);

@@ -95,6 +95,20 @@ const struct host_key *packet_host_key(void **arg);
  */
 void packet_shown_to_us(const void *blob, size_t n);
 const uint8_t *packet_shown(const struct packet_tap *tap, size_t *n);
+/* A user's key that is elsewhere. */
+struct user_key {
+	struct ssh_key_struct *given;	/* what libssh has in its place */
+	uint8_t blob[KEY_BLOB_LEN];
+	/* False: there is no signature now, and the login fails. */
+	bool (*sign)(void *arg, const uint8_t *p, size_t len,
+	    uint8_t signature[ED25519_SIGNATURE_LEN]);
+	void *arg;
+};
+/*
+ * From here on, until it is NULL again, libssh shows and uses key in a login
+ * with the one that it is given.
+ */
+void packet_user_key(const struct user_key *key);
 /*
  * A peer that has not logged in is a stranger: little is read and kept for it.
  */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
+ * Keys that are elsewhere: a user's is in an agent (agent_login.c).
+ *
  * A server's host key without the key: libssh is given another one, made for
  * nothing, and wherever it would show or use that, the linker (--wrap) routes
  * it through here.  So the private half need not be in this process.
@@ -20,6 +22,8 @@ struct ssh_signature_struct *__real_pki_sign_data(const ssh_key key,
     unsigned hash, const unsigned char *p, size_t len);
 struct ssh_signature_struct *__wrap_pki_sign_data(const ssh_key key,
     unsigned hash, const unsigned char *p, size_t len);
+int __real_ssh_pki_export_pubkey_blob(const ssh_key key, ssh_string *blob);
+int __wrap_ssh_pki_export_pubkey_blob(const ssh_key key, ssh_string *blob);
 int __real_ssh_dh_import_next_pubkey_blob(ssh_session session,
     ssh_string blob);
 int __wrap_ssh_dh_import_next_pubkey_blob(ssh_session session,
@@ -55,7 +59,15 @@ signature_of(const uint8_t bytes[ED25519_SIGNATURE_LEN], const ssh_key key)
 	return signature;
 }
 
-/* All that a server signs are its exchange hashes. */
+static const struct user_key *user_key;
+
+void
+packet_user_key(const struct user_key *key)
+{
+	user_key = key;
+}
+
+/* All that a server signs are its exchange hashes; a client, its logins. */
 struct ssh_signature_struct *
 __wrap_pki_sign_data(const ssh_key key, unsigned hash, const unsigned char *p,
     size_t len)
@@ -64,6 +76,9 @@ __wrap_pki_sign_data(const ssh_key key, unsigned hash, const unsigned char *p,
 	void *arg;
 	const struct host_key *host = packet_host_key(&arg);
 
+	if (host == NULL && user_key != NULL && key == user_key->given)
+		return user_key->sign(user_key->arg, p, len, bytes) ?
+		    signature_of(bytes, key) : NULL;
 	if (host == NULL)
 		return __real_pki_sign_data(key, hash, p, len);
 	return host->sign(arg, p, len, bytes) ? signature_of(bytes, key) :
@@ -87,4 +102,14 @@ __wrap_ssh_dh_import_next_pubkey_blob(ssh_session session, ssh_string blob)
 	rc = __real_ssh_dh_import_next_pubkey_blob(session, shown);
 	ssh_string_free(shown);
 	return rc;
+}
+
+/* What a login shows, and has signed. */
+int
+__wrap_ssh_pki_export_pubkey_blob(const ssh_key key, ssh_string *blob)
+{
+	if (user_key == NULL || key != user_key->given)
+		return __real_ssh_pki_export_pubkey_blob(key, blob);
+	*blob = string_of(user_key->blob, sizeof(user_key->blob));
+	return *blob != NULL ? SSH_OK : SSH_ERROR;
 }

@@ -163,5 +163,8 @@ tests_fuzz_fuzz_mux_server_SOURCES = tests/fuzz/fuzz_mux_server.c \
 tests_fuzz_fuzz_mux_server_LDFLAGS = $(peer_ldflags)
 tests_fuzz_fuzz_mux_server_LDADD = $(fuzz_ldadd)
 
+fuzzers += tests/fuzz/fuzz_auth_agent
+tests_fuzz_fuzz_auth_agent_LDADD = $(fuzz_ldadd)
+
 fuzzers += tests/fuzz/fuzz_ask
 tests_fuzz_fuzz_ask_LDADD = $(fuzz_ldadd)

@@ -113,6 +113,8 @@ void config_free(struct config *c);
 void config_forget_auth_key(struct config *c);
 /* True when nobody chose the name: it is this host's. */
 bool config_name_is_default(const struct config *c);
+/* The same of the identity's path. */
+bool config_identity_is_default(const struct config *c);
 
 /*
  * Prints "section.key = value  # origin" for every setting, secrets masked,

@@ -43,7 +43,28 @@ struct identity *identity_ref(struct identity *id);
 /* True when somebody gave a passphrase for it.  id may be NULL. */
 bool identity_was_sealed(const struct identity *id);
 
-/* The libssh key, owned by id; for ssh_userauth_publickey(). */
+/*
+ * One whose keys are in the ssh-agent(1) at a socket: all its Ed25519 ones, or
+ * only this one.  identity_add_agent() has them tried after the key of a file.
+ */
+struct identity *identity_of_agent(const char *agent, const uint8_t *only);
+void identity_add_agent(struct identity *id, const char *agent);
+/* The socket, or NULL; *only may be NULL.  Both belong to id. */
+const char *identity_agent(const struct identity *id, const uint8_t **only);
+
+/* True when the key at path has a passphrase. */
+bool identity_is_sealed(const char *path);
+
+/*
+ * The public half of the key at path, of which a passphrase may hide the other,
+ * or that is a public one; else that of PATH.pub.  False: neither is one.
+ */
+bool identity_public_half(const char *path, uint8_t key[ED25519_KEY_LEN]);
+
+/*
+ * The libssh key, owned by id; for ssh_userauth_publickey().  NULL where all of
+ * its keys are in an agent.
+ */
 struct ssh_key_struct *identity_key(const struct identity *id);
 
 /*
