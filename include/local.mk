@@ -27,6 +27,7 @@ noinst_HEADERS += \
 	include/orthrus/base/terminal.h \
 	include/orthrus/base/text.h \
 	include/orthrus/base/well_known.h \
+	include/orthrus/setup/setup.h \
 	include/orthrus/proto/allow.h \
 	include/orthrus/proto/auth_agent.h \
 	include/orthrus/proto/auth_key.h \

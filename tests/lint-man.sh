@@ -32,7 +32,8 @@ documented() {
 	    /^\.It Cm .* No =/ { print section, $3 }' "$1" | sort -u
 }
 
-for command in connect check docker-context doctor enroll keygen muzzle status; do
+for command in connect check docker-context doctor enroll install keygen muzzle status \
+    uninstall; do
 	"$ORTHRUS" $command --help
 done >"$work/help"
 check_options "$work/help" docs/orthrus.1 \

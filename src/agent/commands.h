@@ -11,6 +11,8 @@ int cmd_check(int argc, char **argv);
 int cmd_docker_context(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_enroll(int argc, char **argv);
+int cmd_install(int argc, char **argv);
+int cmd_uninstall(int argc, char **argv);
 int cmd_keygen(int argc, char **argv);
 int cmd_muzzle(int argc, char **argv);
 int cmd_status(int argc, char **argv);

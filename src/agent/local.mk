@@ -30,6 +30,10 @@ liborthrus_a_SOURCES += \
 	src/agent/findings.h \
 	src/agent/host.c \
 	src/agent/host.h \
+	src/agent/install.h \
+	src/agent/install_cmd.c \
+	src/agent/install_plan.c \
+	src/agent/install_wait.c \
 	src/agent/keygen_cmd.c \
 	src/agent/lend.c \
 	src/agent/muzzle_cmd.c \

@@ -20,10 +20,14 @@ main(int argc, char **argv)
 		{ "doctor", cmd_doctor, "test what commonly goes wrong, from "
 		    "names to the engine" },
 		{ "enroll", cmd_enroll, "enrol at a gateway with an AUTH_KEY" },
+		{ "install", cmd_install, "make a service of it, and an agent "
+		    "of this host" },
 		{ "keygen", cmd_keygen, "make an Ed25519 key" },
 		{ "muzzle", cmd_muzzle,
 		    "filter a Docker socket, as a local proxy" },
 		{ "status", cmd_status, "show what the running process does" },
+		{ "uninstall", cmd_uninstall, "take away what install has "
+		    "written" },
 	};
 	const struct command_table table = {
 		.program = "orthrus", .manual = "orthrus(1)",
