@@ -23,8 +23,8 @@ check="$engine clang clang-tidy dropbear-bin git libclang-rt-dev
     libcmocka-dev mandoc netbase netcat-openbsd openssl putty-tools
     python3-cryptography python3-pytest python3-pytest-xdist python3-venv
     rsync shellcheck socat ssh-audit stunnel4 strace"
-# Two programs of Debian's package prometheus, for tests, which do without them.
-# The package itself is 330 MB, and a service that others can reach.
+# Two programs for tests, which do without them.  Their package, prometheus, is
+# 330 MB with what it needs, and a service that others can reach.
 programs="promtool prometheus"
 # What tests do without where a release of Debian has none of it.
 peers="apache2 caddy dante-server haproxy libnginx-mod-stream microsocks nginx
@@ -117,22 +117,25 @@ if [ -n "$missing" ]; then
 	apt -y install --no-install-recommends $missing
 fi
 
-# Puts $lacking into /usr/local/bin: nothing runs that nobody started.
+# Puts $lacking into /usr/local/bin: nothing runs that nobody started.  Debian
+# 13 has promtool in a package of its own.
 extract() {
 	dir=$(mktemp -d)
-	if (cd "$dir" && apt-get -q download prometheus &&
-	    dpkg-deb --fsys-tarfile prometheus_*.deb |
-	    tar -x ./usr/bin) >>"$log" 2>&1; then
-		for program in $lacking; do
-			install -m 755 "$dir/usr/bin/$program" /usr/local/bin
-		done
-	else
-		echo "deps.sh: no prometheus here; its tests are skipped" >&2
-	fi
+	for package in prometheus promtool; do
+		(cd "$dir" && apt-cache show $package &&
+		    apt-get -q download $package &&
+		    dpkg-deb --fsys-tarfile ${package}_*.deb |
+		    tar -x ./usr/bin) >>"$log" 2>&1 || continue
+	done
+	for program in $lacking; do
+		install -m 755 "$dir/usr/bin/$program" /usr/local/bin \
+		    2>>"$log" ||
+		    echo "deps.sh: no $program here; its tests are skipped" >&2
+	done
 	rm -rf "$dir"
 }
 if [ -n "$lacking" ]; then
-	echo "taking out of the package prometheus: $lacking"
+	echo "taking out of Debian's packages: $lacking"
 	extract
 fi
 rm -f "$log"
