@@ -12,6 +12,7 @@ import urllib.request
 
 import pytest
 
+from lab.authority import Authority
 from lab.charon_http import Api
 from lab.system import DIES_WITH_US, free_port, until
 
@@ -39,14 +40,24 @@ def put_in(text, old, new):
     return text.replace(old, new)
 
 
-def configuration(lab, port, token):
-    """prometheus.yml for another port and token; it has no time to lose."""
+def configuration(lab, port, token, tls_port=443, authority=None):
+    """
+    prometheus.yml for other ports and another token, with the job that is a
+    comment there when it is given an authority; it has no time to lose.
+    """
     text = (FOLDER / "prometheus.yml").read_text()
     text = put_in(text, "- 127.0.0.1:9180", f"- 127.0.0.1:{port}")
-    before, rest = text.split("scrape_configs:")	# without the comments'
+    text = put_in(text, "- charon.example.com:443", f"- 127.0.0.1:{tls_port}")
+    before, rest = text.split("scrape_configs:")
+    if authority:
+        rest = re.sub("^  # ?(?=[ -] )", "  ", rest, flags=re.M)
+        rest = put_in(rest, "scheme: https\n", "scheme: https\n    tls_config: "
+                      f"{{ca_file: {authority}}}\n")
+        rest = rest.replace("job_name: charon", "job_name: far", 2).replace(
+            "job_name: far", "job_name: charon", 1)
     text = before.replace("_interval: 15s", "_interval: 1s") + \
         "scrape_configs:" + \
-        rest.replace("/etc/prometheus/charon.token", token, 1)
+        rest.replace("/etc/prometheus/charon.token", token)
     shutil.copy(FOLDER / "charon-alerts.yml", lab.dir)
     return lab.write("prometheus.yml", text)
 
@@ -116,22 +127,29 @@ class Prometheus:
 @needs("prometheus")
 def test_scrape(lab):
     """A real one sees the gateway, an agent that is there, and that it goes."""
-    api = Api(lab, tcp=True)
+    authority, tls_port = Authority(lab), free_port()
+    pem = authority.issue("gw.pem", "127.0.0.1")
+    api = Api(lab, tcp=True, tls={"listen": f"127.0.0.1:{tls_port}",
+                                  "certificate": pem, "key": pem})
     agent = api.charon.agent("web-1", key=api.charon.add_agent("web-1"))
     token = f"{api.charon.state}/http.token"
     prometheus = lab.own(Prometheus(lab, configuration(
-        lab, api.address[1], token)))
+        lab, api.address[1], token, tls_port, authority.path)))
     until("it listens", 60, prometheus.ready)
-    until("it has asked", 60, lambda: prometheus.value("up") == 1)
+    for job in "charon", "far":
+        until("it has asked", 60, lambda: prometheus.value(
+            f'up{{job="{job}"}}') == 1)
     labels = {"__name__": "charon_agent_up", "agent": "web-1",
               "instance": "127.0.0.1:%d" % api.address[1], "job": "charon"}
-    assert prometheus.query("charon_agent_up") == [(labels, 1)]
+    up = 'charon_agent_up{job="charon"}'
+    assert prometheus.query(up) == [(labels, 1)]
     age = prometheus.value(
-        "time() - charon_agent_session_start_timestamp_seconds")
+        "time() - "
+        'charon_agent_session_start_timestamp_seconds{job="charon"}')
     assert 0 <= age < 300
     agent.stop()
     until("it has gone", 60,
-          lambda: prometheus.query("charon_agent_up") == [(labels, 0)])
+          lambda: prometheus.query(up) == [(labels, 0)])
     group, = prometheus.get("rules")["groups"]
     assert [r["name"] for r in group["rules"]] == ALERTS
     until("the alert waits", 60, lambda: {
