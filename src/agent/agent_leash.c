@@ -109,7 +109,7 @@ on_agent_leash_timer(evutil_socket_t fd, short what, void *arg)
 	 * done about it, since by the gateway's own clock we are offline then.
 	 */
 	if (agent_leash_say(l, m) == -1)
-		log_debug("leash: a heartbeat could not be sent");
+		log_debug("a heartbeat could not be sent");
 	free(m);
 	timer_set(l->timer, l->heartbeat_ms);
 }
@@ -153,7 +153,8 @@ on_gateway_welcome(struct agent_leash *l)
 	l->welcomed = true;
 	agent_leash_set_heartbeat(l, l->in.welcome.heartbeat_ms);
 	l->renew_before = l->in.welcome.renew_before;
-	log_info("on the leash of charon %s, a heartbeat every %.1f s",
+	log_event(LEVEL_INFO, LOG_FIELDS(.event = "at_gateway"),
+	    "the gateway runs charon %s and hears from us every %.1f s",
 	    l->in.welcome.version, (double)l->heartbeat_ms / 1000);
 	l->events.held(l->arg, l->renew_before);
 }
@@ -198,7 +199,9 @@ on_gateway_error(struct agent_leash *l)
 		return;
 	l->error_at = now;
 	memcpy(l->error, l->in.error.reason, sizeof(l->error));
-	log_warn("leash: the gateway reports an error: %s", l->error);
+	log_event(LEVEL_WARN, LOG_FIELDS(.event = "gateway_error",
+	    .reason = l->error), "the gateway reports an error: %s; its own "
+	    "log says more", l->error);
 }
 
 /*
@@ -226,8 +229,8 @@ on_agent_leash_frame(void *arg, const uint8_t *p, size_t n)
 	 */
 	if (!bucket_take(&l->messages, clock_ms(), LEASH_BURST, LEASH_RATE)) {
 		agent_leash_let_go(l, FLOODED_MS);
-		l->events.missing(l->arg, "the gateway sends more than a "
-		    "leash is for");
+		l->events.missing(l->arg, "the gateway sends more "
+		    "messages than it should");
 	} else if (leash_decode(p, n, &l->in, &why) == -1) {
 		agent_leash_let_go(l, AGAIN_MS);
 		l->events.missing(l->arg, why);
@@ -235,7 +238,8 @@ on_agent_leash_frame(void *arg, const uint8_t *p, size_t n)
 	    handlers[l->in.kind] != NULL)
 		handlers[l->in.kind](l);
 	else
-		log_debug("leash: a message of an unknown kind");
+		log_debug("the gateway sent a message that is not known "
+		    "here: one of the two is older");
 }
 
 static void

@@ -50,8 +50,10 @@ on_leash_missing(void *arg, const char *why)
 	struct at_gateway *g = arg;
 
 	if (g->told != why)
-		log_info("no leash at the gateway, which may take us for "
-		    "offline: %s; going on, and asking again", why);
+		log_event(LEVEL_INFO, LOG_FIELDS(.event = "no_heartbeats",
+		    .reason = why), "the gateway takes no heartbeats now, so "
+		    "that its list may show this agent as offline: %s; going "
+		    "on, and asking again", why);
 	g->told = why;
 	g->held = false;
 	renewal_allow(g->renewal, NULL, 0);
@@ -81,7 +83,8 @@ on_leash_limits(void *arg, const struct policy_limits *limits)
 		return;
 	g->limits.actions_closed |= limits->actions_closed;
 	g->limits.redact_always |= limits->redact_always;
-	log_info("the gateway narrows what Docker clients may do");
+	log_event(LEVEL_INFO, LOG_FIELDS(.event = "docker_narrowed"),
+	    "the gateway narrows what Docker clients may do");
 	tunnels_limit(g->agent->tunnels, limits);
 }
 
@@ -127,7 +130,8 @@ on_leash_drain(void *arg, const char *reason)
 		return;
 	error_set(&g->why, EX_UNAVAILABLE, "the gateway asks us to go "
 	    "elsewhere%s%s", reason[0] != '\0' ? ": " : "", reason);
-	log_info("%s", g->why.text);
+	log_event(LEVEL_INFO, LOG_FIELDS(.event = "drained",
+	    .reason = reason), "%s", g->why.text);
 	g->moves = link_leave(g->agent->link);
 	g->leave_ticks = 0;
 	wait_leave_tick(g);
@@ -153,8 +157,8 @@ at_gateway_up(struct at_gateway *g, struct mux *mux, bool gateway)
 
 	memset(&g->limits, 0, sizeof(g->limits));
 	if (!gateway)
-		tell_absence_once(g, "the server is no gateway: no leash, only "
-		    "SSH's own keepalives");
+		tell_absence_once(g, "the server is an ordinary SSH server and "
+		    "no charon: forwards work, and nobody lists this agent");
 	else
 		g->leash = agent_leash_new(g->agent->base, mux, &events, g);
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <event2/event.h>
+#include <sodium.h>
 
 #include "orthrus/base/command_line.h"
 #include "orthrus/base/confine.h"
@@ -63,7 +64,8 @@ on_tunnels_change(void *arg)
 	a->ready = ready;
 	if (ready) {
 		a->told_ready = true;
-		log_info("ready: every forward is up");
+		log_event(LEVEL_INFO, LOG_FIELDS(.event = "ready"),
+		    "ready: every forward is up");
 	}
 	notify_send(ready ? "READY=1\nSTATUS=connected, every forward is up" :
 	    "STATUS=not connected, or not every forward is up");
@@ -155,7 +157,8 @@ on_link_gave_up(void *arg, const struct error *why)
 		return;
 	}
 	if (!a->stopping)
-		log_error("%s", why->text);
+		log_event(LEVEL_ERROR, LOG_FIELDS(.event = "gave_up",
+		    .reason = why->text, .code = why->code), "%s", why->text);
 	stop_loop(a, a->stopping ? 0 : why->code);
 }
 
@@ -180,7 +183,9 @@ on_enrolled(void *arg, const char *name)
 	struct orthrus *a = arg;
 	struct error e;
 
-	log_info("enrolled as %s", name);
+	log_own_name(name);
+	log_event(LEVEL_INFO, LOG_FIELDS(.event = "enrolled"),
+	    "enrolled as %s", name);
 	enrolment_free(a->enrolment);
 	a->enrolment = NULL;
 	config_forget_auth_key(a->config);
@@ -244,7 +249,7 @@ on_connect_stop(void *arg, int sig)
 		return;
 	}
 	a->stopping = true;
-	log_info("stopping");
+	log_event(LEVEL_INFO, LOG_FIELDS(.event = "stopping"), "stopping");
 	notify_send("STOPPING=1");
 	tunnels_stop(a->tunnels);
 	/*
@@ -395,11 +400,13 @@ cmd_connect(int argc, char **argv)
 		connect_usage();
 		return 0;
 	}
+	randombytes_buf(a.instance, sizeof(a.instance));
 	a.config = config_load(argc, argv, config_report, NULL, &a.code);
 	if (a.config == NULL)
 		return a.code;
 	log_setup(a.config->log_level, a.config->log_format);
 	orthrus_warn_untaken(a.config);
+	log_own_name(a.config->name);
 	if (orthrus_start_commands(a.config, &a.commands, &e) == -1) {
 		log_error("%s", e.text);
 		config_free(a.config);
@@ -407,7 +414,8 @@ cmd_connect(int argc, char **argv)
 	}
 	ssh_library_init();
 	if (connect_start(&a, &e) == -1) {
-		log_error("%s", e.text);
+		log_event(LEVEL_ERROR, LOG_FIELDS(.event = "not_started",
+		    .reason = e.text, .code = e.code), "%s", e.text);
 		a.code = e.code;
 	} else
 		event_base_dispatch(a.base);

@@ -70,6 +70,8 @@ host_hello(const struct orthrus *a, struct leash_message *m)
 	link_info(a->link, &info);
 	if (name_valid(info.server->user))
 		strcpy(m->hello.name, info.server->user);
+	memcpy(m->hello.instance, a->instance, sizeof(a->instance));
+	m->hello.has_instance = true;
 	gethostname(host, sizeof(host) - 1);
 	set_hello_text(m->hello.hostname, host);
 	if (uname(&un) == 0) {

@@ -4,6 +4,7 @@
 #define ORTHRUS_AGENT_ORTHRUS_H
 
 #include "orthrus/conf/config.h"
+#include "orthrus/proto/leash.h"
 #include "orthrus/ssh/link.h"
 #include "orthrus/tunnel/tunnel.h"
 
@@ -41,6 +42,7 @@ struct orthrus {
 	struct event *drain;		/* looks whether streams are left */
 	unsigned drain_ticks;
 	struct error trouble;		/* why it is not connected; code 0 */
+	uint8_t instance[LEASH_INSTANCE_LEN];	/* random, of this process */
 	bool stopping, ready, told_ready;
 	int code;			/* to exit with */
 };

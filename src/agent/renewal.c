@@ -110,7 +110,8 @@ renewal_failed(struct renewal *r, const char *text)
 	if (strcmp(text, r->error) == 0)
 		return;
 	snprintf(r->error, sizeof(r->error), "%s", text);
-	log_warn("the certificate cannot be renewed: %s; trying again",
+	log_event(LEVEL_WARN, LOG_FIELDS(.event = "renewal_failed",
+	    .reason = text), "the certificate cannot be renewed: %s; trying again",
 	    r->error);
 }
 
@@ -186,7 +187,8 @@ renewal_install(struct renewal *r)
 	}
 	r->len = 0;
 	r->error[0] = '\0';
-	log_info("certificate renewed (serial %llu)", (unsigned long long)
+	log_event(LEVEL_INFO, LOG_FIELDS(.event = "renewed"),
+	    "certificate renewed (serial %llu)", (unsigned long long)
 	    (identity_certificate(id) != NULL ?
 	    identity_certificate(id)->serial : 0));
 	orthrus_set_identity(r->agent, id);

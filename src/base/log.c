@@ -19,6 +19,9 @@
 #define LINE_MAX_LEN 4096	/* below PIPE_BUF's 4096 with the newline, so
 				   that lines of threads do not mix */
 #define NOW_TEXT_MAX 32
+#define FIELD_MAX 512			/* of a field, escaped */
+#define TAIL_MAX (5 * (FIELD_MAX + 16) + 32)
+#define OWN_NAME_MAX 256
 
 static const struct {
 	const char *name;
@@ -32,6 +35,8 @@ static const struct {
 
 static enum log_level max_level = LEVEL_INFO;
 static enum log_format format = LOG_TEXT;
+static char own_name[OWN_NAME_MAX];
+static const struct log_fields no_fields;
 static int journal = -1;	/* is standard error the journal? -1: unknown */
 
 /* systemd sets JOURNAL_STREAM to "DEVICE:INODE" of the stream it made. */
@@ -108,14 +113,48 @@ write_log_line(const char *line, size_t len)
 	}
 }
 
-__attribute__((format(printf, 2, 0)))
-static void
-log_line(enum log_level level, const char *fmt, va_list ap)
+/* Appends ,"KEY":"VALUE"; a value that is too long is cut. */
+static size_t
+put_field(char *out, size_t size, const char *key, const char *value)
 {
-	const char *tail = format == LOG_JSON ? "\"}\n" : "\n";
-	char raw[RAW_MAX], line[LINE_MAX_LEN];
+	char text[FIELD_MAX];
+
+	if (value == NULL || value[0] == '\0')
+		return 0;
+	text_escape(text, sizeof(text), value, TEXT_JSON);
+	return (size_t)snprintf(out, size, ",\"%s\":\"%s\"", key, text);
+}
+
+/* What follows the message of a line in JSON. */
+static size_t
+put_line_tail(char *tail, size_t size, const struct log_fields *f)
+{
+	bool own = f->event != NULL && f->agent == NULL && f->client == NULL;
+	const char *const fields[][2] = {
+		{ "event", f->event }, { "agent", own ? own_name : f->agent },
+		{ "client", f->client }, { "peer", f->peer },
+		{ "reason", f->reason }
+	};
+	size_t i, n = 1;
+
+	tail[0] = '"';
+	for (i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		n += put_field(tail + n, size - n, fields[i][0], fields[i][1]);
+	if (f->code != 0)
+		n += (size_t)snprintf(tail + n, size - n, ",\"code\":%d",
+		    f->code);
+	memcpy(tail + n, "}\n", 3);
+	return n + 2;
+}
+
+__attribute__((format(printf, 3, 0)))
+static void
+log_line(enum log_level level, const struct log_fields *fields,
+    const char *fmt, va_list ap)
+{
+	char raw[RAW_MAX], line[LINE_MAX_LEN], tail[TAIL_MAX] = "\n";
 	int saved = errno;
-	size_t n;
+	size_t n, more = 1;
 
 	if (level > max_level)
 		return;
@@ -123,12 +162,31 @@ log_line(enum log_level level, const char *fmt, va_list ap)
 		journal = stderr_is_journal();
 	if (vsnprintf(raw, sizeof(raw), fmt, ap) < 0)
 		raw[0] = '\0';
+	if (format == LOG_JSON)
+		more = put_line_tail(tail, sizeof(tail), fields);
 	n = put_line_head(line, sizeof(line), level);
-	n += text_escape(line + n, sizeof(line) - n - strlen(tail), raw,
+	n += text_escape(line + n, sizeof(line) - n - more, raw,
 	    format == LOG_JSON ? TEXT_JSON : TEXT_PLAIN);
-	memcpy(line + n, tail, strlen(tail));
-	write_log_line(line, n + strlen(tail));
+	memcpy(line + n, tail, more);
+	write_log_line(line, n + more);
 	errno = saved;
+}
+
+void
+log_event(enum log_level level, const struct log_fields *fields,
+    const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	log_line(level, fields, fmt, ap);
+	va_end(ap);
+}
+
+void
+log_own_name(const char *agent)
+{
+	snprintf(own_name, sizeof(own_name), "%s", agent);
 }
 
 void
@@ -137,7 +195,7 @@ log_error(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	log_line(LEVEL_ERROR, fmt, ap);
+	log_line(LEVEL_ERROR, &no_fields, fmt, ap);
 	va_end(ap);
 }
 
@@ -147,7 +205,7 @@ log_warn(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	log_line(LEVEL_WARN, fmt, ap);
+	log_line(LEVEL_WARN, &no_fields, fmt, ap);
 	va_end(ap);
 }
 
@@ -157,7 +215,7 @@ log_info(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	log_line(LEVEL_INFO, fmt, ap);
+	log_line(LEVEL_INFO, &no_fields, fmt, ap);
 	va_end(ap);
 }
 
@@ -167,6 +225,6 @@ log_debug(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	log_line(LEVEL_DEBUG, fmt, ap);
+	log_line(LEVEL_DEBUG, &no_fields, fmt, ap);
 	va_end(ap);
 }

@@ -212,8 +212,10 @@ tell_presence(struct agent *a, struct session *s, bool before)
 	bool online = agent_is_online(a);
 
 	if (online != before && session_is_worth_a_line(s))
-		log_info("agent %s is %s", a->name, online ? "online" :
-		    "offline");
+		log_event(LEVEL_INFO, LOG_FIELDS(.event = online ?
+		    "agent_online" : "agent_offline", .agent = a->name,
+		    .peer = s != NULL ? inbound_peer(s->in) : ""),
+		    "agent %s is %s", a->name, online ? "online" : "offline");
 	a->last_seen = time(NULL);
 	a->unsaved = a->gateway->save_soon = true;
 }
@@ -300,6 +302,7 @@ agent_free(struct agent *a)
 		agent_endpoint_free(a->ports[--a->nports]);
 	agent_endpoint_free(a->docker);
 	muzzle_free(a->muzzle);
+	copies_free(a->copies);
 	free(a->ports);
 	free(a->hello);
 	free(a->away);

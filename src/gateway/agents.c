@@ -134,7 +134,10 @@ remove_agent(struct agents *set, uint64_t id)
 		for (at = &set->slots[i]; (a = *at) != NULL;
 		    at = &a->same_slot)
 			if (a->id == id) {
-				log_info("agent %s was removed", a->name);
+				log_event(LEVEL_INFO, LOG_FIELDS(
+				    .event = "agent_removed",
+				    .agent = a->name), "agent %s was removed",
+				    a->name);
 				*at = a->same_slot;
 				set->n--;
 				set->version++;

@@ -87,8 +87,10 @@ enrol_key(struct gateway_enrolment *en, struct leash_message *m)
 		if (wait_for_registry(en, m, &e))
 			return;
 		if (refused(g, REFUSED_ENROLL, &untold))
-			log_warn("refused an enrolment from %s: %s",
-			    inbound_peer(s->in), e.text);
+			log_event(LEVEL_WARN, SESSION_FIELDS(s,
+			    .event = "enrolment_refused", .reason = e.text,
+			    .code = e.code), "refused an enrolment from %s: "
+			    "%s", inbound_peer(s->in), e.text);
 		refuse_enrolment(en, m, c.name, e.text);
 		return;
 	}
@@ -105,7 +107,11 @@ enrol_key(struct gateway_enrolment *en, struct leash_message *m)
 	send_enrolled(en, m);
 	g->enrolments++;
 	g->revoked_dirty = true;
-	log_info("%s enrolled from %s, certificate serial %llu", c.name,
+	log_event(LEVEL_INFO, LOG_FIELDS(.event = "enrolled",
+	    .agent = agents_find(g->agents, c.name) != NULL ? c.name : "",
+	    .client = agents_find(g->agents, c.name) == NULL ? c.name : "",
+	    .peer = inbound_peer(s->in)),
+	    "%s enrolled from %s, certificate serial %llu", c.name,
 	    inbound_peer(s->in), (unsigned long long)c.serial);
 }
 

@@ -30,6 +30,7 @@
 #define DISABLED "agents are disabled at this gateway"
 
 struct agent_endpoint;
+struct copies;
 struct gateway_enrolment;
 struct endpoint;
 struct event;
@@ -72,6 +73,7 @@ struct agent {
 	struct muzzle *muzzle;		/* judges what goes to its Docker */
 	const struct agent_way *way;
 	char *away;			/* what is said while it is offline */
+	struct copies *copies;		/* NULL: it has never said who it is */
 };
 
 /* How one comes to an agent; whoever makes the agents hands it down. */
@@ -195,12 +197,20 @@ struct session {
 	struct session_listen *listens;
 	size_t nlistens;
 	uint64_t pinged_at;		/* by that, 0: no ping is due */
+	uint8_t instance[LEASH_INSTANCE_LEN];	/* which process it is of */
+	bool has_instance;		/* it has said so */
+	bool displaces;			/* another one, when it came */
 	bool away;			/* its link is, for others to see */
 	bool over;			/* inbound_end() was called */
 };
 
 TAILQ_HEAD(session_list, session);
 
+/* What a line of the log about s has for programs that read it. */
+#define SESSION_FIELDS(s, ...) LOG_FIELDS( \
+	.agent = (s)->kind == SESSION_AGENT ? (s)->name : "", \
+	.client = (s)->kind == SESSION_CLIENT ? (s)->name : "", \
+	.peer = inbound_peer((s)->in), __VA_ARGS__)
 /* "agent web-1", for the log; valid until the next call. */
 const char *session_who(const struct session *s);
 /* Of peer id, who has just logged in: freed when it has ended. */
@@ -274,6 +284,14 @@ bool principal_may_expose(struct principal *p);
 void principals_sweep(struct gateway *g);
 /* Frees all of them. */
 void principals_free(struct gateway *g);
+
+/* --- copies.c: two machines with one identity ---------------------- */
+
+/* What s, an agent's, says of itself. */
+void copies_hello(struct session *s, const struct leash_message *hello);
+/* by takes the place of old; what old is told. */
+const char *copies_displace(const struct session *old, struct session *by);
+void copies_free(struct copies *c);
 
 /* --- listens.c: what an agent's session listens on ----------------- */
 

@@ -58,7 +58,10 @@ cut_leash(struct gateway_leash *l, const char *why)
 	unsigned untold;
 
 	if (refused(s->gateway, REFUSED_LEASH, &untold))
-		log_warn("%s: its leash is cut: %s", s->name, why);
+		log_event(LEVEL_WARN, SESSION_FIELDS(s,
+		    .event = "leash_refused", .reason = why),
+		    "%s: ended for what it sent to the gateway: %s",
+		    session_who(s), why);
 	send_text(l, LEASH_ERROR, why);
 	session_end(s, why);
 }
@@ -81,7 +84,7 @@ send_welcome(struct gateway_leash *l)
 }
 
 static void
-on_leash_hello(struct gateway_leash *l, const struct leash_message *m)
+on_leash_hello(struct gateway_leash *l, struct leash_message *m)
 {
 	struct session *s = l->session;
 
@@ -89,6 +92,9 @@ on_leash_hello(struct gateway_leash *l, const struct leash_message *m)
 		cut_leash(l, "Hello under another name");
 		return;
 	}
+	if (s->agent != NULL)
+		copies_hello(s, m);
+	m->hello.has_instance = false;	/* nothing to be kept */
 	/* Clients have nothing to offer. */
 	if (s->agent != NULL && !agent_set_hello(s->agent, m)) {
 		cut_leash(l, "its ports change too fast");
@@ -138,12 +144,15 @@ on_leash_renew(struct gateway_leash *l, const struct leash_message *m)
 		answer->certificate.len = c.len;
 		memcpy(answer->certificate.certificate, c.blob, c.len);
 		g->renewals++;
-		log_info("%s: certificate renewed, serial %llu", s->name,
+		log_event(LEVEL_INFO, SESSION_FIELDS(s, .event = "renewed"),
+		    "%s: certificate renewed, serial %llu", s->name,
 		    (unsigned long long)c.serial);
 	} else {
 		if (!early)
-			log_error("%s: cannot renew its certificate: %s",
-			    s->name, e.text);
+			log_event(LEVEL_ERROR, SESSION_FIELDS(s,
+			    .event = "renewal_failed", .reason = e.text,
+			    .code = e.code), "%s: cannot renew its "
+			    "certificate: %s", s->name, e.text);
 		text_escape(answer->certificate.error,
 		    sizeof(answer->certificate.error), e.text, TEXT_PLAIN);
 	}
@@ -224,7 +233,9 @@ gateway_leash_open(struct session *s, struct channel *ch)
 
 	if (s->leash != NULL) {
 		if (refused(s->gateway, REFUSED_LEASH, &untold))
-			log_warn("%s: refused a second leash", s->name);
+			log_event(LEVEL_WARN, SESSION_FIELDS(s,
+			    .event = "leash_refused"), "%s: refused a second "
+			    "channel for heartbeats", session_who(s));
 		return false;
 	}
 	l = xcalloc(1, sizeof(*l));

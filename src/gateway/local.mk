@@ -4,6 +4,7 @@ liborthrus_a_SOURCES += \
 	src/gateway/agent.c \
 	src/gateway/agents.c \
 	src/gateway/chores.c \
+	src/gateway/copies.c \
 	src/gateway/docker_stdio.c \
 	src/gateway/egress.c \
 	src/gateway/endpoint.c \

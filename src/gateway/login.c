@@ -26,7 +26,9 @@ deny_login(struct gateway *g, struct inbound *in, const char *user,
 	if (!refused(g, REFUSED_LOGIN, &untold))
 		return false;
 	text_escape(shown, sizeof(shown), user, TEXT_PLAIN);
-	log_warn("refused a login as \"%s\" from %s: %s", shown,
+	log_event(LEVEL_WARN, LOG_FIELDS(.event = "login_refused",
+	    .peer = inbound_peer(in), .reason = why),
+	    "refused a login as \"%s\" from %s: %s", shown,
 	    inbound_peer(in), why);
 	if (untold > 0)
 		log_warn("refused %u more logins before that", untold);
@@ -142,7 +144,9 @@ tell_turned_away(struct gateway *g, const char *peer, const char *user,
 
 	if (!refused(g, REFUSED_CONNECTION, &untold))
 		return;
-	log_info("turned away %s, user \"%s\": %s", peer, user, why);
+	log_event(LEVEL_INFO, LOG_FIELDS(.event = "turned_away", .peer = peer,
+	    .reason = why), "turned away %s, user \"%s\": %s", peer, user,
+	    why);
 	if (untold > 0)
 		log_info("turned away %u more before that", untold);
 }
@@ -169,8 +173,9 @@ login_penalised(void *arg, const char *peer, uint64_t ms)
 
 	if (!refused(arg, REFUSED_SOURCE, &untold))
 		return;
-	log_warn("refusing connections from %s for %u s or more: too many "
-	    "brought no login", peer, (unsigned)(ms / 1000));
+	log_event(LEVEL_WARN, LOG_FIELDS(.event = "source_refused",
+	    .peer = peer), "refusing connections from %s for %u s or more: too "
+	    "many brought no login", peer, (unsigned)(ms / 1000));
 	if (untold > 0)
 		log_warn("refusing those from %u more since then", untold);
 }

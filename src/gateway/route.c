@@ -20,7 +20,9 @@ route_refused(struct session *s, enum refusal why, const char *text)
 	unsigned untold;
 
 	if (refused(s->gateway, why, &untold))
-		log_info("%s: refused a channel: %s", session_who(s), text);
+		log_event(LEVEL_INFO, SESSION_FIELDS(s,
+		    .event = "channel_refused", .reason = text),
+		    "%s: refused a channel: %s", session_who(s), text);
 }
 
 static void
@@ -234,7 +236,9 @@ refuse_listen(struct session *s)
 	unsigned untold;
 
 	if (refused(s->gateway, REFUSED_FOREIGN, &untold))
-		log_warn("%s: refused to listen: an agent listens under its "
+		log_event(LEVEL_WARN, SESSION_FIELDS(s,
+		    .event = "listen_refused"),
+		    "%s: refused to listen: an agent listens under its "
 		    "own name only, a client not at all", session_who(s));
 	return false;
 }

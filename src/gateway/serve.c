@@ -98,7 +98,7 @@ gateway_drain(struct gateway *g)
 		return;
 	}
 	g->stopping = true;
-	log_info("stopping");
+	log_event(LEVEL_INFO, LOG_FIELDS(.event = "stopping"), "stopping");
 	notify_send("STOPPING=1");
 	listener_free(g->listener);
 	g->listener = NULL;
@@ -274,7 +274,8 @@ gateway_admit(struct gateway *g, struct error *e)
 	/* A change before the update is in it, a later one is told. */
 	if (tell_listen(g, e) == -1 || agents_load(g->agents, e) == -1)
 		return -1;
-	log_info("listening on %s, %zu agents registered",
+	log_event(LEVEL_INFO, LOG_FIELDS(.event = "listening"),
+	    "listening on %s, %zu agents registered",
 	    address_format(&g->config->ssh_listen, text),
 	    agents_count(g->agents));
 	return 0;

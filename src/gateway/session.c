@@ -108,8 +108,9 @@ void
 session_parted(struct session *s, const char *why)
 {
 	if (session_is_worth_a_line(s))
-		log_info("%s: its link is gone (%s); it may come back with "
-		    "another one", session_who(s), why);
+		log_event(LEVEL_INFO, SESSION_FIELDS(s, .event = "link_lost",
+		    .reason = why), "%s: its link is gone (%s); it may come "
+		    "back with another one", session_who(s), why);
 	if (s->agent != NULL)
 		gateway_streams_parted(s->gateway, s->agent);
 }
@@ -123,7 +124,8 @@ session_rejoined(struct session *s)
 	if (s->pinged_at != 0)
 		s->pinged_at = clock_awake_ms();
 	if (session_is_worth_a_line(s))
-		log_info("%s: goes on over another link, from %s (%s)",
+		log_event(LEVEL_INFO, SESSION_FIELDS(s, .event = "link_back"),
+		    "%s: goes on over another link, from %s (%s)",
 		    session_who(s), inbound_peer(s->in), links.transport);
 	if (s->agent != NULL)
 		agent_set_away(s->agent, false);

@@ -72,7 +72,9 @@ refuse_request(struct session *s, struct channel *ch, const char *type)
 	if (!is_worth_a_line(type))
 		return;
 	if (refused(s->gateway, REFUSED_REQUEST, &untold))
-		log_info("%s: refused a request on a session channel: %s",
+		log_event(LEVEL_INFO, SESSION_FIELDS(s,
+		    .event = "request_refused", .reason = type),
+		    "%s: refused a request on a session channel: %s",
 		    session_who(s), type);
 	if (strcmp(type, "shell") == 0 || strcmp(type, "exec") == 0)
 		channel_dismiss(ch, NO_SHELL);
@@ -146,11 +148,11 @@ agent_is_up(struct session *s)
 	}
 	if (a->session != NULL) {
 		if (session_is_worth_a_line(s))
-			log_warn("agent %s: a new session, from %s, takes over "
-			    "from the one from %s", a->name,
+			log_event(LEVEL_WARN, SESSION_FIELDS(s,
+			    .event = "displaced"), "agent %s: a new session, "
+			    "from %s, takes over from the one from %s", a->name,
 			    inbound_peer(s->in), inbound_peer(a->session->in));
-		session_end(a->session,
-		    "displaced by a newer session of this agent");
+		session_end(a->session, copies_displace(a->session, s));
 	}
 	s->agent = a;
 	agent_set_session(a, s);
@@ -161,7 +163,8 @@ static void
 client_is_up(struct session *s)
 {
 	if (session_is_worth_a_line(s))
-		log_info("client %s logged in from %s", s->name,
+		log_event(LEVEL_INFO, SESSION_FIELDS(s, .event = "client_login"),
+		    "client %s logged in from %s", s->name,
 		    inbound_peer(s->in));
 	if (s->serial != 0)
 		note_login(s);
@@ -197,7 +200,9 @@ on_acceptor_ended(void *arg, struct inbound *in, const struct error *why)
 	if (s->kind == SESSION_ENROLL)
 		log_debug("%s: session ended: %s", session_who(s), why->text);
 	else if (session_is_worth_a_line(s))
-		log_info("%s: session ended: %s", session_who(s), why->text);
+		log_event(LEVEL_INFO, SESSION_FIELDS(s,
+		    .event = "session_ended", .reason = why->text),
+		    "%s: session ended: %s", session_who(s), why->text);
 	session_free(s);
 }
 

@@ -59,7 +59,9 @@ muzzle_refused(struct muzzle *m, int status, const char *what, const char *why)
 	m->denied++;
 	if (!may_tell(m, status, &untold))
 		return;
-	log_info("%s: refused (%d) %s: %s", m->label, status, what, why);
+	log_event(LEVEL_INFO, LOG_FIELDS(.event = "docker_refused",
+	    .reason = why), "%s: refused (%d) %s: %s", m->label, status, what,
+	    why);
 	if (untold > 0)
 		log_info("%s: %u more like it were refused before",
 		    m->label, untold);
@@ -98,7 +100,8 @@ muzzle_engine_is_down(struct muzzle *m, const char *why)
 	m->why = why;
 	advice_write(&m->advice, m->engine.path, m->dial_error, why, m->error);
 	if (news && may_tell(m, 502, &untold))
-		log_warn("%s: %s", m->label, m->error);
+		log_event(LEVEL_WARN, LOG_FIELDS(.event = "docker_down",
+		    .reason = m->error), "%s: %s", m->label, m->error);
 }
 
 void
@@ -116,7 +119,8 @@ muzzle_engine_answered(struct muzzle *m)
 	char text[ADDRESS_TEXT_MAX];
 
 	if (m->asked && !m->ping && !m->remote)
-		log_info("%s: the engine at %s answers again", m->label,
+		log_event(LEVEL_INFO, LOG_FIELDS(.event = "docker_up"),
+		    "%s: the engine at %s answers again", m->label,
 		    address_format(&m->engine, text));
 	m->asked = m->ping = true;
 	m->why = "";

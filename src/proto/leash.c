@@ -136,6 +136,9 @@ read_hello(const Leash__Envelope *from, struct leash_message *m)
 	    !take_text(&h->docker_registries, m->hello.docker_registries,
 	    LEASH_LIST_MAX))
 		return "a text too long, or not clean";
+	if (!take_optional(&h->instance, m->hello.instance,
+	    LEASH_INSTANCE_LEN, &m->hello.has_instance))
+		return "an instance that has not 16 bytes";
 	if (h->n_docker_networks > LEASH_NETWORKS_MAX)
 		return "too many networks";
 	for (i = 0; i < h->n_docker_networks; i++)

@@ -66,6 +66,8 @@ put_hello(const struct leash_message *m, uint8_t *out)
 	h.arch = text_field(m->hello.arch);
 	h.docker_version = text_field(m->hello.docker_version);
 	h.docker_trouble = text_field(m->hello.docker_trouble);
+	h.instance = optional_field(m->hello.has_instance, m->hello.instance,
+	    LEASH_INSTANCE_LEN);
 	h.n_docker_networks = m->hello.nnetworks;
 	h.docker_networks = networks;
 	h.n_ports = m->hello.nports;

@@ -2,6 +2,8 @@
 /* See connection.h. */
 #include "config.h"
 
+#include <sys/socket.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -25,6 +27,7 @@
 #include "connection.h"
 #include "output.h"
 #include "packet.h"
+#include "wording.h"
 
 #define DISCONNECT_BY_APPLICATION 11	/* RFC 4253 section 11.1 */
 
@@ -144,9 +147,19 @@ connection_room(struct connection *c)
 const char *
 connection_trouble(const struct connection *c)
 {
+	static char text[ERROR_TEXT_MAX];
 	const char *why = carrier_why(&c->carrier);
 
-	return why != NULL ? why : ssh_get_error(c->ssh);
+	return why != NULL ? why : wording_of(ssh_get_error(c->ssh), text);
+}
+
+size_t
+connection_peek(const struct connection *c, uint8_t *p, size_t n)
+{
+	ssize_t len = c->carrier.copy == -1 ? 0 : recv(c->carrier.copy, p, n,
+	    MSG_PEEK | MSG_DONTWAIT);
+
+	return len > 0 ? (size_t)len : 0;
 }
 
 static void

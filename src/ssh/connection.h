@@ -109,6 +109,11 @@ bool connection_is_over(const struct connection *c);
 const struct error *connection_why(const struct connection *c);
 
 /* What has gone wrong, in the carrier's words or else libssh's; "": nothing. */
+/*
+ * The first bytes that have arrived and that nobody has read yet; only before
+ * the other side has named itself.  Returns how many.
+ */
+size_t connection_peek(const struct connection *c, uint8_t *p, size_t n);
 const char *connection_trouble(const struct connection *c);
 
 /* What the peer calls itself, RFC 4253 section 4.2; "" before it has. */

@@ -21,6 +21,7 @@
  * shortest.
  */
 #define STABLE_MS 2000
+#define SLOW_MS 5000		/* an attempt that takes longer says why */
 
 uint64_t
 backoff_delay(unsigned n, uint64_t min, uint64_t max, uint32_t random)
@@ -62,6 +63,36 @@ wait_before_retry(struct link *l, uint64_t ms)
 	timer_set(l->timer, ms);
 }
 
+/* --- what it waits for ------------------------------------------------- */
+
+/* The first round of all: somebody may be watching. */
+static bool
+link_is_new(const struct link *l)
+{
+	return !l->was_up && l->rounds == 0;
+}
+
+/* Once for each attempt, and in later rounds only where it is another thing. */
+static void
+on_slow(evutil_socket_t fd, short what, void *arg)
+{
+	struct link *l = arg;
+	char text[SERVER_TEXT_MAX];
+	const char *reason;
+
+	(void)fd;
+	(void)what;
+	if (l->state != LINK_CONNECTING || l->session == NULL)
+		return;
+	reason = outbound_waits_for(l->session->outbound);
+	if (l->rounds > 0 && reason == l->told_slow)
+		return;
+	l->told_slow = reason;
+	log_event(LEVEL_INFO, LOG_FIELDS(.event = "waiting",
+	    .peer = server_format(&l->session->server, text),
+	    .reason = reason), "%s: still waiting for %s", text, reason);
+}
+
 /* --- one session -------------------------------------------------- */
 
 static void on_link_session_up(void *arg);
@@ -88,7 +119,12 @@ link_session_start(struct link *l, size_t at, const char *avoid)
 	config.avoid = s->avoid;
 	if (l->state != LINK_CONNECTED)
 		set_link_state(l, LINK_CONNECTING);
-	log_debug("connecting to %s", server_format(&s->server, text));
+	log_event(link_is_new(l) ? LEVEL_INFO : LEVEL_DEBUG,
+	    LOG_FIELDS(.event = "connecting",
+	    .peer = server_format(&s->server, text)), "connecting to %s%s",
+	    text, config.policy.enrolling ? " to enrol" : "");
+	if (l->state == LINK_CONNECTING)
+		timer_set(l->slow, SLOW_MS);
 	s->outbound = outbound_start(l->base, l->dialer, &config, &events, s);
 	return s;
 }
@@ -132,9 +168,12 @@ link_session_used(struct link *l, struct link_session *s)
 	l->was_up = true;
 	l->refusal.code = 0;
 	l->sessions++;
-	log_info("connected to %s (%s, %s, host key %s)",
-	    server_format(&s->server, text), info.kex, info.cipher,
-	    info.host_key);
+	event_del(l->slow);
+	l->told_slow = NULL;
+	log_event(LEVEL_INFO, LOG_FIELDS(.event = "connected",
+	    .peer = server_format(&s->server, text)),
+	    "connected to %s (%s, %s, host key %s)", text, info.kex,
+	    info.cipher, info.host_key);
 	l->events.up(l->arg, s->mux, info.gateway);
 	link_watch(l);
 }
@@ -180,6 +219,20 @@ begin_round(struct link *l)
 	l->refusal.code = 0;
 }
 
+/* The end of s, or of an attempt at it, with its reason after the server. */
+static void
+log_end(const struct server *server, const char *event,
+    const struct error *why)
+{
+	char text[SERVER_TEXT_MAX];
+	size_t n = strlen(server_format(server, text));
+	bool named = strncmp(why->text, text, n) == 0;
+
+	log_event(LEVEL_WARN, LOG_FIELDS(.event = event, .peer = text,
+	    .reason = named ? why->text + n + strlen(": ") : why->text,
+	    .code = why->code), "%s", why->text);
+}
+
 static void
 round_failed(struct link *l, const struct error *why)
 {
@@ -190,12 +243,13 @@ round_failed(struct link *l, const struct error *why)
 		    why);
 		return;
 	}
-	delay = l->refusal.code != 0 ? l->config.backoff_max :
-	    backoff_delay(l->rounds, l->config.backoff_min,
+	delay = l->refusal.code != 0 || why->code == EX_TEMPFAIL ?
+	    l->config.backoff_max : backoff_delay(l->rounds, l->config.backoff_min,
 	    l->config.backoff_max, randombytes_random());
 	l->rounds++;
 	begin_round(l);
-	log_info("trying again in %.1f s", (double)delay / 1000);
+	log_event(LEVEL_INFO, LOG_FIELDS(.event = "retry"),
+	    "trying again in %.1f s", (double)delay / 1000);
 	wait_before_retry(l, delay);
 }
 
@@ -204,11 +258,13 @@ attempt_failed(struct link *l, const struct error *why)
 {
 	bool told_before = l->refusal.code != 0, last;
 	size_t n = l->config.nservers;
+	struct server server = l->session->server;
 
 	gateway_failed(link_session_known(l->session),
 	    link_session_answers(l->session));
 	link_session_free(l->session);
 	l->session = NULL;
+	event_del(l->slow);
 	last = gateways_next(l->known, n, l->config.prefer) == n;
 	if (last)
 		gateways_lost(l->known, n, n);
@@ -216,7 +272,7 @@ attempt_failed(struct link *l, const struct error *why)
 		l->refusal = *why;
 	/* When this is the reason to give up, gave_up() tells of it. */
 	if (!last || !is_hopeless(l) || told_before)
-		log_warn("%s", why->text);
+		log_end(&server, "failed", why);
 	l->events.trouble(l->arg, why);
 	if (!last)
 		link_try_next(l);
@@ -254,7 +310,7 @@ leave_session(struct link *l, const struct error *why)
 	if (lasted >= STABLE_MS)
 		l->rounds = 0;
 	if (!is_hopeless(l))
-		log_warn("%s", why->text);
+		log_end(&l->session->server, "lost", why);
 	judge_session(l->session, lasted);
 	link_stay(l);
 	link_down(l);
@@ -300,7 +356,8 @@ link_abandon(struct link *l, const struct error *why)
 	stable = leave_session(l, &copy);
 	if (take_coming(l))
 		return;
-	if (stable && l->config.nservers > 1 && !is_hopeless(l))
+	if (stable && l->config.nservers > 1 && !is_hopeless(l) &&
+	    copy.code != EX_TEMPFAIL)
 		fail_over(l);
 	else
 		round_failed(l, &copy);
@@ -402,6 +459,7 @@ link_new(struct event_base *base, struct dialer *dialer,
 	l->arg = arg;
 	TAILQ_INIT(&l->left);
 	l->timer = evtimer_new(base, on_wait_over, l);
+	l->slow = evtimer_new(base, on_slow, l);
 	l->state = LINK_BACKOFF;
 	l->since = time(NULL);
 	link_take_config(l, config);
@@ -421,6 +479,7 @@ link_free(struct link *l)
 	link_session_free(l->session);
 	link_free_left(l);
 	event_free(l->timer);
+	event_free(l->slow);
 	event_free(l->look);
 	free(l->known);
 	free(l);

@@ -51,6 +51,8 @@ struct link {
 	bool leaving;			/* session, when another one is there */
 	bool must_leave;		/* even if it does well */
 	bool parted;			/* session has no link at present */
+	struct event *slow;		/* an attempt takes its time */
+	const char *told_slow;		/* what for, said last; or NULL */
 	bool comparing;			/* who answers first, before the attempt */
 	struct event *look;		/* at the other gateways */
 	uint64_t look_at;		/* ms */

@@ -85,4 +85,6 @@ liborthrus_a_SOURCES += \
 	src/ssh/unseal.c \
 	src/ssh/unseal.h \
 	src/ssh/window.c \
-	src/ssh/window.h
+	src/ssh/window.h \
+	src/ssh/wording.c \
+	src/ssh/wording.h

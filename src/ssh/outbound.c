@@ -34,6 +34,7 @@
 #include "reopen.h"
 #include "resume.h"
 #include "selftest.h"
+#include "wording.h"
 
 #define AGENT_MS 60000		/* for a signature that a person confirms */
 
@@ -56,6 +57,8 @@ struct outbound {
 	struct reopen reopen;		/* ... finds another */
 	int64_t up_at;			/* UNIX time */
 	char host_key[FINGERPRINT_MAX];
+	uint8_t first[WORDING_FIRST_MAX];	/* that came, unread */
+	size_t nfirst;
 };
 
 #define outbound_fail(s, code, ...) \
@@ -88,8 +91,10 @@ on_outbound_parted(void *arg, const char *text)
 	struct outbound *s = arg;
 	char name[SERVER_TEXT_MAX];
 
-	log_warn("%s: the link is gone (%s): looking for another one for %llu "
-	    "s", server_format(&s->config.server, name), text,
+	log_event(LEVEL_WARN, LOG_FIELDS(.event = "link_lost",
+	    .peer = server_format(&s->config.server, name), .reason = text),
+	    "%s: the link is gone (%s): looking for another one for %llu s",
+	    name, text,
 	    (unsigned long long)s->config.resume_ms / 1000);
 	reopen_start(&s->reopen);
 	if (s->events.parted != NULL)
@@ -102,8 +107,9 @@ on_outbound_back(void *arg)
 	struct outbound *s = arg;
 	char name[SERVER_TEXT_MAX];
 
-	log_info("%s: the session goes on over another link after %.1f s",
-	    server_format(&s->config.server, name),
+	log_event(LEVEL_INFO, LOG_FIELDS(.event = "link_back",
+	    .peer = server_format(&s->config.server, name)),
+	    "%s: the session goes on over another link after %.1f s", name,
 	    (double)s->resume.last_ms / 1000);
 	probe_rejoined(&s->probe);
 	if (s->events.parted != NULL)
@@ -159,12 +165,28 @@ outbound_fail_libssh(struct outbound *s, const char *what)
 	if (s->step == HANDSHAKE &&
 	    connection_peer_version(s->connection)[0] == '\0') {
 		outbound_fail(s, EX_UNAVAILABLE, "%s: no SSH server answers "
-		    "there (%s)", what, text[0] != '\0' ? text : "connection "
-		    "closed");
+		    "there: %s", what, s->config.server.transport ==
+		    TRANSPORT_TCP && s->config.transport.commands == NULL ?
+		    wording_stranger(s->first, s->nfirst) :
+		    text[0] != '\0' ? text : "the connection was closed");
 		return;
 	}
 	outbound_fail(s, EX_UNAVAILABLE, "%s: %s", what,
-	    text[0] != '\0' ? text : "connection closed");
+	    text[0] != '\0' ? text : "the connection was closed");
+}
+
+/*
+ * An ordinary SSH server where a gateway was looked for, at the port that is
+ * taken when none is written.
+ */
+static const char *
+wrong_port_hint(const struct outbound *s)
+{
+	const struct server *to = &s->config.server;
+
+	return to->transport != TRANSPORT_TCP || to->port_given ||
+	    server_is_gateway(s) ? "" : "; at port 22 answers an ordinary SSH "
+	    "server, so is \":2222\" missing after the host?";
 }
 
 static enum connection_step
@@ -172,8 +194,12 @@ exchange_keys(struct outbound *s)
 {
 	struct hostkey_shown shown = { .session = ssh_of(s) };
 	struct error e;
-	int rc = connection_connect(s->connection);
+	int rc;
 
+	if (s->nfirst == 0)
+		s->nfirst = connection_peek(s->connection, s->first,
+		    sizeof(s->first));
+	rc = connection_connect(s->connection);
 	if (rc == SSH_AGAIN)
 		return STEP_WAIT;
 	if (rc != SSH_OK) {
@@ -184,7 +210,8 @@ exchange_keys(struct outbound *s)
 	shown.blob = connection_shown_key(s->connection, &shown.len);
 	if (hostkey_check(&shown, s->config.server.host,
 	    s->config.server.port, &s->config.policy, s->host_key, &e) == -1) {
-		outbound_fail(s, e.code, "%s", e.text);
+		outbound_fail(s, e.code, "%s%s", e.text,
+		    s->config.policy.enrolling ? wrong_port_hint(s) : "");
 		return STEP_FAILED;
 	}
 	if (s->config.avoid != NULL &&
@@ -218,6 +245,13 @@ login_refused(struct outbound *s, bool partial)
 	const char *user = s->config.server.user;
 	char why[512];
 
+	if (s->config.policy.enrolling && !server_is_gateway(s)) {
+		outbound_fail(s, EX_NOPERM, "what answers is an ordinary SSH "
+		    "server, which knows no AUTH_KEY%s",
+		    s->config.server.port_given ? ": write the port of "
+		    "charon (mostly 2222)" : wrong_port_hint(s));
+		return;
+	}
 	if (s->config.policy.enrolling) {
 		outbound_fail(s, EX_NOPERM, "the gateway refused the AUTH_KEY: "
 		    "it is used up, or another one took its place; \"charon "
@@ -239,8 +273,10 @@ login_refused(struct outbound *s, bool partial)
 		    sizeof(why) - 5);
 	}
 	outbound_fail(s, EX_NOPERM, "the server refused user \"%s\" with this "
-	    "%s%s", user, why, partial ? " (it wants a second factor, which an "
-	    "agent cannot give)" : "");
+	    "%s%s%s", user, why, partial ? " (it wants a second factor, which "
+	    "an agent cannot give)" : "", s->step == LOGIN &&
+	    identity_certificate(s->config.identity) != NULL ?
+	    wrong_port_hint(s) : "");
 }
 
 /* The next way to log in, where there is one. */
@@ -375,6 +411,18 @@ outbound_came_up(struct outbound *s)
 	s->events.up(s->arg);
 }
 
+const char *
+outbound_waits_for(const struct outbound *s)
+{
+	if (s->opening != NULL)
+		return opening_waits_for(s->opening);
+	if (s->step != HANDSHAKE)
+		return "the answer to our login";
+	return connection_peer_version(s->connection)[0] != '\0' ?
+	    "the key exchange to end" : "an SSH server to name itself there "
+	    "(the connection is there)";
+}
+
 /* --- driving ---------------------------------------------------------- */
 
 static enum connection_step
@@ -399,8 +447,16 @@ outbound_step(void *arg)
 static void
 on_outbound_lost(void *arg, const char *text, int error)
 {
-	outbound_fail((struct outbound *)arg, EX_UNAVAILABLE, "session lost: "
-	    "%s", text[0] != '\0' ? text : strerror(error));
+	struct outbound *s = arg;
+	int code;
+	const char *displaced = wording_displaced(text, &code);
+
+	if (displaced != NULL)
+		outbound_fail(s, code, "session lost: %s", displaced);
+	else
+		outbound_fail(s, EX_UNAVAILABLE, "session lost: %s",
+		    text[0] != '\0' ? text : error != 0 ? strerror(error) :
+		    "the connection was closed");
 }
 
 static void
@@ -426,7 +482,9 @@ on_login_deadline(evutil_socket_t fd, short what, void *arg)
 	    connection_peer_version(s->connection)[0] == '\0')
 		outbound_fail(s, EX_UNAVAILABLE, "no answer: no SSH server has "
 		    "named itself within %llu s, although the connection was "
-		    "taken", (unsigned long long)s->config.login_ms / 1000);
+		    "taken%s%s", (unsigned long long)s->config.login_ms / 1000,
+		    s->nfirst > 0 ? ": " : "", s->nfirst > 0 ?
+		    wording_stranger(s->first, s->nfirst) : "");
 	else
 		outbound_fail(s, EX_UNAVAILABLE, "no answer: the server did "
 		    "not finish the SSH login within %llu s",

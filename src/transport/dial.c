@@ -409,6 +409,12 @@ dial_start(struct dialer *dialer, const struct address *to,
 	return d;
 }
 
+bool
+dial_is_resolving(const struct dial *dial)
+{
+	return dial->lookup != NULL;
+}
+
 void
 dial_cancel(struct dial *dial)
 {

@@ -65,13 +65,38 @@ opening_over(struct opening *o, struct transport *t, const struct error *why)
 	done(arg, t, why);
 }
 
+/* What to do about an error of connect(2), or "". */
+static const char *
+advice_on(const struct server *to, int error)
+{
+	switch (error) {
+	case ECONNREFUSED:
+		return to->transport != TRANSPORT_TCP || to->port_given ?
+		    ": nothing listens at that port" : ": nothing listens at "
+		    "port 22; a gateway mostly does at 2222, so is \":2222\" "
+		    "missing after the host?";
+	case EADDRNOTAVAIL:
+		return ": look at the spelling of the host, and at this "
+		    "machine's name servers (/etc/resolv.conf)";
+	case ETIMEDOUT:
+		return ": nothing comes back, so look at the address and for a "
+		    "firewall in between";
+	case EHOSTUNREACH:
+	case ENETUNREACH:
+		return ": look at the address, and whether this machine's "
+		    "network is up";
+	default:
+		return "";
+	}
+}
+
 static void
 opening_failed(struct opening *o, int error)
 {
 	struct error e;
 
-	error_set(&e, EX_UNAVAILABLE, "cannot connect: %s",
-	    dial_strerror(error));
+	error_set(&e, EX_UNAVAILABLE, "cannot connect: %s%s",
+	    dial_strerror(error), advice_on(&o->to, error));
 	opening_over(o, NULL, &e);
 }
 
@@ -278,6 +303,26 @@ transport_open(struct event_base *base, struct dialer *dialer,
 	else
 		opening_dial(o);
 	return o;
+}
+
+const char *
+opening_waits_for(const struct opening *o)
+{
+	static const char *const words[NSTEPS] = {
+		"the proxy to answer",
+		"the other side to take part in TLS",
+		"the web server to hand over to SSH (WebSocket)"
+	};
+
+	if (o->command != NULL)
+		return "the proxy command to connect";
+	if (o->run != NULL)
+		return words[o->step - 1];
+	if (o->lookup != NULL || (o->dial != NULL &&
+	    dial_is_resolving(o->dial)))
+		return "a name server to answer";
+	return o->proxy.kind != PROXY_NONE ? "the proxy to take the "
+	    "connection" : "the host to take the connection (TCP)";
 }
 
 void

@@ -159,8 +159,9 @@ listen_refused(struct tunnel *t)
 	tunnel_set_state(t, TUNNEL_RETRYING, "the server refused to listen "
 	    "on %s: %s", address_format(&at, text), listen_hint(t));
 	if (first)
-		log_warn("%s: %s; asking again every %d s", tunnel_label(t),
-		    t->error, RETRY_SECONDS);
+		log_event(LEVEL_WARN, LOG_FIELDS(.event = "forward_refused",
+		    .reason = t->error), "%s: %s; asking again every %d s",
+		    tunnel_label(t), t->error, RETRY_SECONDS);
 	timer_set(t->retry, RETRY_SECONDS * 1000);
 }
 
@@ -203,7 +204,8 @@ remote_withdraw(struct tunnel *t)
 	    "GatewayPorts clientspecified)%s",
 	    t->config.kind == TUNNEL_DOCKER ? ", or use a Unix socket there "
 	    "(--docker-remote /PATH)" : "");
-	log_error("%s: %s", tunnel_label(t), t->error);
+	log_event(LEVEL_ERROR, LOG_FIELDS(.event = "forward_refused",
+	    .reason = t->error), "%s: %s", tunnel_label(t), t->error);
 }
 
 static void
@@ -237,7 +239,8 @@ remote_settled(struct tunnel *t, enum reach reach)
 	}
 	warn_of_reach(t);
 	remote_place(t, &at);
-	log_info("%s: the server listens on %s", tunnel_label(t),
+	log_event(LEVEL_INFO, LOG_FIELDS(.event = "listening"),
+	    "%s: the server listens on %s", tunnel_label(t),
 	    address_format(&at, text));
 	if (t->config.kind == TUNNEL_DOCKER && t->set->server.name[0] == '\0')
 		log_info("Docker: use it there with DOCKER_HOST=%s",

@@ -88,7 +88,9 @@ tunnel_tell_failure(struct tunnel *t, const char *why)
 	if (now == t->told_at)
 		return;
 	t->told_at = now;
-	log_info("%s: a connection failed: %s", tunnel_label(t), why);
+	log_event(LEVEL_INFO, LOG_FIELDS(.event = "stream_failed",
+	    .reason = why), "%s: a connection failed: %s", tunnel_label(t),
+	    why);
 }
 
 /* The connection cannot be had. */
@@ -115,7 +117,9 @@ on_tunnel_stream_failed(struct stream *st, enum open_failure reason,
 	struct tunnel_stream *s = (struct tunnel_stream *)st;
 
 	if (st->from != NULL) {
-		log_warn("%s: its target: %s", tunnel_label(s->tunnel), text);
+		log_event(LEVEL_WARN, LOG_FIELDS(.event = "target_failed",
+		    .reason = text), "%s: its target: %s",
+		    tunnel_label(s->tunnel), text);
 		stream_refuse(st, OPEN_CONNECT_FAILED, text);
 	} else if (text == NULL)
 		give_up_tunnel_stream(s, s->waiting ? OPEN_RESOURCE_SHORTAGE :

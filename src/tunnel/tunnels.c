@@ -52,7 +52,8 @@ tunnel_setup(struct tunnel *t, struct error *e)
 	    tunnel_stream_accept, t, e);
 	if (t->listener != NULL) {
 		t->state = TUNNEL_UP;
-		log_info("%s listening on %s", tunnel_label(t),
+		log_event(LEVEL_INFO, LOG_FIELDS(.event = "listening"),
+		    "%s listening on %s", tunnel_label(t),
 		    address_format(&t->config.spec.listen, text));
 		return 0;
 	}

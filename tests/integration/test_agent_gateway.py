@@ -258,7 +258,7 @@ def test_from_gateway_to_plain_server_and_back(lab, charon):
     charon.wait_status("nobody", "online")
     assert agent.wait_ready().forwards("expose")[0]["listen"] == \
         f"nobody.orthrus:{to.port}"
-    assert agent.log().count("the server is no gateway") == 1
+    assert agent.log().count("the server is an ordinary SSH server") == 1
 
 
 def test_streams_end_in_peace(lab, charon):

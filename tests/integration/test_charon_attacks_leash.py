@@ -65,7 +65,7 @@ LEASHES = {
 def test_bad_leash(scene, what):
     raw = scene.login(scene.enrol("other"))
     leash = Leash(raw)
-    with scene.attack(logged="other: its leash is cut"):
+    with scene.attack(logged="other: ended for what it sent to the gateway"):
         leash.say(*LEASHES[what])
         if what == "half a frame":
             raw.send(message(EOF, leash.number))
@@ -77,7 +77,7 @@ def test_bad_leash(scene, what):
 def test_unknown_messages(scene, other):
     """Each is answered with an Error, and too many are the end."""
     leash = other.leash
-    with scene.attack(logged="other: its leash is cut: too many unknown"):
+    with scene.attack(logged="other: ended for what it sent to the gateway: too many unknown"):
         for _ in range(16):
             leash.say(frame(text(99, "what?")))
             assert leash.hear()[0] == 15
@@ -113,7 +113,7 @@ def test_any_load(scene, other):
 def test_ten_thousand_messages(scene, other, kind):
     one = {"heartbeat": frame(text(2, b"")), "hello": hello("other", [80]),
            "renewal": frame(text(3, text(1, public(new_key()))))}[kind]
-    with scene.attack(logged="other: its leash is cut: too many messages",
+    with scene.attack(logged="other: ended for what it sent to the gateway: too many messages",
                       memory=4 * MB):
         other.leash.say((one * MANY)[:WINDOW])
         assert other.ended(5)
@@ -125,7 +125,7 @@ def test_leash_after_leash(scene, other):
     """The rate is the agent's, whatever number of leashes it opens."""
     ports = [hello("other", [1000 + n]) for n in (0, 100)]
     started = time.monotonic()
-    with scene.attack(logged="other: its leash is cut: too many messages",
+    with scene.attack(logged="other: ended for what it sent to the gateway: too many messages",
                       memory=4 * MB):
         other.send(message(EOF, other.leash.number),
                    message(CLOSE, other.leash.number))
@@ -182,7 +182,7 @@ def test_frames_are_its_memory(scene, other):
 
 def test_hundreds_of_leashes(scene, other):
     """One at a time, and ten session channels."""
-    with scene.attack(logged="other: refused a second leash"):
+    with scene.attack(logged="other: refused a second channel for heartbeats"):
         for n in range(300):
             other.open("session")
             ok, number = other.opened()

@@ -194,7 +194,7 @@ def test_page_agent(lab, charon):
         ["curl", "-sS", f"http://127.0.0.1:{ports[1]}/version"],
         capture_output=True, timeout=20)
     assert b"stand-in" in done.stdout, done.stderr
-    assert orthrus.log().count("the server is no gateway") == 1
+    assert orthrus.log().count("the server is an ordinary SSH server") == 1
     assert 'ID "vps-london-01" (serial 1) ' in sshd.log() or \
         "ID vps-london-01 (serial 1)" in sshd.log(), sshd.log()
     assert orthrus.stop() == 0

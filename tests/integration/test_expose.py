@@ -31,7 +31,8 @@ def test_port(lab, sshd):
     assert echoes(lab.connect(("127.0.0.1", port)))
     assert re.search(rf"exposed port E1: the server listens on "
                      rf"localhost:{port}\b", agent.log())
-    assert agent.log().count("the server is no gateway: no leash") == 1
+    assert agent.log().count("the server is an ordinary SSH server and no "
+                             "charon") == 1
     status = agent.status()
     assert status["gateway"] is False and status["leash"] is False
     shown = lab.run("status", "--control", agent.control).stdout
@@ -55,7 +56,7 @@ def test_several_and_again(lab, sshd):
     until("a new session", 20, lambda: agent.status()["reconnects"] >= 1)
     agent.wait_ready()
     check()
-    assert agent.log().count("the server is no gateway") == 1
+    assert agent.log().count("the server is an ordinary SSH server") == 1
 
 
 def test_reload(lab, sshd):

@@ -160,6 +160,7 @@ def test_other_protocols(lab, sshd, authority, pem):
                        "--host-key", sshd.fingerprint)
     assert done.returncode == 69
     assert "no SSH server answers there" in done.stderr, done.text
+    assert "write tls://HOST:PORT" in done.stderr, done.text
 
 
 def test_after_success(lab, sshd, authority, pem):

@@ -28,6 +28,7 @@ struct told told;
 struct event_base *base;
 struct link *the_link;
 struct server servers[NSERVERS];
+const char *waits_for = "an answer";
 uint64_t now;
 
 static struct {
@@ -187,6 +188,12 @@ outbound_info(const struct outbound *s, struct outbound_info *info)
 	info->gateway = s->up && s->gateway;
 	info->identification = s->up || s->answers ? CHARON : "";
 	info->rtt_ms = -1;
+}
+
+const char *
+outbound_waits_for(const struct outbound *s)
+{
+	return s->up ? "" : waits_for;
 }
 
 void

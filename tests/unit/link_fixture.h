@@ -43,6 +43,7 @@ extern struct told told;
 extern struct event_base *base;
 extern struct link *the_link;
 extern struct server servers[NSERVERS];
+extern const char *waits_for;		/* what a session says that it does */
 extern uint64_t now;			/* ms */
 
 int link_setup(void **state);

@@ -99,6 +99,7 @@ unit_tests = \
 	tests/unit/test_probe \
 	tests/unit/test_round_trip \
 	tests/unit/test_window \
+	tests/unit/test_wording \
 	tests/unit/test_channel \
 	tests/unit/test_tunnels \
 	tests/unit/test_stream \
@@ -179,6 +180,7 @@ endif
 # What tests share; the fuzzers, which need no cmocka, as well.
 check_LIBRARIES += tests/unit/libfixtures.a
 tests_unit_libfixtures_a_SOURCES = tests/unit/awkward_transport.c \
+	tests/unit/captured.c tests/unit/captured.h \
 	tests/unit/awkward_transport.h tests/unit/descriptors.c \
 	tests/unit/descriptors.h tests/unit/documents.c \
 	tests/unit/documents.h tests/unit/memory_endpoint.c \

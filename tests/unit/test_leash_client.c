@@ -447,8 +447,8 @@ test_flood(void **state)
 	}
 	run_ms(100);
 	assert_int_equal(nmissing, 1);
-	assert_string_equal(missing, "the gateway sends more than a leash is "
-	    "for");
+	assert_string_equal(missing, "the gateway sends more messages "
+	    "than it should");
 	assert_in_range(nheld, 40, 50);
 	assert_true(gateway_ended);
 	run_ms(300);
@@ -488,7 +488,7 @@ test_welcomed_once(void **state)
 	for (i = 0; i < 20; i++)
 		welcome(1000);
 	run_ms(100);
-	assert_int_equal(logged("on the leash of charon"), 1);
+	assert_int_equal(logged("the gateway runs charon"), 1);
 	assert_int_equal(nheld, 1);
 	assert_int_equal(nmissing, 0);
 }

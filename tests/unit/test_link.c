@@ -12,6 +12,7 @@
 #include <cmocka.h>
 #include <sodium.h>
 
+#include "captured.h"
 #include "link_fixture.h"
 
 static char *pins[1];
@@ -52,6 +53,59 @@ test_waits_longer_after_each_round(void **state)
 		end(EX_UNAVAILABLE, "cannot connect");
 		expect_wait(expected[i]);
 	}
+	expect_tried(0);
+}
+
+/* What is slow says so once, and later only when it is another thing. */
+static void
+test_slow_attempts(void **state)
+{
+	struct link_config c = config_for(1);
+
+	(void)state;
+	capture_start();
+	start(&c);
+	pass(4900);
+	assert_int_equal(captured_count("still waiting"), 0);
+	pass(5000);
+	assert_int_equal(captured_count("connecting to ssh://web-1@server-0:22"
+	    "\n"), 1);
+	assert_int_equal(captured_count("ssh://web-1@server-0:22: still "
+	    "waiting for an answer\n"), 1);
+	end(EX_UNAVAILABLE, "cannot connect");
+	expect_wait(BACKOFF_MIN);
+	pass(6000);
+	end(EX_UNAVAILABLE, "cannot connect");
+	expect_wait(2 * BACKOFF_MIN);
+	waits_for = "something else";
+	pass(6000);
+	assert_int_equal(captured_count("still waiting for something else"),
+	    1);
+	come_up();
+	pass(6000);
+	assert_int_equal(captured_count("still waiting"), 2);
+	assert_int_equal(captured_count("connecting to "), 1);
+	capture_end();
+	waits_for = "an answer";
+}
+
+/* Another one of this identity has our place, and is left alone for a while. */
+static void
+test_displaced(void **state)
+{
+	struct link_config c = config_for(2);
+
+	(void)state;
+	start(&c);
+	come_up();
+	pass(60000);
+	end(EX_TEMPFAIL, "another machine has this identity");
+	assert_int_equal(told.down, 1);
+	expect_wait(BACKOFF_MAX);
+	come_up();
+	pass(60000);
+	end(EX_UNAVAILABLE, "session lost");
+	pass(2 * BACKOFF_MIN);
 	expect_tried(0);
 }
 
@@ -360,6 +414,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_tries_each_server_and_then_waits),
 		TEST(test_waits_longer_after_each_round),
+		TEST(test_slow_attempts),
+		TEST(test_displaced),
 		TEST(test_lost_session_moves_on),
 		TEST(test_short_session_counts_as_a_failed_round),
 		TEST(test_refusal_ends_it_before_a_success),

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* Logging, read back from what standard error received. */
-#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include <stdarg.h>
@@ -18,39 +17,13 @@
 
 #include "orthrus/base/log.h"
 
-static int saved_stderr = -1, capture = -1;
-static char captured[65536];
-
-/* Standard error goes to memory from here on. */
-static void
-capture_start(void)
-{
-	capture = memfd_create("stderr", MFD_CLOEXEC);
-	saved_stderr = dup(STDERR_FILENO);
-	if (capture == -1 || saved_stderr == -1 ||
-	    dup2(capture, STDERR_FILENO) == -1)
-		abort();
-}
-
-/* What came since; standard error is itself again. */
-static const char *
-capture_end(void)
-{
-	ssize_t n = pread(capture, captured, sizeof(captured) - 1, 0);
-
-	if (n == -1 || dup2(saved_stderr, STDERR_FILENO) == -1)
-		abort();
-	captured[n] = '\0';
-	close(saved_stderr);
-	close(capture);
-	return captured;
-}
+#include "captured.h"
 
 /* Replaces each digit by 0, so that times can be compared. */
 static const char *
 without_digits(const char *s)
 {
-	static char out[sizeof(captured)];
+	static char out[65536];
 	size_t i;
 
 	for (i = 0; s[i] != '\0'; i++)
@@ -119,8 +92,7 @@ test_text(void **state)
 	assert_int_equal(errno, EXDEV);
 	log_debug("%s", "hidden");
 	assert_int_equal(errno, EXDEV);
-	capture_end();
-	assert_string_equal(strchr(captured, ' '),
+	assert_string_equal(strchr(capture_end(), ' '),
 	    " info a\\nb\\x1b\\xff=7 \"q\" \\ \xe2\x82\xac\n");
 }
 
@@ -156,6 +128,63 @@ test_json(void **state)
 	json_decref(root);
 }
 
+static const char *
+field(const json_t *o, const char *key)
+{
+	return json_string_value(json_object_get(o, key));
+}
+
+/* Fields are JSON's alone, and stay whole whatever the message is. */
+static void
+test_fields(void **state)
+{
+	static char in[8192];
+	json_t *o;
+
+	(void)state;
+	log_setup(LEVEL_INFO, LOG_TEXT);
+	capture_start();
+	log_event(LEVEL_WARN, LOG_FIELDS(.event = "lost", .agent = "a",
+	    .reason = "b"), "it %s", "ended");
+	log_event(LEVEL_DEBUG, LOG_FIELDS(.event = "hidden"), "hidden");
+	assert_string_equal(strchr(capture_end(), ' '), " warn it ended\n");
+
+	log_setup(LEVEL_INFO, LOG_JSON);
+	memset(in, '"', sizeof(in) - 1);
+	capture_start();
+	log_event(LEVEL_WARN, LOG_FIELDS(.event = "lost", .agent = "a",
+	    .client = "", .peer = "h:1", .reason = "a \"b\"\xff", .code = 77),
+	    "%s", in);
+	o = json_loads(capture_end(), 0, NULL);
+	assert_non_null(o);
+	assert_int_equal(json_object_size(o), 8);
+	assert_string_equal(field(o, "event"), "lost");
+	assert_string_equal(field(o, "agent"), "a");
+	assert_string_equal(field(o, "peer"), "h:1");
+	assert_string_equal(field(o, "reason"), "a \"b\"\xef\xbf\xbd");
+	assert_int_equal(json_integer_value(json_object_get(o, "code")), 77);
+	json_decref(o);
+
+	capture_start();	/* all of them too long, and still a line */
+	log_event(LEVEL_WARN, LOG_FIELDS(in, in, in, in, in, 1), "%s", in);
+	o = json_loads(capture_end(), 0, NULL);
+	assert_non_null(o);
+	assert_int_equal(json_object_size(o), 9);
+	json_decref(o);
+
+	log_own_name("me");
+	capture_start();
+	log_event(LEVEL_INFO, LOG_FIELDS(.event = "ready"), "ready");
+	o = json_loads(capture_end(), 0, NULL);
+	assert_string_equal(field(o, "agent"), "me");
+	json_decref(o);
+	capture_start();
+	log_event(LEVEL_INFO, LOG_FIELDS(.event = "x", .client = "c"), "x");
+	log_info("no event");
+	assert_null(strstr(capture_end(), "\"me\""));
+	log_own_name("");
+}
+
 /* However long the message, one whole line of at most PIPE_BUF bytes. */
 static void
 test_long(void **state)
@@ -163,6 +192,7 @@ test_long(void **state)
 	static const char *const units[] = { "a", "\"", "\x01", "\xff",
 	    "\xe2\x82\xac" };
 	static char in[3 * 8192 + 1];
+	const char *text;
 	size_t i, n, len;
 	json_t *root;
 
@@ -174,19 +204,21 @@ test_long(void **state)
 		log_setup(LEVEL_INFO, LOG_TEXT);
 		capture_start();
 		log_info("%s", in);
-		len = strlen(capture_end());
+		text = capture_end();
+		len = strlen(text);
 		assert_in_range(len, 4080, 4096);
-		assert_string_equal(captured + len - 4, "...\n");
+		assert_string_equal(text + len - 4, "...\n");
 
 		log_setup(LEVEL_INFO, LOG_JSON);
 		capture_start();
 		log_info("%s", in);
-		len = strlen(capture_end());
+		text = capture_end();
+		len = strlen(text);
 		assert_in_range(len, 4080, 4096);
-		root = json_loads(captured, 0, NULL);
+		root = json_loads(text, 0, NULL);
 		assert_non_null(root);
 		json_decref(root);
-		assert_string_equal(captured + len - 6, "...\"}\n");
+		assert_string_equal(text + len - 6, "...\"}\n");
 	}
 }
 
@@ -238,6 +270,7 @@ main(void)
 		cmocka_unit_test(test_levels),
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_json),
+		cmocka_unit_test(test_fields),
 		cmocka_unit_test(test_long),
 		cmocka_unit_test(test_journal),
 		cmocka_unit_test(test_closed),

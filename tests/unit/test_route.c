@@ -99,6 +99,13 @@ session_who(const struct session *s)
 	return s->name;
 }
 
+const char *
+inbound_peer(const struct inbound *in)
+{
+	(void)in;
+	return "";
+}
+
 void
 channel_refuse(struct channel *ch, enum open_failure reason, const char *text)
 {

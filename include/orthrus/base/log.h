@@ -24,4 +24,28 @@ void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/*
+ * What a line in JSON has besides its message, for programs that read it; the
+ * text format shows none of it.  What is NULL, "" or 0 is left out.
+ */
+struct log_fields {
+	const char *event;	/* one of the table in orthrus(1), charon(8) */
+	const char *agent;	/* a name */
+	const char *client;	/* the same */
+	const char *peer;	/* the address of whoever dialled us or of the
+				   server; never where a stream goes */
+	const char *reason;	/* why, in words */
+	int code;		/* an exit code of sysexits(3) */
+};
+#define LOG_FIELDS(...) (&(const struct log_fields){ __VA_ARGS__ })
+
+void log_event(enum log_level level, const struct log_fields *fields,
+    const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/*
+ * The agent of all events that name neither agent nor client: this process's
+ * own.  Copied; "" is nobody.
+ */
+void log_own_name(const char *agent);
+
 #endif

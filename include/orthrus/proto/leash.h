@@ -22,6 +22,14 @@
 #define LEASH_BANNER "SSH-2.0-charon_"
 /* What that of "orthrus" does: "SSH-2.0-orthrus_0.1.0". */
 #define LEASH_AGENT_BANNER "SSH-2.0-orthrus"
+#define LEASH_INSTANCE_LEN 16
+/*
+ * Descriptions of the gateway's SSH_MSG_DISCONNECT (RFC 4253 section 11.1) to
+ * an agent whose place another session has taken: the second when that is of a
+ * machine of which this one is the copy, and had better wait.
+ */
+#define LEASH_DISPLACED "displaced by a newer session of this agent"
+#define LEASH_COPY "displaced by the machine of which this is a copy"
 #define LEASH_FRAME_MAX (64 * 1024)	/* a message, without its length */
 #define LEASH_TEXT_MAX 128		/* with NUL; longer is malformed */
 /* Messages that either side may send at once, and each second after that. */
@@ -65,6 +73,9 @@ struct leash_message {
 			size_t nnetworks;
 			struct leash_port ports[LEASH_PORTS_MAX];
 			size_t nports;
+			/* Random, of the agent's process. */
+			uint8_t instance[LEASH_INSTANCE_LEN];
+			bool has_instance;
 			bool docker;		/* the socket is shared */
 			unsigned docker_actions;	/* bits of muzzle/policy.h */
 			bool docker_redact;	/* as its owner decided */

@@ -74,7 +74,8 @@ struct outbound_events {
 	void (*up)(void *arg);
 	/*
 	 * It is over; why says so in one line, its code EX_NOPERM when the
-	 * host key or the login was refused, else EX_UNAVAILABLE.  Called from
+	 * host key or the login was refused, EX_TEMPFAIL when it is better not
+	 * to come back at once, else EX_UNAVAILABLE.  Called from
 	 * the loop, once, never from inside outbound_start().  The owner calls
 	 * outbound_free() then or later.
 	 */
@@ -112,6 +113,12 @@ void outbound_free(struct outbound *s);
  */
 void outbound_set_transport(struct outbound *s,
     const struct transport_config *t);
+
+/*
+ * What it waits for before it is up, such as "an answer from a name server":
+ * static text.
+ */
+const char *outbound_waits_for(const struct outbound *s);
 
 /* The channel manager, or NULL while not logged in. */
 struct mux *outbound_mux(struct outbound *s);

@@ -79,6 +79,8 @@ typedef void dial_done(void *arg, int fd, int error);
 struct dial *dial_start(struct dialer *d, const struct address *to,
     uint64_t timeout_ms, dial_done *done, void *arg);
 
+/* The name is still being looked up. */
+bool dial_is_resolving(const struct dial *dial);
 /* Ends it without calling done. */
 void dial_cancel(struct dial *dial);
 

@@ -37,6 +37,8 @@ struct transport_config {
 struct opening *transport_open(struct event_base *base, struct dialer *dialer,
     const struct server *to, const struct transport_config *config,
     handshake_done *done, void *arg);
+/* What it waits for now: static text. */
+const char *opening_waits_for(const struct opening *o);
 /* Ends it without calling done.  NULL is fine. */
 void opening_cancel(struct opening *o);
 
