@@ -105,21 +105,26 @@ orthrus_reload(struct orthrus *a)
 	int code;
 
 	if (a->link == NULL) {
-		log_error("not reloaded: the enrolment comes first");
+		log_event(LEVEL_ERROR, LOG_FIELDS(.event = "not_reloaded"),
+		    "not reloaded: the enrolment comes first");
 		return;
 	}
 	fresh.config = config_load(a->argc, a->argv, config_report_log, NULL,
 	    &code);
 	if (fresh.config == NULL) {
-		log_error("not reloaded: the configuration has errors");
+		log_event(LEVEL_ERROR, LOG_FIELDS(.event = "not_reloaded"),
+		    "not reloaded: the configuration has errors, which are "
+		    "above; what ran goes on");
 		return;
 	}
 	config_forget_auth_key(fresh.config);
 	if (reload_prepare(a, &fresh, &e) == 0) {
 		orthrus_warn_untaken(fresh.config);
 		reload_commit(a, &fresh);
-		log_info("configuration reloaded");
+		log_event(LEVEL_INFO, LOG_FIELDS(.event = "reloaded"),
+		    "configuration reloaded");
 	} else
-		log_error("not reloaded: %s", e.text);
+		log_event(LEVEL_ERROR, LOG_FIELDS(.event = "not_reloaded",
+		    .reason = e.text), "not reloaded: %s", e.text);
 	belongings_free(&fresh);
 }

@@ -227,7 +227,8 @@ print_agreed(const json_t *s)
 	if (json_is_true(json_object_get(s, "gateway")))
 		printf("the server is a gateway, %s\n",
 		    json_is_true(json_object_get(s, "leash")) ?
-		    "we are on its leash" : "but does not hold our leash");
+		    "which shows this agent as online" :
+		    "but does not hear from this agent now");
 }
 
 static void

@@ -57,13 +57,17 @@ on_serve_reload(void *arg)
 	fresh = gateway_config_load(sv->argc, sv->argv, config_report_log,
 	    NULL, &code);
 	if (fresh == NULL)
-		log_error("not reloaded: the configuration has errors");
+		log_event(LEVEL_ERROR, LOG_FIELDS(.event = "not_reloaded"),
+		    "not reloaded: the configuration has errors, which are "
+		    "above; what ran goes on");
 	else if ((key = gateway_reload(sv->gateway, fresh)) != NULL) {
-		log_error("not reloaded, nothing of it: %s changes with a "
-		    "restart only", key);
+		log_event(LEVEL_ERROR, LOG_FIELDS(.event = "not_reloaded"),
+		    "not reloaded, nothing of it: %s changes with a restart "
+		    "only", key);
 		gateway_config_free(fresh);
 	} else
-		log_info("configuration reloaded");
+		log_event(LEVEL_INFO, LOG_FIELDS(.event = "reloaded"),
+		    "configuration reloaded");
 	notify_send("READY=1");
 }
 

@@ -123,8 +123,10 @@ login_sign(void *arg, struct inbound *in, const uint8_t *hash, size_t len,
 	if (ask_sign(g->monitor, inbound_number(in), hash, len, signature,
 	    &e) == 0)
 		return true;
-	log_error("the host key signs nothing for %s: %s", inbound_peer(in),
-	    e.text);
+	log_event(LEVEL_ERROR, LOG_FIELDS(.event = "login_failed",
+	    .peer = inbound_peer(in), .reason = e.text, .code = e.code),
+	    "no login for %s, for the host key cannot be used: %s",
+	    inbound_peer(in), e.text);
 	return false;
 }
 

@@ -155,8 +155,8 @@ on_monitor_end(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	/* It says nothing unasked. */
 	m->lost = true;
-	log_error("the monitor has ended; so does this gateway, start it "
-	    "again");
+	log_error("the process that has this gateway's keys (charon-monitor) "
+	    "has ended, and so does the gateway: start it again");
 	event_base_loopbreak(m->base);
 }
 

@@ -263,11 +263,12 @@ selftest_rejects_forgery(const char *cipher)
 		return true;
 	case SELFTEST_PASSED:
 		log_warn("this libssh accepts forged packets under %s "
-		    "(CVE-2026-59847); it is not offered", cipher);
+		    "(CVE-2026-59847); it is not offered, so bring libssh up "
+		    "to date", cipher);
 		return false;
 	default:
-		log_warn("the self-test of %s could not run; it is not "
-		    "offered", cipher);
+		log_warn("whether %s is safe here could not be found out; it "
+		    "is not offered", cipher);
 		return false;
 	}
 }

@@ -47,6 +47,9 @@ tests_fuzz_fuzz_proxy_command_LDADD = $(fuzz_ldadd)
 fuzzers += tests/fuzz/fuzz_socks5
 tests_fuzz_fuzz_socks5_LDADD = $(fuzz_ldadd)
 
+fuzzers += tests/fuzz/fuzz_wording
+tests_fuzz_fuzz_wording_LDADD = $(fuzz_ldadd)
+
 fuzzers += tests/fuzz/fuzz_spec
 tests_fuzz_fuzz_spec_LDADD = $(fuzz_ldadd)
 

@@ -164,7 +164,7 @@ def test_places(lab, charon):
     assert forward["listen"] == f"a.orthrus:{one.port}"
     status = agent.status()
     shown = lab.run("status", "--control", agent.control).stdout
-    assert "the server is a gateway, we are on its leash" in shown
+    assert "the server is a gateway, which shows this agent as online" in shown
     assert f"certificate 1, until {status['certificate']['expires']}" in shown
     assert status["docker"]["remote"] == "/a/docker.sock"
     assert status["docker"]["docker_host"] is None

@@ -154,7 +154,7 @@ def test_neither_outlives_the_other(lab, charon, who):
     if who == "monitor":
         os.kill(monitor, signal.SIGKILL)
         assert process.wait(10) == 70
-        assert "the monitor has ended" in charon.log()
+        assert "(charon-monitor) has ended" in charon.log()
         charon.process = None
     else:
         charon.kill()

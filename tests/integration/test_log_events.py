@@ -17,7 +17,7 @@ TOP = pathlib.Path(__file__).parents[2]
 FIELDS = {"time", "level", "message", "event", "agent", "client", "peer",
           "reason", "code"}
 AGENT = ["src/agent", "src/ssh", "src/tunnel", "src/muzzle"]
-GATEWAY = ["src/gateway", "src/muzzle"]
+GATEWAY = ["src/gateway", "src/muzzle", "src/charon"]
 
 
 def lines(text):

@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 
 import pytest
 
@@ -195,6 +196,25 @@ def test_full_backlog(lab):
               agent.log())
         for s in fill:
             s.close()
+
+
+def test_names_are_not_answered(lab):
+    """A name server that takes every question and says nothing."""
+    silent = lab.write("silent.py", "import socket, time\n"
+                       "s = socket.socket(2, 2); s.bind(('127.0.0.1', 53))\n"
+                       "time.sleep(60)\n")
+    conf = lab.write("resolv.conf", "nameserver 127.0.0.1\n", 0o644)
+    prefix = ["unshare", "--net", "--mount", "sh", "-uc", f"""
+ip link set lo up; mount --bind {conf} "$(realpath /etc/resolv.conf)"
+{sys.executable} {silent} >/dev/null 2>&1 &
+until grep -q :0035 /proc/net/udp; do sleep 0.05; done
+"$@"; code=$?; kill $!; exit $code""", "-"]
+    done = in_namespace(lab, prefix, "connect", "--server", "gw.example.net",
+                        "--no-reconnect", "--socks5", "off", "--identity",
+                        lab.identity)
+    assert done.returncode == 69, done.stderr
+    assert "ssh://" in done.stderr and "gw.example.net:22: still waiting " \
+        "for a name server to answer" in done.stderr, done.stderr
 
 
 # Machines that were copied

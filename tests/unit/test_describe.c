@@ -129,6 +129,19 @@ test_json(void **state)
 	    json, "memory"), "total")), INT64_C(1) << 40);
 	json_decref(json);
 
+	json = agent_json(p, AGENT_ONLINE, "/r");
+	docker = json_object_get(json, "docker");
+	assert_true(json_is_true(json_object_get(docker, "answers")) ==
+	    (*p->hello.hello.docker_version != '\0'));
+	assert_true(json_is_null(json_object_get(docker, "error")));
+	json_decref(json);
+	strcpy(p->hello.hello.docker_trouble, "Permission denied");
+	json = agent_json(p, AGENT_ONLINE, "/r");
+	docker = json_object_get(json, "docker");
+	assert_true(json_is_false(json_object_get(docker, "answers")));
+	assert_string_equal(get(docker, "error"), "Permission denied");
+	json_decref(json);
+
 	p->kind = PEER_CLIENT;
 	p->has_key = true;
 	strcpy(p->allow, "a:1,egress");

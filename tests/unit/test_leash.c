@@ -99,6 +99,9 @@ largest_hello(void)
 	}
 	m->hello.docker = true;
 	fill(m->hello.docker_hosts, LEASH_LIST_MAX);
+	fill(m->hello.docker_trouble, LEASH_TEXT_MAX);
+	memset(m->hello.instance, 0xa5, LEASH_INSTANCE_LEN);
+	m->hello.has_instance = true;
 	fill(m->hello.docker_reveal, LEASH_LIST_MAX);
 	fill(m->hello.docker_registries, LEASH_LIST_MAX);
 	fill(m->hello.key_exchange, LEASH_TEXT_MAX);
@@ -273,6 +276,7 @@ test_texts_are_clean(void **state)
 		BAD(LEASH_HELLO, hello.arch);
 		BAD(LEASH_HELLO, hello.docker_version);
 		BAD(LEASH_HELLO, hello.docker_hosts);
+		BAD(LEASH_HELLO, hello.docker_trouble);
 		BAD(LEASH_HELLO, hello.docker_reveal);
 		BAD(LEASH_HELLO, hello.docker_registries);
 		BAD(LEASH_HELLO, hello.key_exchange);

@@ -465,7 +465,7 @@ test_print(void **state)
 	    "times (1.7 s without one), 4.7 GiB sent again\n"
 	    "key exchange curve25519-sha256, cipher aes256-gcm\n"
 	    "host key SHA256:abc\n"
-	    "the server is a gateway, but does not hold our leash\n"
+	    "the server is a gateway, but does not hear from this agent now\n"
 	    "channels 0 open, 0 in total\n"
 	    "traffic 1.2 GiB in, 312 B out, 0 B waiting\n"
 	    "SOCKS5 on localhost:8080: up, 3 open, 0 in total\n"
