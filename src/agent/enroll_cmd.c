@@ -190,6 +190,7 @@ cmd_enroll(int argc, char **argv)
 	if (r.config == NULL)
 		return r.code;
 	log_setup(r.config->log_level, r.config->log_format);
+	log_own_name(r.config->name);
 	orthrus_warn_untaken(r.config);
 	r.config->reconnect = false;	/* each server once */
 	if (orthrus_start_commands(r.config, &r.commands, &e) == -1) {

@@ -233,14 +233,24 @@ log_end(const struct server *server, const char *event,
 	    .code = why->code), "%s", why->text);
 }
 
+/* Better not to come back soon is no more than out of reach to who does not. */
+static void
+give_up(struct link *l, const struct error *why)
+{
+	struct error last = l->refusal.code != 0 ? l->refusal : *why;
+
+	if (last.code == EX_TEMPFAIL)
+		last.code = EX_UNAVAILABLE;
+	l->events.gave_up(l->arg, &last);
+}
+
 static void
 round_failed(struct link *l, const struct error *why)
 {
 	uint64_t delay;
 
 	if (is_hopeless(l)) {
-		l->events.gave_up(l->arg, l->refusal.code != 0 ? &l->refusal :
-		    why);
+		give_up(l, why);
 		return;
 	}
 	delay = l->refusal.code != 0 || why->code == EX_TEMPFAIL ?

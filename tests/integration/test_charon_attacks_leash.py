@@ -77,7 +77,8 @@ def test_bad_leash(scene, what):
 def test_unknown_messages(scene, other):
     """Each is answered with an Error, and too many are the end."""
     leash = other.leash
-    with scene.attack(logged="other: ended for what it sent to the gateway: too many unknown"):
+    with scene.attack(logged="other: ended for what it sent to the "
+                      "gateway: too many unknown"):
         for _ in range(16):
             leash.say(frame(text(99, "what?")))
             assert leash.hear()[0] == 15
@@ -113,7 +114,8 @@ def test_any_load(scene, other):
 def test_ten_thousand_messages(scene, other, kind):
     one = {"heartbeat": frame(text(2, b"")), "hello": hello("other", [80]),
            "renewal": frame(text(3, text(1, public(new_key()))))}[kind]
-    with scene.attack(logged="other: ended for what it sent to the gateway: too many messages",
+    with scene.attack(logged="other: ended for what it sent to the "
+                      "gateway: too many messages",
                       memory=4 * MB):
         other.leash.say((one * MANY)[:WINDOW])
         assert other.ended(5)
@@ -125,7 +127,8 @@ def test_leash_after_leash(scene, other):
     """The rate is the agent's, whatever number of leashes it opens."""
     ports = [hello("other", [1000 + n]) for n in (0, 100)]
     started = time.monotonic()
-    with scene.attack(logged="other: ended for what it sent to the gateway: too many messages",
+    with scene.attack(logged="other: ended for what it sent to the "
+                      "gateway: too many messages",
                       memory=4 * MB):
         other.send(message(EOF, other.leash.number),
                    message(CLOSE, other.leash.number))
@@ -145,7 +148,8 @@ def test_ports_that_come_and_go(scene, other):
     """Each makes sockets: so many are made for an agent, by whichever way, and
     however often it comes back."""
     hellos = [hello("other", range(1000 + n, 1064 + n)) for n in (0, 100)]
-    with scene.attack(logged="other: its leash is cut: its ports change too "
+    with scene.attack(logged="other: ended for what it sent to the gateway: "
+                      "its ports change too "
                       "fast", memory=4 * MB):
         other.leash.say(*hellos * 10)
         assert other.ended(10)

@@ -127,7 +127,8 @@ def test_port_is_missing(lab, charon):
 def test_ordinary_sshd(lab, charon):
     """It knows no AUTH_KEY, even with the gateway's own host key."""
     key = charon.add_agent("a")
-    other = lab.sshd(HostKey=os.path.join(charon.state, "ssh_host_ed25519_key"))
+    other = lab.sshd(HostKey=os.path.join(charon.state,
+                                          "ssh_host_ed25519_key"))
     done = lab.run("connect", "--name", "a", "--no-reconnect", "--socks5",
                    "off", "--auth-key", key, "--server", other.address)
     assert done.returncode == 77
@@ -227,8 +228,8 @@ def test_copied_machine(lab, charon):
     second = charon.agent("a", "--backoff-max", "20s", wait=None,
                           state=lab.path("state-copy"),
                           control=lab.path("copy.sock"))
-    copy = "seems to be a copy, for both have one identity: remove the state " \
-        "directory here"
+    copy = "seems to be a copy, for both have one identity: remove the " \
+        "state directory here"
     until("the second waits", 60, lambda: copy in second.log())
     assert "displaced by another orthrus with the same identity" in \
         first.log()

@@ -110,6 +110,21 @@ test_displaced(void **state)
 }
 
 static void
+test_displaced_without_another_try(void **state)
+{
+	struct link_config c = config_for(1);
+
+	(void)state;
+	c.reconnect = false;
+	start(&c);
+	come_up();
+	pass(5000);
+	end(EX_TEMPFAIL, "another machine has this identity");
+	assert_int_equal(told.gave_up, 1);
+	assert_int_equal(told.why.code, EX_UNAVAILABLE);
+}
+
+static void
 test_lost_session_moves_on(void **state)
 {
 	struct link_config c = config_for(2);
@@ -416,6 +431,7 @@ main(void)
 		TEST(test_waits_longer_after_each_round),
 		TEST(test_slow_attempts),
 		TEST(test_displaced),
+		TEST(test_displaced_without_another_try),
 		TEST(test_lost_session_moves_on),
 		TEST(test_short_session_counts_as_a_failed_round),
 		TEST(test_refusal_ends_it_before_a_success),
