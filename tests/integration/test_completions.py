@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: ISC
+"""What bash, zsh and fish themselves complete, by the scripts that are
+installed, against what the programs take."""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from lab.harness import ORTHRUS
+
+SCRIPTS = pathlib.Path(__file__).parents[2] / "contrib/completions"
+CHARON = os.path.join(os.path.dirname(ORTHRUS), "charon")
+
+# A line, some of what its last word may become, and what it may not.
+CASES = [
+    ("orthrus ", ["connect", "status", "help"], ["agent", "--json"]),
+    ("orthrus ch", ["check"], ["connect"]),
+    ("orthrus connect --tls-", ["--tls-ca", "--tls-name"], ["--server"]),
+    ("orthrus connect -v --transport ", ["tcp", "tls", "wss"], ["FILE"]),
+    ("orthrus connect --log-level ", ["error", "debug"], ["text"]),
+    ("orthrus connect --log-format ", ["text", "json"], ["debug"]),
+    ("orthrus connect --proxy ", ["env", "none"], ["URL"]),
+    ("orthrus muzzle --docker-re", ["--docker-redact", "--docker-reveal"],
+     ["--docker-allow"]),
+    ("orthrus muzzle --docker-redact ", ["env", "none"], ["--listen"]),
+    ("orthrus status --j", ["--json"], ["--name"]),
+    ("orthrus check -c ./fil", ["./file.ini"], ["--config"]),
+    ("orthrus help mu", ["muzzle"], ["connect"]),
+    ("charon ", ["serve", "agent"], ["connect"]),
+    ("charon agent ", ["add", "list", "remove"], ["agent"]),
+    ("charon agent show ", ["box-one", "box-two"], ["list", "person"]),
+    ("charon agent remove box-one box-t", ["box-two"], ["box-one"]),
+    ("charon agent list --js", ["--json"], ["--allow"]),
+    ("charon snippet box-one --for ", ["compose", "kubernetes"], ["box-one"]),
+    ("charon client add joe --key ./fil", ["./file.ini"], []),
+    ("charon serve --log-level w", ["warn"], ["error"]),
+]
+
+
+@pytest.fixture
+def home(lab):
+    """Both programs in a PATH, a file, and a registry with two agents."""
+    os.mkdir(lab.path("bin"))
+    for program in (ORTHRUS, CHARON):
+        os.symlink(program, lab.path("bin/" + os.path.basename(program)))
+    lab.write("file.ini", "")
+    ini = lab.write("charon.ini", f"[state]\ndirectory = {lab.path('c')}\n"
+                    f"runtime = {lab.path('r')}\n")
+    lab.env = lab.environment({
+        "PATH": lab.path("bin") + ":" + os.environ["PATH"],
+        "CHARON_CONFIG": ini, "TERM": "xterm"})
+    del lab.env["STATE_DIRECTORY"], lab.env["RUNTIME_DIRECTORY"]
+    for words in (["agent", "add", "box-one"], ["agent", "add", "box-two"],
+                  ["client", "add", "person", "--allow", "egress"]):
+        subprocess.run([CHARON, *words], env=lab.env, check=True,
+                       capture_output=True, timeout=60)
+    return lab
+
+
+def shell(name):
+    found = shutil.which(name)
+    if found is None:
+        pytest.skip(f"{name} is missing: apt install {name}")
+    return found
+
+
+def check(complete):
+    for line, some, none in CASES:
+        found = complete(line)
+        assert set(some) <= set(found), (line, found)
+        assert not set(none) & set(found), (line, found)
+
+
+def test_bash(home):
+    script = f"""
+. {SCRIPTS}/orthrus.bash
+shift 0
+while IFS= read -r line; do
+	read -ra COMP_WORDS <<<"$line"
+	case $line in *" ") COMP_WORDS+=("") ;; esac
+	COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
+	_orthrus_complete
+	printf '%s\\n' "${{COMPREPLY[@]}}" ===
+done
+"""
+    lines = [line for line, _, _ in CASES]
+    done = subprocess.run([shell("bash"), "--norc", "-c", script],
+                          input="\n".join(lines) + "\n", env=home.env,
+                          cwd=home.dir, capture_output=True, text=True,
+                          timeout=120)
+    assert done.returncode == 0 and done.stderr == "", done.stderr
+    found = dict(zip(lines, done.stdout.split("===\n")))
+    check(lambda line: found[line].splitlines())
+
+
+def test_bash_with_an_equals_sign(home):
+    """bash makes three words of it."""
+    script = f""". {SCRIPTS}/orthrus.bash
+COMP_WORDS=(orthrus connect --transport = "$1") COMP_CWORD=4
+_orthrus_complete; echo "${{COMPREPLY[@]}}"
+COMP_WORDS=(orthrus connect --transport =) COMP_CWORD=3
+_orthrus_complete; echo "${{COMPREPLY[@]}}"
+"""
+    done = subprocess.run([shell("bash"), "--norc", "-c", script, "x", "t"],
+                          env=home.env, capture_output=True, text=True,
+                          timeout=60)
+    assert done.stdout == "tcp tls\ntcp tls wss\n", done.stderr
+
+
+def test_fish(home):
+    commands = "".join(f"complete -C '{line}'\necho ===\n"
+                       for line, _, _ in CASES)
+    script = home.write("ask.fish", f"source {SCRIPTS}/orthrus.fish\n" +
+                        commands)
+    done = subprocess.run([shell("fish"), "--no-config", script],
+                          env=home.env, cwd=home.dir, capture_output=True,
+                          text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    found = dict(zip([line for line, _, _ in CASES],
+                     done.stdout.split("===\n")))
+    check(lambda line: [f.split("\t")[0]
+                        for f in found[line].splitlines()])
+    assert "\tkeep a session to a server" in found["orthrus "]
+
+
+def test_nothing_is_left_out(home):
+    """Every option that a help names is offered, and no other."""
+    for program, words in ((ORTHRUS, ["connect"]), (ORTHRUS, ["check"]),
+                           (ORTHRUS, ["enroll"]), (ORTHRUS, ["keygen"]),
+                           (ORTHRUS, ["muzzle"]), (ORTHRUS, ["status"]),
+                           (CHARON, ["serve"]), (CHARON, ["check"]),
+                           (CHARON, ["agent", "list"]),
+                           (CHARON, ["client", "add"]),
+                           (CHARON, ["snippet"])):
+        def ask(*args):
+            return subprocess.run([program, *args], env=home.env,
+                                  capture_output=True, text=True,
+                                  timeout=60).stdout
+        options = set(re.findall(r"(?m)^ +(?:-\w, )?(--[a-z0-9-]+)",
+                                 ask(*words, "--help")))
+        offered = {f.split("\t")[0] for f in
+                   ask("--complete", *words, "-").splitlines()}
+        assert options - {"--socket-group"} <= offered, words
+        assert {o for o in offered if o.startswith("--")} <= \
+            options | {"--socket-group"}, words
+    platforms = subprocess.run([CHARON, "snippet", "x", "--for", "?"],
+                               env=home.env, capture_output=True, text=True,
+                               timeout=60).stderr
+    offered = subprocess.run([CHARON, "--complete", "snippet", "--for", ""],
+                             env=home.env, capture_output=True, text=True,
+                             timeout=60).stdout.split()
+    said = re.search(r"expected (.*)", platforms)[1]
+    assert offered == re.split(r", | or ", said)
