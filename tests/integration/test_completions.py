@@ -4,9 +4,12 @@ installed, against what the programs take."""
 
 import os
 import pathlib
+import pty
 import re
+import select
 import shutil
 import subprocess
+import time
 
 import pytest
 
@@ -125,6 +128,77 @@ def test_fish(home):
     check(lambda line: [f.split("\t")[0]
                         for f in found[line].splitlines()])
     assert "\tkeep a session to a server" in found["orthrus "]
+
+
+ZSHRC = """
+fpath=({scripts} $fpath)
+autoload -Uz compinit
+compinit -u -d {dump}
+# What is added to the matches is written down, too.
+compadd() {{
+	local w
+	local -a found
+	builtin compadd -O found "$@"
+	for w in $found; do print -r -- $w >>{found}; done
+	builtin compadd "$@"
+}}
+asked() {{ print -r -- @done >>{found}; zle kill-whole-line }}
+zle -N asked
+bindkey '^X^D' asked
+zle-line-init() {{ print -r -- @ready >>{found} }}
+zle -N zle-line-init
+"""
+
+
+class Zsh:
+    """An interactive zsh at a terminal, who is sent Tabs."""
+
+    def __init__(self, home):
+        self.found = pathlib.Path(home.path("found"))
+        home.write(".zshrc", ZSHRC.format(
+            scripts=SCRIPTS, dump=home.path("zcompdump"), found=self.found))
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.chdir(home.dir)
+            os.execve(shell("zsh"), ["zsh", "-d", "-i"],
+                      {**home.env, "ZDOTDIR": home.dir})
+        self.wait("@ready")
+
+    def drain(self):
+        while select.select([self.fd], [], [], 0)[0]:
+            try:
+                if not os.read(self.fd, 65536):
+                    return
+            except OSError:
+                return
+
+    def wait(self, last):
+        """Until this was written: the lines before it."""
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            self.drain()
+            if self.found.exists():
+                lines = self.found.read_text().splitlines()
+                if last in lines:
+                    self.found.unlink()
+                    return lines[:-1]
+            time.sleep(0.02)
+        raise AssertionError("zsh says nothing")
+
+    def complete(self, line):
+        os.write(self.fd, (line + "\t\x18\x04").encode())
+        return self.wait("@done")
+
+    def close(self):
+        os.close(self.fd)
+        os.waitpid(self.pid, 0)
+
+
+def test_zsh(home):
+    shell("zsh")
+    zsh = home.own(Zsh(home))
+    check(lambda line: ["./" + f if "./" in line and "/" not in f else f
+                        for f in zsh.complete(line)])
 
 
 def test_nothing_is_left_out(home):
