@@ -202,25 +202,33 @@ def test_zsh(home):
 
 
 def test_nothing_is_left_out(home):
-    """Every option that a help names is offered, and no other."""
-    for program, words in ((ORTHRUS, ["connect"]), (ORTHRUS, ["check"]),
-                           (ORTHRUS, ["enroll"]), (ORTHRUS, ["keygen"]),
-                           (ORTHRUS, ["muzzle"]), (ORTHRUS, ["status"]),
-                           (CHARON, ["serve"]), (CHARON, ["check"]),
-                           (CHARON, ["agent", "list"]),
-                           (CHARON, ["client", "add"]),
-                           (CHARON, ["snippet"])):
-        def ask(*args):
-            return subprocess.run([program, *args], env=home.env,
-                                  capture_output=True, text=True,
-                                  timeout=60).stdout
-        options = set(re.findall(r"(?m)^ +(?:-\w, )?(--[a-z0-9-]+)",
-                                 ask(*words, "--help")))
-        offered = {f.split("\t")[0] for f in
-                   ask("--complete", *words, "-").splitlines()}
-        assert options - {"--socket-group"} <= offered, words
-        assert {o for o in offered if o.startswith("--")} <= \
-            options | {"--socket-group"}, words
+    """Each command offers the options that its help names, and no other."""
+    def ask(program, *args):
+        return subprocess.run([program, *args], env=home.env,
+                              capture_output=True, text=True,
+                              timeout=60).stdout
+
+    def offers(program, *words):
+        return [f.split("\t")[0] for f in
+                ask(program, "--complete", *words).splitlines()]
+
+    looked = 0
+    for program in (ORTHRUS, CHARON):
+        for command in offers(program, "")[:-1]:	# the last is help
+            inner = [o for o in offers(program, command, "")
+                     if "COMMAND [options]" in ask(program, command,
+                                                   "--help")]
+            for words in [[command, w] for w in inner] or [[command]]:
+                text = ask(program, *words, "--help")
+                offered = {o for o in offers(program, *words, "-")
+                           if o.startswith("--")}
+                listed = set(re.findall(r"(?m)^  +(?:-\w, )?(--[a-z0-9-]+)",
+                                        text))
+                assert listed and listed <= offered, (words, text)
+                assert all(re.search(rf"{o}\b", text) for o in offered), \
+                    (words, offered)
+                looked += 1
+    assert looked >= 17
     platforms = subprocess.run([CHARON, "snippet", "x", "--for", "?"],
                                env=home.env, capture_output=True, text=True,
                                timeout=60).stderr
