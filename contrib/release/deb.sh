@@ -34,7 +34,7 @@ END
 # machines' packages.
 # shellcheck disable=SC2016 # expanded in there
 build='
-	arch=$1 profiles=$2
+	arch=$1 profiles=$2 parts=$4
 	mkdir -p /build && cd /build
 	tar -xf "/mnt/$3.tar.gz"
 	cp "/mnt/$3.tar.gz" "orthrus_${3#orthrus-}.orig.tar.gz"
@@ -43,14 +43,14 @@ build='
 	cp /mnt/changelog debian/changelog
 	export DEB_BUILD_PROFILES="$profiles" \
 	    DEB_BUILD_OPTIONS="$profiles parallel=$(nproc)"
-	dpkg-buildpackage -us -uc "-a$arch"
+	dpkg-buildpackage -us -uc "-a$arch" "--build=$parts"
 	cd ..
 	lintian --allow-root --fail-on error,warning --display-info *.changes
 	mkdir -p /mnt/out
-	cp *.deb *.dsc *.debian.tar.* *.orig.tar.* *.changes *.buildinfo /mnt/out
+	cp *.deb /mnt/out
 '
 
-# build_for SUITE ARCH
+# build_for SUITE ARCH PARTS
 build_for() {
 	local system name=build profiles=${DEB_BUILD_PROFILES:-}
 	if [ "$2" != "$RELEASE_OWN_ARCH" ]; then
@@ -62,14 +62,17 @@ build_for() {
 	cp "$RELEASE_TARBALL" "$RELEASE_SHARE/"
 	rm -rf "$RELEASE_SHARE/out"
 	logged box_run "$system" "$build" "$2" "$profiles" \
-	    "orthrus-$RELEASE_VERSION"
+	    "orthrus-$RELEASE_VERSION" "$3"
 	cp "$RELEASE_SHARE"/out/*.deb "$RELEASE_DIST/"
 }
 
+# What is for all machines comes with the first.
 for suite in ${RELEASE_SUITES//,/ }; do
+	parts=full
 	for arch in ${RELEASE_ARCHS//,/ }; do
 		start=$SECONDS
-		build_for "$suite" "$arch"
+		build_for "$suite" "$arch" $parts
+		parts=any
 		say "deb: $suite $arch: $((SECONDS - start)) s"
 	done
 done
