@@ -10,6 +10,8 @@ shopt -s inherit_errexit
 . "$RELEASE_ROOT/contrib/release/lib/box.sh"
 
 have_tarball
+maintainer=$(sed -n 's/^Maintainer: //p' "$RELEASE_ROOT/contrib/debian/control")
+[ -z "${DEBEMAIL:-}" ] || maintainer="${DEBFULLNAME:-$DEBEMAIL} <$DEBEMAIL>"
 
 # A version of Debian's own would be -1 or later, and replace ours.
 debian_version() {
@@ -26,7 +28,7 @@ orthrus ($(debian_version "$1")) $1; urgency=medium
 
   * Packages of orthrus $RELEASE_VERSION; changelog.gz has what is new in it.
 
- -- ${DEBFULLNAME:-The orthrus authors} <${DEBEMAIL:-maintainers@orthrus.invalid}>  $(date -uRd "@$SOURCE_DATE_EPOCH")
+ -- $maintainer  $(date -uRd "@$SOURCE_DATE_EPOCH")
 END
 }
 
@@ -41,6 +43,7 @@ build='
 	cd "$3"
 	cp -a contrib/debian debian
 	cp /mnt/changelog debian/changelog
+	sed -i "s|^Maintainer:.*|Maintainer: $5|" debian/control
 	export DEB_BUILD_PROFILES="$profiles" \
 	    DEB_BUILD_OPTIONS="$profiles parallel=$(nproc)"
 	dpkg-buildpackage -us -uc "-a$arch" "--build=$parts"
@@ -62,7 +65,7 @@ build_for() {
 	cp "$RELEASE_TARBALL" "$RELEASE_SHARE/"
 	rm -rf "$RELEASE_SHARE/out"
 	logged box_run "$system" "$build" "$2" "$profiles" \
-	    "orthrus-$RELEASE_VERSION" "$3"
+	    "orthrus-$RELEASE_VERSION" "$3" "$maintainer"
 	cp "$RELEASE_SHARE"/out/*.deb "$RELEASE_DIST/"
 }
 
