@@ -511,11 +511,23 @@ def test_bad_auth_key_file(home, text, mode, more, wrong):
     file = home / "key.txt"
     file.write_text(text + "\n")
     file.chmod(mode)
-    run = check(home, "-c", path, AUTH_KEY_FILE=str(file), **more)
+    run = check(home, "-c", path, "-i", home / "none",
+                AUTH_KEY_FILE=str(file), **more)
     assert run.returncode == 78
-    assert run.stderr.startswith("environment AUTH_KEY_FILE: ")
+    assert "\nenvironment AUTH_KEY_FILE: " in "\n" + run.stderr
     assert wrong in run.stderr
     assert "hunter2" not in run.stderr and "kkkk" not in run.stderr
+
+
+def test_auth_key_file_that_is_not_needed(home):
+    """With an identity its state is said, and no reason to stop."""
+    path, _ = write(home, "")
+    file = home / "key.txt"
+    file.write_text("hunter2\n")
+    file.chmod(0o600)
+    run = check(home, "-c", path, AUTH_KEY_FILE=str(file))
+    assert run.returncode == 0
+    assert "this is no AUTH_KEY" in run.stderr and "hunter2" not in run.stderr
 
 
 @pytest.mark.parametrize("args, text", [
