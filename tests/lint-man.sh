@@ -54,7 +54,7 @@ charon=$(dirname "$ORTHRUS")/charon
 [ -x "$charon" ] || exit 0
 for command in "" serve check agent "agent add" "agent list" "agent show" \
     "agent rekey" "agent remove" client "client add" "client allow" \
-    "client list" "client remove" snippet fingerprint; do
+    "client list" "client remove" snippet fingerprint install uninstall; do
 	# shellcheck disable=SC2086 # some are two words
 	"$charon" $command --help
 done >"$work/help"

@@ -152,7 +152,6 @@ static int
 start_anew(struct setup *s, bool dry_run, struct error *e)
 {
 	static const char *const stop[] = { "stop", UNIT, NULL };
-	static const char *const forget[] = { "reset-failed", UNIT, NULL };
 	static const char *const start[] = { "start", "--no-block", UNIT,
 	    NULL };
 	char state[32];
@@ -162,9 +161,7 @@ start_anew(struct setup *s, bool dry_run, struct error *e)
 	setup_property(s, "ActiveState", state, sizeof(state));
 	if (strcmp(state, "active") == 0 && !setup_has_changed(s))
 		return 0;
-	if (strcmp(state, "failed") == 0 &&
-	    setup_systemctl(s, forget, e) == -1)
-		return -1;
+	setup_forget_failure(s);
 	if ((strcmp(state, "active") == 0 ||
 	    strcmp(state, "activating") == 0) &&
 	    setup_systemctl(s, stop, e) == -1)
@@ -279,8 +276,10 @@ remove_all(struct setup *s, const struct install_paths *p, struct error *e)
 	static const char *const reload[] = { "daemon-reload", NULL };
 
 	if (setup_systemctl(s, setup_is_ours(s, p->unit) ? disable : stop,
-	    e) == -1 || setup_remove(s, e) == -1 ||
-	    setup_systemctl(s, reload, e) == -1)
+	    e) == -1)
+		return -1;
+	setup_forget_failure(s);
+	if (setup_remove(s, e) == -1 || setup_systemctl(s, reload, e) == -1)
 		return -1;
 	if (access(p->state, F_OK) == 0)
 		printf("kept %s, with the identity; \"charon agent remove "

@@ -26,6 +26,8 @@ call_show_auth_key(const struct call *c, const struct state *s,
 
 	memcpy(auth->host_key, s->host_key_hash, sizeof(auth->host_key));
 	auth_key_format(auth, text);
+	if (c->script)
+		script_print(c);
 	puts(text);
 	sodium_memzero(text, sizeof(text));
 	auth_key_wipe(auth);
@@ -34,6 +36,8 @@ call_show_auth_key(const struct call *c, const struct state *s,
 		    "%s\n\"charon agent rekey %s\" makes another AUTH_KEY in "
 		    "place of the lost one\n", c->command, strerror(err),
 		    c->name);
+	else if (c->script)
+		script_explain(c);
 	else
 		fprintf(stderr, "This AUTH_KEY enrols once and is shown only "
 		    "now.  Keep it in a file or a secret, not on\na command "
@@ -107,7 +111,7 @@ agent_add(const struct call *c)
 	struct error e;
 	int code;
 
-	if (check_room(c, &e) == -1 ||
+	if (script_check(c, &e) == -1 || check_room(c, &e) == -1 ||
 	    (s = call_open(c, &e)) == NULL ||
 	    registry_add(s->registry, PEER_AGENT, c->name, "", NULL, &auth,
 	    &e) == -1)
@@ -208,8 +212,10 @@ static const struct command commands[] = {
 	{ "agent add", "NAME", "register an agent and print its AUTH_KEY",
 	    "Registers an agent and prints its AUTH_KEY, with which its "
 	    "orthrus enrols once.\nMakes the state directory where there is "
-	    "none yet.",
-	    TAKES_NAME | CHANGES, agent_add },
+	    "none yet.\nWith --script, a line to run on the agent's host is "
+	    "printed before it, which\nasks for the AUTH_KEY.",
+	    TAKES_NAME | CHANGES | TAKES_SCRIPT | TAKES_SERVER | TAKES_OFFER,
+	    agent_add },
 	{ "agent list", "", "show the status of all agents",
 	    "Shows all agents: pending until their first session, then online "
 	    "or offline.",

@@ -12,9 +12,6 @@
 
 struct json_t;
 
-/* Of --for: the platforms of snippet.h. */
-#define SNIPPET_PLATFORMS "compose|systemd|tarball|homebrew|kubernetes"
-
 /* What a command takes beside the options of every command. */
 #define TAKES_NAME	0x1		/* and needs it */
 #define TAKES_JSON	0x2
@@ -25,6 +22,7 @@ struct json_t;
 #define TAKES_PORT	0x80		/* behind the name */
 #define TAKES_KNOWN_HOSTS 0x100
 #define TAKES_OFFER	0x400		/* --mode and --ports */
+#define TAKES_SCRIPT	0x800
 #define TAKES_NAMES	0x200		/* one at least */
 /* It changes the registry, and returns when the gateway that runs knows. */
 #define CHANGES		0x40
@@ -36,7 +34,7 @@ struct call {
 	char *const *names;		/* the same of TAKES_NAMES, till NULL */
 	const char *allow, *key, *platform, *server, *port;	/* or NULL */
 	const char *known_hosts, *mode, *ports;	/* or NULL */
-	bool json;
+	bool json, script;
 	struct gateway_config *config;
 };
 
@@ -121,10 +119,18 @@ const char *live_docker_tcp(const struct json_t *live);
 void live_print(const struct json_t *live, int64_t now);
 
 /*
- * complete_cmd.c: calls each with the name of each agent, as far as the registry
- * can be read; for a shell to complete.
+ * snippet_cmd.c: where an agent dials this gateway, for the caller to free; or
+ * NULL with *e.
  */
-void complete_agents(void (*each)(const char *name));
+char *call_link(const struct call *c, struct error *e);
+
+/*
+ * agent_script.c: whether --script and what belongs to it are right, 0 or -1
+ * with *e; the line for the agent's host; and what to do with it.
+ */
+int script_check(const struct call *c, struct error *e);
+void script_print(const struct call *c);
+void script_explain(const struct call *c);
 
 /* agent_list.c, agent_port.c and agent_show.c */
 int agent_list(const struct call *c);

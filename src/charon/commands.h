@@ -10,6 +10,8 @@ int cmd_agent(int argc, char **argv);
 int cmd_gateway_check(int argc, char **argv);
 int cmd_client(int argc, char **argv);
 int cmd_fingerprint(int argc, char **argv);
+int cmd_gateway_install(int argc, char **argv);
+int cmd_gateway_uninstall(int argc, char **argv);
 int cmd_serve(int argc, char **argv);
 int cmd_snippet(int argc, char **argv);
 

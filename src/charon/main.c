@@ -5,7 +5,6 @@
 #include "orthrus/base/command.h"
 #include "orthrus/ssh/outbound.h"
 
-#include "cli.h"
 #include "commands.h"
 
 int
@@ -21,15 +20,18 @@ main(int argc, char **argv)
 		    "add, list, show, rekey and remove agents" },
 		{ "client", cmd_client,
 		    "add, allow, list and remove people and programs" },
+		{ "install", cmd_gateway_install, "make a service of it, and a "
+		    "gateway of this machine" },
 		{ "snippet", cmd_snippet,
 		    "print what to install on an agent's host" },
+		{ "uninstall", cmd_gateway_uninstall, "take away what install "
+		    "has written" },
 	};
 	const struct command_table table = {
 		.program = "charon", .manual = "charon(8)",
 		.example = "charon agent list --config FILE",
 		.libraries = ssh_library_text(),
-		.rows = rows, .n = sizeof(rows) / sizeof(rows[0]),
-		.names = complete_agents
+		.rows = rows, .n = sizeof(rows) / sizeof(rows[0])
 	};
 
 	return command_main(&table, argc, argv);

@@ -87,8 +87,8 @@ print_snippet(const struct snippet *s, const struct filling *f)
  * this gateway listens on, unless --server has another; with tls:// and wss://
  * it is 443 then, since what is there may be something else in front of it.
  */
-static char *
-link_text(const struct call *c, struct error *e)
+char *
+call_link(const struct call *c, struct error *e)
 {
 	unsigned port = c->config->ssh_listen.port;
 	char text[SERVER_TEXT_MAX];
@@ -155,7 +155,7 @@ snippet_print(const struct call *c)
 
 	if ((s = find_snippet(c->platform, &e)) == NULL ||
 	    snippet_offer_read(c->mode, c->ports, &f.offer, &e) == -1 ||
-	    (link = link_text(c, &e)) == NULL)
+	    (link = call_link(c, &e)) == NULL)
 		return call_fail(c, &e);
 	warn_if_unknown(c);
 	f.link = link;

@@ -162,13 +162,23 @@ show_planned(const struct planned *p)
 }
 
 int
-setup_write(struct setup *s, struct error *e)
+setup_check(struct setup *s, struct error *e)
 {
 	size_t i;
 
 	for (i = 0; i < s->nplan; i++)
 		if (look_at_planned(s, &s->plan[i], e) == -1)
 			return -1;
+	return 0;
+}
+
+int
+setup_write(struct setup *s, struct error *e)
+{
+	size_t i;
+
+	if (setup_check(s, e) == -1)
+		return -1;
 	if (!s->dry_run && make_directories(s, s->manifest, e) == -1)
 		return -1;
 	for (i = 0; i < s->nplan; i++) {

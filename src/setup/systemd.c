@@ -124,10 +124,22 @@ setup_property(const struct setup *s, const char *name, char *value,
 }
 
 void
+setup_forget_failure(struct setup *s)
+{
+	const char *const words[] = { "reset-failed", s->program, NULL };
+	char state[32];
+
+	setup_property(s, "ActiveState", state, sizeof(state));
+	if (strcmp(state, "failed") == 0 && !s->dry_run)
+		setup_systemctl(s, words, NULL);
+}
+
+void
 setup_show_log(const struct setup *s)
 {
 	const char *argv[] = { "journalctl", s->user ? "--user-unit" : "-u",
-	    s->program, "-n", "3", "-o", "cat", "--no-pager", NULL };
+	    s->program, "-t", s->program, "-n", "3", "-o", "cat",
+	    "--no-pager", NULL };
 	const struct program_run run = { .argv = argv, .quiet = true };
 
 	fflush(stdout);

@@ -204,7 +204,7 @@ def test_it_does_not_stay_up(house):
     house.asked()
     house.write("/stand-in/show/SubState", "auto-restart\n")
     done = install(house, *SERVER, code=NOPERM)
-    assert "reset-failed orthrus.service" in house.asked()
+    assert "reset-failed orthrus" in house.asked()
 
 
 def test_it_does_not_connect(house):
@@ -307,3 +307,109 @@ def test_bad_keys(house):
     done = install(house, *SERVER, "--auth-key-file", "/key", code=CONFIG)
     assert "chmod 600" in done.stderr
     assert not house.path("/etc/orthrus").exists()
+
+
+# The gateway
+
+CHARON_INI, CHARON_UNIT = "/etc/charon/charon.ini", \
+    "/etc/systemd/system/charon.service"
+
+
+def gateway(house, *args, code=0):
+    done = house.run("charon", *args)
+    assert done.returncode == code, done.text
+    return done
+
+
+@pytest.mark.skipif(not openssh.available(), reason="no charon here")
+def test_gateway(house):
+    folders = "/etc/charon", "/etc/systemd/system"
+    house.run("userdel", "charon")
+    before = files(house, *folders)
+    done = gateway(house, "install", "--dry-run")
+    assert "would make the user charon\n" in done.stdout
+    assert "    listen = 0.0.0.0:2222\n" in done.stdout
+    assert files(house, *folders) == before and not house.asked()
+    house.shows(ActiveState="inactive")
+    done = gateway(house, "install", "--listen", "127.0.0.1:2022")
+    assert "made the user charon\n" in done.stdout
+    assert "charon agent add NAME --script" in done.stdout
+    assert house.asked() == ["daemon-reload", "enable charon.service",
+                             "restart charon.service"]
+    now = files(house, *folders)
+    assert "listen = 127.0.0.1:2022\n" in now[CHARON_INI][1]
+    assert "ExecStart=/usr/local/bin/charon serve" in now[CHARON_UNIT][1]
+    house.shows(ActiveState="active")
+    gateway(house, "install")
+    assert house.asked() == ["daemon-reload", "enable charon.service"]
+    assert files(house, *folders) == now
+    house.write("/var/lib/charon/registry.db", "")
+    done = gateway(house, "uninstall")
+    assert house.asked() == ["disable --now charon.service", "daemon-reload"]
+    assert "kept /var/lib/charon, with the keys" in done.stdout
+    assert files(house, *folders) == before
+    assert "nothing here" in gateway(house, "uninstall").stdout
+
+
+@pytest.mark.skipif(not openssh.available(), reason="no charon here")
+def test_gateway_refuses(house):
+    for args, text in ((["--listen", "nowhere:x"], "--listen"),
+                       (["--listen", "/run/s"], "HOST:PORT"),
+                       (["surplus"], "surplus")):
+        done = gateway(house, "install", *args, code=USAGE)
+        assert text in done.stderr
+    house.write(CHARON_UNIT, "# mine\n")
+    done = gateway(house, "install", code=CANTCREAT)
+    assert f"{CHARON_UNIT} is there already" in done.stderr
+    assert "made the user" not in done.stdout
+    house.path(CHARON_UNIT).unlink()
+    house.write(CHARON_INI, "[ssh]\nlisten = x\n")
+    done = gateway(house, "install", code=CONFIG)
+    assert f"{CHARON_INI}:2: " in done.stderr
+    house.path(CHARON_INI).unlink()
+    house.write("/stand-in/fail-restart", "")
+    done = gateway(house, "install", code=UNAVAILABLE)
+    assert "the last line of the journal" in done.stdout
+    done = house.run("charon", "install", user=65534)
+    assert done.returncode == NOPERM and "sudo charon install" in done.stderr
+
+
+# charon agent add --script
+
+@pytest.mark.skipif(not openssh.available(), reason="no charon here")
+def test_script(lab, house):
+    """One line without the key, and the key; both at once by a pipe."""
+    charon = lab.own(Charon(lab))
+    house.shows(ActiveState="inactive", SubState="dead")
+    house.write("/stand-in/start", START)
+    done = charon.run("agent", "add", "rome", "--script", "--server",
+                      charon.address, "--mode", "port", "--ports",
+                      "9100,127.0.0.1:80")
+    line, key, *rest = done.stdout.splitlines()
+    assert not rest and key.startswith("ch_orthrus_")
+    assert line == "orthrus install --name rome --server " \
+        f"'ssh://{charon.address}' --expose 9100 --expose 127.0.0.1:80 " \
+        "--auth-key-file -"
+    assert "read -r line" in done.stderr and key not in done.stderr
+    done = house.run("sh", "-c", 'read -r line; eval "$line"',
+                     given=done.stdout)
+    assert done.returncode == 0 and key not in done.text, done.text
+    charon.wait_status("rome", "online")
+    assert house.run("orthrus", "uninstall").returncode == 0
+    done = charon.run("agent", "add", "oslo", "--script", "--server", "it's")
+    assert "--server 'ssh://it'\\''s:" in done.stdout
+    assert " --docker --auth-key-file -\n" in done.stdout
+
+
+@pytest.mark.skipif(not openssh.available(), reason="no charon here")
+def test_script_is_refused_before(lab):
+    """No agent is added for a line that could not be printed."""
+    charon = lab.own(Charon(lab))
+    for args, text in ((["--script"], "--script needs --server HOST"),
+                       (["--server", "gw"], "are for --script"),
+                       (["--script", "--server", "a@gw"], "leave"),
+                       (["--script", "--server", "gw", "--mode", "port"],
+                        "which ports?")):
+        done = charon.run("agent", "add", "rome", *args, check=USAGE)
+        assert text in done.stderr and not done.stdout
+    assert charon.run("agent", "add", "rome").stdout.startswith("ch_")

@@ -44,6 +44,11 @@ int setup_own_path(const struct setup *s, char *path, size_t size,
 void setup_plan(struct setup *s, const char *path, mode_t mode,
     const char *text, size_t n, bool secret);
 /*
+ * Looks at all that was planned: -1 with *e (EX_CANTCREAT) when something is in
+ * the way.
+ */
+int setup_check(struct setup *s, struct error *e);
+/*
  * Writes what was planned and is not there yet, with the directories that are
  * missing, after having looked at all of it: -1 with *e (EX_CANTCREAT) when
  * something is in the way that it has not written, or that was changed since.
@@ -63,7 +68,9 @@ int setup_systemctl(struct setup *s, const char *const *words,
 /* A property of the program's unit, "" when it is not to be had. */
 void setup_property(const struct setup *s, const char *name, char *value,
     size_t size);
-/* Prints the last lines that the unit has logged, for people. */
+/* Has systemd forget that the unit has failed, if it has. */
+void setup_forget_failure(struct setup *s);
+/* Prints the last lines that the program has logged there, for people. */
 void setup_show_log(const struct setup *s);
 
 /*
