@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,12 +33,13 @@ union api_place {
 	struct sockaddr_in6 sin6;
 };
 
-/* [http] listen is a path or one of loopback: its length, 0 for nowhere. */
+/*
+ * [http] listen is a path or one of loopback: its length, 0 for nowhere.  Of
+ * loopback's many addresses each may have another listener, so it is that one.
+ */
 static socklen_t
 make_endpoint(const struct address *at, union api_place *to)
 {
-	bool six = strcmp(at->host, "::1") == 0;
-
 	memset(to, 0, sizeof(*to));
 	if (at->kind == ADDRESS_UNIX) {
 		to->sun.sun_family = AF_UNIX;
@@ -46,14 +48,14 @@ make_endpoint(const struct address *at, union api_place *to)
 	}
 	if (at->kind != ADDRESS_TCP)
 		return 0;
-	if (six) {
+	if (inet_pton(AF_INET6, at->host, &to->sin6.sin6_addr) == 1) {
 		to->sin6.sin6_family = AF_INET6;
-		to->sin6.sin6_addr = in6addr_loopback;
 		to->sin6.sin6_port = htons(at->port);
 		return sizeof(to->sin6);
 	}
+	if (inet_pton(AF_INET, at->host, &to->sin.sin_addr) != 1)
+		to->sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	to->sin.sin_family = AF_INET;
-	to->sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	to->sin.sin_port = htons(at->port);
 	return sizeof(to->sin);
 }

@@ -16,12 +16,15 @@
 
 #include "cli.h"
 
-/* All agents by name, or the one that was asked for. */
+/*
+ * All agents by name, or the one that was asked for.  While no gateway runs
+ * anybody may listen on its port, and would be shown its token.
+ */
 struct json_t *
-live_ask(const struct call *c)
+live_ask(const struct call *c, const struct state *s)
 {
-	json_t *answer = api_ask(&c->config->http_listen, c->config->state,
-	    c->name), *table, *one;
+	json_t *answer = !state_is_served(s) ? NULL : api_ask(
+	    &c->config->http_listen, c->config->state, c->name), *table, *one;
 	const char *name;
 	size_t i;
 

@@ -144,7 +144,7 @@ print_agent(const struct call *c, const struct state *s, const struct peer *p)
 	int64_t now = time(NULL);
 	enum agent_status status = agent_status(p, state_is_served(s),
 	    c->config->timeout, now);
-	json_t *json, *live = live_ask(c);
+	json_t *json, *live = live_ask(c, s);
 	int code;
 
 	if (!c->json) {

@@ -110,7 +110,7 @@ int call_remove(const struct call *c, enum peer_kind kind);
  * What the gateway that runs says of the call's agent, or as an object by name
  * of all: a new document, or NULL when it does not run or we may not ask.
  */
-struct json_t *live_ask(const struct call *c);
+struct json_t *live_ask(const struct call *c, const struct state *s);
 /* Puts what only it knows of an agent into what the registry knows. */
 void live_add(struct json_t *agent, const struct json_t *live);
 /* "127.0.0.1:PORT" where its Docker is now, or NULL. */

@@ -55,8 +55,8 @@ listing_run(const struct call *c, const struct listing_kind *kind)
 	l->served = state_is_served(s);
 	if (c->json)
 		l->json = json_array();
-	if (c->json && kind->peers == PEER_AGENT && l->served)
-		l->live = live_ask(c);
+	if (c->json && kind->peers == PEER_AGENT)
+		l->live = live_ask(c, s);
 	for (i = 0; i < kind->columns; i++)
 		table_add(&l->table, kind->head[i]);
 	if (registry_each(s->registry, list_peer, &lister, &e) == -1)

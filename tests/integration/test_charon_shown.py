@@ -5,6 +5,7 @@ and exact in UTC for programs."""
 import calendar
 import json
 import re
+import socket
 import time
 
 import pytest
@@ -39,3 +40,35 @@ def test_times(home, zone, minutes):
     utc = seconds(agent["last_seen"], "%Y-%m-%dT%H:%M:%SZ")
     assert abs(utc + 7200 - now) < 120
     assert agent["memory"] == {"used": 512 << 20, "total": 2 << 30}
+
+
+def test_token_is_for_the_gateway_alone(home):
+    """Anybody may listen on its port while it does not run, or on the same port
+    of another address."""
+    token = "T" * 43
+    with socket.create_server(("127.0.0.1", 0)) as there:
+        there.settimeout(0)
+        port = there.getsockname()[1]
+        home.run("agent", "add", "web-1")
+        (home.state / "http.token").write_text(token + "\n")
+        (home.state / "http.token").chmod(0o600)
+
+        def ask(host):
+            home.write(f"[http]\nlisten = {host}:{port}\n")
+            home.run("agent", "show", "web-1")
+            home.run("agent", "list", "--json")
+
+        ask("127.0.0.1")
+        with home.served():
+            ask("127.0.0.2")
+            with pytest.raises(BlockingIOError):
+                there.accept()
+            # But the gateway itself is asked.
+            home.write(f"[http]\nlisten = 127.0.0.1:{port}\n")
+            show = home.start("agent", "show", "web-1")
+            there.settimeout(60)
+            asked, _ = there.accept()
+            with asked:
+                asked.settimeout(60)
+                assert token in asked.recv(4096).decode()
+            assert show.communicate(timeout=60) and show.returncode == 0
