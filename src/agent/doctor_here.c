@@ -119,28 +119,42 @@ try_to_listen(const struct address *at, struct error *e)
 
 	while (b.n > 0)
 		close(b.fd[--b.n]);
+	if (r == -1)
+		error_set(e, e->code, "%s (\"ss -ltnp\" shows who listens "
+		    "there)", e->text);
 	return r;
 }
 
-/* Somebody else's listener cannot be there where ours is. */
+/*
+ * Why at is not to be had, or NULL; ours is what the running agent says of it,
+ * where nobody else can listen then.
+ */
+static const char *
+why_not_listening(const json_t *ours, const struct address *at,
+    struct error *e)
+{
+	const char *why;
+
+	if (ours != NULL) {
+		why = status_text(ours, "error");
+		return *why != '\0' ? why : NULL;
+	}
+	if (at->kind == ADDRESS_UNIX)
+		return why_no_unix_socket(at);
+	return try_to_listen(at, e) == -1 ? e->text : NULL;
+}
+
 static void
 look_at_listener(struct doctor *d, const char *check, const char *name,
     const struct address *at, bool optional)
 {
 	const json_t *ours = running_forward(d, name);
 	char text[ADDRESS_TEXT_MAX];
-	const char *why = NULL;
+	const char *why;
 	struct error e;
 
 	address_format(at, text);
-	if (ours != NULL) {
-		why = status_text(ours, "error");
-		if (*why == '\0')
-			why = NULL;
-	} else if (at->kind == ADDRESS_UNIX)
-		why = why_no_unix_socket(at);
-	else if (try_to_listen(at, &e) == -1)
-		why = e.text;
+	why = why_not_listening(ours, at, &e);
 	if (why == NULL)
 		finding_ok(d->found, check, "%s%s%s is %s", name != NULL ?
 		    name : "", name != NULL ? ": " : "", text, ours != NULL ?
@@ -150,9 +164,8 @@ look_at_listener(struct doctor *d, const char *check, const char *name,
 		    "goes on without SOCKS5 then (--socks5 chooses another "
 		    "address)", text, why);
 	else
-		finding_fail(d->found, EX_UNAVAILABLE, check, "%s: %s%s", text,
-		    why, at->kind == ADDRESS_UNIX ? "" : "; \"ss -ltnp\" "
-		    "shows who listens there");
+		finding_fail(d->found, EX_UNAVAILABLE, check, "%s: %s", text,
+		    why);
 }
 
 void

@@ -30,6 +30,10 @@ findings_new(bool json)
 	return f;
 }
 
+static void add_finding(struct findings *f, const char *check,
+    const char *status, const char *fmt, va_list ap)
+    __attribute__((format(printf, 4, 0)));
+
 static void
 add_finding(struct findings *f, const char *check, const char *status,
     const char *fmt, va_list ap)

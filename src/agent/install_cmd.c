@@ -233,7 +233,7 @@ cmd_install(int argc, char **argv)
 		.usage = install_usage, .check = check_install_options,
 		.arg = &o
 	};
-	struct install_paths paths = { NULL };
+	struct install_paths paths = { .ini = NULL };
 	struct error e;
 	int code, r;
 
@@ -318,7 +318,7 @@ cmd_uninstall(int argc, char **argv)
 		.options = options, .n = sizeof(options) / sizeof(options[0]),
 		.hint = "it takes options only", .usage = uninstall_usage
 	};
-	struct install_paths paths = { NULL };
+	struct install_paths paths = { .ini = NULL };
 	struct error e;
 	int code, r;
 

@@ -246,7 +246,7 @@ run_setup(const struct install_call *c, const char *command,
 int
 cmd_gateway_install(int argc, char **argv)
 {
-	struct install_call c = { NULL };
+	struct install_call c = { .listen = NULL };
 	const struct command_option options[] = {
 		{ "listen", .text = &c.listen },
 		{ "dry-run", .flag = &c.dry_run },
@@ -267,7 +267,7 @@ cmd_gateway_install(int argc, char **argv)
 int
 cmd_gateway_uninstall(int argc, char **argv)
 {
-	struct install_call c = { NULL };
+	struct install_call c = { .listen = NULL };
 	const struct command_option options[] = {
 		{ "dry-run", .flag = &c.dry_run },
 	};

@@ -191,7 +191,7 @@ match_is_met(const struct reader *r, char **words, size_t n, bool *known)
 	size_t i;
 
 	*known = n > 0;
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < n; i += 2) {
 		if (strcasecmp(words[i], "all") == 0 && n == 1)
 			return true;
 		if (i + 1 == n || (strcasecmp(words[i], "host") != 0 &&
@@ -201,7 +201,6 @@ match_is_met(const struct reader *r, char **words, size_t n, bool *known)
 		}
 		met &= list_matches(strcasecmp(words[i], "host") == 0 ? host :
 		    st->alias, words[i + 1]);
-		i++;
 	}
 	return met;
 }
