@@ -52,7 +52,7 @@ agent_socket(void)
 
 /* Without a file all keys of the agent serve, when there is one. */
 static struct identity *
-agent_instead(const struct config *c, const char *agent, struct error *e)
+agent_with_keys(const struct config *c, const char *agent, struct error *e)
 {
 	struct auth_agent_keys keys;
 	struct error why;
@@ -65,13 +65,22 @@ agent_instead(const struct config *c, const char *agent, struct error *e)
 	else if (keys.n == 0)
 		error_set(e, EX_CONFIG, "%s (the ssh-agent has no Ed25519 key; "
 		    "ssh-add adds one)", e->text);
-	else {
-		log_info("there is no identity %s: logging in with the Ed25519 "
-		    "%s of the ssh-agent", c->identity, keys.n == 1 ? "key" :
-		    "keys");
+	else
 		return identity_of_agent(agent, NULL);
-	}
 	return NULL;
+}
+
+static struct identity *
+agent_instead(const struct config *c, const char *agent, bool now,
+    struct error *e)
+{
+	struct identity *id = now ? agent_with_keys(c, agent, e) :
+	    identity_of_agent(agent, NULL);
+
+	if (id != NULL)
+		log_info("there is no identity %s: logging in with the Ed25519 "
+		    "keys of the ssh-agent", c->identity);
+	return id;
 }
 
 /*
@@ -79,7 +88,7 @@ agent_instead(const struct config *c, const char *agent, struct error *e)
  * other half of a public key.
  */
 static struct identity *
-agent_for_file(const struct config *c, const char *agent)
+agent_for_file(const struct config *c, const char *agent, bool now)
 {
 	uint8_t key[ED25519_KEY_LEN];
 	struct auth_agent_keys keys;
@@ -88,6 +97,8 @@ agent_for_file(const struct config *c, const char *agent)
 
 	if (!identity_public_half(c->identity, key))
 		return NULL;
+	if (!now)
+		return identity_of_agent(agent, key);
 	if (auth_agent_keys_now(agent, &keys, &e) == -1) {
 		log_warn("%s", e.text);
 		return NULL;
@@ -98,18 +109,19 @@ agent_for_file(const struct config *c, const char *agent)
 	return NULL;
 }
 
+/* now: the agent may be waited for. */
 static struct identity *
-load_identity(const struct config *c, bool ask, struct error *e)
+load_identity(const struct config *c, bool ask, bool now, struct error *e)
 {
 	static const struct identity_asks person = { ask_passphrase, NULL };
 	const char *agent = agent_socket();
 	struct identity *id;
 
 	if (agent != NULL && access(c->identity, F_OK) == -1)
-		return agent_instead(c, agent, e);
+		return agent_instead(c, agent, now, e);
 	id = identity_load(c->identity, e);
 	if (id == NULL && agent != NULL)
-		id = agent_for_file(c, agent);
+		id = agent_for_file(c, agent, now);
 	if (id == NULL && ask && terminal_is_there() &&
 	    identity_is_sealed(c->identity))
 		id = identity_open(c->identity, &person, e);
@@ -120,10 +132,10 @@ load_identity(const struct config *c, bool ask, struct error *e)
 	return id;
 }
 
-struct identity *
-orthrus_load_identity(const struct config *c, bool ask, struct error *e)
+static struct identity *
+load_or_say_why(const struct config *c, bool ask, bool now, struct error *e)
 {
-	struct identity *id = load_identity(c, ask, e);
+	struct identity *id = load_identity(c, ask, now, e);
 
 	/*
 	 * Docker Compose sets a variable to nothing when the variable behind it
@@ -134,6 +146,12 @@ orthrus_load_identity(const struct config *c, bool ask, struct error *e)
 		error_set(e, e->code, "%s (%s is set, but empty)", e->text,
 		    is_empty("AUTH_KEY") ? "AUTH_KEY" : "AUTH_KEY_FILE");
 	return id;
+}
+
+struct identity *
+orthrus_load_identity(const struct config *c, bool ask, struct error *e)
+{
+	return load_or_say_why(c, ask, true, e);
 }
 
 static bool
@@ -147,8 +165,8 @@ is_loadable(const char *path)
 }
 
 /*
- * A person who has opened it once is not asked again, nor is the agent whether
- * it still has the key: the next login does that.
+ * A person who has opened it once is not asked again.  Nor is the agent whether
+ * it has the key, while everything else would wait: the next login does that.
  */
 static struct identity *
 identity_again(const struct orthrus *a, const struct config *c)
@@ -174,7 +192,8 @@ orthrus_load_credentials(const struct config *c, const struct orthrus *present,
 			return 0;
 	}
 	if ((*id = identity_again(present, c)) != NULL ||
-	    (*id = orthrus_load_identity(c, present == NULL, e)) != NULL)
+	    (*id = load_or_say_why(c, present == NULL, present == NULL, e)) !=
+	    NULL)
 		return 0;
 	config_blame(c, "server", "identity", e);
 	secret_free(*password);

@@ -8,10 +8,10 @@
 #include "orthrus/ssh/auth_agent.h"
 
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <sys/un.h>
 
 #include <errno.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,10 +19,12 @@
 
 #include <event2/event.h>
 
+#include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/proto/wire.h"
 
-#define NOW_SECONDS 5
+#define NOW_MS 5000		/* for all of an answer that is waited for */
+#define RETRY_MS 10		/* an agent that has many waiting */
 
 struct auth_agent {
 	int fd;
@@ -37,7 +39,7 @@ struct auth_agent {
 };
 
 static int
-connect_to(const char *path, int flags)
+connect_to(const char *path)
 {
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
 	int fd, err;
@@ -47,7 +49,8 @@ connect_to(const char *path, int flags)
 		return -1;
 	}
 	strcpy(to.sun_path, path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+	    0);
 	if (fd != -1 && connect(fd, (struct sockaddr *)&to, sizeof(to)) ==
 	    -1) {
 		err = errno;
@@ -124,19 +127,50 @@ auth_agent_clear(struct auth_agent *a)
 	free(a->answer);
 }
 
+/*
+ * After a step that failed: true when it is to be tried again, once fd is ready
+ * (-1: after a while).  The end is a time of clock_ms().
+ */
+static bool
+may_try_again(int fd, short what, uint64_t end)
+{
+	struct pollfd p = { .fd = fd, .events = what };
+	uint64_t now = clock_ms();
+
+	if (errno != EAGAIN && errno != EWOULDBLOCK)
+		return false;
+	if (now < end)
+		poll(&p, 1, fd == -1 ? RETRY_MS : (int)(end - now));
+	errno = EAGAIN;
+	return now < end;
+}
+
+/* One whole question and its answer: true, or false with errno. */
+static bool
+ask_and_wait(struct auth_agent *a, const char *path, uint64_t end)
+{
+	while ((a->fd = connect_to(path)) == -1)
+		if (!may_try_again(-1, 0, end))
+			return false;
+	while (!send_question(a))
+		if (!may_try_again(a->fd, POLLOUT, end))
+			return false;
+	while (!read_answer(a))
+		if (!may_try_again(a->fd, POLLIN, end))
+			return false;
+	return true;
+}
+
 int
 auth_agent_keys_now(const char *path, struct auth_agent_keys *keys,
     struct error *e)
 {
-	struct timeval limit = { NOW_SECONDS, 0 };
 	struct auth_agent a = { .len = AUTH_AGENT_LIST_LEN };
 	int r = 0;
 
 	a.question = xcalloc(a.len, 1);
 	auth_agent_ask_keys(a.question);
-	a.fd = connect_to(path, 0);
-	if (a.fd == -1 || setsockopt(a.fd, SOL_SOCKET, SO_RCVTIMEO, &limit,
-	    sizeof(limit)) == -1 || !send_question(&a) || !read_answer(&a))
+	if (!ask_and_wait(&a, path, clock_ms() + NOW_MS))
 		r = error_set(e, EX_CONFIG, "the ssh-agent at %s does not "
 		    "answer: %s", path, errno == EAGAIN ? "it takes too long" :
 		    strerror(errno));
@@ -188,7 +222,7 @@ auth_agent_ask(struct event_base *base, const char *path,
 	a->question = xcalloc(len, 1);
 	memcpy(a->question, question, len);
 	a->len = len;
-	a->fd = connect_to(path, SOCK_NONBLOCK);
+	a->fd = connect_to(path);
 	if (a->fd == -1)
 		a->failed = errno;
 	a->ready = event_new(base, a->fd, EV_PERSIST | (a->fd == -1 ? 0 :

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: ISC
 """Logins with keys that a real ssh-agent has, as a user of ssh(1) expects."""
 
+import contextlib
 import os
 import re
 import signal
+import socket
 import subprocess
 
 import pytest
@@ -173,3 +175,33 @@ def test_agent_that_refuses_to_sign(lab, sshd, keyring):
     assert done.returncode == NOPERM, done.text
     assert "it does not sign" in done.text
     assert "memory" not in done.text
+
+
+@pytest.fixture
+def stuck(lab):
+    """The environment of an agent that accepts nobody and has no room."""
+    path = lab.path("stuck.sock")
+    with contextlib.ExitStack() as held:
+        there = held.enter_context(socket.socket(socket.AF_UNIX))
+        there.bind(path)
+        there.listen(0)
+        while True:
+            waiting = held.enter_context(socket.socket(socket.AF_UNIX))
+            waiting.setblocking(False)
+            if waiting.connect_ex(path) != 0:
+                break
+        yield {"SSH_AUTH_SOCK": path}
+
+
+def test_agent_that_is_stuck(lab, sshd, stuck):
+    """It is not waited for for ever at a start, and not at all at a reload."""
+    none = lab.path("none")
+    done = lab.refused(sshd, identity=none, env=stuck)
+    assert done.returncode == CONFIG, done.text
+    assert "it takes too long" in done.text
+    key = authorize(lab, keygen(lab.path("mine")))
+    agent = lab.orthrus(sshd, identity=key, env=stuck)
+    os.unlink(key)
+    agent.signal(signal.SIGHUP)
+    until("the reload", 30, lambda: "configuration reloaded" in agent.log())
+    assert works(lab, agent) and agent.stop() == 0

@@ -13,8 +13,8 @@ struct auth_agent;
 struct event_base;
 
 /*
- * Asks for the keys and waits for the answer, up to 5 s; for before there is a
- * loop.  0, or -1 with *e (EX_CONFIG).
+ * Asks for the keys and waits for the answer, up to 5 s altogether; for before
+ * there is a loop.  0, or -1 with *e (EX_CONFIG).
  */
 int auth_agent_keys_now(const char *path, struct auth_agent_keys *keys,
     struct error *e);
