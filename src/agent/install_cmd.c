@@ -10,12 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "orthrus/base/address.h"
 #include "orthrus/base/command_line.h"
 #include "orthrus/base/mem.h"
+#include "orthrus/base/terminal.h"
 #include "orthrus/conf/config.h"
 #include "orthrus/proto/auth_key.h"
 #include "orthrus/setup/setup.h"
@@ -53,26 +53,17 @@ install_usage(void *arg, FILE *f)
 
 /* --- the AUTH_KEY ------------------------------------------------- */
 
-/* One line from standard input, unseen where that is a terminal. */
+/* One line from the terminal, unseen, or from standard input. */
 static char *
 ask_for_line(void)
 {
-	struct termios before, silent;
-	bool terminal = tcgetattr(STDIN_FILENO, &before) == 0;
-	char *line = xcalloc(1, AUTH_KEY_TEXT_MAX + 2);
+	const size_t size = AUTH_KEY_TEXT_MAX + 2;
+	char *line = xcalloc(1, size);
 
-	if (terminal) {
-		fprintf(stderr, "AUTH_KEY: ");
-		silent = before;
-		silent.c_lflag &= ~(tcflag_t)ECHO;
-		tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
-	}
-	if (fgets(line, AUTH_KEY_TEXT_MAX + 2, stdin) == NULL)
+	setvbuf(stdin, NULL, _IONBF, 0);	/* no copy of it stays there */
+	if ((isatty(STDIN_FILENO) ? terminal_ask("AUTH_KEY: ", line, size) :
+	    fgets(line, (int)size, stdin) == NULL ? -1 : 0) == -1)
 		line[0] = '\0';
-	if (terminal) {
-		tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
-		fputc('\n', stderr);
-	}
 	line[strcspn(line, " \t\r\n")] = '\0';
 	return line;
 }

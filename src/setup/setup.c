@@ -107,6 +107,16 @@ look_at_planned(const struct setup *s, struct planned *p, struct error *e)
 	return 0;
 }
 
+/* Others read what is there, whatever our umask is; secrets say 0600. */
+static int
+make_directory(const char *dir, struct error *e)
+{
+	if (mkdir(dir, 0755) == 0 ? chmod(dir, 0755) == 0 : errno == EEXIST)
+		return 0;
+	return error_set(e, EX_CANTCREAT, "cannot make %s: %s", dir,
+	    strerror(errno));
+}
+
 /* Makes the directories above path, and notes those that were missing. */
 static int
 make_directories(struct setup *s, const char *path, struct error *e)
@@ -117,9 +127,8 @@ make_directories(struct setup *s, const char *path, struct error *e)
 
 	if (stat(dir, &st) == -1 && errno == ENOENT) {
 		r = make_directories(s, dir, e);
-		if (r == 0 && mkdir(dir, 0755) == -1 && errno != EEXIST)
-			r = error_set(e, EX_CANTCREAT, "cannot make %s: %s",
-			    dir, strerror(errno));
+		if (r == 0)
+			r = make_directory(dir, e);
 		if (r == 0)
 			manifest_note(s, dir, NULL);
 	}

@@ -3,9 +3,13 @@
 systemctl: what is written and taken away, what is left alone, and what is said
 when something fails.  tests/release has them under a real systemd."""
 
+import contextlib
 import os
+import pty
 import shutil
+import signal
 import stat
+import termios
 
 import pytest
 
@@ -307,6 +311,39 @@ def test_bad_keys(house):
     done = install(house, *SERVER, "--auth-key-file", "/key", code=CONFIG)
     assert "chmod 600" in done.stderr
     assert not house.path("/etc/orthrus").exists()
+
+
+def test_a_strict_umask(house):
+    """The service, as another user, reads all but the key."""
+    house.shows(ActiveState="activating", SubState="start")
+    house.run("sh", "-c", "umask 077; exec orthrus install --server gw "
+              "--auth-key-file - --wait 1ms", given=GOOD_KEY)
+    for path in "/etc/orthrus", INI, KEY, UNIT + ".d", UNIT:
+        mode = stat.S_IMODE(house.path(path).stat().st_mode)
+        assert mode & 0o44 == (0 if path == KEY else 0o44), path
+
+
+def test_key_at_a_terminal(house):
+    """Unseen, and the terminal is as before also after Ctrl-C."""
+    for typed, code in ("\x03", -signal.SIGINT), (GOOD_KEY + "\n", 0):
+        pid, fd = pty.fork()
+        if pid == 0:
+            os.execvp("nsenter", [
+                "nsenter", "-t", str(house.process.pid), "--mount", "--root",
+                "orthrus", "install", *SERVER, "--auth-key-file=-",
+                "--dry-run"])
+        until("no echo", 20, lambda: not termios.tcgetattr(fd)[3] &
+              termios.ECHO)
+        os.write(fd, typed.encode())
+        seen = b""
+        with contextlib.suppress(OSError):      # nobody has it open any more
+            while piece := os.read(fd, 4096):
+                seen += piece
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == code, seen
+        assert b"AUTH_KEY: " in seen and GOOD_KEY.encode() not in seen
+        assert termios.tcgetattr(fd)[3] & termios.ECHO
+        os.close(fd)
+    assert f"would write {KEY}, mode 0600" in seen.decode()
 
 
 # The gateway
