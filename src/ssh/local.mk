@@ -51,6 +51,9 @@ liborthrus_a_SOURCES += \
 	src/ssh/no_gssapi.c \
 	src/ssh/open.c \
 	src/ssh/outbound.c \
+	src/ssh/outbound_info.c \
+	src/ssh/outbound_login.c \
+	src/ssh/outbound_private.h \
 	src/ssh/output.c \
 	src/ssh/output.h \
 	src/ssh/pace.c \

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A client's SSH session: the steps up to its login, and what its owner is told
- * of it.
+ * A client's SSH session: its life, its link, and its steps, of which those
+ * that log in are outbound_login.c's.
  */
 #include "config.h"
 
-#include <sys/socket.h>
-
 #include <errno.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,64 +20,31 @@
 #include "orthrus/base/mem.h"
 #include "orthrus/base/text.h"
 #include "orthrus/proto/leash.h"
-#include "orthrus/proto/proxy_url.h"
-#include "orthrus/ssh/outbound.h"
 #include "orthrus/transport/transport.h"
 
 #include "agent_login.h"
 #include "algorithms.h"
 #include "mux_private.h"
-#include "probe.h"
-#include "reopen.h"
-#include "resume.h"
+#include "outbound_private.h"
 #include "selftest.h"
-#include "wording.h"
 
-#define AGENT_MS 60000		/* for a signature that a person confirms */
-
-enum step { HANDSHAKE, LOGIN, AGENT, PASSWORD, UP };
-
-struct outbound {
-	struct outbound_config config;
-	struct outbound_events events;
-	void *arg;
-	struct event_base *base;
-	struct dialer *dialer;
-	enum step step;
-	bool password_told;
-	struct opening *opening;
-	struct connection *connection;
-	struct event *deadline;		/* of the login */
-	struct agent_login *agent;	/* with an agent's keys; or NULL */
-	struct probe probe;		/* from there on */
-	struct resume resume;		/* what outlives its link ... */
-	struct reopen reopen;		/* ... finds another */
-	int64_t up_at;			/* UNIX time */
-	char host_key[FINGERPRINT_MAX];
-	uint8_t first[WORDING_FIRST_MAX];	/* that came, unread */
-	size_t nfirst;
-};
-
-#define outbound_fail(s, code, ...) \
-	connection_fail((s)->connection, code, NULL, __VA_ARGS__)
-
-static ssh_session
-ssh_of(const struct outbound *s)
+ssh_session
+outbound_ssh(const struct outbound *s)
 {
 	return connection_ssh(s->connection);
 }
 
-static bool
-server_calls_itself(const struct outbound *s, const char *name)
+bool
+outbound_server_calls_itself(const struct outbound *s, const char *name)
 {
 	return strncmp(connection_peer_version(s->connection), name,
 	    strlen(name)) == 0;
 }
 
-static bool
-server_is_gateway(const struct outbound *s)
+bool
+outbound_server_is_gateway(const struct outbound *s)
 {
-	return server_calls_itself(s, LEASH_BANNER);
+	return outbound_server_calls_itself(s, LEASH_BANNER);
 }
 
 /* --- its link ---------------------------------------------------------- */
@@ -137,7 +101,7 @@ prepare_to_resume(struct outbound *s)
 		on_outbound_back, on_outbound_not_back
 	};
 
-	if (s->config.resume_ms == 0 || !server_is_gateway(s))
+	if (s->config.resume_ms == 0 || !outbound_server_is_gateway(s))
 		return;
 	resume_begin(&s->resume, s->base, s->connection, NULL, &events, s);
 	reopen_init(&s->reopen, s->base, s->dialer, &s->config.server,
@@ -147,12 +111,9 @@ prepare_to_resume(struct outbound *s)
 
 /* --- the steps up to the login ---------------------------------------- */
 
-/*
- * Fails with libssh's own words, and with what they mean where they do not say
- * so.
- */
-static void
-outbound_fail_libssh(struct outbound *s, const char *what)
+/* In libssh's own words, with what they mean where they do not say so. */
+void
+outbound_fail_by_libssh(struct outbound *s, const char *what)
 {
 	const char *text = connection_trouble(s->connection);
 
@@ -175,24 +136,20 @@ outbound_fail_libssh(struct outbound *s, const char *what)
 	    text[0] != '\0' ? text : "the connection was closed");
 }
 
-/*
- * An ordinary SSH server where a gateway was looked for, at the port that is
- * taken when none is written.
- */
-static const char *
-wrong_port_hint(const struct outbound *s)
+const char *
+outbound_wrong_port_hint(const struct outbound *s)
 {
 	const struct server *to = &s->config.server;
 
 	return to->transport != TRANSPORT_TCP || to->port_given ||
-	    server_is_gateway(s) ? "" : "; at port 22 answers an ordinary SSH "
-	    "server, so is \":2222\" missing after the host?";
+	    outbound_server_is_gateway(s) ? "" : "; at port 22 answers an "
+	    "ordinary SSH server, so is \":2222\" missing after the host?";
 }
 
 static enum connection_step
 exchange_keys(struct outbound *s)
 {
-	struct hostkey_shown shown = { .session = ssh_of(s) };
+	struct hostkey_shown shown = { .session = outbound_ssh(s) };
 	struct error e;
 	int rc;
 
@@ -203,7 +160,7 @@ exchange_keys(struct outbound *s)
 	if (rc == SSH_AGAIN)
 		return STEP_WAIT;
 	if (rc != SSH_OK) {
-		outbound_fail_libssh(s, "SSH handshake failed");
+		outbound_fail_by_libssh(s, "SSH handshake failed");
 		return STEP_FAILED;
 	}
 	/* Nothing about us is sent before the host key is found right. */
@@ -211,7 +168,8 @@ exchange_keys(struct outbound *s)
 	if (hostkey_check(&shown, s->config.server.host,
 	    s->config.server.port, &s->config.policy, s->host_key, &e) == -1) {
 		outbound_fail(s, e.code, "%s%s", e.text,
-		    s->config.policy.enrolling ? wrong_port_hint(s) : "");
+		    s->config.policy.enrolling ? outbound_wrong_port_hint(s) :
+		    "");
 		return STEP_FAILED;
 	}
 	if (s->config.avoid != NULL &&
@@ -227,173 +185,8 @@ exchange_keys(struct outbound *s)
 	return STEP_RUN;
 }
 
-/* The connection ended while we logged in. */
-static enum connection_step
-login_lost(struct outbound *s)
-{
-	if (strstr(ssh_get_error(ssh_of(s)), "uthentication failures") != NULL)
-		outbound_fail(s, EX_NOPERM, "the server refused user \"%s\": "
-		    "too many authentication failures", s->config.server.user);
-	else
-		outbound_fail_libssh(s, "login failed");
-	return STEP_FAILED;
-}
-
-static void
-login_refused(struct outbound *s, bool partial)
-{
-	const char *user = s->config.server.user;
-	char why[512];
-
-	if (s->config.policy.enrolling && !server_is_gateway(s)) {
-		outbound_fail(s, EX_NOPERM, "what answers is an ordinary SSH "
-		    "server, which knows no AUTH_KEY%s",
-		    s->config.server.port_given ? ": write the port of "
-		    "charon (mostly 2222)" : wrong_port_hint(s));
-		return;
-	}
-	if (s->config.policy.enrolling) {
-		outbound_fail(s, EX_NOPERM, "the gateway refused the AUTH_KEY: "
-		    "it is used up, or another one took its place; \"charon "
-		    "agent rekey NAME\" there makes a new one");
-		return;
-	}
-	if (s->step == PASSWORD)
-		strcpy(why, "password");
-	else if (s->step == AGENT)
-		agent_login_why(s->agent, why, sizeof(why));
-	else if (server_is_gateway(s) &&
-	    identity_certificate(s->config.identity) == NULL)
-		strcpy(why, "key: no client of that name has it (charon client "
-		    "add --key); to log in as an agent, enrol with AUTH_KEY");
-	else {
-		strcpy(why, "key: ");
-		identity_why_refused(s->config.identity, user,
-		    server_is_gateway(s), (uint64_t)time(NULL), why + 5,
-		    sizeof(why) - 5);
-	}
-	outbound_fail(s, EX_NOPERM, "the server refused user \"%s\" with this "
-	    "%s%s%s", user, why, partial ? " (it wants a second factor, which "
-	    "an agent cannot give)" : "", s->step == LOGIN &&
-	    identity_certificate(s->config.identity) != NULL ?
-	    wrong_port_hint(s) : "");
-}
-
-/* The next way to log in, where there is one. */
-static bool
-has_other_login(struct outbound *s)
-{
-	const uint8_t *only;
-
-	if (s->step == LOGIN && identity_agent(s->config.identity, &only) !=
-	    NULL) {
-		s->step = AGENT;
-		return true;
-	}
-	if (s->step == PASSWORD || s->config.password == NULL)
-		return false;
-	s->step = PASSWORD;
-	return true;
-}
-
-/*
- * What follows from the answer to a login.  STEP_RUN goes on with the next
- * step, if there is one.
- */
-static enum connection_step
-after_auth(struct outbound *s, int rc)
-{
-	switch (rc) {
-	case SSH_AUTH_AGAIN:
-		/* libssh says so for ever when the connection has ended. */
-		return ssh_is_connected(ssh_of(s)) ? STEP_WAIT : login_lost(s);
-	case SSH_AUTH_SUCCESS:
-		s->step = UP;
-		return STEP_RUN;
-	case SSH_AUTH_ERROR:
-		return login_lost(s);
-	default:
-		if (has_other_login(s))
-			return STEP_RUN;
-		login_refused(s, rc == SSH_AUTH_PARTIAL);
-		return STEP_FAILED;
-	}
-}
-
-static enum connection_step
-ask_about_key(struct outbound *s)
-{
-	enum connection_step step = STEP_FAILED;
-	ssh_key key = NULL;
-	int rc = SSH_AUTH_SUCCESS;
-
-	if (s->config.identity != NULL) {
-		key = identity_public(s->config.identity);
-		rc = key == NULL ? SSH_AUTH_ERROR :
-		    ssh_userauth_try_publickey(ssh_of(s), NULL, key);
-	}
-	if (rc == SSH_AUTH_SUCCESS)
-		outbound_fail(s, EX_OK, "\"%s\" would be let in",
-		    s->config.server.user);
-	else
-		step = after_auth(s, rc);
-	ssh_key_free(key);
-	return step;
-}
-
-static enum connection_step
-log_in_with_key(struct outbound *s)
-{
-	bool elsewhere = s->config.identity != NULL &&
-	    identity_key(s->config.identity) == NULL;
-
-	if (s->config.looks && !elsewhere && (server_is_gateway(s) ||
-	    (s->config.identity == NULL && s->config.password == NULL)))
-		return ask_about_key(s);
-	if (s->config.identity == NULL || elsewhere) {
-		if (!has_other_login(s))
-			s->step = PASSWORD;
-		return STEP_RUN;
-	}
-	return after_auth(s, ssh_userauth_publickey(ssh_of(s), NULL,
-	    identity_key(s->config.identity)));
-}
-
-static void
-on_agent_answer(void *arg)
-{
-	connection_go_on(((struct outbound *)arg)->connection);
-}
-
-/* Who is asked to confirm a signature needs more time than a server does. */
-static enum connection_step
-log_in_with_agent(struct outbound *s)
-{
-	bool signed_before = agent_login_signs(s->agent);
-	int rc;
-
-	if (s->agent == NULL)
-		s->agent = agent_login_new(s->base, s->config.identity,
-		    on_agent_answer, s);
-	rc = agent_login_step(s->agent, ssh_of(s));
-	if (agent_login_signs(s->agent) && !signed_before)
-		timer_set(s->deadline, AGENT_MS);
-	return after_auth(s, rc);
-}
-
-static enum connection_step
-log_in_with_password(struct outbound *s)
-{
-	if (!s->password_told && !s->config.policy.enrolling)
-		log_warn("logging in with a password: a key is safer (orthrus "
-		    "keygen)");
-	s->password_told = true;
-	return after_auth(s, ssh_userauth_password(ssh_of(s), NULL,
-	    s->config.password));
-}
-
-static bool
-is_logged_in(const struct outbound *s)
+bool
+outbound_is_logged_in(const struct outbound *s)
 {
 	return s->step == UP && !connection_is_over(s->connection);
 }
@@ -403,7 +196,7 @@ is_logged_in(const struct outbound *s)
 static void
 outbound_came_up(struct outbound *s)
 {
-	if (server_is_gateway(s))
+	if (outbound_server_is_gateway(s))
 		mux_peer_is_ours(connection_mux(s->connection));
 	event_del(s->deadline);
 	s->up_at = time(NULL);
@@ -430,9 +223,9 @@ outbound_step(void *arg)
 {
 	static enum connection_step (*const steps[])(struct outbound *) = {
 		[HANDSHAKE] = exchange_keys,
-		[LOGIN] = log_in_with_key,
-		[AGENT] = log_in_with_agent,
-		[PASSWORD] = log_in_with_password
+		[LOGIN] = outbound_log_in_with_key,
+		[AGENT] = outbound_log_in_with_agent,
+		[PASSWORD] = outbound_log_in_with_password
 	};
 	struct outbound *s = arg;
 	enum connection_step step = STEP_RUN;
@@ -497,7 +290,7 @@ static int
 set_session_options(struct outbound *s)
 {
 	const struct server *to = &s->config.server;
-	ssh_session ssh = ssh_of(s);
+	ssh_session ssh = outbound_ssh(s);
 	unsigned port = to->port;
 	int off = 0, verbosity = SSH_LOG_NOLOG;
 
@@ -528,7 +321,7 @@ on_server_reached(void *arg, struct transport *t, const struct error *why)
 	}
 	if (set_session_options(s) != 0) {
 		outbound_fail(s, EX_SOFTWARE, "libssh refuses our options: %s",
-		    ssh_get_error(ssh_of(s)));
+		    ssh_get_error(outbound_ssh(s)));
 		return;
 	}
 	timer_set(s->deadline, s->config.login_ms);
@@ -605,58 +398,5 @@ outbound_set_transport(struct outbound *s, const struct transport_config *t)
 struct mux *
 outbound_mux(struct outbound *s)
 {
-	return is_logged_in(s) ? connection_mux(s->connection) : NULL;
-}
-
-/* Writes the peer's address; empty where the socket is not one of IP. */
-static void
-peer_address(int fd, char *text)
-{
-	struct sockaddr_storage ss = { 0 };
-	socklen_t len = sizeof(ss);
-
-	text[0] = '\0';
-	if (getpeername(fd, (struct sockaddr *)&ss, &len) == -1 ||
-	    ss.ss_family == AF_UNIX ||
-	    getnameinfo((struct sockaddr *)&ss, len, text, HOST_MAX, NULL, 0,
-	    NI_NUMERICHOST) != 0)
-		text[0] = '\0';
-}
-
-static void
-link_numbers(const struct outbound *s, struct outbound_info *info)
-{
-	const struct resume *r = &s->resume;
-
-	info->parted = connection_is_parted(s->connection);
-	info->link_since = r->since != 0 ? r->since : s->up_at;
-	info->resumed = r->resumed;
-	info->parked_ms = r->parked_ms + (r->parted_at == 0 ? 0 :
-	    clock_ms() - r->parted_at);
-	info->resent = r->resent;
-}
-
-void
-outbound_info(const struct outbound *s, struct outbound_info *info)
-{
-	const char *cipher;
-
-	memset(info, 0, sizeof(*info));
-	cipher = is_logged_in(s) ? ssh_get_cipher_out(ssh_of(s)) : NULL;
-	info->kex = is_logged_in(s) ? connection_kex(s->connection) : "";
-	info->cipher = cipher != NULL ? cipher : "";
-	memcpy(info->host_key, s->host_key, sizeof(info->host_key));
-	info->trusted = s->step > HANDSHAKE;
-	info->rtt_ms = s->probe.rtt_ms;
-	info->transport = connection_transport(s->connection);
-	info->identification = connection_peer_version(s->connection);
-	if (!is_logged_in(s))
-		return;
-	info->gateway = server_is_gateway(s);
-	info->openssh = server_calls_itself(s, "SSH-2.0-OpenSSH_");
-	peer_address(connection_fd(s->connection), info->address);
-	if (s->config.transport.proxies != NULL)
-		info->proxy = proxies_find(s->config.transport.proxies,
-		    &s->config.server);
-	link_numbers(s, info);
+	return outbound_is_logged_in(s) ? connection_mux(s->connection) : NULL;
 }
