@@ -27,6 +27,10 @@ liborthrus_a_SOURCES += \
 	src/ssh/host_certificate.h \
 	src/ssh/hostkey.c \
 	src/ssh/identity.c \
+	src/ssh/identity_certificate.c \
+	src/ssh/identity_generate.c \
+	src/ssh/identity_private.h \
+	src/ssh/identity_refusal.c \
 	src/ssh/inbound.c \
 	src/ssh/inbound_private.h \
 	src/ssh/input.c \
