@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the files of the link share: link.c (rounds of attempts, and the
- * session in use), link_move.c (from one session to the next without a break),
- * link_watch.c (how the gateways are), link_update.c and link_info.c.
+ * What the files of the link share: link.c (rounds of attempts, and the end of
+ * the session in use), link_session.c (each session), link_move.c (from one
+ * session to the next without a break), link_watch.c (how the gateways are),
+ * link_update.c and link_info.c.
  */
 #ifndef ORTHRUS_SSH_LINK_PRIVATE_H
 #define ORTHRUS_SSH_LINK_PRIVATE_H
@@ -64,6 +65,19 @@ struct link {
 };
 
 /* link.c */
+void link_set_state(struct link *l, enum link_state state);
+/* The attempt at l->session has come to nothing: another one, or a wait. */
+void link_attempt_failed(struct link *l, const struct error *why);
+/* Ends the session in use, and goes on as when it has ended by itself. */
+void link_abandon(struct link *l, const struct error *why);
+/* The session in use is so no longer. */
+void link_down(struct link *l);
+/* Begins anew, without a session. */
+void link_begin(struct link *l);
+/* Takes config over; what is known of its servers is known again. */
+void link_take_config(struct link *l, const struct link_config *config);
+
+/* link_session.c */
 struct link_session *link_session_start(struct link *l, size_t at,
     const char *avoid);		/* is copied */
 void link_session_free(struct link_session *s);
@@ -73,14 +87,8 @@ struct gateway_known *link_session_known(const struct link_session *s);
 bool link_session_answers(const struct link_session *s);
 /* It is in use from here on. */
 void link_session_used(struct link *l, struct link_session *s);
-/* Ends the session in use, and goes on as when it has ended by itself. */
-void link_abandon(struct link *l, const struct error *why);
-/* The session in use is so no longer. */
-void link_down(struct link *l);
-/* Begins anew, without a session. */
-void link_begin(struct link *l);
-/* Takes config over; what is known of its servers is known again. */
-void link_take_config(struct link *l, const struct link_config *config);
+/* Makes l->slow, which says what an attempt waits for. */
+void link_slow_init(struct link *l);
 
 /* link_move.c */
 void link_try_next(struct link *l);	/* one of this round */

@@ -45,6 +45,7 @@ liborthrus_a_SOURCES += \
 	src/ssh/link_info.c \
 	src/ssh/link_move.c \
 	src/ssh/link_private.h \
+	src/ssh/link_session.c \
 	src/ssh/link_update.c \
 	src/ssh/link_watch.c \
 	src/ssh/login.c \
