@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* See connection.h. */
+/*
+ * One SSH connection from its beginning to its end, and what is asked about it
+ * on the way; its turns are connection_turns.c's.
+ */
 #include "config.h"
 
 #include <sys/socket.h>
@@ -23,37 +26,10 @@
 #include "orthrus/proto/wire.h"
 #include "orthrus/transport/transport.h"
 
-#include "carrier.h"
-#include "connection.h"
-#include "output.h"
-#include "packet.h"
+#include "connection_state.h"
 #include "wording.h"
 
 #define DISCONNECT_BY_APPLICATION 11	/* RFC 4253 section 11.1 */
-
-struct connection {
-	enum { SHAKING_HANDS, RUNNING, OVER } state;
-	bool client;
-	bool begun;			/* libssh has its descriptor */
-	bool negotiates;		/* the peer has sent its KEXINIT */
-	ssh_session ssh;
-	struct packet_tap *tap;
-	struct output out;
-	struct mux *mux;		/* that runs on it */
-	const struct mux_ops *ops;	/* of the mux */
-	const struct connection_role *role;
-	void *arg;
-	const struct connection_heir *heir;	/* NULL: it ends with a carrier */
-	void *heir_arg;
-	unsigned dead_ms;
-	struct carrier carrier;
-	struct event_base *base;
-	struct event *flush;		/* sends what a turn has gathered */
-	struct event *end;		/* tells the owner, outside of libssh */
-	uint64_t received, heard_at;
-	struct error why;
-	const char *goodbye;
-};
 
 /* --- its end ---------------------------------------------------------- */
 
@@ -95,6 +71,15 @@ connection_violation(struct connection *c, const char *what)
 	    "protocol error: %s", what);
 }
 
+const char *
+connection_trouble(const struct connection *c)
+{
+	static char text[ERROR_TEXT_MAX];
+	const char *why = carrier_why(&c->carrier);
+
+	return why != NULL ? why : wording_of(ssh_get_error(c->ssh), text);
+}
+
 static void
 on_connection_end(evutil_socket_t fd, short what, void *arg)
 {
@@ -106,52 +91,7 @@ on_connection_end(evutil_socket_t fd, short what, void *arg)
 	c->role->over(c->arg);
 }
 
-/* --- the way out ------------------------------------------------------ */
-
-/*
- * Flushes behind the other events of this turn, so that one send(2) carries
- * what all of them have written.
- */
-static void
-flush_output_soon(struct connection *c)
-{
-	if (c->state == RUNNING && c->carrier.transport != NULL &&
-	    !carrier_is_full(&c->carrier))
-		event_active(c->flush, EV_TIMEOUT, 0);
-}
-
-int
-connection_send(struct connection *c, const struct iovec *iov, int n)
-{
-	const char *why;
-	int rc;
-
-	if (c->state == OVER)
-		return -1;
-	rc = output_send(&c->out, iov, n, &why);
-	if (rc == -1)
-		connection_violation(c, why);
-	if (rc == 0)
-		flush_output_soon(c);
-	return rc == -1 ? -1 : 0;
-}
-
-size_t
-connection_room(struct connection *c)
-{
-	return c->state == OVER ? 0 : output_room(&c->out);
-}
-
-/* --- its turns -------------------------------------------------------- */
-
-const char *
-connection_trouble(const struct connection *c)
-{
-	static char text[ERROR_TEXT_MAX];
-	const char *why = carrier_why(&c->carrier);
-
-	return why != NULL ? why : wording_of(ssh_get_error(c->ssh), text);
-}
+/* --- its handshake ---------------------------------------------------- */
 
 size_t
 connection_peek(const struct connection *c, uint8_t *p, size_t n)
@@ -160,133 +100,6 @@ connection_peek(const struct connection *c, uint8_t *p, size_t n)
 	    MSG_PEEK | MSG_DONTWAIT);
 
 	return len > 0 ? (size_t)len : 0;
-}
-
-static void
-peer_lost(struct connection *c)
-{
-	int error = errno;
-
-	if (c->carrier.broken && connection_part(c,
-	    transport_why(c->carrier.transport, error)))
-		return;
-	c->role->lost(c->arg, connection_trouble(c), error);
-}
-
-static void
-note_arrival(struct connection *c)
-{
-	if (packet_received(c->tap) == c->received)
-		return;
-	c->received = packet_received(c->tap);
-	c->heard_at = clock_awake_ms();
-	if (c->heir != NULL)
-		c->heir->arrived(c->heir_arg);
-}
-
-bool
-connection_catch_up(struct connection *c)
-{
-	int rc = 0;
-
-	if (c->carrier.transport != NULL && !output_flooded(&c->out))
-		rc = carrier_read(&c->carrier, c->tap);
-	c->ops->deliver();
-	if (rc == -1)
-		peer_lost(c);
-	else
-		c->ops->turn(c->mux);
-	note_arrival(c);
-	carrier_acknowledge(&c->carrier);
-	return c->state == RUNNING;
-}
-
-/*
- * Sends what is there.  What the kernel does not take is sent when the carrier
- * can be written again.
- */
-static void
-flush_output(struct connection *c)
-{
-	int rc = output_flush(&c->out);
-
-	if (rc == -1)
-		peer_lost(c);
-	else
-		c->ops->turn(c->mux);
-	if (c->state != RUNNING)
-		return;
-	/* Input waits while answers to it are not taken. */
-	carrier_watch(&c->carrier, !output_flooded(&c->out), rc == 1);
-}
-
-static void
-on_flush_output(evutil_socket_t fd, short what, void *arg)
-{
-	struct connection *c = arg;
-
-	(void)fd;
-	(void)what;
-	loop_doing(LOOP_SESSION);
-	if (c->state == RUNNING && c->carrier.transport != NULL)
-		flush_output(c);
-}
-
-/*
- * The handshake is done: from here on we read and write the carrier ourselves.
- */
-static void
-start_running(struct connection *c)
-{
-	c->state = RUNNING;
-	c->heard_at = clock_awake_ms();
-	carrier_watch(&c->carrier, true, false);
-	/*
-	 * libssh may still hold bytes to send, and bytes that it has read:
-	 * they are dealt with in the next turn.
-	 */
-	carrier_read_soon(&c->carrier);
-}
-
-static void
-handshake_step(struct connection *c)
-{
-	enum connection_step step;
-
-	c->begun = true;
-	carrier_shuttle_in(&c->carrier);
-	packet_handshake(c->tap);
-	step = c->role->step(c->arg);
-	packet_handshake(NULL);
-	carrier_shuttle_out(&c->carrier);
-	carrier_acknowledge(&c->carrier);
-	/*
-	 * A client may send its login and more together with its NEWKEYS, so
-	 * that data may have landed in this step.
-	 */
-	c->ops->deliver();
-	if (c->state == OVER)
-		return;
-	if (step == STEP_RUN) {
-		start_running(c);
-		return;
-	}
-	carrier_watch(&c->carrier, true, carrier_holds_output(&c->carrier) ||
-	    (ssh_get_status(c->ssh) & SSH_WRITE_PENDING) != 0);
-}
-
-static void
-on_connection_ready(evutil_socket_t fd, short what, void *arg)
-{
-	struct connection *c = arg;
-
-	(void)fd;
-	(void)what;
-	loop_doing(c->state == SHAKING_HANDS ? LOOP_LOGIN : LOOP_SESSION);
-	if (c->state == SHAKING_HANDS)
-		handshake_step(c);
-	else if (c->state == RUNNING && connection_catch_up(c))
-		flush_output(c);
 }
 
 int
@@ -305,133 +118,9 @@ connection_connect(struct connection *c)
 }
 
 void
-connection_begin(struct connection *c)
-{
-	handshake_step(c);
-}
-
-void
-connection_go_on(struct connection *c)
-{
-	if (c->state == SHAKING_HANDS)
-		handshake_step(c);
-}
-
-void
 connection_greeted(struct connection *c, size_t n)
 {
 	packet_greeted(c->tap, n);
-}
-
-/* --- what arrives ----------------------------------------------------- */
-
-static void
-on_tap_packet(void *arg, uint8_t type, const uint8_t *p, size_t len)
-{
-	struct connection *c = arg;
-
-	if (c->state == OVER)
-		return;
-	switch (type) {
-	case MSG_KEXINIT:
-		c->negotiates = true;
-		break;
-	case MSG_NEWKEYS:
-		output_has_keys(&c->out);
-		break;
-	case MSG_UNIMPLEMENTED:
-		if (c->out.stranger)
-			connection_violation(c, "a message of a type that is "
-			    "not assigned");
-		break;
-	default:
-		c->ops->packet(c->mux, type, p, len);
-	}
-}
-
-void
-connection_asked(struct connection *c)
-{
-	if (c->role->asked != NULL)
-		c->role->asked(c->arg);
-}
-
-/* --- another carrier -------------------------------------------------- */
-
-void
-connection_bequeath(struct connection *c, const struct connection_heir *heir,
-    void *arg)
-{
-	c->heir = heir;
-	c->heir_arg = arg;
-}
-
-bool
-connection_is_asked(struct connection *c, const uint8_t *name, size_t len,
-    struct wire *w, bool *ok)
-{
-	return c->heir != NULL && c->heir->asked(c->heir_arg, name, len, w, ok);
-}
-
-bool
-connection_is_parted(const struct connection *c)
-{
-	return c->state == RUNNING && c->carrier.transport == NULL;
-}
-
-bool
-connection_part(struct connection *c, const char *text)
-{
-	if (c->state != RUNNING || c->heir == NULL ||
-	    c->carrier.transport == NULL ||
-	    !c->heir->parted(c->heir_arg, text))
-		return false;
-	carrier_part(&c->carrier);
-	return true;
-}
-
-void
-connection_rejoin(struct connection *c, struct transport *t,
-    uint64_t received, uint64_t doubled)
-{
-	carrier_part(&c->carrier);
-	packet_rewind(c->tap, received);
-	connection_acknowledged(c, received);
-	carrier_join(&c->carrier, c->base, t, c->dead_ms, doubled,
-	    on_connection_ready, c);
-	c->heard_at = clock_awake_ms();
-	c->out.unhindered = 0;
-	carrier_watch(&c->carrier, true, true);
-}
-
-void
-connection_keep(struct connection *c, bool keep, struct budget *memory)
-{
-	if (keep)
-		output_keep(&c->out, memory);
-	else
-		output_keep_no_more(&c->out);
-}
-
-bool
-connection_acknowledged(struct connection *c, uint64_t position)
-{
-	bool ok = packet_acknowledged(c->tap, position);
-
-	output_note_kept(&c->out);
-	return ok;
-}
-
-bool
-connection_has(const struct connection *c, uint64_t position)
-{
-	return packet_has(c->tap, position);
-}
-
-uint64_t
-connection_position(const struct connection *c)
-{
-	return packet_position(c->tap);
 }
 
 /* --- a server's login ------------------------------------------------- */
@@ -487,7 +176,7 @@ static int
 connection_attach(struct connection *c, struct transport *t)
 {
 	return carrier_attach(&c->carrier, c->base, t, c->dead_ms,
-	    on_connection_ready, c);
+	    connection_on_ready, c);
 }
 
 int
@@ -535,9 +224,9 @@ connection_new(struct event_base *base, unsigned dead_ms,
 	carrier_init(&c->carrier);
 	c->out.carrier = &c->carrier;
 	c->heard_at = clock_awake_ms();
-	c->flush = evtimer_new(base, on_flush_output, c);
+	c->flush = evtimer_new(base, connection_on_flush, c);
 	c->end = evtimer_new(base, on_connection_end, c);
-	c->tap = c->out.tap = packet_tap_new(ssh, on_tap_packet, c);
+	c->tap = c->out.tap = packet_tap_new(ssh, connection_on_packet, c);
 	return c;
 }
 
@@ -576,6 +265,13 @@ ssh_session
 connection_ssh(const struct connection *c)
 {
 	return c->ssh;
+}
+
+void
+connection_asked(struct connection *c)
+{
+	if (c->role->asked != NULL)
+		c->role->asked(c->arg);
 }
 
 void

@@ -15,6 +15,9 @@ liborthrus_a_SOURCES += \
 	src/ssh/channel_messages.c \
 	src/ssh/connection.c \
 	src/ssh/connection.h \
+	src/ssh/connection_carriers.c \
+	src/ssh/connection_state.h \
+	src/ssh/connection_turns.c \
 	src/ssh/crowd.c \
 	src/ssh/crowd.h \
 	src/ssh/dispatch.c \
