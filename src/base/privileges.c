@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <grp.h>
 #include <linux/capability.h>
@@ -24,17 +25,40 @@
 static bool dropped;
 static uid_t new_uid;		/* nftw(3) has no argument for these */
 static gid_t new_gid;
+static uint64_t mount_id;	/* of the directory that is given */
+
+/*
+ * Device numbers do not tell mounts apart: in one overlay file system, as
+ * containers and live systems have it, files have another than directories.
+ * 0 where the kernel, before Linux 5.8, does not say.
+ */
+static uint64_t
+mount_of(const char *path)
+{
+	struct statx x;
+
+	if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_MNT_ID, &x) == -1)
+		return 0;
+	return (x.stx_mask & STATX_MNT_ID) != 0 ? x.stx_mnt_id : 0;
+}
 
 /*
  * A file with a second name may be another's: nobody but root could write in
  * these directories, yet a link is no proof of what it leads to.
  */
+bool
+privileges_may_give(const struct stat *st)
+{
+	return st->st_uid == 0 && !(S_ISREG(st->st_mode) && st->st_nlink > 1);
+}
+
+/* What is mounted there from elsewhere stays as it is. */
 static int
 give_one(const char *path, const struct stat *st, int kind, struct FTW *at)
 {
 	(void)kind;
 	(void)at;
-	if (st->st_uid != 0 || (S_ISREG(st->st_mode) && st->st_nlink > 1))
+	if (!privileges_may_give(st) || mount_of(path) != mount_id)
 		return 0;
 	return lchown(path, new_uid, new_gid) == -1 && errno != ENOENT ? -1 : 0;
 }
@@ -52,11 +76,49 @@ give_directory(const char *path, struct error *e)
 		return -1;
 	if (lstat(path, &st) == -1 || st.st_uid != 0 || !S_ISDIR(st.st_mode))
 		return 0;
-	if (nftw(path, give_one, NDESCRIPTORS, FTW_PHYS | FTW_MOUNT |
-	    FTW_DEPTH) == 0)
+	mount_id = mount_of(path);
+	if (nftw(path, give_one, NDESCRIPTORS, FTW_PHYS | FTW_DEPTH) == 0)
 		return 0;
 	return error_set(e, EX_OSERR, "cannot give %s to user %u: %s", path,
 	    (unsigned)new_uid, strerror(errno));
+}
+
+/* By descriptor: the user may put another file there at any time. */
+static int
+give_file(int dir, const char *name)
+{
+	int fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC), r = 0;
+	struct stat st;
+
+	if (fd == -1)
+		return errno == ENOENT ? 0 : -1;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+	    privileges_may_give(&st))
+		r = fchownat(fd, "", new_uid, new_gid, AT_EMPTY_PATH);
+	close(fd);
+	return r;
+}
+
+/* Of the user's own directory. */
+static int
+give_files(const struct privileges_place *p, struct error *e)
+{
+	int dir = open(p->directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
+	    O_CLOEXEC), rc = 0;
+	struct stat st;
+	size_t i;
+
+	if (dir == -1)
+		return 0;
+	if (fstat(dir, &st) == 0 && st.st_uid == new_uid)
+		for (i = 0; rc == 0 && p->files[i] != NULL; i++)
+			if (give_file(dir, p->files[i]) == -1)
+				rc = error_set(e, EX_OSERR, "cannot give "
+				    "%s/%s to user %u: %s", p->directory,
+				    p->files[i], (unsigned)new_uid,
+				    strerror(errno));
+	close(dir);
+	return rc;
 }
 
 /* Of root's rights only this one stays, or with 0 none. */
@@ -86,8 +148,8 @@ become(const char *user, const struct passwd *pw, struct error *e)
 }
 
 int
-privileges_drop(const char *user, const char *const *directories, size_t n,
-    struct error *e)
+privileges_drop(const char *user, const struct privileges_place *places,
+    size_t n, struct error *e)
 {
 	const struct passwd *pw;
 	size_t i;
@@ -101,7 +163,8 @@ privileges_drop(const char *user, const char *const *directories, size_t n,
 	new_uid = pw->pw_uid;
 	new_gid = pw->pw_gid;
 	for (i = 0; i < n; i++)
-		if (give_directory(directories[i], e) == -1)
+		if (give_directory(places[i].directory, e) == -1 ||
+		    (places[i].files != NULL && give_files(&places[i], e) == -1))
 			return -1;
 	dropped = true;
 	return become(user, pw, e);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "orthrus/base/confine.h"
+#include "orthrus/monitor/state.h"
 #include "orthrus/monitor/web_certificate.h"
 
 #include "cli.h"
@@ -17,6 +18,7 @@ check_print(const struct call *c)
 	struct error e;
 
 	if (serve_check_user(c->config, &e) == -1 ||
+	    state_check(c->config, &e) == -1 ||
 	    web_certificate_check(c->config, &e) == -1)
 		return call_fail(c, &e);
 	gateway_config_print(c->config, stdout);

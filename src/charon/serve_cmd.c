@@ -19,6 +19,7 @@
 #include "orthrus/conf/gateway.h"
 #include "orthrus/gateway/serve.h"
 #include "orthrus/monitor/monitor.h"
+#include "orthrus/monitor/state.h"
 #include "orthrus/relay/socket.h"
 
 #include "cli.h"
@@ -88,19 +89,21 @@ serve_check_user(const struct gateway_config *c, struct error *e)
 static int
 become_user(const struct gateway_config *c, struct error *e)
 {
-	const char *const directories[] = { c->state, c->runtime };
+	const struct privileges_place places[] = {
+		{ c->state, state_files }, { c->runtime, NULL }
+	};
 
+	if (serve_check_user(c, e) == -1 || state_check(c, e) == -1)
+		return -1;
 	if (geteuid() != 0 || strcmp(c->user, "root") == 0)
 		return 0;
-	if (serve_check_user(c, e) == -1)
-		return -1;
 	if (getpwnam(c->user) == NULL) {
 		log_warn("running as root, for there is no user %s: make one "
 		    "with \"useradd --system %s\", or name another, or root, "
 		    "in [charon] user", c->user, c->user);
 		return 0;
 	}
-	return privileges_drop(c->user, directories, 2, e);
+	return privileges_drop(c->user, places, 2, e);
 }
 
 static int

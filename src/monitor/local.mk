@@ -20,4 +20,6 @@ liborthrus_a_SOURCES += \
 	src/monitor/rows.c \
 	src/monitor/sockets.c \
 	src/monitor/state.c \
+	src/monitor/state_check.c \
+	src/monitor/state_check.h \
 	src/monitor/web_certificate.c

@@ -21,6 +21,7 @@
 #include "orthrus/proto/certificate.h"
 
 #include "key_file.h"
+#include "state_check.h"
 
 /* How long another process may keep the registry locked. */
 #define BUSY_MS 2000
@@ -63,42 +64,6 @@ state_host_key(const struct gateway_config *c, uint8_t blob[KEY_BLOB_LEN],
 	return read_host_key(c->host_key, blob, e);
 }
 
-static int
-refuse_directory(const char *path, int err, struct error *e)
-{
-	char owner[FILE_OWNER_MAX];
-
-	if (err == EACCES)
-		return error_set(e, EX_NOPERM, "the state directory %s cannot "
-		    "be used: %s; run this as root, with sudo, or as user %s",
-		    path, strerror(err), file_owner(path, owner));
-	return error_set(e, EX_CONFIG, "the state directory %s cannot be "
-	    "used: %s", path, strerror(err));
-}
-
-/* Who may write here may put keys and a registry of their own in place. */
-static int
-check_directory(const char *path, struct error *e)
-{
-	char owner[FILE_OWNER_MAX];
-	struct stat st;
-
-	if (stat(path, &st) == -1)
-		return refuse_directory(path, errno, e);
-	if (!S_ISDIR(st.st_mode))
-		return error_set(e, EX_CONFIG, "%s is no directory; [state] "
-		    "directory of charon.ini names another", path);
-	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-		return error_set(e, EX_CONFIG, "others may write to the state "
-		    "directory %s (mode %04o); run \"chmod go-w %s\"", path,
-		    (unsigned)st.st_mode & 07777, path);
-	if (st.st_uid != geteuid() && geteuid() != 0)
-		return error_set(e, EX_NOPERM, "the state directory %s belongs "
-		    "to user %s; run this as root, with sudo, or as that user",
-		    path, file_owner(path, owner));
-	return 0;
-}
-
 /* Of several first runs at once, one makes it all. */
 static int
 lock_directory(const char *path, int how, struct error *e)
@@ -112,7 +77,7 @@ lock_directory(const char *path, int how, struct error *e)
 		return error_set(e, EX_TEMPFAIL, "the state directory %s is "
 		    "locked by another charon command", path);
 	}
-	refuse_directory(path, errno, e);
+	state_refuse(path, errno, e);
 	if (fd != -1)
 		close(fd);
 	return -1;
@@ -180,7 +145,7 @@ open_state_files(struct state *s, bool create, struct error *e)
 	if (create)
 		r = file_make_parents(below, e);
 	if (r == 0 && (create || access(database, F_OK) == 0))
-		r = check_directory(s->directory, e);
+		r = state_check_directory(s->directory, e);
 	if (r == 0 && create) {
 		fd = lock_directory(s->directory, LOCK_EX, e);
 		r = fd == -1 ? -1 : make_state_files(s, database, e);

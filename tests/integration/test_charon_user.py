@@ -2,11 +2,13 @@
 """From root to a user of its own, before anybody is heard: [charon] user."""
 
 import os
+import pathlib
 import pwd
 import random
 import signal
 import socket
 import stat
+import subprocess
 
 import pytest
 
@@ -113,6 +115,79 @@ def test_takes_over_what_was_roots(lab, nobody):
     key = os.stat(os.path.join(nobody.state, "ca_ed25519"))
     assert key.st_uid == NOBODY.pw_uid
     assert stat.S_IMODE(key.st_mode) == 0o600
+
+
+@pytest.fixture
+def was_root(nobody):
+    """A gateway that has run as root, and is to be nobody from now on."""
+    nobody.sections["charon"]["user"] = "root"
+    nobody.configure()
+    nobody.start()
+    nobody.add_agent("web")
+    assert nobody.stop() == 0
+    assert owners(nobody.state) == {0}
+    nobody.sections["charon"]["user"] = "nobody"
+    nobody.configure()
+    os.chmod(nobody.config, 0o644)
+    return nobody
+
+
+def test_takes_over_in_an_overlay(lab, was_root):
+    """Files have another device number there than their directory."""
+    upper = lab.volatile("upper")
+    script = (f"mount -t tmpfs none {upper}; mkdir {upper}/u {upper}/w; "
+              f"mount -t overlay -o lowerdir={was_root.state},"
+              f"upperdir={upper}/u,workdir={upper}/w none {was_root.state}")
+    os.makedirs(upper, exist_ok=True)
+    before = ["unshare", "-m", "sh", "-ec", script + '; exec "$@"', "sh"]
+    if subprocess.run([*before, "true"], capture_output=True).returncode:
+        pytest.skip("no overlay file systems here")
+    was_root.start(before=before)
+    assert_nobody(was_root)
+    assert owners(f"/proc/{was_root.pid}/root{was_root.state}") == {
+        NOBODY.pw_uid}
+
+
+def test_takes_over_its_files(lab, was_root):
+    """The directory has the user already; what is not charon's stays."""
+    state = pathlib.Path(was_root.state)
+    os.chown(state, NOBODY.pw_uid, NOBODY.pw_gid)
+    (state / "backup").write_text("root's own")
+    other = pathlib.Path(lab.write("other", "root's own"))
+    (state / "http.token").symlink_to(other)
+    was_root.run("check")
+    was_root.start()
+    assert_nobody(was_root)
+    assert set(was_root.agents()) == {"web"}
+    assert other.stat().st_uid == (state / "backup").stat().st_uid == 0
+    for name in ("charon.lock", "registry.db", "ca_ed25519", "revoked_keys",
+                 "ssh_host_ed25519_key", "ssh_host_ed25519_key.pub"):
+        assert (state / name).stat().st_uid == NOBODY.pw_uid, name
+
+
+@pytest.mark.parametrize("how", ["linked", "another's", "directory",
+                                 "writable"])
+def test_check_and_serve_refuse_the_same(lab, was_root, how):
+    """What cannot be handed over is told, before anything is done."""
+    state = pathlib.Path(was_root.state)
+    lock, code = state / "charon.lock", 77
+    says = (f"{lock} belongs to user root, but charon runs as user nobody; "
+            f'run "chown nobody: {lock}"')
+    if how == "linked":
+        os.link(lock, lab.path("elsewhere"))
+    elif how == "another's":
+        os.chown(lock, 1, 1)
+        says = says.replace("user root", f"user {pwd.getpwuid(1).pw_name}")
+    elif how == "directory":
+        os.chown(state, 1, 1)
+        says = (f"the state directory {state} belongs to user "
+                f"{pwd.getpwuid(1).pw_name}, but charon runs as user nobody")
+    else:
+        os.chmod(state, 0o770)
+        says, code = f'run "chmod go-w {state}"', 78
+    for command in "check", "serve":
+        assert says in was_root.run(command, check=code, timeout=30).text
+    assert (state / "registry.db").stat().st_uid == 0
 
 
 def test_no_such_user(lab):

@@ -37,6 +37,17 @@ struct state *state_open(const struct gateway_config *c, bool create,
     struct error *e);
 void state_close(struct state *s);
 
+/* The files that charon makes in its state directory: names, up to NULL. */
+extern const char *const state_files[];
+
+/*
+ * Before anything is opened, made or given away: could "charon serve", started
+ * by who we are, use the state directory as the user that it would become?
+ * What is missing and what it would make that user's first is no fault, nor is
+ * what we cannot see.  0, or -1 with *e (EX_CONFIG, EX_NOPERM).
+ */
+int state_check(const struct gateway_config *c, struct error *e);
+
 /*
  * Reads the public half of the host key that c names, as a blob, whether a
  * gateway runs or not: 0, or -1 with *e (EX_CONFIG, EX_NOPERM).

@@ -58,11 +58,13 @@ class Charon:
     def pid(self):
         return self.process.pid
 
-    def start(self):
+    def start(self, before=()):
+        """Listens; before is a command that runs what follows it."""
         assert self.process is None
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                DIES_WITH_US + [CHARON, "serve", "--config", self.config],
+                DIES_WITH_US + [*before, CHARON, "serve", "--config",
+                                self.config],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env=self.lab.environment(), cwd=self.lab.dir,
                 start_new_session=True)
