@@ -38,10 +38,15 @@ script_check(const struct call *c, struct error *e)
 	return 0;
 }
 
-/* In single quotes, as sh(1) takes it. */
+/* In single quotes, as sh(1) takes it, unless it is plain. */
 static void
 print_quoted_word(const char *s)
 {
+	if (s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "0123456789.:_-")] == '\0') {
+		printf("%s", s);
+		return;
+	}
 	putchar('\'');
 	for (; *s != '\0'; s++)
 		if (*s == '\'')
@@ -57,8 +62,10 @@ print_exposed(const char *ports)
 	char *copy = xstrdup(ports), *rest = copy, *word;
 
 	while ((word = text_next_word(&rest)) != NULL)
-		if (*word != '\0')
-			printf(" --expose %s", word);
+		if (*word != '\0') {
+			printf(" --expose ");
+			print_quoted_word(word);
+		}
 	free(copy);
 }
 

@@ -116,7 +116,7 @@ take_host_name(struct ssh_reading *r, unsigned line, const char *value)
 	char *name;
 
 	snprintf(server.host, sizeof(server.host), "%s", r->state.alias);
-	name = ssh_expand_tokens(value, "%h", false, &server, r->state.alias, &e);
+	name = ssh_expand_tokens(value, "%h", &server, r->state.alias, &e);
 	if (name != NULL && !host_valid(name, strlen(name))) {
 		error_set(&e, EX_CONFIG, "\"%s\" is not a host", value);
 		free(name);

@@ -32,10 +32,9 @@ void ssh_note_untaken(struct ssh_reading *r, const char *file, unsigned line,
     const char *keyword);
 /*
  * Replaces the tokens of ssh_config(5) that kinds lists; what else begins with
- * a '%' stays where keep is true, and is an error otherwise.  For the caller to
- * free; NULL with *e.
+ * a '%' is an error.  For the caller to free; NULL with *e.
  */
-char *ssh_expand_tokens(const char *in, const char *kinds, bool keep,
+char *ssh_expand_tokens(const char *in, const char *kinds,
     const struct server *server, const char *alias, struct error *e);
 
 #endif

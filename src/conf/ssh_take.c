@@ -13,6 +13,7 @@
 #include "ssh_reading.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/base/well_known.h"
+#include "orthrus/proto/proxy_command.h"
 
 /* Harmless to a shell and to ssh(1), in what a ProxyJump says. */
 #define JUMP_BYTES "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" \
@@ -51,7 +52,7 @@ token_word(char c, const struct server *server, const char *alias,
 }
 
 char *
-ssh_expand_tokens(const char *in, const char *kinds, bool keep,
+ssh_expand_tokens(const char *in, const char *kinds,
     const struct server *server, const char *alias, struct error *e)
 {
 	const char *word;
@@ -71,8 +72,6 @@ ssh_expand_tokens(const char *in, const char *kinds, bool keep,
 		    home != NULL ? home : token_word(*in, server, alias, text);
 		if (word != NULL)
 			fputs(word, f);
-		else if (keep && *in != '\0')
-			fprintf(f, "%%%c", *in);
 		else
 			ok = false;
 		free(home);
@@ -84,6 +83,39 @@ ssh_expand_tokens(const char *in, const char *kinds, bool keep,
 		return out;
 	error_set(e, EX_CONFIG, "\"%%%.1s\" is not known here; there are %%%% "
 	    "and, of these, the letters %s", in, kinds);
+	free(out);
+	return NULL;
+}
+
+/*
+ * A ProxyCommand with its %n replaced, for the caller to free; what else begins
+ * with a '%' is replaced when it is run.  NULL where a shell could read the
+ * alias, which may come from anywhere, as more than a name.
+ */
+static char *
+command_for(const char *alias, const char *in)
+{
+	char *out;
+	size_t len;
+	FILE *f = open_memstream(&out, &len);
+	bool ok = true;
+	const char *p;
+
+	for (; *in != '\0'; in++) {
+		if (in[0] == '%' && in[1] == 'n') {
+			ok = ok && proxy_command_takes(alias);
+			for (p = alias; *p != '\0'; p++)
+				fputs(*p == '%' ? "%%" : (char[]){ *p, 0 }, f);
+			in++;
+			continue;
+		}
+		fputc(*in, f);
+		if (in[0] == '%' && in[1] != '\0')
+			fputc(*++in, f);
+	}
+	fclose(f);
+	if (ok)
+		return out;
 	free(out);
 	return NULL;
 }
@@ -184,7 +216,7 @@ jump_command(const struct ssh_reading *r, const char *jump)
 }
 
 static void
-take_proxy(struct ssh_reading *r, const struct server *server)
+take_proxy(struct ssh_reading *r)
 {
 	const struct found *command = &r->found[SSH_PROXY_COMMAND];
 	const struct found *jump = &r->found[SSH_PROXY_JUMP];
@@ -195,9 +227,14 @@ take_proxy(struct ssh_reading *r, const struct server *server)
 	    loader_given(r->l, "server", "proxy_command"))
 		return;
 	if (command->value != NULL && strcasecmp(command->value, "none") != 0) {
-		text = ssh_expand_tokens(command->value, "n", true, server,
-		    r->state.alias, NULL);
-		take_found(r, "proxy_command", command, text);
+		text = command_for(r->state.alias, command->value);
+		if (text == NULL)
+			ssh_fail(r, command->file, command->line,
+			    "ProxyCommand: the name of the server holds what a "
+			    "shell could read as more than a name, so that no "
+			    "command is given it; leave %n out");
+		else
+			take_found(r, "proxy_command", command, text);
 		free(text);
 		return;
 	}
@@ -230,7 +267,7 @@ expanded_path(struct ssh_reading *r, const char *keyword,
 	if (from->value == NULL || strcasecmp(from->value, "none") == 0)
 		return NULL;
 	path = strstr(from->value, "${") != NULL ? NULL :
-	    ssh_expand_tokens(from->value, "%dhnpriu", false, server,
+	    ssh_expand_tokens(from->value, "%dhnpriu", server,
 	    r->state.alias, &e);
 	if (path == NULL || (path[0] == '~' && path[1] != '/')) {
 		ssh_note_untaken(r, from->file, from->line, keyword);
@@ -305,7 +342,7 @@ read_for_server(struct loader *l, struct server *server,
 	take_user(&r, server);
 	take_identity(&r, server);
 	take_known_hosts(&r, server);
-	take_proxy(&r, server);
+	take_proxy(&r);
 	for (i = 0; i < SSH_CONFIG_KEYS; i++)
 		forget_found(&r.found[i]);
 	for (i = 0; i < r.nhosts; i++)

@@ -38,9 +38,8 @@ word_for(char c, const struct server *server, char port[8], const char **what)
 	}
 }
 
-/* True of a word that is text and nothing else wherever a shell meets it. */
-static bool
-word_is_harmless(const char *word)
+bool
+proxy_command_takes(const char *word)
 {
 	return word[0] != '\0' && word[0] != '-' &&
 	    word[strspn(word, HARMLESS)] == '\0';
@@ -78,7 +77,7 @@ proxy_command_expand(const char *text, const struct server *server,
 				    "a command: there are %%h (host), %%n (the "
 				    "same), %%p (port), %%r (user) and %%%%",
 				    text);
-			if (!word_is_harmless(word))
+			if (!proxy_command_takes(word))
 				return error_set(e, EX_CONFIG, "the %s of a "
 				    "server holds what a shell could read as "
 				    "more than a name, so that no command is "

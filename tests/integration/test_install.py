@@ -433,9 +433,11 @@ def test_script(lab, house):
     assert done.returncode == 0 and key not in done.text, done.text
     charon.wait_status("rome", "online")
     assert house.run("orthrus", "uninstall").returncode == 0
-    done = charon.run("agent", "add", "oslo", "--script", "--server", "it's")
+    done = charon.run("agent", "add", "oslo", "--script", "--server", "it's",
+                      "--ports", "a$(id):1,b;id:2")
     assert "--server 'ssh://it'\\''s:" in done.stdout
-    assert " --docker --auth-key-file -\n" in done.stdout
+    assert " --docker --expose 'a$(id):1' --expose 'b;id:2' " \
+        "--auth-key-file -\n" in done.stdout
 
 
 @pytest.mark.skipif(not openssh.available(), reason="no charon here")

@@ -205,6 +205,23 @@ ProxyCommand nc %n %h %%
     assert "CertificateFile" not in said
 
 
+@pytest.mark.parametrize("name", [
+    "a;touch${IFS}m", "$(touch${IFS}m)", "`touch${IFS}m`", "a|tee${IFS}m",
+    "a'b", "a&b", "a<b"])
+def test_alias_for_a_shell(lab, name):
+    """Who writes the name of a server, as in a link, runs no command by it."""
+    for token in "%n", "%%%n", "'%n'", "x-%n":
+        config = lab.write("ssh_config", "HostName 127.0.0.1\n"
+                           f"ProxyCommand true {token}\n")
+        done = lab.run("check", "-F", config, "--server", name)
+        assert done.returncode == 78
+        assert f"{config}:2: ProxyCommand: the name of the server holds" in \
+            done.stderr
+    lab.write("ssh_config", "HostName 127.0.0.1\nProxyCommand true %%n %h\n")
+    have, _ = ours(lab, config, name)
+    assert have["server.proxy_command"][0][0] == "true %%n %h"
+
+
 def test_what_is_not_taken(lab):
     config = lab.write("ssh_config", """Host web
 ForwardAgent yes
@@ -240,6 +257,7 @@ User nobody
     ("User a,b\n", ":1: User: not the name of a user"),
     ("ProxyJump 'a;rm -rf /'\n", ":1: ProxyJump: expected"),
     ("ProxyJump -oProxyCommand=x\n", ":1: ProxyJump: expected"),
+    ("ProxyCommand nc %\n", ":1: proxy_command: \"%\" in a command"),
     ("ProxyCommand nc %k\n", ":1: proxy_command: \"%k\" in a command"),
     ("User \x01\n", ":1: not UTF-8 text"),
     ("User " + "x" * 5000 + "\n", ":1: the line is longer"),

@@ -6,6 +6,7 @@
 #ifndef ORTHRUS_PROTO_PROXY_COMMAND_H
 #define ORTHRUS_PROTO_PROXY_COMMAND_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "orthrus/proto/server.h"
@@ -20,6 +21,9 @@
  */
 int proxy_command_expand(const char *text, const struct server *server,
     char out[PROXY_COMMAND_MAX], struct error *e);
+
+/* True of such a word: text and nothing else wherever a shell meets it. */
+bool proxy_command_takes(const char *word);
 
 /*
  * Masks in a line that a command wrote what may be a destination: the host that
