@@ -4,16 +4,12 @@
  * each with a head start of 250 ms before the next (RFC 8305), and the first
  * that answers wins.
  */
-#include "orthrus/transport/dial.h"
-
-#include <sys/queue.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,51 +17,14 @@
 
 #include <event2/event.h>
 
-#include "orthrus/base/log.h"
 #include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
-#include "dial_service.h"
+
+#include "dial_private.h"
 #include "resolve.h"
 
 #define HEAD_START_MS 250
 #define BACKLOG_RETRY_MS 50	/* a Unix socket whose queue is full */
-#define ATTEMPTS_MAX 16		/* a name may have hundreds of addresses */
-
-struct dial_attempt {
-	struct dial *dial;
-	struct sockaddr_storage to;
-	socklen_t len;
-	int fd;			/* -1 when not under way */
-	struct event *event;
-};
-
-struct dial {
-	LIST_ENTRY(dial) link;
-	uint64_t id;			/* at another process */
-	struct dialer *dialer;
-	struct address to;
-	struct lookup *lookup;		/* NULL when none is under way */
-	struct dial_attempt attempts[ATTEMPTS_MAX];
-	unsigned nattempts, next, pending;
-	struct event *step;		/* time for the next attempt */
-	struct event *deadline;
-	int error;			/* the most telling one so far */
-	dial_done *done;
-	void *arg;
-};
-
-struct dialer {
-	struct event_base *base;
-	struct resolver *resolver;
-	LIST_HEAD(, dial) dials;
-	bool (*ok)(void *arg, const struct address *to,
-	    const struct sockaddr *resolved);	/* or NULL */
-	void *ok_arg;
-	/* Another process that does it all. */
-	int other;			/* descriptor, or -1 */
-	struct event *heard;
-	uint64_t ids;
-};
 
 /*
  * How much an error tells, for the one that is reported: the more, the higher.
@@ -133,8 +92,7 @@ dial_free(struct dial *d)
 	free(d);
 }
 
-/* Ends a dial that was not cancelled: frees it and tells its owner. */
-static void
+void
 dial_finish(struct dial *d, int fd, int error)
 {
 	dial_done *done = d->done;
@@ -335,53 +293,6 @@ dial_tcp(struct dial *d, const char *host, uint16_t port)
 	}
 }
 
-/* --- by another process ------------------------------------------- */
-
-static void
-dial_elsewhere(struct dial *d, uint64_t timeout_ms)
-{
-	d->id = ++d->dialer->ids;
-	if (d->to.kind == ADDRESS_TCP &&
-	    dial_ask(d->dialer->other, d->id, &d->to, timeout_ms) == 0)
-		return;
-	d->error = EAGAIN;
-	timer_set(d->step, 0);
-}
-
-static struct dial *
-dial_by_id(const struct dialer *dialer, uint64_t id)
-{
-	struct dial *d;
-
-	LIST_FOREACH(d, &dialer->dials, link)
-		if (d->id == id)
-			return d;
-	return NULL;
-}
-
-/* An answer to one that was cancelled meanwhile is dropped. */
-static void
-on_dial_heard(evutil_socket_t fd, short what, void *arg)
-{
-	struct dialer *dialer = arg;
-	struct dial_answer a;
-	struct dial *d;
-	int rc = dial_hear((int)fd, &a);
-
-	(void)what;
-	if (rc == -1) {
-		event_del(dialer->heard);
-		log_error("the process that connects for others has ended: "
-		    "nothing is connected to until a restart");
-	}
-	if (rc != 1)
-		return;
-	if ((d = dial_by_id(dialer, a.id)) != NULL)
-		dial_finish(d, a.fd, a.fd != -1 ? 0 : a.error);
-	else if (a.fd != -1)
-		close(a.fd);
-}
-
 /* --- each --------------------------------------------------------- */
 
 struct dial *
@@ -433,33 +344,10 @@ dialer_new(struct event_base *base)
 	return dialer;
 }
 
-struct dialer *
-dialer_new_elsewhere(struct event_base *base, int fd)
-{
-	struct dialer *dialer = xcalloc(1, sizeof(*dialer));
-
-	dialer->base = base;
-	dialer->other = fd;
-	dialer->heard = event_new(base, fd, EV_READ | EV_PERSIST,
-	    on_dial_heard, dialer);
-	event_add(dialer->heard, NULL);
-	LIST_INIT(&dialer->dials);
-	return dialer;
-}
-
 struct resolver *
 dialer_resolver(const struct dialer *d)
 {
 	return d->resolver;
-}
-
-void
-dialer_reload(struct dialer *d)
-{
-	const struct address nobody = { .kind = ADDRESS_TCP };
-
-	if (d->other != -1)
-		dial_ask(d->other, 0, &nobody, 0);
 }
 
 void

@@ -6,6 +6,8 @@ liborthrus_a_SOURCES += \
 	src/transport/command_private.h \
 	src/transport/command_service.c \
 	src/transport/dial.c \
+	src/transport/dial_elsewhere.c \
+	src/transport/dial_private.h \
 	src/transport/dial_service.c \
 	src/transport/dial_service.h \
 	src/transport/endpoint.c \
