@@ -70,6 +70,9 @@ liborthrus_a_SOURCES += \
 	src/ssh/pack.h \
 	src/ssh/packet.c \
 	src/ssh/packet.h \
+	src/ssh/packet_handshake.c \
+	src/ssh/packet_state.h \
+	src/ssh/packet_stream.c \
 	src/ssh/penalties.c \
 	src/ssh/penalties.h \
 	src/ssh/probe.c \

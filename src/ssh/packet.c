@@ -25,10 +25,8 @@
 #include "orthrus/base/mem.h"
 #include "orthrus/proto/wire.h"
 
-#include "input.h"
 #include "pack.h"
-#include "packet.h"
-#include "ring.h"
+#include "packet_state.h"
 
 /*
  * Input that libssh may take before it is empty-handed; of a stranger, a
@@ -36,18 +34,7 @@
  */
 #define HAND_OVER_MAX (256 * 1024)
 #define HAND_OVER_STRANGER (40 * 1024)
-/* What may be read in one turn before others get theirs; of a stranger. */
-#define TURN_BYTES (1024 * 1024)
-#define TURN_STRANGER (4 * 1024)
-/*
- * In packets the same, for each costs something, however small it is: no read
- * is larger than what the average of late has in so many, or than READ_LEAST.
- */
-#define TURN_PACKETS 512
-#define READ_LEAST (4 * 1024)
-#define AVERAGE_FIRST 64	/* until it is known */
-#define FIRST MSG_GLOBAL_REQUEST
-#define LAST MSG_CHANNEL_FAILURE
+#define AVERAGE_FIRST 64	/* bytes of a packet, until it is known */
 
 /* libssh's, not in its headers. */
 void ssh_packet_set_callbacks(ssh_session session,
@@ -67,35 +54,6 @@ int __wrap_ssh_socket_write(struct ssh_socket_struct *socket,
     const void *data, uint32_t len);
 int __wrap__ssh_buffer_pack(struct ssh_buffer_struct *buffer,
     const char *format, size_t argc, ...);
-
-struct packet_tap {
-	ssh_session session;
-	packet_handler *handler;
-	void *arg;
-	bool (*logins)(void *arg, const uint8_t *p, size_t len);
-	void *logins_arg;
-	const struct host_key *host_key;	/* NULL: libssh has its own */
-	void *host_key_arg;
-	uint8_t *shown;			/* the server's, to us; NULL */
-	size_t shown_len;
-	struct ssh_packet_callbacks_struct messages, debug, kex, auth, answers;
-	ssh_packet_callback table[LAST - FIRST + 1];
-	ssh_packet_callback kex_table[2], auth_table[1];
-
-	bool stranger;
-	bool ours;			/* taken over from libssh's socket */
-	struct ssh_counter_struct by_libssh;	/* what its socket carried */
-	struct ssh_counter_struct raw;	/* packets, see packet_turn() */
-	size_t turn_bytes;		/* read in this turn */
-	uint64_t turn_began;		/* raw's packets then */
-	size_t average;			/* bytes of a packet of late */
-	uint64_t waits_from;		/* its input when we first tried */
-	bool wrote;			/* libssh gave us bytes to send */
-	struct input in;		/* received, not yet libssh's */
-	struct ring out;		/* encrypted, not yet sent, or kept */
-	uint64_t received;
-	size_t greeted;			/* our identification, sent already */
-};
 
 /*
  * libssh 0.10 and 0.11 handle the packets of one call by recursion: so it is
@@ -121,6 +79,12 @@ static struct packet_tap *shaking;
 static struct packet_tap *greeter;
 static const char *greeting;
 
+struct packet_tap *
+packet_tap_at_work(void)
+{
+	return current != NULL ? current : shaking;
+}
+
 /*
  * libssh builds a packet of its own.  What it says to packets that it does not
  * know is the only sign of them: they reach no handler.
@@ -128,7 +92,7 @@ static const char *greeting;
 static int
 pack_own(struct ssh_buffer_struct *buffer, const char *format, va_list ap)
 {
-	struct packet_tap *tap = current != NULL ? current : shaking;
+	struct packet_tap *tap = packet_tap_at_work();
 	size_t before = ssh_buffer_get_len(buffer);
 	int rc = pack_for_libssh(buffer, format, ap);
 
@@ -249,36 +213,8 @@ on_kex_packet(ssh_session session, uint8_t type, ssh_buffer packet, void *arg)
 	return SSH_PACKET_NOT_USED;
 }
 
-static int
-on_login_packet(ssh_session session, uint8_t type, ssh_buffer packet, void *arg)
-{
-	struct packet_tap *tap = arg;
-
-	(void)session;
-	(void)type;
-	return tap->logins(tap->logins_arg, ssh_buffer_get(packet),
-	    ssh_buffer_get_len(packet)) ? SSH_PACKET_NOT_USED : SSH_PACKET_USED;
-}
-
-/*
- * The answer to a question that only methods ask which are not served: the
- * filter refuses it as a bad login.
- */
-static int
-on_login_answer_packet(ssh_session session, uint8_t type, ssh_buffer packet,
-    void *arg)
-{
-	struct packet_tap *tap = arg;
-
-	(void)session;
-	(void)type;
-	(void)packet;
-	tap->logins(tap->logins_arg, (const uint8_t *)"", 0);
-	return SSH_PACKET_USED;
-}
-
-static void
-set_packet_handlers(struct packet_tap *tap, ssh_packet_callbacks messages,
+void
+packet_set_handlers(struct packet_tap *tap, ssh_packet_callbacks messages,
     uint8_t first, uint8_t n, ssh_packet_callback *table)
 {
 	messages->start = first;
@@ -286,69 +222,6 @@ set_packet_handlers(struct packet_tap *tap, ssh_packet_callbacks messages,
 	messages->callbacks = table;
 	messages->user = tap;
 	ssh_packet_set_callbacks(tap->session, messages);
-}
-
-void
-packet_tap_logins(struct packet_tap *tap, bool (*filter)(void *arg,
-    const uint8_t *p, size_t len), void *arg)
-{
-	/* GSSAPI's reach to 66, RFC 4462. */
-	static ssh_packet_callback answers[] = {
-		on_login_answer_packet, on_login_answer_packet,
-		    on_login_answer_packet, on_login_answer_packet,
-		    on_login_answer_packet, on_login_answer_packet,
-		    on_login_answer_packet };
-
-	tap->logins = filter;
-	tap->logins_arg = arg;
-	tap->auth_table[0] = on_login_packet;
-	set_packet_handlers(tap, &tap->auth, MSG_USERAUTH_REQUEST, 1,
-	    tap->auth_table);
-	set_packet_handlers(tap, &tap->answers, MSG_USERAUTH_METHOD,
-	    sizeof(answers) / sizeof(answers[0]), answers);
-}
-
-void
-packet_tap_host_key(struct packet_tap *tap, const struct host_key *key,
-    void *arg)
-{
-	tap->host_key = key;
-	tap->host_key_arg = arg;
-}
-
-const struct host_key *
-packet_host_key(void **arg)
-{
-	const struct packet_tap *tap = current != NULL ? current : shaking;
-
-	if (tap == NULL)
-		return NULL;
-	*arg = tap->host_key_arg;
-	return tap->host_key;
-}
-
-void
-packet_shown_to_us(const void *blob, size_t n)
-{
-	struct packet_tap *tap = current != NULL ? current : shaking;
-
-	if (tap == NULL)
-		return;
-	free(tap->shown);
-	tap->shown = NULL;
-	tap->shown_len = 0;
-	if (n == 0 || n > CERT_MAX)
-		return;
-	tap->shown = xcalloc(n, 1);
-	memcpy(tap->shown, blob, n);
-	tap->shown_len = n;
-}
-
-const uint8_t *
-packet_shown(const struct packet_tap *tap, size_t *n)
-{
-	*n = tap->shown_len;
-	return tap->shown;
 }
 
 void
@@ -384,13 +257,13 @@ packet_tap_new(ssh_session session, packet_handler *handler, void *arg)
 	tap->average = AVERAGE_FIRST;
 	ssh_set_counters(session, &tap->by_libssh, &tap->raw);
 	for (i = 0; i < sizeof(tap->table) / sizeof(tap->table[0]); i++)
-		tap->table[i] = is_assigned(FIRST + i) ? on_connection_packet :
-		    NULL;
+		tap->table[i] = is_assigned(PACKET_FIRST + i) ?
+		    on_connection_packet : NULL;
 	tap->kex_table[0] = tap->kex_table[1] = on_kex_packet;
-	set_packet_handlers(tap, &tap->messages, FIRST, LAST - FIRST + 1,
-	    tap->table);
-	set_packet_handlers(tap, &tap->debug, MSG_DEBUG, 1, tap->table);
-	set_packet_handlers(tap, &tap->kex, MSG_KEXINIT, 2, tap->kex_table);
+	packet_set_handlers(tap, &tap->messages, PACKET_FIRST,
+	    PACKET_LAST - PACKET_FIRST + 1, tap->table);
+	packet_set_handlers(tap, &tap->debug, MSG_DEBUG, 1, tap->table);
+	packet_set_handlers(tap, &tap->kex, MSG_KEXINIT, 2, tap->kex_table);
 	return tap;
 }
 
@@ -509,56 +382,6 @@ feed_libssh(struct packet_tap *tap)
 	    !(ssh_get_status(tap->session) & SSH_CLOSED_ERROR) ? 0 : -1;
 }
 
-void
-packet_turn(struct packet_tap *tap)
-{
-	tap->turn_bytes = 0;
-	tap->turn_began = tap->raw.in_packets;
-}
-
-static uint64_t
-turn_packets(const struct packet_tap *tap)
-{
-	return tap->raw.in_packets - tap->turn_began;
-}
-
-bool
-packet_may_read(const struct packet_tap *tap)
-{
-	return turn_packets(tap) < TURN_PACKETS && tap->turn_bytes <
-	    (tap->stranger ? TURN_STRANGER : TURN_BYTES);
-}
-
-uint8_t *
-packet_space(struct packet_tap *tap, size_t *n)
-{
-	uint8_t *p = input_space(&tap->in, n);
-	size_t most = tap->average * TURN_PACKETS;
-
-	if (most < READ_LEAST)
-		most = READ_LEAST;
-	if (*n > most)
-		*n = most;
-	if (tap->stranger && *n > TURN_STRANGER)
-		*n = TURN_STRANGER;
-	return p;
-}
-
-/*
- * n bytes were read that had so many packets.  One that is large does not yet
- * say that the next ones are.
- */
-static void
-note_average(struct packet_tap *tap, size_t n, uint64_t packets)
-{
-	size_t now;
-
-	if (packets == 0)
-		return;
-	now = n / packets + 1;
-	tap->average = now < 2 * tap->average ? now : 2 * tap->average;
-}
-
 int
 packet_arrived(struct packet_tap *tap, size_t n)
 {
@@ -572,28 +395,9 @@ packet_arrived(struct packet_tap *tap, size_t n)
 	tap->received += n;
 	tap->turn_bytes += n;
 	rc = feed_libssh(tap);
-	note_average(tap, n, tap->raw.in_packets - packets);
+	packet_note_average(tap, n, tap->raw.in_packets - packets);
 	current = before;
 	return rc;
-}
-
-const uint8_t *
-packet_unsent(const struct packet_tap *tap, size_t *n)
-{
-	return ring_unsent(&tap->out, n);
-}
-
-void
-packet_sent(struct packet_tap *tap, size_t n)
-{
-	ring_sent(&tap->out, n);
-}
-
-bool
-packet_waits(const struct packet_tap *tap)
-{
-	return tap->ours ? ring_backlog(&tap->out) > 0 :
-	    (ssh_get_status(tap->session) & SSH_WRITE_PENDING) != 0;
 }
 
 void
@@ -614,73 +418,4 @@ packet_disconnect(struct packet_tap *tap, uint32_t reason, const char *text)
 	}
 	ssh_disconnect(tap->session);
 	current = before;
-}
-
-size_t
-packet_backlog(const struct packet_tap *tap)
-{
-	return ring_backlog(&tap->out);
-}
-
-uint64_t
-packet_received(const struct packet_tap *tap)
-{
-	return tap->received;
-}
-
-/* --- over several carriers -------------------------------------------- */
-
-void
-packet_greeted(struct packet_tap *tap, size_t n)
-{
-	tap->greeted = n;
-}
-
-/* Where the ring begins in the stream: it has what libssh's socket has not. */
-static uint64_t
-ring_begins(const struct packet_tap *tap)
-{
-	return tap->by_libssh.out_bytes + tap->greeted;
-}
-
-void
-packet_keep(struct packet_tap *tap, bool keep)
-{
-	ring_keep(&tap->out, keep);
-}
-
-size_t
-packet_kept(const struct packet_tap *tap)
-{
-	return ring_kept(&tap->out);
-}
-
-uint64_t
-packet_position(const struct packet_tap *tap)
-{
-	return tap->by_libssh.in_bytes + tap->received;
-}
-
-bool
-packet_acknowledged(struct packet_tap *tap, uint64_t position)
-{
-	uint64_t begins = ring_begins(tap);
-
-	return position < begins ||
-	    ring_acknowledged(&tap->out, position - begins);
-}
-
-bool
-packet_has(const struct packet_tap *tap, uint64_t position)
-{
-	uint64_t begins = ring_begins(tap);
-
-	return position >= begins && ring_has(&tap->out, position - begins);
-}
-
-bool
-packet_rewind(struct packet_tap *tap, uint64_t position)
-{
-	return packet_has(tap, position) &&
-	    ring_rewind(&tap->out, position - ring_begins(tap));
 }
