@@ -163,7 +163,7 @@ def test_add_what_is_there(home):
 
 @pytest.mark.parametrize("text,says", [
     ("---- BEGIN SSH2 PUBLIC KEY ----\nAAAA\n", '"ssh-keygen -i -f FILE"'),
-    ("-----BEGIN PUBLIC KEY-----\nMCow\n", "in PEM"),
+    ("-----BEGIN PUBLIC KEY-----\nMCow\n", "damaged or cut short"),
     ("-----BEGIN RSA PUBLIC KEY-----\n", '"ssh-keygen -t ed25519"'),
     ("-----BEGIN PRIVATE KEY-----\n", "private key; give the public one"),
     ("PuTTY-User-Key-File-3: ssh-ed25519\n", "PuTTYgen"),
