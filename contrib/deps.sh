@@ -19,10 +19,10 @@ build="autoconf automake gcc libc6-dev make pkg-config libevent-dev
     libwslay-dev protobuf-c-compiler zlib1g-dev"
 demo="curl openssh-client openssh-server python3"
 engine="busybox-static docker.io"
-check="$engine clang clang-tidy dropbear-bin git libclang-rt-dev
+check="$engine bash-completion clang clang-tidy dropbear-bin fish git libclang-rt-dev
     libcmocka-dev mandoc netbase netcat-openbsd openssl putty-tools
     python3-cryptography python3-pytest python3-pytest-xdist python3-venv
-    rsync shellcheck socat ssh-audit stunnel4 strace"
+    rsync shellcheck socat ssh-audit stunnel4 strace zsh"
 # Two programs for tests, which do without them.  Their package, prometheus, is
 # 330 MB with what it needs, and a service that others can reach.
 programs="promtool prometheus"

@@ -7,6 +7,7 @@ noinst_HEADERS += \
 	include/orthrus/base/budget.h \
 	include/orthrus/base/command.h \
 	include/orthrus/base/command_line.h \
+	include/orthrus/base/complete.h \
 	include/orthrus/base/confine.h \
 	include/orthrus/base/error.h \
 	include/orthrus/base/file.h \

@@ -10,6 +10,8 @@ shopt -s inherit_errexit
 . "$RELEASE_ROOT/contrib/release/lib/box.sh"
 
 have_tarball
+maintainer=$(sed -n 's/^Maintainer: //p' "$RELEASE_ROOT/contrib/debian/control")
+[ -z "${DEBEMAIL:-}" ] || maintainer="${DEBFULLNAME:-$DEBEMAIL} <$DEBEMAIL>"
 
 # A version of Debian's own would be -1 or later, and replace ours.
 debian_version() {
@@ -26,7 +28,7 @@ orthrus ($(debian_version "$1")) $1; urgency=medium
 
   * Packages of orthrus $RELEASE_VERSION; changelog.gz has what is new in it.
 
- -- ${DEBFULLNAME:-The orthrus authors} <${DEBEMAIL:-maintainers@orthrus.invalid}>  $(date -uRd "@$SOURCE_DATE_EPOCH")
+ -- $maintainer  $(date -uRd "@$SOURCE_DATE_EPOCH")
 END
 }
 
@@ -34,23 +36,24 @@ END
 # machines' packages.
 # shellcheck disable=SC2016 # expanded in there
 build='
-	arch=$1 profiles=$2
+	arch=$1 profiles=$2 parts=$4
 	mkdir -p /build && cd /build
 	tar -xf "/mnt/$3.tar.gz"
 	cp "/mnt/$3.tar.gz" "orthrus_${3#orthrus-}.orig.tar.gz"
 	cd "$3"
 	cp -a contrib/debian debian
 	cp /mnt/changelog debian/changelog
+	sed -i "s|^Maintainer:.*|Maintainer: $5|" debian/control
 	export DEB_BUILD_PROFILES="$profiles" \
 	    DEB_BUILD_OPTIONS="$profiles parallel=$(nproc)"
-	dpkg-buildpackage -us -uc "-a$arch"
+	dpkg-buildpackage -us -uc "-a$arch" "--build=$parts"
 	cd ..
 	lintian --allow-root --fail-on error,warning --display-info *.changes
 	mkdir -p /mnt/out
-	cp *.deb *.dsc *.debian.tar.* *.orig.tar.* *.changes *.buildinfo /mnt/out
+	cp *.deb /mnt/out
 '
 
-# build_for SUITE ARCH
+# build_for SUITE ARCH PARTS
 build_for() {
 	local system name=build profiles=${DEB_BUILD_PROFILES:-}
 	if [ "$2" != "$RELEASE_OWN_ARCH" ]; then
@@ -62,14 +65,17 @@ build_for() {
 	cp "$RELEASE_TARBALL" "$RELEASE_SHARE/"
 	rm -rf "$RELEASE_SHARE/out"
 	logged box_run "$system" "$build" "$2" "$profiles" \
-	    "orthrus-$RELEASE_VERSION"
+	    "orthrus-$RELEASE_VERSION" "$3" "$maintainer"
 	cp "$RELEASE_SHARE"/out/*.deb "$RELEASE_DIST/"
 }
 
+# What is for all machines comes with the first.
 for suite in ${RELEASE_SUITES//,/ }; do
+	parts=full
 	for arch in ${RELEASE_ARCHS//,/ }; do
 		start=$SECONDS
-		build_for "$suite" "$arch"
+		build_for "$suite" "$arch" $parts
+		parts=any
 		say "deb: $suite $arch: $((SECONDS - start)) s"
 	done
 done

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "orthrus/base/command_line.h"
+#include "orthrus/base/complete.h"
 #include "orthrus/base/confine.h"
 #include "orthrus/base/printed.h"
 #include "orthrus/conf/config.h"
@@ -82,6 +83,10 @@ cmd_check(int argc, char **argv)
 	struct config *c;
 	int code = 0;
 
+	if (complete_asked(argc, argv)) {
+		config_complete();
+		return 0;
+	}
 	if (wants_help(argc, argv)) {
 		check_usage();
 		return 0;

@@ -15,6 +15,7 @@
 #include <sodium.h>
 
 #include "orthrus/base/command_line.h"
+#include "orthrus/base/complete.h"
 #include "orthrus/base/confine.h"
 #include "orthrus/base/loop.h"
 #include "orthrus/base/notify.h"
@@ -396,6 +397,10 @@ cmd_connect(int argc, char **argv)
 	struct orthrus a = { .argc = argc, .argv = argv };
 	struct error e;
 
+	if (complete_asked(argc, argv)) {
+		config_complete();
+		return 0;
+	}
 	if (wants_help(argc, argv)) {
 		connect_usage();
 		return 0;

@@ -19,6 +19,7 @@
 #include <event2/event.h>
 
 #include "orthrus/base/command_line.h"
+#include "orthrus/base/complete.h"
 #include "orthrus/base/confine.h"
 #include "orthrus/base/file.h"
 #include "orthrus/base/loop.h"
@@ -303,6 +304,11 @@ cmd_doctor(int argc, char **argv)
 	int code = 0;
 	bool json;
 
+	if (complete_asked(argc, argv)) {
+		complete_option("json", 0, NULL, "as JSON");
+		config_complete();
+		return 0;
+	}
 	if (wants_help(argc, argv)) {
 		doctor_usage();
 		return 0;

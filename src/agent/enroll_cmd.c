@@ -11,6 +11,7 @@
 #include <event2/event.h>
 
 #include "orthrus/base/command_line.h"
+#include "orthrus/base/complete.h"
 #include "orthrus/base/loop.h"
 #include "orthrus/base/service.h"
 #include "orthrus/base/shown.h"
@@ -182,6 +183,10 @@ cmd_enroll(int argc, char **argv)
 	struct enroll_run r = { .code = 0 };
 	struct error e;
 
+	if (complete_asked(argc, argv)) {
+		config_complete();
+		return 0;
+	}
 	if (wants_help(argc, argv)) {
 		enroll_usage(stdout);
 		return 0;

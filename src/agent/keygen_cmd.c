@@ -98,7 +98,7 @@ cmd_keygen(int argc, char **argv)
 {
 	struct keygen_options o = { NULL, NULL };
 	const struct command_option options[] = {
-		{ "output", 'o', .text = &o.path },
+		{ "output", 'o', .text = &o.path, .value = "FILE" },
 		{ "comment", 'C', .text = &o.comment },
 	};
 	const struct command_line line = {

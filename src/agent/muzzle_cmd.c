@@ -203,10 +203,12 @@ static bool
 read_muzzle_options(int argc, char **argv, struct muzzle_options *o, int *code)
 {
 	const struct command_option options[] = {
-		{ "listen", .take = take_listen },
-		{ "docker", .take = take_engine },
-		{ "docker-allow", .take = take_actions },
-		{ "docker-redact", .take = take_redact },
+		{ "listen", .take = take_listen, .value = "SOCKET" },
+		{ "docker", .take = take_engine, .value = "SOCKET" },
+		{ "docker-allow", .take = take_actions,
+		    .value = "start|stop|restart|kill|pause|unpause" },
+		{ "docker-redact", .take = take_redact,
+		    .value = "env|none" },
 		{ "docker-host", .take = take_hosts },
 		{ "docker-reveal", .take = take_reveal },
 		{ "docker-registry", .take = take_registries },

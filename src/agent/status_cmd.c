@@ -55,9 +55,9 @@ read_status_options(int argc, char **argv, struct status_options *o, int *code)
 	const struct command_option options[] = {
 		{ "json", .flag = &o->json },
 		{ "wait", .take = take_wait },
-		{ "control", .text = &o->target.control },
+		{ "control", .text = &o->target.control, .value = "SOCKET" },
 		{ "name", .text = &o->target.name },
-		{ "config", 'c', .text = &o->target.config },
+		{ "config", 'c', .text = &o->target.config, .value = "FILE" },
 	};
 	const struct command_line line = {
 		.command = "orthrus status",

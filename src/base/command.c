@@ -16,6 +16,7 @@
 #include <openssl/crypto.h>
 #include <sodium.h>
 
+#include "orthrus/base/complete.h"
 #include "orthrus/base/confine.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/base/near.h"
@@ -147,6 +148,9 @@ command_main(const struct command_table *t, int argc, char **argv)
 		program_usage(t, stderr);
 		return EX_USAGE;
 	}
+	if (strcmp(argv[1], "--complete") == 0)
+		return end_output(t, argv[1], complete_run(t, argc - 2,
+		    argv + 2));
 	if (argc > 2 && strcmp(argv[1], "help") == 0)
 		return command_help(t, argc - 2, argv + 2);
 	if (is_option_word(argv[1], "--help", "-h", "help")) {

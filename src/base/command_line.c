@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "orthrus/base/complete.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/base/near.h"
 #include "orthrus/base/text.h"
@@ -188,12 +189,30 @@ check_rest(const struct command_line *l, char **arguments, int n)
 	return READ_WRONG;
 }
 
+static void
+offer_command_options(const struct command_line *l)
+{
+	const struct command_option *o;
+
+	for (o = l->options; o < l->options + l->n; o++)
+		complete_option(o->name, o->letter, !has_value(o) ? NULL :
+		    o->value != NULL ? o->value : "", NULL);
+	if (l->argument != NULL)
+		complete_argument(l->argument);
+}
+
 bool
 command_line_read(const struct command_line *l, int argc, char **argv,
     int *code)
 {
-	enum reading r = read_command_options(l, argc, argv);
+	enum reading r;
 
+	if (complete_asked(argc, argv)) {
+		offer_command_options(l);
+		*code = 0;
+		return false;
+	}
+	r = read_command_options(l, argc, argv);
 	if (r == READ_ALL)
 		r = check_rest(l, argv + optind, argc - optind);
 	if (r == READ_ALL)

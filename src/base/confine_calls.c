@@ -13,9 +13,11 @@
 #include <sched.h>
 #include <stdbool.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 
 #ifdef HAVE_SECCOMP
+#include <linux/seccomp.h>
 #include <seccomp.h>
 #endif
 
@@ -327,12 +329,28 @@ add_calls(scmp_filter_ctx filter, enum confine_for what)
 	return rc;
 }
 
+/*
+ * A kernel without filters, and an emulator of one such as qemu-user, finds the
+ * question wrong; others look for the filter, at an address that is wrong.
+ * Asked once, as later on our own filter would answer.
+ */
+static bool
+kernel_filters(void)
+{
+	static int known = -1;
+
+	if (known == -1)
+		known = prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL) ==
+		    -1 && errno != EINVAL;
+	return known;
+}
+
 const char *
 calls_missing(void)
 {
 	if (CONFINE_SANITIZED)
 		return "no seccomp in a build with sanitizers";
-	return seccomp_api_get() >= 1 ? NULL : "this kernel has no seccomp";
+	return kernel_filters() ? NULL : "this kernel has no seccomp";
 }
 
 int

@@ -7,6 +7,7 @@ liborthrus_a_SOURCES += \
 	src/base/budget.c \
 	src/base/command.c \
 	src/base/command_line.c \
+	src/base/complete.c \
 	src/base/confine.c \
 	src/base/confine_calls.c \
 	src/base/confine_files.c \

@@ -11,6 +11,7 @@
 #include <jansson.h>
 
 #include "orthrus/base/command_line.h"
+#include "orthrus/base/complete.h"
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/base/near.h"
@@ -179,6 +180,16 @@ take_arguments(void *arg, char **arguments, struct error *e)
 	return 0;
 }
 
+/* What its arguments are, for a shell to complete: agents that there are. */
+static const char *
+command_argument(const struct command *command)
+{
+	bool named = (command->takes & (TAKES_NAME | TAKES_NAMES)) != 0;
+
+	return named && strcmp(command->name, "agent add") != 0 &&
+	    strncmp(command->name, "client", 6) != 0 ? "AGENT" : NULL;
+}
+
 /* True when the command is to run; else *code is how it ends. */
 static bool
 read_line(struct line *l, int argc, char **argv, int *code)
@@ -186,17 +197,18 @@ read_line(struct line *l, int argc, char **argv, int *code)
 	const struct command_option owns[] = {	/* in the order of own[] */
 		{ "json", .flag = &l->call.json },
 		{ "allow", .take = take_allow },
-		{ "key", .text = &l->call.key },
-		{ "for", .text = &l->call.platform },
+		{ "key", .text = &l->call.key, .value = "FILE" },
+		{ "for", .text = &l->call.platform, .value = SNIPPET_PLATFORMS },
 		{ "server", .text = &l->call.server },
 		{ "known-hosts", .text = &l->call.known_hosts },
-		{ "mode", .text = &l->call.mode },
+		{ "mode", .text = &l->call.mode, .value = "socket|port" },
 		{ "script", .flag = &l->call.script },
 		{ "ports", .text = &l->call.ports },
 	};
 	struct command_option options[NOWN + 3] = {
-		{ "config", 'c', .take = take_config },
-		{ "log-level", .take = take_log_level },
+		{ "config", 'c', .take = take_config, .value = "FILE" },
+		{ "log-level", .take = take_log_level,
+		    .value = "error|warn|info|debug" },
 		{ NULL, 'v', .take = take_verbose, .bare = true },
 	};
 	unsigned takes = l->command->takes;
@@ -204,6 +216,7 @@ read_line(struct line *l, int argc, char **argv, int *code)
 		.command = l->args[0], .options = options, .n = 3,
 		.most = takes & TAKES_NAMES ? INT_MAX :
 		    ((takes & TAKES_NAME) != 0) + ((takes & TAKES_PORT) != 0),
+		.argument = command_argument(l->command),
 		.usage = command_usage, .check = take_arguments, .arg = l
 	};
 	size_t i;
@@ -326,6 +339,11 @@ group_run(const char *group, const struct command *table, size_t n, int argc,
 	size_t i, skip = strlen(group) + 1;
 	char shown[SHOWN_MAX];
 
+	if (complete_asked(argc, argv)) {
+		for (i = 0; i < n; i++)
+			complete_command(table[i].name + skip, table[i].help);
+		return 0;
+	}
 	if (argc < 2) {
 		group_usage(group, table, n, stderr);
 		return EX_USAGE;

@@ -12,6 +12,9 @@
 
 struct json_t;
 
+/* Of --for: the platforms of snippet.h. */
+#define SNIPPET_PLATFORMS "compose|systemd|tarball|homebrew|kubernetes"
+
 /* What a command takes beside the options of every command. */
 #define TAKES_NAME	0x1		/* and needs it */
 #define TAKES_JSON	0x2
@@ -117,6 +120,12 @@ void live_add(struct json_t *agent, const struct json_t *live);
 const char *live_docker_tcp(const struct json_t *live);
 /* Prints the lines on its session and link, when it has one. */
 void live_print(const struct json_t *live, int64_t now);
+
+/*
+ * complete_cmd.c: calls each with the name of each agent, as far as the registry
+ * can be read; for a shell to complete.
+ */
+void complete_agents(void (*each)(const char *name));
 
 /*
  * snippet_cmd.c: where an agent dials this gateway, for the caller to free; or

@@ -12,6 +12,7 @@ liborthrus_a_SOURCES += \
 	src/charon/cli.h \
 	src/charon/client_cmd.c \
 	src/charon/commands.h \
+	src/charon/complete_cmd.c \
 	src/charon/fingerprint_cmd.c \
 	src/charon/install_cmd.c \
 	src/charon/listing.c \

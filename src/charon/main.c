@@ -5,6 +5,7 @@
 #include "orthrus/base/command.h"
 #include "orthrus/ssh/outbound.h"
 
+#include "cli.h"
 #include "commands.h"
 
 int
@@ -31,7 +32,8 @@ main(int argc, char **argv)
 		.program = "charon", .manual = "charon(8)",
 		.example = "charon agent list --config FILE",
 		.libraries = ssh_library_text(),
-		.rows = rows, .n = sizeof(rows) / sizeof(rows[0])
+		.rows = rows, .n = sizeof(rows) / sizeof(rows[0]),
+		.names = complete_agents
 	};
 
 	return command_main(&table, argc, argv);

@@ -11,6 +11,7 @@
 
 #include "orthrus/api/api.h"
 #include "orthrus/base/command_line.h"
+#include "orthrus/base/complete.h"
 #include "orthrus/base/log.h"
 #include "orthrus/base/loop.h"
 #include "orthrus/base/notify.h"
@@ -150,6 +151,10 @@ cmd_serve(int argc, char **argv)
 	struct error e;
 	int code = 0;
 
+	if (complete_asked(argc, argv)) {
+		gateway_config_complete();
+		return 0;
+	}
 	if (wants_help(argc, argv)) {
 		printf("usage: charon serve [options]\n\nRuns the gateway: an "
 		    "SSH server for agents and clients.\n\n");

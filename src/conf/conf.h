@@ -44,6 +44,7 @@ struct keyword {
 	const char *env;	/* or NULL */
 	const char *arg;	/* of the option, for --help; NULL for a flag */
 	const char *fixed;	/* the value that a flag stands for */
+	const char *values;	/* fixed ones, "a|b", where arg has them not */
 	unsigned flags;
 	/*
 	 * Puts s->value into c, at offset where that says where; it may
@@ -276,6 +277,7 @@ const char *origin_text(const struct config_head *c, const struct setting *s,
 void head_print(const struct config_head *c, FILE *f);
 void head_blame(const struct config_head *c, const char *section,
     const char *key, struct error *e);
+void head_complete(const struct program *p);	/* see complete.h */
 void usage_options(const struct program *p, const char *heading, FILE *f);
 void usage_origins(const struct program *p, FILE *f);
 

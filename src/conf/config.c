@@ -133,6 +133,12 @@ config_blame(const struct config *c, const char *section, const char *key,
 }
 
 void
+config_complete(void)
+{
+	head_complete(&program_orthrus);
+}
+
+void
 config_usage(FILE *f)
 {
 	usage_options(&program_orthrus, "options", f);

@@ -135,6 +135,12 @@ gateway_config_print(const struct gateway_config *c, FILE *f)
 }
 
 void
+gateway_config_complete(void)
+{
+	head_complete(&program_charon);
+}
+
+void
 gateway_config_usage(FILE *f)
 {
 	usage_options(&program_charon, "options of every command", f);

@@ -98,6 +98,7 @@ static const struct keyword rows[] = {
 	    .fallback = "auto" },
 	{ "egress", "allow", .flags = KW_MANY | KW_LIST, .set = set_egress },
 	{ "log", "level", "log-level", 0, "CHARON_LOG_LEVEL", "LEVEL",
+	    .values = "error|warn|info|debug",
 	    .set = set_level, AT(log_level), .fallback = "info",
 	    .help = "error, warn, info or debug (info)" },
 	{ "log", "level", NULL, 'v', .fixed = "debug", .set = set_level,

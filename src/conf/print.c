@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "conf.h"
+#include "orthrus/base/complete.h"
 
 const char *
 option_text(const struct keyword *kw, char text[OPTION_TEXT_MAX])
@@ -97,6 +98,32 @@ head_blame(const struct config_head *c, const char *section, const char *key,
 		error_prefix(e, "%s: %s", origin_text(c, s, origin), key);
 	else
 		error_prefix(e, "%s", origin_text(c, s, origin));
+}
+
+/* A value that may be left out stands behind a '=' of the long option only. */
+static void
+complete_keyword(const struct keyword *kw)
+{
+	const char *value = kw->values != NULL ? kw->values : kw->arg;
+	char behind[64];
+
+	if (!(kw->flags & KW_OPTIONAL)) {
+		complete_option(kw->option, kw->letter, value, kw->help);
+		return;
+	}
+	snprintf(behind, sizeof(behind), "=%s", value);
+	complete_option(kw->option, 0, behind, kw->help);
+	complete_option(NULL, kw->letter, value, kw->help);
+}
+
+void
+head_complete(const struct program *p)
+{
+	const struct keyword *kw;
+
+	for (kw = p->rows; kw < p->rows + p->n; kw++)
+		if (kw->help != NULL)
+			complete_keyword(kw);
 }
 
 #define OPTION_WIDTH 26

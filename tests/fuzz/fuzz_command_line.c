@@ -56,15 +56,15 @@ check_arguments(void *arg, char **arguments, struct error *e)
 }
 
 static const struct command_option options[] = {
-	{ "json", 'j', &got.json, NULL, NULL, false },
-	{ "quiet", 0, &got.quiet, NULL, NULL, false },
-	{ "output", 'o', NULL, &got.output, NULL, false },
-	{ "limit", 'l', NULL, NULL, take_limit, false },
-	{ "bare", 'b', NULL, NULL, take_bare, true },
-	{ NULL, 'n', NULL, NULL, take_limit, false }
+	{ "json", 'j', &got.json, NULL, NULL, false, NULL },
+	{ "quiet", 0, &got.quiet, NULL, NULL, false, NULL },
+	{ "output", 'o', NULL, &got.output, NULL, false, NULL },
+	{ "limit", 'l', NULL, NULL, take_limit, false, NULL },
+	{ "bare", 'b', NULL, NULL, take_bare, true, NULL },
+	{ NULL, 'n', NULL, NULL, take_limit, false, NULL }
 };
 static const struct command_line line = { "orthrus test", options, 6, 2,
-    "see --help", usage, check_arguments, &got };
+    "see --help", usage, check_arguments, &got, NULL };
 
 static int
 split(char *text, char *argv[WORDS_MAX + 1])

@@ -243,9 +243,9 @@ User nobody
     many = lab.write("many", "".join(f"Word{i} x\n" for i in range(20)))
     _, said = ours(lab, many, "web")
     assert "Word7" in said and "Word8" not in said and "and more" in said
-    agent = lab.orthrus("web", "--no-reconnect", "-F", config, wait=0)
-    until("it is told", 20, lambda: "not taken" in agent.log())
-    assert agent.log().count("warn --ssh-config: not taken: ") == 1
+    done = lab.refused("web", "--no-reconnect", "-F", config)
+    assert done.returncode == 69
+    assert done.stderr.count("warn --ssh-config: not taken: ") == 1
 
 
 @pytest.mark.parametrize("text, says", [

@@ -6,6 +6,7 @@
 #include "config.h"
 
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -396,6 +397,41 @@ test_fatal(void **state)
 }
 
 #ifdef HAVE_SECCOMP
+/* As a kernel without filters, or qemu-user: both ways are unknown to it. */
+static int
+confine_without_filters(void)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+	char text[CONFINE_TEXT_MAX];
+	struct error e;
+
+	CHECK(filter != NULL);
+	CHECK(seccomp_rule_add(filter, SCMP_ACT_ERRNO(EINVAL), SCMP_SYS(prctl),
+	    1, SCMP_A0(SCMP_CMP_EQ, PR_SET_SECCOMP)) == 0);
+	CHECK(seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS),
+	    SCMP_SYS(seccomp), 0) == 0);
+	if (seccomp_load(filter) != 0)
+		return 0;	/* it is one */
+	CHECK(confinement_apply(confinement_new(CONFINE_AGENT), &e) == 0);
+	CHECK(strstr(confine_text(text), "; not: ") != NULL);
+	return 0;
+}
+
+/* The first test, as nobody has asked the kernel yet. */
+static void
+test_no_filters(void **state)
+{
+	pid_t pid;
+	int status = -1;
+
+	(void)state;
+	if ((pid = fork()) == 0)
+		_exit(confine_without_filters());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 /* As an older systemd's @system-service: neither kind of wall may be put up. */
 static int
 forbid_walls(void)
@@ -462,6 +498,9 @@ int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
+#ifdef HAVE_SECCOMP
+		cmocka_unit_test(test_no_filters),
+#endif
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_calls),
 		cmocka_unit_test(test_fatal),

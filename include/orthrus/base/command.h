@@ -19,6 +19,8 @@ struct command_table {
 	const char *libraries;		/* for --version */
 	const struct command_row *rows;
 	size_t n;
+	/* Calls each with the names that an argument may be; NULL: unknown. */
+	void (*names)(void (*each)(const char *name));
 };
 
 /*

@@ -21,6 +21,7 @@ struct command_option {
 	/* Takes the value, and may change it: 0, or -1 with *e. */
 	int (*take)(void *arg, char *value, struct error *e);
 	bool bare;		/* has no value, so take() gets NULL */
+	const char *value;	/* which one, for complete.h; NULL: any */
 };
 
 struct command_line {
@@ -37,6 +38,7 @@ struct command_line {
 	 */
 	int (*check)(void *arg, char **arguments, struct error *e);
 	void *arg;
+	const char *argument;	/* which, for complete.h; or NULL */
 };
 
 /*

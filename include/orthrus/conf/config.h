@@ -154,5 +154,7 @@ char *runtime_directory(void);
 
 /* The options that "connect" takes, one line each, for --help. */
 void config_usage(FILE *f);
+/* The same for a shell to complete (complete.h). */
+void config_complete(void);
 
 #endif

@@ -57,5 +57,7 @@ void gateway_config_print(const struct gateway_config *c, FILE *f);
 
 /* The options that every command takes, for --help. */
 void gateway_config_usage(FILE *f);
+/* The same for a shell to complete (complete.h). */
+void gateway_config_complete(void);
 
 #endif
