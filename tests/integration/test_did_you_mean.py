@@ -37,6 +37,14 @@ def commands(run, program):
             yield (word,)
 
 
+@pytest.mark.parametrize("program", [ORTHRUS, CHARON],
+                         ids=["orthrus", "charon"])
+def test_names_are_single(run, program):
+    """A command that had the name of another would never be run."""
+    found = list(commands(run, program))
+    assert len(set(found)) == len(found) >= 6
+
+
 def mistyped(word):
     """With its last two neighbours swapped that are not the same."""
     i = max(i for i in range(len(word) - 1) if word[i] != word[i + 1])

@@ -46,7 +46,10 @@ def debian(tmp_path_factory):
         fcntl.flock(lock, fcntl.LOCK_EX)
         host = Host("/", share)
         try:
-            host.sh("ip link set lo up; rm -rf /etc/orthrus /etc/charon; "
+            # What this one has of its own is no part of the test.
+            host.sh("ip link set lo up; rm -rf /etc/orthrus /etc/charon "
+                    "/var/lib/orthrus /var/lib/charon "
+                    "/var/lib/private/orthrus; "
                     "install -m 0755 /mnt/orthrus /mnt/charon /usr/local/bin/")
             yield host
         finally:
