@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <ctype.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -50,6 +51,21 @@ path_below(char *directory, const char *file)
 	return path;
 }
 
+/*
+ * At the start: a service that has become another user since must find at a
+ * reload what it found then.
+ */
+static bool
+started_by_root(void)
+{
+	static bool known, root;
+
+	if (!known)
+		root = geteuid() == 0;
+	known = true;
+	return root;
+}
+
 char *
 state_directory_of(const char *program)
 {
@@ -57,7 +73,7 @@ state_directory_of(const char *program)
 
 	if (dir != NULL)
 		return dir;
-	if (geteuid() == 0)
+	if (started_by_root())
 		return path_below(xstrdup("/var/lib"), program);
 	if (absolute_from("XDG_STATE_HOME") != NULL)
 		return path_below(xstrdup(absolute_from("XDG_STATE_HOME")),
@@ -72,7 +88,7 @@ runtime_directory_of(const char *program)
 
 	if (dir != NULL)
 		return dir;
-	if (geteuid() == 0)
+	if (started_by_root())
 		return path_below(xstrdup("/run"), program);
 	if (absolute_from("XDG_RUNTIME_DIR") != NULL)
 		return path_below(xstrdup(absolute_from("XDG_RUNTIME_DIR")),

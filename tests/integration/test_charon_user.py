@@ -148,6 +148,25 @@ def test_takes_over_in_an_overlay(lab, was_root):
         NOBODY.pw_uid}
 
 
+def test_reload_with_roots_directories(lab, nobody):
+    """Those of a gateway that root starts are its defaults ever after."""
+    del nobody.sections["state"]
+    nobody.configure()
+    os.chmod(nobody.config, 0o644)
+    script = "mount -t tmpfs none /var/lib; mount -t tmpfs none /run"
+    before = ["unshare", "-m", "sh", "-ec", script + '; exec "$@"', "sh",
+              "env", "-u", "STATE_DIRECTORY", "-u", "RUNTIME_DIRECTORY"]
+    if subprocess.run([*before, "true"], capture_output=True).returncode:
+        pytest.skip("no mount namespaces here")
+    nobody.start(before=before)
+    assert_nobody(nobody)
+    nobody.process.send_signal(signal.SIGHUP)
+    until("it is reloaded", 10,
+          lambda: "configuration reloaded" in nobody.log())
+    where = f"/proc/{nobody.pid}/root/var/lib/charon"
+    assert owners(where) == {NOBODY.pw_uid}
+
+
 def test_takes_over_its_files(lab, was_root):
     """The directory has the user already; what is not charon's stays."""
     state = pathlib.Path(was_root.state)
