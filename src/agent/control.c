@@ -316,8 +316,9 @@ control_prepare(const struct address *at, struct error *e)
 		return -1;
 	if (socket_answers(at->path))
 		return error_set(e, EX_UNAVAILABLE, "orthrus is already "
-		    "running: somebody answers on %s; give this one another "
-		    "--name or --control", at->path);
+		    "running: somebody answers on %s; \"orthrus status\" "
+		    "shows it: stop that one first, or give this one "
+		    "another --name or --control", at->path);
 	return 0;
 }
 

@@ -127,6 +127,22 @@ put_up(const struct confinement *w, struct error *e)
 	return 0;
 }
 
+/* Of a program of several processes, each says which one it is. */
+static const char *
+who_is_confined(enum confine_for what)
+{
+	switch (what) {
+	case CONFINE_GATEWAY:
+		return "gateway: ";
+	case CONFINE_MONITOR:
+		return "monitor: ";
+	case CONFINE_EGRESS:
+		return "egress: ";
+	default:
+		return "";
+	}
+}
+
 int
 confinement_apply(struct confinement *w, struct error *e)
 {
@@ -137,9 +153,9 @@ confinement_apply(struct confinement *w, struct error *e)
 	tzset();		/* reads a file, at the first time of day */
 	rc = put_up(w, e);
 	if (rc == 0 && (calls_missing() != NULL || w->rules == -1))
-		log_warn("confined by: %s", text);
+		log_warn("%sconfined by: %s", who_is_confined(w->what), text);
 	else if (rc == 0)
-		log_info("confined by: %s", text);
+		log_info("%sconfined by: %s", who_is_confined(w->what), text);
 	if (w->rules != -1)
 		close(w->rules);
 	free(w);

@@ -330,12 +330,29 @@ group_usage(const char *group, const struct command *table, size_t n, FILE *f)
 	    "explains it all.\n", group);
 }
 
+/* The command that has another name elsewhere: in a shell, or in docker(1). */
+static const char *
+meant_by(const char *word)
+{
+	static const char *const names[][2] = {
+		{ "ls", "list" }, { "ps", "list" }, { "rm", "remove" },
+		{ "del", "remove" }, { "delete", "remove" },
+		{ "create", "add" }, { "inspect", "show" }
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(word, names[i][0]) == 0)
+			return names[i][1];
+	return word;
+}
+
 int
 group_run(const char *group, const struct command *table, size_t n, int argc,
     char **argv)
 {
 	const struct call c = { .command = group };
-	struct near near = NEAR(argc < 2 ? "" : argv[1]);
+	struct near near = NEAR(argc < 2 ? "" : meant_by(argv[1]));
 	size_t i, skip = strlen(group) + 1;
 	char shown[SHOWN_MAX];
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "orthrus/base/file.h"
 #include "orthrus/base/shown.h"
@@ -74,6 +75,18 @@ read_allow(const struct call *c, char list[ALLOW_MAX], struct error *e)
 	return -1;
 }
 
+/* What a person does next; a program has nothing to read. */
+static void
+explain_key(const struct call *c)
+{
+	if (!isatty(STDERR_FILENO))
+		return;
+	fprintf(stderr, "%s logs in with that key, at [ssh] listen.  \"charon "
+	    "fingerprint --known-hosts HOST\"\nprints the line for %s's "
+	    "known_hosts; charon(8) has the ssh and docker lines.\n", c->name,
+	    c->name);
+}
+
 /*
  * A client with a key of its own gets no AUTH_KEY; any other enrols with one,
  * like an agent.
@@ -97,6 +110,8 @@ client_add(const struct call *c)
 		code = call_fail(c, &e);
 	else {
 		check_agents(c, s, list);
+		if (c->key != NULL)
+			explain_key(c);
 		code = c->key != NULL ? 0 :
 		    call_show_auth_key(c, s, PEER_CLIENT, &auth);
 	}

@@ -270,14 +270,16 @@ int
 gateway_admit(struct gateway *g, struct error *e)
 {
 	char text[ADDRESS_TEXT_MAX];
+	size_t n;
 
 	/* A change before the update is in it, a later one is told. */
 	if (tell_listen(g, e) == -1 || agents_load(g->agents, e) == -1)
 		return -1;
+	n = agents_count(g->agents);
 	log_event(LEVEL_INFO, LOG_FIELDS(.event = "listening"),
-	    "listening on %s, %zu agents registered",
-	    address_format(&g->config->ssh_listen, text),
-	    agents_count(g->agents));
+	    "listening on %s, %zu agent%s registered",
+	    address_format(&g->config->ssh_listen, text), n,
+	    n == 1 ? "" : "s");
 	return 0;
 }
 

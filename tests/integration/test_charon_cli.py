@@ -15,6 +15,7 @@ import time
 
 import pytest
 
+from lab.charon import CHARON
 from lab.charon_home import (AUTH_KEY, CANT_CREATE, CONFIG, DATA, IO, LOCKED,
                              NO_INPUT, NO_PERMISSION, NO_USER, USAGE, hello)
 from lab.system import keygen
@@ -85,6 +86,11 @@ def test_version(home):
     (("agnt",), '"agnt" is not a command'),
     (("agent", "ad"), '"ad" is not a command'),
     (("client", "show"), '"show" is not a command'),
+    (("agent", "ls"), 'did you mean "charon agent list"?'),
+    (("client", "ps"), 'did you mean "charon client list"?'),
+    (("agent", "rm"), 'did you mean "charon agent remove"?'),
+    (("client", "delete"), 'did you mean "charon client remove"?'),
+    (("agent", "inspect"), 'did you mean "charon agent show"?'),
     (("\x1b[31m",), r'"\x1b[31m" is not a command'),
     (("-c", "x.ini", "agent", "list"), '"-c": options go behind the command'),
     (("--config=x", "serve"), '"--config=x": options go behind the command'),
@@ -500,6 +506,24 @@ def test_client_with_a_key(home):
                         r"web-1:80,web-1:docker,egress", lines[1])
     home.run("client", "remove", "al")
     assert as_json(home, "client", "list") == []
+
+
+def test_client_at_a_terminal(home):
+    """A person is told what comes next, beside an empty output."""
+    key = keygen(home.path / "key")
+    ours, its = os.openpty()
+    done = subprocess.run([CHARON, "client", "add", "al", "--key",
+                           key + ".pub", "--allow", "egress"],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=its, env=home.environment({}), timeout=60)
+    os.close(its)
+    said = b""
+    while b"docker lines" not in said:
+        said += os.read(ours, 4096)     # fails at the end of it
+    os.close(ours)
+    assert done.returncode == 0 and done.stdout == b""
+    assert b"al logs in with that key" in said
+    assert b'"charon fingerprint --known-hosts HOST"' in said
 
 
 def test_client_with_several_lists(home):

@@ -377,7 +377,10 @@ def test_what_holds(lab, sshd):
     walls = "confined by: " + re.search(r"^confined by = (.*)  # ", promised,
                                         re.M)[1]
     for process in charon, agent:
-        # The gateway is three.
+        # The gateway is three, and each says which one it is.
+        who = re.findall(r"info (?:(\w+): )?confined by: ", process.log())
+        assert sorted(who) == (["egress", "gateway", "monitor"]
+                               if process is charon else [""])
         assert set(said(process.log())) == {walls}
         assert len(said(process.log())) == (3 if process is charon else 1)
         status = held(process.pid)

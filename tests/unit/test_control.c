@@ -168,6 +168,7 @@ test_snapshot(void **state)
 	assert_null(second);
 	assert_int_equal(e.code, EX_UNAVAILABLE);
 	assert_non_null(strstr(e.text, "already running"));
+	assert_non_null(strstr(e.text, "\"orthrus status\" shows it"));
 	control_free(c);
 	assert_int_equal(access(a.path, F_OK), -1);
 	control_free(NULL);
