@@ -24,6 +24,7 @@ open_what_is_read(struct confinement *w, const struct config *c)
 	confinement_beside(w, c->password_file, CONFINE_READ);
 	confinement_beside(w, c->socks5_password_file, CONFINE_READ);
 	confinement_beside(w, c->auth_key_file, CONFINE_READ);
+	confinement_beside(w, c->certificate, CONFINE_READ);
 	for (i = 0; i < c->nknown_hosts; i++)
 		confinement_beside(w, c->known_hosts[i], CONFINE_READ);
 }

@@ -113,13 +113,15 @@ agent_for_file(const struct config *c, const char *agent, bool now)
 static struct identity *
 load_identity(const struct config *c, bool ask, bool now, struct error *e)
 {
-	static const struct identity_asks person = { ask_passphrase, NULL };
+	const struct identity_asks file = { NULL, NULL, c->certificate };
+	const struct identity_asks person = { ask_passphrase, NULL,
+	    c->certificate };
 	const char *agent = agent_socket();
 	struct identity *id;
 
 	if (agent != NULL && access(c->identity, F_OK) == -1)
 		return agent_instead(c, agent, now, e);
-	id = identity_load(c->identity, e);
+	id = identity_open(c->identity, &file, e);
 	if (id == NULL && agent != NULL)
 		id = agent_for_file(c, agent, now);
 	if (id == NULL && ask && terminal_is_there() &&

@@ -22,6 +22,7 @@ clear_config(void *config)
 	free_strings(c->host_keys, c->nhost_keys);
 	free_strings(c->ssh_files, c->nssh_files);
 	free(c->ssh_config);
+	free(c->certificate);
 	free(c->ssh_untaken);
 	free(c->servers);
 	free(c->tls_ca);

@@ -329,7 +329,8 @@ take_code(struct loader *l, int code, const char *text, char **argv)
 		return;
 	else if (code == '?' || code == ':')
 		fail_option(l, code, text);
-	else if (code >= LONG_BASE && is_abbreviated(kw, text))
+	else if (kw != NULL && code >= LONG_BASE &&
+	    is_abbreviated(kw, text))
 		fail_unknown(l, text);
 	else if (kw != NULL)
 		take_keyword_option(l, kw, &argv[optind - 1]);

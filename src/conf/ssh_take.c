@@ -284,23 +284,23 @@ take_identity(struct ssh_reading *r, const struct server *server)
 {
 	const struct found *identity = &r->found[SSH_IDENTITY_FILE];
 	const struct found *cert = &r->found[SSH_CERTIFICATE_FILE];
-	char *path = expanded_path(r, "IdentityFile", identity, server);
-	char *beside = NULL, *own;
+	struct config *c = loader_config(r->l);
+	char *path;
 
-	if (loader_given(r->l, "server", "identity")) {
-		free(path);
+	if (loader_given(r->l, "server", "identity"))
 		return;
-	}
-	if (path != NULL) {
+	if ((path = expanded_path(r, "IdentityFile", identity, server)) != NULL)
 		take_found(r, "identity", identity, path);
-		beside = xasprintf("%s-cert.pub", path);
-	}
-	own = expanded_path(r, "CertificateFile", cert, server);
-	if (own != NULL && (beside == NULL || strcmp(own, beside) != 0))
-		ssh_note_untaken(r, cert->file, cert->line, "CertificateFile");
 	free(path);
-	free(beside);
-	free(own);
+	/* ssh(1) goes on without one that is not there. */
+	path = expanded_path(r, "CertificateFile", cert, server);
+	if (path != NULL && access(path, F_OK) == -1)
+		ssh_note_untaken(r, cert->file, cert->line, "CertificateFile");
+	else if (path != NULL) {
+		free(c->certificate);
+		c->certificate = xstrdup(path);
+	}
+	free(path);
 }
 
 static void

@@ -108,7 +108,8 @@ import_key(const char *path, const struct key_text *k,
 	id->sealed = r == PRIVATE_KEY_SEALED;
 	id->pkcs8 = strstr(k->text, "OPENSSH PRIVATE KEY-----") == NULL;
 	if (id->sealed)
-		r = asks != NULL ? ask_passphrase(path, k, asks, secret, e) :
+		r = asks != NULL && asks->passphrase != NULL ?
+		    ask_passphrase(path, k, asks, secret, e) :
 		    refuse_sealed(path, k, e);
 	if (r == 0)
 		r = import_secret(secret, &id->key, e);
@@ -136,7 +137,7 @@ take_key(const char *path, const struct key_text *k, const struct stat *st,
 		e->code = EX_CONFIG;
 		error_prefix(e, "identity %s", path);
 	}
-	return r == 0 ? identity_add_certificate(path, id, e) : -1;
+	return r == 0 ? identity_add_certificate(path, asks, id, e) : -1;
 }
 
 struct identity *

@@ -104,10 +104,11 @@ attach_cert_text(const char *path, char *text, struct identity *id,
 }
 
 int
-identity_add_certificate(const char *identity, struct identity *id,
-    struct error *e)
+identity_add_certificate(const char *identity,
+    const struct identity_asks *asks, struct identity *id, struct error *e)
 {
-	char *path = xasprintf("%s-cert.pub", identity);
+	char *path = asks != NULL && asks->certificate != NULL ?
+	    xstrdup(asks->certificate) : xasprintf("%s-cert.pub", identity);
 	char *text = file_read(path, KEY_FILE_MAX, NULL, NULL);
 	int r = 0;
 

@@ -26,10 +26,11 @@ struct identity {
 };
 
 /*
- * identity_certificate.c: puts the certificate on id's key that is beside the
- * file of that name.  0, also where there is none; -1 with *e (EX_CONFIG).
+ * identity_certificate.c: puts the certificate on id's key that asks names, or
+ * that is beside the file of that name.  0, also where there is none; -1 with
+ * *e (EX_CONFIG).
  */
-int identity_add_certificate(const char *identity, struct identity *id,
-    struct error *e);
+int identity_add_certificate(const char *identity,
+    const struct identity_asks *asks, struct identity *id, struct error *e);
 
 #endif

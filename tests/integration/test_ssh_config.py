@@ -10,8 +10,8 @@ import subprocess
 
 import pytest
 
-from lab.system import free_port, until
-from lab.targets import echo, echoes
+from lab.system import free_port, keygen, until
+from lab.targets import echo, echoes, says
 
 HOME = pwd.getpwuid(os.geteuid()).pw_dir	# ssh(1) never asks $HOME
 
@@ -202,7 +202,7 @@ ProxyCommand nc %n %h %%
         f"{HOME}/web/web.example.com/joe/7/{HOME}/%"
     assert have["server.proxy_command"][0][0] == "nc web %h %%"
     assert have["server.known_hosts"][0][1] == "default"
-    assert "CertificateFile" not in said
+    assert "CertificateFile" in said	# it is not there
 
 
 @pytest.mark.parametrize("name", [
@@ -320,3 +320,25 @@ UserKnownHostsFile {hosts}
     until("it is read again", 20,
           lambda: "configuration reloaded" in agent.log())
     assert echoes(lab.connect(("127.0.0.1", port)))
+
+
+def test_certificate_of_its_own(lab):
+    """Elsewhere than beside the identity, and what the server asks for."""
+    ca, key = keygen(lab.path("ca")), keygen(lab.path("me"))
+    subprocess.run(["ssh-keygen", "-q", "-s", ca, "-I", "me", "-n", "root",
+                    key + ".pub"], check=True)
+    cert = lab.path("work.cert")
+    os.rename(lab.path("me-cert.pub"), cert)
+    sshd = lab.sshd(TrustedUserCAKeys=ca + ".pub")
+    config = lab.write("ssh_config", f"Host web\nHostName 127.0.0.1\n"
+                       f"Port {sshd.port}\nUser root\nIdentityFile {key}\n"
+                       f"CertificateFile {cert}\n")
+    argv = ["connect", "-F", config, "web", "--host-key", sshd.fingerprint,
+            "--socks5", "off", "--no-reconnect", "-W",
+            f"127.0.0.1:{lab.serve(says(b'through')).port}"]
+    done = lab.run(*argv)
+    assert done.stdout == "through", done.stderr
+    os.rename(cert, cert + "-gone")
+    done = lab.run(*argv[:-2])
+    assert done.returncode == 77
+    assert f"{config}:6 CertificateFile" in done.stderr

@@ -47,6 +47,7 @@ struct config {
 	char *ssh_untaken;
 	size_t nssh_untaken;
 	char *identity;			/* path */
+	char *certificate;		/* path, or NULL: beside the identity */
 	char **known_hosts;		/* paths, the first one is written to */
 	size_t nknown_hosts;
 	char **host_keys;		/* "SHA256:..." */

@@ -26,11 +26,12 @@ struct ssh_key_struct;
  */
 struct identity *identity_load(const char *path, struct error *e);
 
-/* Whom to ask for a passphrase. */
+/* What else belongs to a private key; any may be NULL. */
 struct identity_asks {
-	/* Returns one to be wiped and freed, or NULL: none is given. */
+	/* Returns a passphrase to be wiped and freed, or NULL: none is given. */
 	char *(*passphrase)(void *arg, const char *path, bool again);
 	void *arg;
+	const char *certificate;	/* path, instead of "PATH-cert.pub" */
 };
 
 /* The same, which asks up to three times; asks may be NULL. */
