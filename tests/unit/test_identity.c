@@ -205,7 +205,8 @@ give_passphrase(void *arg, const char *path, bool again)
 static bool
 opens(const char *name, const char **words, const char *why)
 {
-	struct identity_asks asks = { give_passphrase, &words };
+	struct identity_asks asks = { .passphrase = give_passphrase,
+	    .arg = &words };
 	struct error e = { 0 };
 	char *path = in_dir(name);
 	struct identity *id = identity_open(path, &asks, &e);
