@@ -40,7 +40,10 @@ auth_agent_read_keys(const uint8_t *p, size_t len,
 			keys->others++;
 		wire_string(&w, &n);		/* comment */
 	}
-	return w.bad || w.left > 0 ? -1 : 0;
+	if (!w.bad && w.left == 0)
+		return 0;
+	memset(keys, 0, sizeof(*keys));
+	return -1;
 }
 
 uint8_t *

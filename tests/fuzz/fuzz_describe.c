@@ -90,7 +90,8 @@ check_numbers(int64_t a, int64_t b)
 {
 	char text[SHOWN_TEXT_MAX];
 
-	CHECK(strlen(shown_age(a, b, text)) < sizeof("in 213503982334601 days"));
+	CHECK(strlen(shown_age(a, b, text)) <
+	    sizeof("213503982334601 days ago"));
 	CHECK(strlen(shown_moment(a, b, text)) < SHOWN_TEXT_MAX - 1);
 	CHECK(strlen(shown_size((uint64_t)a, text)) <= sizeof("999 KiB"));
 }

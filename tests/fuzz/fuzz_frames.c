@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * A stream of frames in any pieces, with the owner letting go, answering or
- * cutting off at any moment: each frame comes once, whole and in order.  The
+ * cutting off at any moment: each frame comes once, whole and in order, and in
+ * the end nothing of them is on anybody's account.  The
  * first byte of each piece says how long it is, the next what else happens.
  */
 #include <stdint.h>
@@ -11,6 +12,7 @@
 #include <event2/event.h>
 
 #include "../unit/memory_endpoint.h"
+#include "orthrus/base/budget.h"
 #include "orthrus/relay/frames.h"
 
 #define MAX 40
@@ -114,12 +116,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct frames_events events = { on_frame, on_ended };
 	struct event_base *base = event_base_new();
+	struct account account;
 	struct memory far;
 	unsigned i;
 
 	memset(&run, 0, sizeof(run));
 	memory_init(&far);
+	account_init(&account, NULL);
 	run.frames = frames_new(base, MAX, &events, NULL);
+	frames_set_account(run.frames, &account);
 	run.relay = relay_start(&far.ep, frames_endpoint(run.frames), on_done,
 	    NULL);
 	while (size >= 2) {
@@ -137,6 +142,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check(run.frames == NULL || run.ends == 1);
 	frames_free(run.frames);
 	event_base_loop(base, EVLOOP_NONBLOCK);
+	check(account_is_idle(&account));
 	event_base_free(base);
 	memory_free(&far);
 	return 0;
