@@ -121,11 +121,12 @@ step_clang() {
 }
 
 # Floods and crowds, which run alone, are for the build that is as fast as it
-# will be used; so are the peers that come from package registries.
+# will be used; so are the peers from package registries, and what only sets the
+# programs up as people do.
 step_asan() {
 	compile asan CC=gcc CFLAGS="-O1 -g" --enable-werror \
 	    --enable-sanitizers || return
-	ORTHRUS_TEST_MARKS="not heavy and not registries" \
+	ORTHRUS_TEST_MARKS="not heavy and not registries and not plain" \
 	    tests "$build/asan" "make check, address and undefined sanitizers"
 }
 

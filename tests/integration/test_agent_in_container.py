@@ -15,6 +15,8 @@ from lab.docker_engine import Engine, missing
 from lab.harness import ORTHRUS
 from lab.system import DIES_WITH_US, children, until
 
+pytestmark = pytest.mark.plain
+
 PORT = 2222		# in a network namespace of its own
 WEB = 'echo from {0} >/tmp/index.html; exec httpd -f -p {1} -h /tmp'
 

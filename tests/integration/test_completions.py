@@ -15,6 +15,8 @@ import pytest
 
 from lab.harness import ORTHRUS
 
+pytestmark = pytest.mark.plain
+
 SCRIPTS = pathlib.Path(__file__).parents[2] / "contrib/completions"
 CHARON = os.path.join(os.path.dirname(ORTHRUS), "charon")
 

@@ -12,6 +12,8 @@ import pytest
 from lab.docker_engine import missing
 from lab.harness import ORTHRUS
 
+pytestmark = pytest.mark.plain
+
 CONTRIB = pathlib.Path(__file__).parents[2] / "contrib"
 SAY = f'root=x; . "{CONTRIB}/demo-lib.sh"; step Title; typed do it; ' \
     'says echo "it is done"'

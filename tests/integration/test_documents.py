@@ -15,6 +15,8 @@ import pytest
 from lab.charon import CHARON
 from lab.harness import ORTHRUS
 
+pytestmark = pytest.mark.plain
+
 ROOT = pathlib.Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PROGRAMS = {"orthrus": ORTHRUS, "charon": CHARON}

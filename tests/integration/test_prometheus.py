@@ -16,6 +16,8 @@ from lab.authority import Authority
 from lab.charon_http import Api
 from lab.system import DIES_WITH_US, free_port, until
 
+pytestmark = pytest.mark.plain
+
 REPO = pathlib.Path(__file__).parents[2]
 FOLDER = REPO / "contrib/prometheus"
 NAMES = re.compile(r"\bcharon_\w+")
