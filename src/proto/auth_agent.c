@@ -33,7 +33,9 @@ auth_agent_read_keys(const uint8_t *p, size_t len,
 		return -1;
 	for (count = wire_u32(&w); count > 0 && !w.bad; count--) {
 		blob = wire_string(&w, &n);
-		if (!w.bad && keys->n < AUTH_AGENT_KEYS_MAX &&
+		if (w.bad)
+			break;
+		if (keys->n < AUTH_AGENT_KEYS_MAX &&
 		    key_blob_read(blob, n, keys->key[keys->n]) == 0)
 			keys->n++;
 		else
