@@ -74,8 +74,8 @@ identity_why_refused(const struct identity *id, const char *user, bool gateway,
 		    "that user (--user, --name)", c->principals[0]);
 	else if (gateway)
 		snprintf(text, size, "the gateway's log says why; when its "
-		    "identity was revoked, \"charon agent rekey %s\" helps",
-		    user);
+		    "identity was revoked, \"charon agent rekey %s\" helps, "
+		    "or \"agent add\" where it was removed", user);
 	else
 		snprintf(text, size, "the server does not trust who signed "
 		    "its certificate, or that was revoked");
