@@ -62,6 +62,10 @@ class Foreign:
         return self.read("charon", *args, "--config",
                          self.folder / "charon.ini")
 
+    def agents(self):
+        return {agent["name"]: agent["status"] for agent in
+                json.loads(self.charon("agent", "list", "--json"))}
+
     def start(self, name, *args, **environment):
         log = open(self.folder / f"{name}.log", "wb")
         self.processes.append(subprocess.Popen(
@@ -97,8 +101,6 @@ def test_enrols_and_is_online(foreign):
                   ORTHRUS_NAME="web", ORTHRUS_SOCKS5="off",
                   STATE_DIRECTORY=str(foreign.folder / "agent"),
                   RUNTIME_DIRECTORY=str(foreign.folder / "agent-run"))
-    until("it is ready", 120, lambda: "ready" in foreign.said("orthrus"))
-    agents = json.loads(foreign.charon("agent", "list", "--json"))
-    assert [(a["name"], a["status"]) for a in agents] == [("web", "online")]
+    until("it is online", 120, lambda: foreign.agents() == {"web": "online"})
     assert foreign.stop() == [0, 0]
     foreign.processes = []
