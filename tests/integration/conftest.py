@@ -11,6 +11,7 @@ import os
 import pathlib
 import resource
 import shutil
+import signal
 import tempfile
 
 import pytest
@@ -22,9 +23,15 @@ from lab.docker_engine import bare_engine, docker_engine
 from lab.docker_places import places
 
 PR_SET_CHILD_SUBREAPER = 36
+LONGEST = 900			# seconds, of one test: it hangs
 
 
 def pytest_configure(config):
+    # A shell that runs us in the background has them ignored, and so would be
+    # Ctrl-C in a test.
+    for number in signal.SIGHUP, signal.SIGINT, signal.SIGQUIT:
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
     if not os.access(harness.ORTHRUS, os.X_OK):
         raise pytest.UsageError(f"no program {harness.ORTHRUS}: set ORTHRUS")
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -36,6 +43,18 @@ def pytest_collection_modifyitems(items):
     if os.geteuid() != 0:
         for item in items:
             item.add_marker(pytest.mark.skip("sshd needs root here"))
+
+
+def hangs(*_):
+    pytest.fail(f"still at it after {LONGEST} s", pytrace=True)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_protocol(item):
+    signal.signal(signal.SIGALRM, hangs)
+    signal.alarm(LONGEST)
+    yield
+    signal.alarm(0)
 
 
 @pytest.hookimpl(hookwrapper=True)
