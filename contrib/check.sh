@@ -351,7 +351,7 @@ fi
 # folders of build/, and of which one mostly waits.
 if [ $# -eq 0 ]; then
 	set -- gcc clang+dist asan+scripts hunt
-	! is_bookworm || set -- gcc clang+dist asan+scripts+release hunt+trixie
+	! is_bookworm || set -- gcc clang+dist asan+scripts hunt+trixie
 fi
 for group; do
 	IFS=+ read -ra steps <<<"$group"
