@@ -260,17 +260,21 @@ ask_engine(struct doctor *d, struct muzzle_info *info)
 	}
 }
 
-/* Who may reach it here may yet run the agent as somebody who may not. */
+/*
+ * Who may reach it here may yet run the agent as somebody who may not.  What
+ * was found here, too (NULL: nothing), is one finding.
+ */
 static void
-look_at_running_engine(struct doctor *d)
+look_at_running_engine(struct doctor *d, const char *found)
 {
 	const json_t *docker = json_object_get(d->status, "docker");
+	const char *why = status_text(docker, "ping_error");
 
 	if (json_is_object(docker) &&
-	    !json_is_true(json_object_get(docker, "ping")))
+	    !json_is_true(json_object_get(docker, "ping")) &&
+	    (found == NULL || strcmp(found, why) != 0))
 		finding_fail(d->found, EX_UNAVAILABLE, "engine", "the running "
-		    "orthrus does not reach it: %s",
-		    status_text(docker, "ping_error"));
+		    "orthrus does not reach it: %s", why);
 }
 
 void
@@ -296,5 +300,5 @@ doctor_look_at_engine(struct doctor *d)
 		finding_ok(d->found, "engine", "%s answers, version %s", path,
 		    info.facts->version[0] != '\0' ? info.facts->version :
 		    "unknown");
-	look_at_running_engine(d);
+	look_at_running_engine(d, info.ping ? NULL : info.error);
 }

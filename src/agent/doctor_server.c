@@ -252,8 +252,10 @@ tell_of_login(struct look *l, bool gateway)
 		finding_fail(d->found, l->why.code, "login", "%s",
 		    l->why.text);
 	else if (will_enrol(d))
-		finding_ok(d->found, "login", "the AUTH_KEY was not tried, as "
-		    "it is good for one enrolment");
+		finding_warn(d->found, "login", "the AUTH_KEY was not tried, "
+		    "as it is good for one enrolment; when it is used up, "
+		    "\"charon agent rekey %s\" at the gateway makes "
+		    "another", d->config->name);
 	else if (d->identity != NULL)
 		finding_ok(d->found, "login", "%s", l->why.text);
 	else

@@ -141,17 +141,19 @@ def test_agent_that_runs(lab, docker_engine):
 
 @pytest.mark.skipif(not openssh.available(), reason="no charon here")
 def test_before_an_enrolment(lab):
-    """The AUTH_KEY says whom to trust, and is not used up."""
+    """The AUTH_KEY says whom to trust, and is not used up: nor is known
+    whether it was before, which is to look at."""
     charon = lab.own(Charon(lab))
     key = charon.add_agent("rome")
     state = lab.path("state-rome")
     env = {"STATE_DIRECTORY": state, "AUTH_KEY": key}
     args = ["--name", "rome", "--server", charon.address, "--socks5", "off"]
-    report = doctor(lab, *args, env=env, code=0)
+    report = doctor(lab, *args, env=env, code=1)
     assert "will enrol" in report.texts("identity", "ok")
     assert "which the AUTH_KEY names" in report.texts("host_key", "ok")
     assert "can be made" in report.texts("state", "ok")
-    assert "was not tried" in report.texts("login", "ok")
+    assert "was not tried" in report.texts("login", "warn")
+    assert "charon agent rekey rome" in report.texts("login", "warn")
     assert not os.path.exists(state), "something was made"
     other = lab.own(Charon(lab, name="other"))
     report = doctor(lab, "--server", other.address, *args[:2], *args[4:],
@@ -458,6 +460,25 @@ def test_engine(lab, sshd):
     report = Report(done)
     assert "the user nobody may not use " + dead in \
         report.texts("engine", "fail")
+
+
+@pytest.mark.skipif(not openssh.available(), reason="no charon here")
+def test_engine_of_a_running_agent(lab):
+    """What is wrong here and there is found once."""
+    charon = lab.own(Charon(lab))
+    engine = "--docker=" + lab.path("none")
+    agent = charon.agent("rome", engine, key=charon.add_agent("rome"))
+    said = until("it has asked", 20, lambda: agent.status()["docker"][
+        "ping_error"])
+    for args, found in ([engine], said), (["--docker=" + lab.path("other")],
+                                          "the running orthrus does not"):
+        report = doctor(
+            lab, "--name", "rome", "--server", charon.address, "--socks5",
+            "off", "--control", agent.control, *args, code=69,
+            env={"STATE_DIRECTORY": lab.path("state-rome")})
+        fails = [r["text"] for r in report.rows if r["check"] == "engine"]
+        assert len(fails) == (1 if found == said else 2)
+        assert found in fails[-1]
 
 
 def test_changes_nothing(lab, sshd):
