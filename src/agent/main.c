@@ -33,7 +33,8 @@ main(int argc, char **argv)
 		.program = "orthrus", .manual = "orthrus(1)",
 		.example = "orthrus connect --name NAME",
 		.libraries = ssh_library_text(),
-		.rows = rows, .n = sizeof(rows) / sizeof(rows[0])
+		.rows = rows, .n = sizeof(rows) / sizeof(rows[0]),
+		.dials = "connect"
 	};
 
 	return command_main(&table, argc, argv);

@@ -42,24 +42,47 @@ is_option_word(const char *word, const char *a, const char *b, const char *c)
 	    strcmp(word, c) == 0;
 }
 
+/* The command that was meant, or NULL. */
+static const char *
+command_meant(const struct command_table *t, const char *word)
+{
+	const struct command_instead *other;
+	struct near near = NEAR(word);
+	size_t i;
+
+	for (other = t->instead; other != NULL && other->word != NULL; other++)
+		if (strcmp(word, other->word) == 0)
+			return other->command;
+	for (i = 0; i < t->n; i++)
+		near_try(&near, t->rows[i].name);
+	return near.best;
+}
+
+/* As ssh(1) takes a server; a path of a file is none. */
+static bool
+is_like_server(const char *word)
+{
+	return word[0] != '.' && word[0] != '/' && strpbrk(word, "@:.") != NULL;
+}
+
 static int
 no_such_command(const struct command_table *t, const char *word)
 {
-	struct near near = NEAR(word);
+	const char *meant = command_meant(t, word);
 	char shown[256];
-	size_t i;
 
-	for (i = 0; i < t->n; i++)
-		near_try(&near, t->rows[i].name);
 	text_escape(shown, sizeof(shown), word, TEXT_PLAIN);
 	if (word[0] == '-')
 		fprintf(stderr, "%s: \"%s\": options go behind the command, "
 		    "as in \"%s\"; \"%s --help\" lists the commands\n",
 		    t->program, shown, t->example, t->program);
-	else if (near.best != NULL)
+	else if (meant != NULL)
 		fprintf(stderr, "%s: \"%s\" is not a command; did you mean "
-		    "\"%s %s\"?\n", t->program, shown, t->program,
-		    near.best);
+		    "\"%s %s\"?\n", t->program, shown, t->program, meant);
+	else if (t->dials != NULL && is_like_server(word))
+		fprintf(stderr, "%s: \"%s\" is not a command; did you mean "
+		    "\"%s %s %s\"?\n", t->program, shown, t->program,
+		    t->dials, shown);
 	else
 		fprintf(stderr, "%s: \"%s\" is not a command; \"%s --help\" "
 		    "lists them\n", t->program, shown, t->program);

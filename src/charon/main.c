@@ -28,12 +28,18 @@ main(int argc, char **argv)
 		{ "uninstall", cmd_gateway_uninstall, "take away what install "
 		    "has written" },
 	};
+	static const struct command_instead instead[] = {
+		{ "list", "agent list" }, { "ls", "agent list" },
+		{ "ps", "agent list" }, { "status", "agent list" },
+		{ "show", "agent show" }, { "rekey", "agent rekey" },
+		{ "allow", "client allow" }, { NULL, NULL }
+	};
 	const struct command_table table = {
 		.program = "charon", .manual = "charon(8)",
 		.example = "charon agent list --config FILE",
 		.libraries = ssh_library_text(),
 		.rows = rows, .n = sizeof(rows) / sizeof(rows[0]),
-		.names = complete_agents
+		.instead = instead, .names = complete_agents
 	};
 
 	return command_main(&table, argc, argv);

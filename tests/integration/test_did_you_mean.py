@@ -93,6 +93,19 @@ def test_far_words(run):
                           "--help lists them all\n")
 
 
+def test_server_without_a_command(run):
+    """As ssh takes it; a file is none."""
+    for server in ("me@gw", "gw.example.com", "gw:2222", "ssh://gw:22",
+                   "[2001:db8::1]"):
+        code, out, err = run(ORTHRUS, server)
+        assert (code, out) == (64, "")
+        assert err == f'orthrus: "{server}" is not a command; did you mean ' \
+            f'"orthrus connect {server}"?\n'
+    for word in "gw", "./orthrus.ini", "/etc/orthrus/orthrus.ini":
+        code, _, err = run(ORTHRUS, word)
+        assert code == 64 and err.endswith('"orthrus --help" lists them\n')
+
+
 def test_one_line_alone(run):
     """Nothing is asked for that the mistyped option may have been."""
     code, _, err = run(ORTHRUS, "connect", "--bogus")

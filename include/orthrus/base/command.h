@@ -12,6 +12,11 @@ struct command_row {
 	const char *help;		/* one line */
 };
 
+/* A word that people try, and the command that does that. */
+struct command_instead {
+	const char *word, *command;
+};
+
 struct command_table {
 	const char *program;		/* "orthrus" */
 	const char *manual;		/* "orthrus(1)" */
@@ -19,6 +24,8 @@ struct command_table {
 	const char *libraries;		/* for --version */
 	const struct command_row *rows;
 	size_t n;
+	const char *dials;		/* the command of a server, or NULL */
+	const struct command_instead *instead;	/* until a NULL; or NULL */
 	/* Calls each with the names that an argument may be; NULL: unknown. */
 	void (*names)(void (*each)(const char *name));
 };
