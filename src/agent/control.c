@@ -8,6 +8,7 @@
 #include <sys/un.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -256,11 +257,16 @@ on_control_client(void *arg, int fd)
 
 /* --- where it listens ------------------------------------------------- */
 
-/* Does somebody answer on this socket file? */
+/*
+ * Does somebody answer on this socket file?  *who is its process then, 0 where
+ * that cannot be known: in another container, or when its queue is full.
+ */
 static bool
-socket_answers(const char *path)
+socket_answers(const char *path, pid_t *who)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	struct ucred peer = { .pid = 0 };
+	socklen_t len = sizeof(peer);
 	bool yes;
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
 	    0);
@@ -273,6 +279,8 @@ socket_answers(const char *path)
 	 */
 	yes = connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0 ||
 	    errno == EAGAIN;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0)
+		*who = peer.pid;
 	close(fd);
 	return yes;
 }
@@ -303,8 +311,23 @@ control_check_directory(const char *path, struct error *e)
 }
 
 static int
+refuse_second(const char *path, pid_t first, struct error *e)
+{
+	char pid[32] = "";
+
+	if (first > 0)
+		snprintf(pid, sizeof(pid), " (pid %d)", (int)first);
+	return error_set(e, EX_UNAVAILABLE, "orthrus is already running%s: "
+	    "somebody answers on %s; \"orthrus status\" shows it: stop that "
+	    "one first, or give this one another --name or --control", pid,
+	    path);
+}
+
+static int
 control_prepare(const struct address *at, struct error *e)
 {
+	pid_t first = 0;
+
 	if (!address_is_local(at) || (at->kind == ADDRESS_TCP &&
 	    at->port == 0))
 		return error_set(e, EX_CONFIG, "the control address must be a "
@@ -314,11 +337,8 @@ control_prepare(const struct address *at, struct error *e)
 	if (file_make_parents(at->path, e) == -1 ||
 	    control_check_directory(at->path, e) == -1)
 		return -1;
-	if (socket_answers(at->path))
-		return error_set(e, EX_UNAVAILABLE, "orthrus is already "
-		    "running: somebody answers on %s; \"orthrus status\" "
-		    "shows it: stop that one first, or give this one "
-		    "another --name or --control", at->path);
+	if (socket_answers(at->path, &first))
+		return refuse_second(at->path, first, e);
 	return 0;
 }
 

@@ -151,6 +151,7 @@ test_snapshot(void **state)
 	struct address a = at("below/it/a.sock");
 	struct error e = { 0 };
 	struct control *c, *second;
+	char said[64];
 	struct stat st;
 
 	(void)state;
@@ -167,7 +168,9 @@ test_snapshot(void **state)
 	second = control_new(base, &a, &events, &base, &e);
 	assert_null(second);
 	assert_int_equal(e.code, EX_UNAVAILABLE);
-	assert_non_null(strstr(e.text, "already running"));
+	snprintf(said, sizeof(said), "already running (pid %d): ",
+	    (int)getpid());
+	assert_non_null(strstr(e.text, said));
 	assert_non_null(strstr(e.text, "\"orthrus status\" shows it"));
 	control_free(c);
 	assert_int_equal(access(a.path, F_OK), -1);
