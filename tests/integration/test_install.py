@@ -231,6 +231,9 @@ def test_no_systemd(house):
     house.path("/run/systemd/system").rmdir()
     done = install(house, *SERVER, code=UNAVAILABLE)
     assert "charon snippet NAME --for tarball" in done.stderr
+    done = install(house, *SERVER, "--dry-run")
+    assert "would run systemctl enable orthrus.service\n" in done.stdout
+    assert done.stderr == ""
 
 
 def test_who(house):

@@ -28,7 +28,10 @@ struct setup *setup_open(const struct setup_config *config, struct error *e);
 /* NULL is fine. */
 void setup_close(struct setup *s);
 
-/* Whether this machine, or this user, has a systemd: 0, or -1 with *e. */
+/*
+ * Whether this machine, or this user, has a systemd: 0, or -1 with *e.  In a dry
+ * run it needs none.
+ */
 int setup_check_systemd(const struct setup *s, struct error *e);
 /*
  * The path of the running program into path, for units: 0, or -1 with *e
