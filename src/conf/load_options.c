@@ -226,10 +226,34 @@ take_out_secret(char **word)
 	*word = optarg == *word ? TAKEN : taken;
 }
 
+/*
+ * True of a second SOCKS5 server, which is told: ssh(1) would listen on both,
+ * and here one would be lost unseen.  "off" takes one back.
+ */
+static bool
+fail_second_socks5(struct loader *l, const struct keyword *kw)
+{
+	const struct setting *first;
+	struct address a, b;
+	struct error e;
+
+	if (strcmp(kw->option != NULL ? kw->option : "", "socks5") != 0 ||
+	    (first = setting_find(l->c, kw->section, kw->key)) == NULL ||
+	    strcmp(first->value, "off") == 0 || strcmp(optarg, "off") == 0 ||
+	    address_parse(first->value, false, &a, NULL) == -1 ||
+	    address_parse(optarg, false, &b, NULL) == -1 ||
+	    address_equal(&a, &b))
+		return false;
+	error_set(&e, EX_USAGE, "option -D %s: there is one SOCKS5 server, and "
+	    "it is on %s already; give one -D", optarg, first->value);
+	loader_fail(l, FROM_OPTION, 0, e.text);
+	return true;
+}
+
 static void
 take_keyword_option(struct loader *l, const struct keyword *kw, char **word)
 {
-	if (optarg == TAKEN)
+	if (optarg == TAKEN || fail_second_socks5(l, kw))
 		return;
 	loader_take(l, kw, FROM_OPTION, 0, NULL, optarg != NULL ? optarg :
 	    kw->fixed);

@@ -377,6 +377,9 @@ def test_file_itself(home):
     (["--accept-new", "-Qv"], "unknown option -Q"),
     (["--name"], "option --name needs a value: --name NAME"),
     (["-D"], "option -D needs a value: -D ADDRESS|off"),
+    (["-D", "1081", "-D", "1082"], "option -D 1082: there is one SOCKS5 "
+     "server, and it is on localhost:1081 already; give one -D"),
+    (["--socks5=1081", "-D/run/s"], "give one -D"),
     (["--no-reconnect=yes"], "option --no-reconnect takes no value"),
     (["--name", "UPPER"], "option --name: "),
     (["--name", ""], "option --name: an empty value"),
@@ -414,6 +417,17 @@ def test_bad_option(home, args, text):
     assert run.stdout == ""
     assert text in run.stderr
     assert "hunter2" not in run.stderr
+
+
+def test_one_socks5(home):
+    """The same twice, and one that is off again, are as they seem."""
+    path, _ = write(home, "")
+    for args, value in (["-D", "1081", "-D", "localhost:1081"],
+                        "localhost:1081"), \
+            (["--socks5", "off", "-D", "1081"], "localhost:1081"), \
+            (["-D", "1081", "--socks5", "off"], "off"):
+        found = settings(check(home, "-c", path, *args, ORTHRUS_SOCKS5="1082"))
+        assert found["socks5.listen"][0][0] == value
 
 
 def test_exposed_ports(home):
