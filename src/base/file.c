@@ -180,9 +180,10 @@ refuse_mode(const char *what, const char *path, const struct stat *st,
 		    getenv("KUBERNETES_SERVICE_HOST") == NULL ? "" :
 		    ", or of a Secret's volume set defaultMode: 0400");
 	return error_set(e, EX_CONFIG, "%s %s: others have access to it (mode "
-	    "%04o); of root's files one serves that has mode 0440 and a group of this "
-	    "user (Kubernetes: defaultMode: 0400 with fsGroup), or a "
-	    "credential (systemd: LoadCredential=)", what, path, mode);
+	    "%04o); as root run \"chown %u %s\" and \"chmod 0400 %s\", for "
+	    "this is user %u; Kubernetes: defaultMode: 0440 with fsGroup; "
+	    "systemd: LoadCredential=", what, path, mode,
+	    (unsigned)geteuid(), path, path, (unsigned)geteuid());
 }
 
 static uid_t looked_at;		/* whose files are looked at; 0: our own */
@@ -258,6 +259,29 @@ file_owner(const char *path, char text[FILE_OWNER_MAX])
 		snprintf(text, FILE_OWNER_MAX, "%s", user->pw_name);
 	else
 		snprintf(text, FILE_OWNER_MAX, "%u", (unsigned)st.st_uid);
+	return text;
+}
+
+const char *
+file_denied(const char *path, char text[FILE_DENIED_MAX])
+{
+	unsigned us = (unsigned)geteuid();
+	char owner[FILE_OWNER_MAX];
+	struct stat st;
+
+	if (stat(path, &st) == -1)
+		snprintf(text, FILE_DENIED_MAX, "Permission denied; user %u, "
+		    "which this is, may not enter its directory", us);
+	else if (st.st_uid != us)
+		snprintf(text, FILE_DENIED_MAX, "Permission denied; it belongs "
+		    "to %s, and this is user %u: run \"chown %u %s\" as root",
+		    file_owner(path, owner), us, us, path);
+	else if ((st.st_mode & S_IRUSR) == 0)
+		snprintf(text, FILE_DENIED_MAX, "Permission denied (mode "
+		    "%04o); run \"chmod 0400 %s\"",
+		    (unsigned)st.st_mode & 07777, path);
+	else
+		snprintf(text, FILE_DENIED_MAX, "Permission denied");
 	return text;
 }
 

@@ -22,11 +22,14 @@ secret_access_check(const char *path, const struct stat *st, struct error *e)
 static int
 secret_open_error(const char *path, int err, struct error *e)
 {
+	char denied[FILE_DENIED_MAX];
+
 	if (err == EFBIG)
 		return error_set(e, EX_CONFIG, "%s has more than %d bytes; a "
 		    "secret is one line", path, SECRET_FILE_MAX);
 	return error_set(e, EX_CONFIG, "%s cannot be read: %s", path,
-	    err == ENXIO ? "not a regular file" : strerror(err));
+	    err == ENXIO ? "not a regular file" : err == EACCES ?
+	    file_denied(path, denied) : strerror(err));
 }
 
 char *

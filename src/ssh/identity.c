@@ -39,6 +39,8 @@ wipe_free(char *s, size_t n)
 static int
 read_failed(const char *path, const struct stat *st, struct error *e)
 {
+	char denied[FILE_DENIED_MAX];
+
 	if (errno == ENOENT)
 		return error_set(e, EX_CONFIG, "there is no identity %s; make "
 		    "one with \"orthrus keygen -o %s\", or, at a gateway, set "
@@ -47,7 +49,7 @@ read_failed(const char *path, const struct stat *st, struct error *e)
 		return error_set(e, EX_CONFIG, "identity %s: not a regular "
 		    "file", path);
 	return error_set(e, EX_CONFIG, "cannot read identity %s: %s", path,
-	    strerror(errno));
+	    errno == EACCES ? file_denied(path, denied) : strerror(errno));
 }
 
 /* libssh's own form of a key. */

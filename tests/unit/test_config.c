@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -503,6 +504,27 @@ test_file_access(void **state)
 	free(big);
 }
 
+/* What another user, such as a container's, hears of root's secret. */
+static void
+expect_denied(const char *path)
+{
+	struct error e = { 0 };
+	pid_t pid = fork();
+	int status;
+
+	assert_int_not_equal(pid, -1);
+	if (pid == 0) {
+		if (setgid(65534) == -1 || setuid(65534) == -1 ||
+		    secret_load(path, &e) != NULL)
+			_exit(2);
+		_exit(strstr(e.text, "cannot be read: Permission denied; it "
+		    "belongs to root, and this is user 65534: run \"chown "
+		    "65534 ") == NULL);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 static void
 test_secrets(void **state)
 {
@@ -540,6 +562,9 @@ test_secrets(void **state)
 		assert_null(secret_load(path, &e));
 		assert_non_null(strstr(e.text, "another user"));
 		assert_int_equal(chown(path, 0, 0), 0);
+		assert_int_equal(chmod(dir, 0711), 0);
+		expect_denied(path);
+		assert_int_equal(chmod(dir, 0700), 0);
 	}
 	write_file(path, "\nswordfish\n", 0600);
 	assert_null(secret_load(path, &e));

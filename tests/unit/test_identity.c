@@ -186,10 +186,28 @@ test_group_that_we_are_in(void **state)
 	expect_as(0, 0, 0, "pod/440", "chmod 600");
 	expect_as(0, 0, 0, "pod/zero", "chmod 600");
 	expect_as(65534, 1234, 1234, "pod/460", "fsGroup");
-	expect_as(65534, 1234, 1234, "pod/444", "LoadCredential=");
-	expect_as(65534, 65534, 65534, "pod/604", "defaultMode: 0400");
+	expect_as(65534, 1234, 1234, "pod/444", "chown 65534 ");
+	expect_as(65534, 65534, 65534, "pod/604", "defaultMode: 0440");
 	expect_as(65534, 1234, 1234, "pod/own", "others have access");
 	expect_as(99, 1234, 1234, "pod/own", "chmod 600");
+}
+
+/* As a container's user, of a file that root has put there. */
+static void
+test_not_ours_to_read(void **state)
+{
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(run("chmod 755 . && mkdir -m 755 box && cp other "
+	    "box/root && chmod 600 box/root && cp other box/own && chown 99 "
+	    "box/own && chmod 0 box/own && mkdir -m 700 box/shut && cp other "
+	    "box/shut/key"), 0);
+	expect_as(65534, 65534, 65534, "box/root", "belongs to root, and this "
+	    "is user 65534: run \"chown 65534 /");
+	expect_as(99, 99, 99, "box/own", "(mode 0000); run \"chmod 0400 /");
+	expect_as(65534, 65534, 65534, "box/shut/key", "user 65534, which this "
+	    "is, may not enter its directory");
 }
 
 static char *
@@ -418,6 +436,7 @@ main(void)
 		cmocka_unit_test(test_load),
 		cmocka_unit_test(test_file_refused),
 		cmocka_unit_test(test_group_that_we_are_in),
+		cmocka_unit_test(test_not_ours_to_read),
 		cmocka_unit_test(test_content_refused),
 		cmocka_unit_test(test_passphrase),
 		cmocka_unit_test(test_pkcs8),

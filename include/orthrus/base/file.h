@@ -60,6 +60,13 @@ int file_give_to_owner(int fd, const char *path);
 const char *file_owner(const char *path, char text[FILE_OWNER_MAX]);
 
 /*
+ * What to say of a file that this user may not read, who may be a container's
+ * and not the one who has put it there: why, and what to do.
+ */
+#define FILE_DENIED_MAX 384
+const char *file_denied(const char *path, char text[FILE_DENIED_MAX]);
+
+/*
  * Puts a file with these n bytes and this mode in the place of path: whoever
  * reads it, even after a crash, sees the old or the new one.  It belongs to
  * whom file_give_to_owner() says.  0, or -1 with *e (EX_CANTCREAT, EX_IOERR).
