@@ -71,7 +71,9 @@ identity_why_refused(const struct identity *id, const char *user, bool gateway,
 		    "is this host's clock right?", date);
 	} else if (c->nprincipals > 0 && i == c->nprincipals)
 		snprintf(text, size, "its certificate is for \"%s\"; log in as "
-		    "that user (--user, --name)", c->principals[0]);
+		    "that user (--user, --name)%s", c->principals[0],
+		    gateway ? "" : ", or with a key of your own: "
+		    "-i ~/.ssh/id_ed25519");
 	else if (gateway)
 		snprintf(text, size, "the gateway's log says why; when its "
 		    "identity was revoked, \"charon agent rekey %s\" helps, "

@@ -302,6 +302,7 @@ test_why_refused(void **state)
 		{ "a", true, 2000, "expired at 1970-01-01 00:33:20 UTC; "
 		    "\"charon agent rekey a\"" },
 		{ "b", true, 1500, "is for \"a\"" },
+		{ "b", false, 1500, "--name), or with a key of your own: -i ~" },
 		{ "a", true, 1500, "the gateway's log says why; when its "
 		    "identity was revoked, \"charon agent rekey a\" helps" },
 		{ "a", false, 500, "not valid before" },
