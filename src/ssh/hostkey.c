@@ -151,8 +151,9 @@ refuse_unknown_key(const struct shown_key *k, const struct known *known,
 		    "Ed25519 key (sshd_config: HostCertificate)" :
 		    "a certificate of another", k->fp);
 	return error_set(e, EX_NOPERM, "the host key of %s is not known: %s; "
-	    "when that is the right one, add --host-key %s", k->name, k->fp,
-	    k->fp);
+	    "when \"charon fingerprint\" (or \"ssh-keygen -lf "
+	    "/etc/ssh/ssh_host_ed25519_key.pub\") there says the same, add "
+	    "--accept-new, or --host-key %s", k->name, k->fp, k->fp);
 }
 
 /*

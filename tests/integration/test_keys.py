@@ -109,6 +109,8 @@ def test_known_hosts_at_home(lab, sshd):
         os.unlink(file)
     done = lab.refused(sshd, host_key=False)
     assert done.returncode == NOPERM, done.text
+    assert '"charon fingerprint" (or "ssh-keygen -lf /etc/ssh/' in done.text
+    assert "add --accept-new, or --host-key " + sshd.fingerprint in done.text
 
 
 @pytest.mark.parametrize("accept_new", [False, True],
