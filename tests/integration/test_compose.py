@@ -64,8 +64,9 @@ class Project:
             "    healthcheck: {interval: 1s, retries: 1, start_period: 0s}\n")
         subprocess.run(
             ["sh", "-e"], input=comment_commands(text).replace(
-                "<AUTH_KEY>\n", key).replace("/var/run/docker.sock",
-                                             engine.socket),
+                "<AUTH_KEY>\n", key).replace(
+                "/var/run/docker.sock", engine.socket).replace(
+                "docker compose up -d\n", ""),
             text=True, check=True, cwd=self.path)
 
     def run(self, *args):
