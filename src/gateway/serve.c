@@ -314,7 +314,6 @@ gateway_start(struct event_base *base, const struct gateway_helpers *h,
 {
 	struct gateway *g = xcalloc(1, sizeof(*g));
 
-	ssh_library_init();
 	TAILQ_INIT(&g->sessions);
 	LIST_INIT(&g->streams);
 	g->base = base;
@@ -330,6 +329,7 @@ gateway_start(struct event_base *base, const struct gateway_helpers *h,
 	g->docker_tcp = c->docker_tcp;
 	g->revoked_dirty = true;	/* as the monitor will find */
 	apply_config(g, c);
+	ssh_library_init();	/* which may have to say something */
 	if (start_parts(g, e) == 0)
 		return g;
 	gateway_free(g);
