@@ -407,7 +407,7 @@ confine_without_filters(void)
 
 	CHECK(filter != NULL);
 	CHECK(seccomp_rule_add(filter, SCMP_ACT_ERRNO(EINVAL), SCMP_SYS(prctl),
-	    1, SCMP_A0(SCMP_CMP_EQ, PR_SET_SECCOMP)) == 0);
+	    1, SCMP_A0(SCMP_CMP_EQ, PR_SET_SECCOMP, 0)) == 0);
 	CHECK(seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS),
 	    SCMP_SYS(seccomp), 0) == 0);
 	if (seccomp_load(filter) != 0)
