@@ -378,7 +378,8 @@ def test_what_holds(lab, sshd):
                                         re.M)[1]
     for process in charon, agent:
         # The gateway is three, and each says which one it is.
-        who = re.findall(r"info (?:(\w+): )?confined by: ", process.log())
+        who = re.findall(r"(?:info|warn) (?:(\w+): )?confined by: ",
+                         process.log())
         assert sorted(who) == (["egress", "gateway", "monitor"]
                                if process is charon else [""])
         assert set(said(process.log())) == {walls}
