@@ -37,6 +37,7 @@ unshare --mount --pid --fork --kill-child true 2>/dev/null ||
 	cannot "unshare(1) is not allowed here"
 
 box=$(mktemp -d "${TMPDIR:-/tmp}/orthrus-$suite.XXXXXX")
+chmod 755 "$box"	# it is the root directory of other users as well
 trap 'rm -rf --one-file-system "$box"' EXIT
 trap 'exit 1' HUP INT TERM
 
