@@ -16,6 +16,7 @@
 
 #include "orthrus/base/command_line.h"
 #include "orthrus/base/mem.h"
+#include "orthrus/base/printed.h"
 #include "orthrus/base/program.h"
 #include "orthrus/base/text.h"
 #include "orthrus/conf/config.h"
@@ -261,26 +262,13 @@ make_context(const char *context, const char *url, const char *agent,
 	return 0;
 }
 
-/* In single quotes, as sh(1) takes it. */
-static void
-print_word(const char *s)
-{
-	putchar('\'');
-	for (; *s != '\0'; s++)
-		if (*s == '\'')
-			printf("'\\''");
-		else
-			putchar(*s);
-	putchar('\'');
-}
-
 static void
 print_command(const char *context, const char *url)
 {
 	printf("docker context create --docker host=");
-	print_word(url);
+	print_quoted(url);
 	putchar(' ');
-	print_word(context);
+	print_quoted(context);
 	putchar('\n');
 }
 

@@ -76,3 +76,15 @@ printed_reader_gone(void)
 {
 	return reader_gone;
 }
+
+void
+print_quoted(const char *s)
+{
+	putchar('\'');
+	for (; *s != '\0'; s++)
+		if (*s == '\'')
+			printf("'\\''");
+		else
+			putchar(*s);
+	putchar('\'');
+}

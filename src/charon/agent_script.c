@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "orthrus/base/mem.h"
+#include "orthrus/base/printed.h"
 #include "orthrus/base/text.h"
 
 #include "cli.h"
@@ -38,22 +39,15 @@ script_check(const struct call *c, struct error *e)
 	return 0;
 }
 
-/* In single quotes, as sh(1) takes it, unless it is plain. */
+/* Quoted, unless it is plain. */
 static void
-print_quoted_word(const char *s)
+print_script_word(const char *s)
 {
 	if (s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	    "0123456789.:_-")] == '\0') {
+	    "0123456789.:_-")] == '\0')
 		printf("%s", s);
-		return;
-	}
-	putchar('\'');
-	for (; *s != '\0'; s++)
-		if (*s == '\'')
-			printf("'\\''");
-		else
-			putchar(*s);
-	putchar('\'');
+	else
+		print_quoted(s);
 }
 
 static void
@@ -64,7 +58,7 @@ print_exposed(const char *ports)
 	while ((word = text_next_word(&rest)) != NULL)
 		if (*word != '\0') {
 			printf(" --expose ");
-			print_quoted_word(word);
+			print_script_word(word);
 		}
 	free(copy);
 }
@@ -78,7 +72,7 @@ script_print(const struct call *c)
 
 	snippet_offer_read(c->mode, c->ports, &offer, NULL);
 	printf("orthrus install --name %s --server ", c->name);
-	print_quoted_word(link);
+	print_script_word(link);
 	if (offer.socket)
 		printf(" --docker");
 	print_exposed(offer.port ? offer.ports : "");

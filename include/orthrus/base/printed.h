@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Whether what a command prints on standard output arrives. */
+/* What commands print on standard output, and whether it arrives. */
 #ifndef ORTHRUS_BASE_PRINTED_H
 #define ORTHRUS_BASE_PRINTED_H
 
@@ -24,5 +24,8 @@ int printed_end(const char *command);
  * then ends as SIGPIPE ends others, which command_main() sees to.
  */
 bool printed_reader_gone(void);
+
+/* Prints s in single quotes, so that sh(1) takes it for one word. */
+void print_quoted(const char *s);
 
 #endif
