@@ -71,7 +71,7 @@ on_channel_data(struct channel *ch, struct wire *w)
 		mux_violation(ch->mux, "channel data beyond its window or end");
 		return;
 	}
-	if (!ch->owned || len == 0)
+	if (len == 0 || channel_exits(ch) || !ch->owned)
 		return;		/* the peer has not seen our CLOSE yet */
 	ch->mux->in += len;
 	channel_moved(ch, len);
@@ -175,6 +175,7 @@ channel_message(struct channel *ch, uint8_t type, struct wire *w)
 	case MSG_CHANNEL_EOF:
 		ch->got_eof = true;
 		channel_withdraw_window(ch);
+		channel_exits(ch);
 		if (ch->want_read)
 			channel_queue_reader(ch);
 		break;

@@ -76,6 +76,7 @@ struct channel {
 	void *request_arg;
 	struct event *dismissal;	/* it is being refused; else NULL */
 	bool answer_wanted;		/* the peer wants an answer */
+	bool exits;			/* channel_exit() was called */
 	bool runs;			/* channel_run() was called: ... */
 	uint32_t exit_status;		/* ... its end tells the peer this */
 };
@@ -231,6 +232,8 @@ void channel_on_peer_request(struct channel *ch, struct wire *w);
 void channel_on_request_answer(struct channel *ch, bool ok);
 /* Sends the exit status of what ran there, if anything did, once. */
 void channel_run_ended(struct channel *ch, uint32_t status);
+/* The peer has sent something: true, and ended, where it is to exit. */
+bool channel_exits(struct channel *ch);
 
 /* channel_endpoint.c */
 extern const struct endpoint_ops channel_ops;

@@ -15,6 +15,7 @@
 #define TYPE_MAX 64		/* of a request's type, with NUL */
 #define SAY_MAX 512
 #define DISMISS_MS 100
+#define EXIT_MS 2000
 
 void
 channel_start_subsystem(struct channel *ch)
@@ -111,14 +112,29 @@ on_dismissal(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	evtimer_del(ch->dismissal);
 	if (ch->sent_close)
 		return;
 	if (ch->answer_wanted)
 		mux_send_to_peer(ch, MSG_CHANNEL_FAILURE);
-	send_exit_status(ch, 1);
+	send_exit_status(ch, ch->exit_status);
+	if (ch->exits) {
+		mux_send_to_peer(ch, MSG_CHANNEL_EOF);
+		ch->sent_eof = true;
+	}
 	channel_send_close(ch);
 	ch->owned = false;
 	channel_retire(ch);
+}
+
+/* Ends the channel with status, unless the peer does it, after ms. */
+static void
+dismiss_within(struct channel *ch, uint32_t status, int ms)
+{
+	ch->exit_status = status;
+	ch->dismissal = evtimer_new(event_get_base(ch->mux->turn),
+	    on_dismissal, ch);
+	timer_set(ch->dismissal, ms);
 }
 
 /*
@@ -131,9 +147,7 @@ channel_dismiss(struct channel *ch, const char *text)
 	if (ch->sent_close)
 		return;
 	channel_say(ch, text);
-	ch->dismissal = evtimer_new(event_get_base(ch->mux->turn),
-	    on_dismissal, ch);
-	timer_set(ch->dismissal, DISMISS_MS);
+	dismiss_within(ch, 1, DISMISS_MS);
 }
 
 static void
@@ -164,17 +178,25 @@ channel_run_ended(struct channel *ch, uint32_t status)
 		send_exit_status(ch, status);
 }
 
+/*
+ * A program that has not written its question yet when its ssh ends is told of
+ * a broken pipe, and never reads what was said.
+ */
 void
 channel_exit(struct channel *ch, uint32_t status, const char *text)
 {
 	grant_request(ch);
 	channel_say(ch, text);
-	send_exit_status(ch, status);
-	mux_send_to_peer(ch, MSG_CHANNEL_EOF);
-	ch->sent_eof = true;
-	channel_send_close(ch);
-	ch->owned = false;
-	channel_retire(ch);
+	ch->exits = true;
+	dismiss_within(ch, status, EXIT_MS);
+}
+
+bool
+channel_exits(struct channel *ch)
+{
+	if (ch->exits)
+		on_dismissal(-1, 0, ch);
+	return ch->exits;
 }
 
 /*

@@ -438,6 +438,15 @@ test_runs_beside_sessions(void **state)
 }
 
 static void
+expect_end(uint32_t peer)
+{
+	expect_exit(peer, 2);
+	expect(MSG_CHANNEL_EOF, peer);
+	expect(MSG_CHANNEL_CLOSE, peer);
+}
+
+/* Not before the client has sent something, which it could not else. */
+static void
 test_exit(void **state)
 {
 	const struct sent *s;
@@ -450,10 +459,10 @@ test_exit(void **state)
 	expect(MSG_CHANNEL_SUCCESS, 7);
 	s = expect(MSG_CHANNEL_EXTENDED_DATA, 7);
 	assert_memory_equal(s->p + 12, "not allowed\n", 12);
-	expect_exit(7, 2);
-	expect(MSG_CHANNEL_EOF, 7);
-	expect(MSG_CHANNEL_CLOSE, 7);
+	expect_nothing();
 	fake_feed(MSG_CHANNEL_DATA, "us", id, "hello");
+	expect_end(7);
+	fake_feed(MSG_CHANNEL_DATA, "us", id, "more");
 	fake_feed(MSG_CHANNEL_REQUEST, "usb", id, "exec", 1);
 	fake_feed(MSG_CHANNEL_EOF, "u", id);
 	expect_nothing();
@@ -461,12 +470,40 @@ test_exit(void **state)
 	turns();
 	assert_int_equal(open_channels(), 0);
 	assert_int_equal(violations, 0);
-	/* Without a window and without a wish for an answer. */
+}
+
+/* Without a window and without a wish for an answer. */
+static void
+test_exit_at_the_end(void **state)
+{
+	uint32_t id = open_session(8, 0);
+
+	(void)state;
+	request.exit = "not allowed\n";
+	request.answer = false;
+	fake_feed(MSG_CHANNEL_REQUEST, "usb", id, "exec", 0);
+	expect_nothing();
+	fake_feed(MSG_CHANNEL_EOF, "u", id);
+	expect_end(8);
+	close_both(open_session(9, 0), 9);
+}
+
+static void
+test_exit_of_the_silent(void **state)
+{
+	uint32_t id = open_session(7, 0);
+
+	(void)state;
+	request.exit = "not allowed\n";
+	request.answer = false;
+	fake_feed(MSG_CHANNEL_REQUEST, "usb", id, "exec", 0);
+	while (fake_queued() == 0)
+		event_base_loop(base, EVLOOP_ONCE);
+	expect_end(7);
 	id = open_session(8, 0);
 	fake_feed(MSG_CHANNEL_REQUEST, "usb", id, "exec", 0);
-	expect_exit(8, 2);
-	expect(MSG_CHANNEL_EOF, 8);
-	expect(MSG_CHANNEL_CLOSE, 8);
+	close_both(id, 8);
+	assert_int_equal(violations, 0);
 }
 
 /* --- dismissals --------------------------------------------------- */
@@ -589,6 +626,10 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_runs_beside_sessions,
 		    setup, teardown),
 		cmocka_unit_test_setup_teardown(test_exit, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_exit_at_the_end, setup,
+		    teardown),
+		cmocka_unit_test_setup_teardown(test_exit_of_the_silent, setup,
+		    teardown),
 		cmocka_unit_test_setup_teardown(test_dismissed, setup,
 		    teardown),
 		cmocka_unit_test_setup_teardown(test_dismissed_without_window,

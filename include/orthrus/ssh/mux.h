@@ -141,7 +141,8 @@ void channel_on_request(struct channel *ch, bool (*request)(void *arg,
 void channel_run(struct channel *ch, uint32_t status);
 /*
  * For request(): grants it, says text on standard error, and ends the channel
- * with status as its exit status.
+ * with status as its exit status as soon as the client has sent something, its
+ * end, or nothing for two seconds.
  */
 void channel_exit(struct channel *ch, uint32_t status, const char *text);
 /*
