@@ -12,7 +12,11 @@ import time
 # The process dies with the test runner, however that one ends.
 DIES_WITH_US = ["setpriv", "--pdeathsig", "KILL"]
 
-_given_ports = set()
+# Of a block of so many ports, which another process at the same work leaves
+# alone: between the choice of a port and its use there is a moment.
+PORT_BLOCK = 250
+_ports = []
+_port_blocks = []
 
 # Processes that outlive a test; children() passes them and theirs by.
 lasting = set()
@@ -21,24 +25,44 @@ lasting = set()
 def free_port():
     """A port below the ephemeral range, so that no client can grab it."""
     while True:
-        port = random.randrange(10000, 32000)
-        if port in _given_ports:
+        if not _ports:
+            _ports.extend(_own_ports())
+        port = _ports.pop()
+        if _is_free(port):
+            return port
+
+
+def _own_ports():
+    """A block's ports, and an abstract socket that says whose it is."""
+    blocks = [b for b in range(10000, 32000, PORT_BLOCK)
+              if b not in [mine for mine, _ in _port_blocks]]
+    random.shuffle(blocks)
+    for block in blocks:
+        mark = socket.socket(socket.AF_UNIX)
+        try:
+            mark.bind(f"\0orthrus-test-ports-{block}")
+        except OSError:
+            mark.close()
             continue
-        with contextlib.ExitStack() as stack:
-            try:
-                for family, host in ((socket.AF_INET, "0.0.0.0"),
-                                     (socket.AF_INET6, "::")):
-                    if family == socket.AF_INET6 and not has_ipv6():
-                        continue
-                    s = stack.enter_context(socket.socket(family))
-                    if family == socket.AF_INET6:
-                        s.setsockopt(socket.IPPROTO_IPV6,
-                                     socket.IPV6_V6ONLY, 1)
-                    s.bind((host, port))
-            except OSError:
-                continue
-        _given_ports.add(port)
-        return port
+        _port_blocks.append((block, mark))
+        return random.sample(range(block, block + PORT_BLOCK), PORT_BLOCK)
+    raise AssertionError("all ports are given away")
+
+
+def _is_free(port):
+    with contextlib.ExitStack() as stack:
+        try:
+            for family, host in ((socket.AF_INET, "0.0.0.0"),
+                                 (socket.AF_INET6, "::")):
+                if family == socket.AF_INET6 and not has_ipv6():
+                    continue
+                s = stack.enter_context(socket.socket(family))
+                if family == socket.AF_INET6:
+                    s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                s.bind((host, port))
+        except OSError:
+            return False
+    return True
 
 
 def has_ipv6():
