@@ -81,7 +81,7 @@ connect_api(const struct address *at)
 
 static bool
 send_question(int fd, const struct address *at, const char *state,
-    const char *agent)
+    const char *target)
 {
 	char *path = xasprintf("%s/http.token", state), *text = NULL, *head;
 	bool sent;
@@ -90,10 +90,9 @@ send_question(int fd, const struct address *at, const char *state,
 		text = file_read(path, TOKEN_LEN + 2, NULL, NULL);
 	if (text != NULL)
 		text[strcspn(text, "\r\n")] = '\0';
-	head = xasprintf("GET /api/v1/agents%s%s HTTP/1.1\r\n"
+	head = xasprintf("GET %s HTTP/1.1\r\n"
 	    "Host: localhost\r\nConnection: close\r\n%s%s%s\r\n",
-	    agent == NULL ? "" : "/", agent == NULL ? "" : agent,
-	    text == NULL ? "" : "Authorization: Bearer ",
+	    target, text == NULL ? "" : "Authorization: Bearer ",
 	    text == NULL ? "" : text, text == NULL ? "" : "\r\n");
 	sent = file_write_all(fd, head, strlen(head)) == 0;
 	sodium_memzero(head, strlen(head));
@@ -125,7 +124,8 @@ take_piece(struct http_reader *r, const uint8_t *p, size_t n,
 	return true;
 }
 
-static bool
+/* Reads until the answer is there: its status, or 0. */
+static int
 hear_answer(int fd, struct http_reader *r, struct buffer *body)
 {
 	uint8_t *piece = xcalloc(1, PIECE);
@@ -137,27 +137,52 @@ hear_answer(int fd, struct http_reader *r, struct buffer *body)
 			n = -1;
 	}
 	free(piece);
-	return r->done && r->answer.status == 200;
+	return r->done ? r->answer.status : 0;
+}
+
+/* One question and its answer, with the body put into *body. */
+static int
+ask(const struct address *at, const char *state, const char *target,
+    struct buffer *body)
+{
+	struct http_reader reader;
+	int fd = connect_api(at), status = 0;
+
+	if (fd == -1)
+		return 0;
+	http_reader_init(&reader, false);
+	if (send_question(fd, at, state, target))
+		status = hear_answer(fd, &reader, body);
+	http_reader_clear(&reader);
+	close(fd);
+	return status;
 }
 
 struct json_t *
 api_ask(const struct address *at, const char *state, const char *agent)
 {
-	struct http_reader reader;
+	char *target = xasprintf("/api/v1/agents%s%s", agent == NULL ? "" :
+	    "/", agent == NULL ? "" : agent);
 	struct buffer body;
 	json_t *json = NULL;
-	int fd = connect_api(at);
 
-	if (fd == -1)
-		return NULL;
-	http_reader_init(&reader, false);
 	buffer_init(&body, ANSWER_MAX);
-	if (send_question(fd, at, state, agent) &&
-	    hear_answer(fd, &reader, &body))
+	if (ask(at, state, target, &body) == 200)
 		json = json_loadb((const char *)buffer_head(&body), body.len,
 		    0, NULL);
 	buffer_clear(&body);
-	http_reader_clear(&reader);
-	close(fd);
+	free(target);
 	return json;
+}
+
+int
+api_health(const struct address *at, const char *state)
+{
+	struct buffer body;
+	int status;
+
+	buffer_init(&body, ANSWER_MAX);
+	status = ask(at, state, "/healthz", &body);
+	buffer_clear(&body);
+	return status;
 }

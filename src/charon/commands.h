@@ -13,6 +13,7 @@ int cmd_fingerprint(int argc, char **argv);
 int cmd_gateway_install(int argc, char **argv);
 int cmd_gateway_uninstall(int argc, char **argv);
 int cmd_serve(int argc, char **argv);
+int cmd_gateway_status(int argc, char **argv);
 int cmd_snippet(int argc, char **argv);
 
 #endif

@@ -22,4 +22,5 @@ liborthrus_a_SOURCES += \
 	src/charon/snippet_cmd.c \
 	src/charon/snippet_offer.c \
 	src/charon/snippet_texts.c \
+	src/charon/status_cmd.c \
 	src/charon/table.c

@@ -25,12 +25,14 @@ main(int argc, char **argv)
 		    "gateway of this machine" },
 		{ "snippet", cmd_snippet,
 		    "print what to install on an agent's host" },
+		{ "status", cmd_gateway_status,
+		    "tell whether the gateway runs and answers" },
 		{ "uninstall", cmd_gateway_uninstall, "take away what install "
 		    "has written" },
 	};
 	static const struct command_instead instead[] = {
 		{ "list", "agent list" }, { "ls", "agent list" },
-		{ "ps", "agent list" }, { "status", "agent list" },
+		{ "ps", "agent list" }, { "health", "status" },
 		{ "show", "agent show" }, { "rekey", "agent rekey" },
 		{ "allow", "client allow" }, { NULL, NULL }
 	};

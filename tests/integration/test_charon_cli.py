@@ -92,7 +92,7 @@ def test_version(home):
     (("client", "delete"), 'did you mean "charon client remove"?'),
     (("agent", "inspect"), 'did you mean "charon agent show"?'),
     (("list",), 'did you mean "charon agent list"?'),
-    (("status",), 'did you mean "charon agent list"?'),
+    (("health",), 'did you mean "charon status"?'),
     (("help", "rekey"), 'did you mean "charon agent rekey"?'),
     (("vps@gw.example.com",), 'charon --help" lists them'),
     (("\x1b[31m",), r'"\x1b[31m" is not a command'),

@@ -17,4 +17,10 @@ struct json_t;
 struct json_t *api_ask(const struct address *at, const char *state,
     const char *agent);
 
+/*
+ * The status of the answer to GET /healthz: 200 of a gateway that is well, 503
+ * of one that cannot use its registry or stops; 0 when nobody answers.
+ */
+int api_health(const struct address *at, const char *state);
+
 #endif
