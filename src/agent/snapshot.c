@@ -190,17 +190,26 @@ add_gateways(json_t *o, const struct link *l)
 	json_object_set_new(o, "gateways", list);
 }
 
+static json_t *
+error_json(const struct orthrus *a, const struct outbound_info *session)
+{
+	if (session->parted)
+		return json_sprintf("the link is gone (%s); the session waits "
+		    "for another one", session->why_parted);
+	return a->trouble.code != 0 ? json_string(a->trouble.text) :
+	    json_null();
+}
+
 /* What is known of the session, or of the attempt at one. */
 static void
 add_session(json_t *o, const struct orthrus *a, const struct link_info *info)
 {
 	const struct outbound_info *session = &info->session;
 
-	json_object_set_new(o, "error", a->trouble.code != 0 ?
-	    json_string(a->trouble.text) : json_null());
+	json_object_set_new(o, "error", error_json(a, session));
 	json_object_set_new(o, "gateway", json_boolean(session->gateway));
-	json_object_set_new(o, "leash",
-	    json_boolean(at_gateway_held(a->gateway)));
+	json_object_set_new(o, "leash", json_boolean(!session->parted &&
+	    at_gateway_held(a->gateway)));
 	json_object_set_new(o, "certificate",
 	    certificate_json(identity_certificate(a->identity)));
 	json_object_set_new(o, "kex", json_string(session->kex));

@@ -215,6 +215,17 @@ jump_command(const struct ssh_reading *r, const char *jump)
 	return command;
 }
 
+/* One host or some, none of them empty, and nothing that a shell would read. */
+static bool
+is_jump(const char *text)
+{
+	size_t len = strlen(text);
+
+	return len > 0 && text[0] != '-' && text[0] != ',' &&
+	    text[len - 1] != ',' && strstr(text, ",,") == NULL &&
+	    strstr(text, ",-") == NULL && strspn(text, JUMP_BYTES) == len;
+}
+
 static void
 take_proxy(struct ssh_reading *r)
 {
@@ -240,8 +251,7 @@ take_proxy(struct ssh_reading *r)
 	}
 	if (jump->value == NULL || strcasecmp(jump->value, "none") == 0)
 		return;
-	if (jump->value[0] == '-' ||
-	    jump->value[strspn(jump->value, JUMP_BYTES)] != '\0') {
+	if (!is_jump(jump->value)) {
 		ssh_fail(r, jump->file, jump->line, "ProxyJump: expected "
 		    "[user@]host[:port], or some with ',' between");
 		return;

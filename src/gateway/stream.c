@@ -122,7 +122,7 @@ why_not_opened(const struct gateway_stream *s)
 	if (a == NULL)
 		return "the agent was removed from this gateway";
 	return a->session == NULL ? a->away :
-	    "the agent could not connect to it";
+	    "the agent could not connect to it: is it running there?";
 }
 
 static const char *

@@ -83,14 +83,15 @@ static void
 exchange_give_up(struct exchange *x, const char *what, const char *why)
 {
 	struct http_conn *c = x->conn;
+	struct muzzle *m = x->m;
 	bool told = x->answer.told;
 
-	muzzle_engine_failed(x->m, why);
+	muzzle_engine_failed(m, why);
 	exchange_free(x);
 	if (told)
 		http_cut(c);
 	else
-		muzzle_reply_failure(c, what, why);
+		muzzle_reply_failure(m, c, what, why);
 }
 
 static void

@@ -65,8 +65,8 @@ void muzzle_engine_answered(struct muzzle *m);
 /* Who speaks in an error, also where somebody else's server passes it on. */
 #define MUZZLE_PREFIX "orthrus: "
 /* 502: what could not be done, and why. */
-void muzzle_reply_failure(struct http_conn *c, const char *what,
-    const char *why);
+void muzzle_reply_failure(const struct muzzle *m, struct http_conn *c,
+    const char *what, const char *why);
 
 /*
  * exchange.c: judges a request and has it answered.  strict: the connection

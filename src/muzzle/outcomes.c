@@ -104,12 +104,16 @@ muzzle_engine_is_down(struct muzzle *m, const char *why)
 		    .reason = m->error), "%s: %s", m->label, m->error);
 }
 
+/* What to do about it cannot be told from afar: there may be more to it. */
 void
-muzzle_reply_failure(struct http_conn *c, const char *what, const char *why)
+muzzle_reply_failure(const struct muzzle *m, struct http_conn *c,
+    const char *what, const char *why)
 {
-	char text[256];
+	char text[320];
 
-	snprintf(text, sizeof(text), "%s: %s", what, why);
+	snprintf(text, sizeof(text), "%s: %s%s", what, why,
+	    m->remote || m->dial_error == 0 ? "" :
+	    "; on its host, \"orthrus doctor\" says what to do");
 	http_reply_error(c, 502, "", MUZZLE_PREFIX, text);
 }
 

@@ -80,10 +80,11 @@ static void
 fail_question(struct swarm_question *q, const char *why)
 {
 	struct http_conn *c = q->conn;
+	struct muzzle *m = q->m;
 
-	muzzle_engine_failed(q->m, why);
+	muzzle_engine_failed(m, why);
 	question_free(q);
-	muzzle_reply_failure(c, "cannot reach the Docker engine", why);
+	muzzle_reply_failure(m, c, "cannot reach the Docker engine", why);
 }
 
 /* Does the engine's /info say that it has no Swarm?  A doubt is a no. */

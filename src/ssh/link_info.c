@@ -44,8 +44,10 @@ link_info(const struct link *l, struct link_info *info)
 	if (l->session == NULL)
 		return;
 	outbound_info(l->session->outbound, &info->session);
-	if (info->session.parted)	/* it is looked for */
+	if (info->session.parted) {	/* it is looked for */
 		info->state = LINK_CONNECTING;
+		info->since = info->session.parted_at;
+	}
 }
 
 static enum gateway_state

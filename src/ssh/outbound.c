@@ -60,7 +60,7 @@ on_outbound_parted(void *arg, const char *text)
 	    "%s: the link is gone (%s): looking for another one for %llu s",
 	    name, text,
 	    (unsigned long long)s->config.resume_ms / 1000);
-	reopen_start(&s->reopen);
+	reopen_start(&s->reopen, text);
 	if (s->events.parted != NULL)
 		s->events.parted(s->arg, true);
 }
@@ -320,7 +320,8 @@ on_server_reached(void *arg, struct transport *t, const struct error *why)
 		return;
 	}
 	if (set_session_options(s) != 0) {
-		outbound_fail(s, EX_SOFTWARE, "libssh refuses our options: %s",
+		outbound_fail(s, EX_SOFTWARE, "libssh refuses our options%s%s",
+		    ssh_get_error(outbound_ssh(s))[0] == '\0' ? "" : ": ",
 		    ssh_get_error(outbound_ssh(s)));
 		return;
 	}

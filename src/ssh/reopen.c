@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -197,6 +198,7 @@ attempt_failed(struct reopen *o, const char *why)
 		o->events->lost(o->arg, why);
 		return;
 	}
+	snprintf(o->why, sizeof(o->why), "%s", why);
 	log_debug("the link is not back: %s", why);
 	timer_set(o->again, reopen_delay(elapsed(o), randombytes_random()));
 }
@@ -260,8 +262,9 @@ on_reopen_end(evutil_socket_t fd, short what, void *arg)
 }
 
 void
-reopen_start(struct reopen *o)
+reopen_start(struct reopen *o, const char *why)
 {
+	snprintf(o->why, sizeof(o->why), "%s", why);
 	timer_set(o->end, o->window_ms);
 	/* Many may have lost their links at once. */
 	timer_set(o->again, reopen_delay(0, randombytes_random()) - DELAY_MIN /

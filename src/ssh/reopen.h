@@ -21,6 +21,8 @@ struct event;
 struct event_base;
 struct resume_hello;
 
+#define REOPEN_WHY_MAX 256
+
 struct reopen_events {
 	/* The session goes on over another link. */
 	void (*back)(void *arg);
@@ -43,6 +45,7 @@ struct reopen {
 	struct handshake_run *run;
 	struct resume_exchange x;	/* of the attempt */
 	bool refused;			/* the server has said so */
+	char why[REOPEN_WHY_MAX];	/* no link, or no other: the last */
 };
 
 /* What it points to outlives it. */
@@ -50,8 +53,8 @@ void reopen_init(struct reopen *o, struct event_base *base,
     struct dialer *dialer, const struct server *server,
     const struct transport_config *transport, struct resume *resume,
     uint64_t window_ms, const struct reopen_events *events, void *arg);
-/* Begins: one of the events follows, from the loop. */
-void reopen_start(struct reopen *o);
+/* Begins, for why the link is gone: one of the events follows, from the loop. */
+void reopen_start(struct reopen *o, const char *why);
 /* The transport's configuration has changed: an attempt begins anew. */
 void reopen_changed(struct reopen *o);
 void reopen_clear(struct reopen *o);

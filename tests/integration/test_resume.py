@@ -203,6 +203,31 @@ def test_waits_and_is_told(lab):
     assert again.status()["reconnects"] == 0
 
 
+def test_status_without_a_link(lab):
+    """Since when, why, and that nobody hears of it now."""
+    charon = lab.own(Charon(lab, agents={"resume": "120s"}))
+    cutter = behind_a_cutter(lab, charon)
+    agent, _ = ready(lab, charon, lab.serve(echo))
+    before = agent.status()
+    assert before["leash"] and before["error"] is None
+    cutter.refuse()
+    cutter.cut()
+    until("it is looked for", 20, lambda:
+          agent.status()["state"] == "connecting")
+    until("the second that it is", 20, lambda:
+          agent.status()["since"] > before["since"])
+    now = agent.status()
+    assert not now["leash"] and now["error"].startswith("the link is gone (")
+    text = lab.run("status", "--control", agent.control).stdout
+    assert "last error: the link is gone (" in text
+    assert "does not hear from this agent now" in text
+    cutter.refuse(False)
+    until("it is back", 30, lambda: agent.status()["state"] == "connected")
+    again = agent.status()
+    assert again["since"] == before["since"] and again["error"] is None
+    until("the gateway hears of it", 20, lambda: agent.status()["leash"])
+
+
 def test_gateway_restarts(lab):
     """Its sessions end with it, and new ones come at once."""
     charon = lab.own(Charon(lab))

@@ -2,6 +2,7 @@
 """What orthrus and charon say when something is not as it should be: what it
 is, and what to do."""
 
+import json
 import os
 import shutil
 import socket
@@ -13,6 +14,7 @@ import pytest
 from lab import harness
 from lab.authority import Authority
 from lab.charon import CHARON, Charon
+from lab.docker_engine import UnixHTTP
 from lab.system import DIES_WITH_US, free_port, until
 from lab.targets import says
 from test_agent_gateway import docker
@@ -50,6 +52,11 @@ def test_engine_is_absent(lab, charon):
     status = lab.run("status", "--control", agent.control).stdout
     assert ": the engine does not answer, " in status and said in status
     assert agent.status()["docker"]["ping_error"].startswith("there is no")
+    http = lab.own(UnixHTTP(charon.socket("a")))
+    http.request("GET", "/version")
+    assert json.load(http.getresponse())["message"].endswith(
+        "No such file or directory; on its host, \"orthrus doctor\" says "
+        "what to do")
 
     lab.serve(docker(), "unix", path=path)
     until("it answers", 30, lambda: seen()["answers"] is True)

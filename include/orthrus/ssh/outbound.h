@@ -63,6 +63,8 @@ struct outbound_info {
 	const struct proxy *proxy;	/* in front of the server, or NULL */
 	/* The link that the session is on; after the login. */
 	bool parted;			/* it has none, and another is looked for */
+	int64_t parted_at;		/* since when, UNIX time; 0: it has one */
+	const char *why_parted;		/* its end, or of the last attempt */
 	int64_t link_since;		/* UNIX time */
 	uint64_t resumed;		/* links after the first */
 	uint64_t parked_ms;		/* without one, all together */
