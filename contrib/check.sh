@@ -279,7 +279,7 @@ is_bookworm() {
 
 step_scripts() {
 	local script
-	for script in "$root"/contrib/{,release/{,lib/}}*.sh "$root"/tests/{,*/}*.sh \
+	for script in "$root"/contrib/{,kubernetes/,release/{,lib/}}*.sh "$root"/tests/{,*/}*.sh \
 	    "$root/.ci/run"; do
 		(cd "$root" && shellcheck -x "$script")
 		one "shellcheck ${script#"$root"/}" $?

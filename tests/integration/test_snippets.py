@@ -365,7 +365,8 @@ def test_kubernetes(home):
     assert env["AUTH_KEY_FILE"] == mounts["auth-key"] + "/auth_key"
     assert env["CREDENTIALS_DIRECTORY"] == mounts["auth-key"]
     assert env["STATE_DIRECTORY"] == mounts["state"]
-    assert env["RUNTIME_DIRECTORY"] == mounts["run"]
+    # An emptyDir may be written to by anybody, a directory below it not.
+    assert env["RUNTIME_DIRECTORY"] == mounts["run"] + "/agent"
     assert volumes["docker"]["hostPath"]["path"] == mounts["docker"] == \
         "/var/run/docker.sock"
 
