@@ -42,6 +42,15 @@ named(const char *line, const char *name)
 	    line[strlen(name)] == ':';
 }
 
+/* A path in hexadecimal, by clients that are built on OkHttp. */
+static bool
+is_socket(const char *name, const char *last)
+{
+	return strcasecmp(last, ".socket") == 0 &&
+	    strncasecmp(name, "2f", 2) == 0 &&
+	    strspn(name, DIGITS "abcdefABCDEF.") >= (size_t)(last - name);
+}
+
 /*
  * A name that DNS can have, as a simpler reader sees it: nothing but its
  * bytes, two labels or more, and the last one a word.
@@ -61,7 +70,7 @@ is_of_dns(char *name)
 	    strspn(last + 1, LETTERS) == strlen(last + 1) &&
 	    strcasecmp(last, ".localhost") != 0 &&
 	    strcasecmp(last, ".orthrus") != 0 &&
-	    strcasecmp(last, ".sock") != 0 &&
+	    strcasecmp(last, ".sock") != 0 && !is_socket(name, last) &&
 	    strcasecmp(name, "docker.example.com") != 0;	/* the CLI's */
 }
 
