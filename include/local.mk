@@ -19,6 +19,7 @@ noinst_HEADERS += \
 	include/orthrus/base/mem.h \
 	include/orthrus/base/near.h \
 	include/orthrus/base/notify.h \
+	include/orthrus/base/os.h \
 	include/orthrus/base/printed.h \
 	include/orthrus/base/privileges.h \
 	include/orthrus/base/program.h \

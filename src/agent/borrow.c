@@ -21,6 +21,7 @@
 
 #include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
+#include "orthrus/base/os.h"
 #include "orthrus/base/text.h"
 
 #include "borrow.h"
@@ -67,7 +68,7 @@ connect_control(const struct address *at)
 {
 	struct sockaddr_storage ss;
 	socklen_t len = socket_address_of(at, &ss);
-	int fd = socket(ss.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0), error;
+	int fd = os_socket(ss.ss_family, SOCK_STREAM, 0), error;
 
 	if (fd != -1 && connect(fd, (struct sockaddr *)&ss, len) == -1) {
 		error = errno;
@@ -168,8 +169,8 @@ ask_once(const struct address *at, const char *line, struct borrowed *b,
 	b->fd = connect_control(at);
 	if (b->fd == -1)
 		return connection_refused(at, e);
-	if (at->kind == ADDRESS_UNIX && socketpair(AF_UNIX, SOCK_STREAM |
-	    SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) == -1)
+	if (at->kind == ADDRESS_UNIX &&
+	    os_socketpair(SOCK_STREAM, OS_NONBLOCK, pair) == -1)
 		abort();	/* of descriptors, in a fresh process */
 	if (send_request(b->fd, line, pair[1]) == 0)
 		o = read_outcome(b->fd, e);

@@ -18,6 +18,7 @@
 #include "orthrus/base/file.h"
 #include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
+#include "orthrus/base/os.h"
 #include "orthrus/transport/listener.h"
 
 #define CLIENTS_MAX 64
@@ -187,7 +188,7 @@ receive_request(struct control_client *cl)
 	ssize_t n;
 
 	do
-		n = recvmsg(cl->fd, &msg, MSG_CMSG_CLOEXEC);
+		n = os_recvmsg(cl->fd, &msg, 0);
 	while (n == -1 && errno == EINTR);
 	if (n > 0) {
 		cl->nrequest += (size_t)n;
@@ -265,11 +266,8 @@ static bool
 socket_answers(const char *path, pid_t *who)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	struct ucred peer = { .pid = 0 };
-	socklen_t len = sizeof(peer);
 	bool yes;
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
-	    0);
+	int fd = os_socket(AF_UNIX, SOCK_STREAM, OS_NONBLOCK);
 
 	if (fd == -1)
 		return false;
@@ -279,8 +277,7 @@ socket_answers(const char *path, pid_t *who)
 	 */
 	yes = connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0 ||
 	    errno == EAGAIN;
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0)
-		*who = peer.pid;
+	*who = os_peer_process(fd);
 	close(fd);
 	return yes;
 }

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <sodium.h>
+
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/base/terminal.h"
@@ -36,7 +38,7 @@ ask_passphrase(void *arg, const char *path, bool again)
 	    "for key" : "Enter passphrase for key", path);
 	if (terminal_ask(prompt, word, sizeof(word)) == 0 && word[0] != '\0')
 		copy = xstrdup(word);
-	explicit_bzero(word, sizeof(word));
+	sodium_memzero(word, sizeof(word));
 	free(prompt);
 	return copy;
 }

@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: ISC */
-/* See host.h: uname(2), /proc/meminfo, the configuration, the engine. */
+/* See host.h: uname(2), the load, the configuration, the engine. */
 #include "config.h"
 
 #include "host.h"
 
-#include <sys/sysinfo.h>
 #include <sys/utsname.h>
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "orthrus/base/os.h"
 #include "orthrus/base/text.h"
 #include "orthrus/muzzle/names.h"
 
@@ -93,48 +92,18 @@ host_hello(const struct orthrus *a, struct leash_message *m)
 	set_hello_list(m->hello.docker_registries, c->docker_policy.registries);
 }
 
-/*
- * Memory in bytes, where /proc/meminfo can be read.  What caches could give
- * back is not counted as used.
- */
-static void
-read_memory(uint64_t *used, uint64_t *total)
-{
-	unsigned long long kb, all = 0, available = 0;
-	FILE *f = fopen("/proc/meminfo", "re");
-	char line[128];
-
-	if (f == NULL)
-		return;
-	while (fgets(line, sizeof(line), f) != NULL) {
-		if (sscanf(line, "MemTotal: %llu kB", &kb) == 1)
-			all = kb;
-		else if (sscanf(line, "MemAvailable: %llu kB", &kb) == 1)
-			available = kb;
-	}
-	fclose(f);
-	*total = all * 1024;
-	*used = (all > available ? all - available : 0) * 1024;
-}
-
 void
 host_heartbeat(struct leash_message *m)
 {
 	struct timespec now;
-	struct sysinfo info;
+	struct os_load load;
 
 	m->kind = LEASH_HEARTBEAT;
 	clock_gettime(CLOCK_REALTIME, &now);
 	m->heartbeat.timestamp = (uint64_t)now.tv_sec * 1000 +
 	    (uint64_t)now.tv_nsec / 1000000;
-	/* A hardened unit sees no /proc/meminfo (systemd's ProcSubset=pid). */
-	if (sysinfo(&info) == 0) {
-		m->heartbeat.load = (double)info.loads[0] /
-		    (1 << SI_LOAD_SHIFT);
-		m->heartbeat.memory_total = (uint64_t)info.totalram *
-		    info.mem_unit;
-		m->heartbeat.memory_used = (uint64_t)(info.totalram -
-		    info.freeram - info.bufferram) * info.mem_unit;
-	}
-	read_memory(&m->heartbeat.memory_used, &m->heartbeat.memory_total);
+	os_load(&load);
+	m->heartbeat.load = load.load;
+	m->heartbeat.memory_total = load.memory_total;
+	m->heartbeat.memory_used = load.memory_used;
 }

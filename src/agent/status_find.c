@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "orthrus/base/mem.h"
+#include "orthrus/base/os.h"
 #include "orthrus/conf/config.h"
 
 /* --- the one that is meant -------------------------------------------- */
@@ -140,6 +141,7 @@ void
 status_sockets(struct status_sockets *s)
 {
 	char *own = runtime_directory();
+	char *services = xasprintf("%s/orthrus", os_run_directory());
 	glob_t users = { 0 };
 	size_t i;
 
@@ -148,13 +150,14 @@ status_sockets(struct status_sockets *s)
 	add_sockets(s, own);
 	/* Whoever says where sockets are means these. */
 	if (getenv("RUNTIME_DIRECTORY") == NULL) {
-		if (strcmp(own, SERVICE_DIRECTORY) != 0)
-			add_sockets(s, SERVICE_DIRECTORY);
+		if (strcmp(own, services) != 0)
+			add_sockets(s, services);
 		if (geteuid() == 0 &&
 		    glob("/run/user/*/orthrus", 0, NULL, &users) == 0)
 			for (i = 0; i < users.gl_pathc; i++)
 				add_sockets(s, users.gl_pathv[i]);
 		globfree(&users);
 	}
+	free(services);
 	free(own);
 }

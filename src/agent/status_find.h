@@ -7,9 +7,6 @@
 
 #include "status.h"
 
-/* Where a service that root has started has it. */
-#define SERVICE_DIRECTORY "/run/orthrus"
-
 /* The one that is meant: 0, or -1 with *e. */
 int status_address(const struct status_target *target, struct address *at,
     struct error *e);

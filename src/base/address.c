@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* The words of the outside world: addresses, durations, names, ports. */
 #include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include <stdio.h>
 #include <stdlib.h>

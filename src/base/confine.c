@@ -16,6 +16,7 @@
 #include "orthrus/base/file.h"
 #include "orthrus/base/log.h"
 #include "orthrus/base/mem.h"
+#include "orthrus/base/os.h"
 
 #include "confine_private.h"
 
@@ -166,5 +167,5 @@ void
 confine_memory(void)
 {
 	if (!CONFINE_SANITIZED)
-		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+		os_hide_memory();
 }

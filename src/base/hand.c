@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "orthrus/base/os.h"
+
 union control {
 	struct cmsghdr head;
 	char space[CMSG_SPACE(sizeof(int))];
@@ -48,8 +50,7 @@ hand_receive(int socket, void *p, size_t size, int *fd, int flags)
 		msg = (struct msghdr){ .msg_iov = &iov, .msg_iovlen = 1,
 		    .msg_control = &control,
 		    .msg_controllen = sizeof(control.space) };
-		n = recvmsg(socket, &msg, flags | MSG_TRUNC |
-		    MSG_CMSG_CLOEXEC);
+		n = os_recvmsg(socket, &msg, flags | MSG_TRUNC);
 	} while (n == -1 && errno == EINTR);
 	c = n == -1 ? NULL : CMSG_FIRSTHDR(&msg);
 	if (c != NULL && c->cmsg_level == SOL_SOCKET &&

@@ -4,7 +4,6 @@
 
 #include "orthrus/base/helper.h"
 
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "orthrus/base/confine.h"
+#include "orthrus/base/os.h"
 
 #define SOCKET 3		/* the helper's, behind standard error */
 
@@ -22,8 +22,8 @@ become_helper(const char *name, int fd)
 {
 	if (fd != SOCKET)
 		dup2(fd, SOCKET);
-	close_range(SOCKET + 1, ~0U, 0);
-	prctl(PR_SET_NAME, name);
+	os_close_from(SOCKET + 1);
+	os_name_process(name);
 	confine_memory();
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGINT, SIG_IGN);
@@ -38,7 +38,7 @@ helper_fork(const char *name, int *fd, struct error *e)
 	pid_t pid;
 
 	*fd = -1;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
+	if (os_socketpair(SOCK_SEQPACKET, 0, pair) == -1)
 		return error_set(e, EX_OSERR, "cannot start %s: %s", name,
 		    strerror(errno));
 	if ((pid = fork()) == -1) {

@@ -19,11 +19,15 @@ liborthrus_a_SOURCES += \
 	src/base/log.c \
 	src/base/loop.c \
 	src/base/machine.c \
+	src/base/loop_private.h \
 	src/base/loop_watch.c \
 	src/base/mem.c \
 	src/base/near.c \
 	src/base/notify.c \
 	src/base/notify_private.h \
+	src/base/os_at_once.c \
+	src/base/os_groups_linux.c \
+	src/base/os_linux.c \
 	src/base/printed.c \
 	src/base/privileges.c \
 	src/base/program.c \

@@ -7,15 +7,14 @@
  * long without having done much.  The thread's processor time tells that from
  * work of our own.
  */
-#include "orthrus/base/loop.h"
-
-#include <sys/epoll.h>
-
 #include <stdbool.h>
 #include <string.h>
 #include <time.h>
 
 #include "orthrus/base/log.h"
+#include "orthrus/base/os.h"
+
+#include "loop_private.h"
 
 #define HELD_US 50000		/* what is told */
 #define LOG_US 1000000		/* between two lines */
@@ -85,8 +84,8 @@ tell_held(uint64_t us, uint64_t cpu, enum loop_work most, uint64_t now)
  * less of work ago: so a turn of 50 ms is measured well enough, and the many
  * short ones pay nothing.
  */
-static void
-end_turn(void)
+void
+loop_turn_end(void)
 {
 	uint64_t now, us, cpu = turn.cpu;
 	enum loop_work most;
@@ -107,8 +106,8 @@ end_turn(void)
 	tell_held(us, cpu < us ? cpu : us, most, now);
 }
 
-static void
-begin_turn(void)
+void
+loop_turn_begin(void)
 {
 	memset(turn.spent, 0, sizeof(turn.spent));
 	turn.began = turn.since = clock_us();
@@ -130,7 +129,7 @@ loop_doing(enum loop_work work)
 void
 loop_watch(void)
 {
-	watched = true;
+	watched = os_tells_turns();
 	turn.began = 0;
 }
 
@@ -144,20 +143,4 @@ const struct loop_held *
 loop_held(enum loop_work work)
 {
 	return &held[work];
-}
-
-/*
- * Stands in front of the C library's, for libevent 2.1 tells nobody when it is
- * about to wait and when it has waited: the dynamic linker gives it the
- * program's own.
- */
-int
-epoll_wait(int epfd, struct epoll_event *events, int max, int timeout)
-{
-	int n;
-
-	end_turn();
-	n = epoll_pwait(epfd, events, max, timeout, NULL);
-	begin_turn();
-	return n;
 }

@@ -1,90 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /* See machine.h. */
+#include "orthrus/base/machine.h"
+
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#if defined(__aarch64__) && defined(__linux__)
-#include <sys/auxv.h>
-#endif
-
-#include "orthrus/base/machine.h"
-#include "orthrus/base/mem.h"
-
-/* A file with a number, or "max", or what is not there: no limit. */
-static size_t
-limit_in(const char *path)
-{
-	unsigned long long n;
-	FILE *f = fopen(path, "re");
-	int found;
-
-	if (f == NULL)
-		return SIZE_MAX;
-	found = fscanf(f, "%llu", &n);
-	fclose(f);
-	return found == 1 && n < SIZE_MAX ? (size_t)n : SIZE_MAX;
-}
-
-/* The least of a group's limit and those of the groups that it is in. */
-static size_t
-limit_above(const char *mount, const char *group, const char *file)
-{
-	char *path = xasprintf("%s%s", mount, group), *whole;
-	size_t least = SIZE_MAX, limit;
-
-	for (;;) {
-		whole = xasprintf("%s/%s", path, file);
-		limit = limit_in(whole);
-		free(whole);
-		if (limit < least)
-			least = limit;
-		if (strlen(path) <= strlen(mount))
-			break;
-		*strrchr(path, '/') = '\0';
-	}
-	free(path);
-	return least;
-}
-
-/* A line is "NUMBER:CONTROLLERS:GROUP"; version 2 has no controllers. */
-static size_t
-limit_of_line(char *line)
-{
-	char *controllers = strchr(line, ':'), *group;
-
-	line[strcspn(line, "\n")] = '\0';
-	if (controllers == NULL ||
-	    (group = strchr(controllers + 1, ':')) == NULL || group[1] != '/')
-		return SIZE_MAX;
-	*group++ = '\0';
-	if (controllers[1] == '\0')
-		return limit_above("/sys/fs/cgroup", group, "memory.max");
-	if (strcmp(controllers + 1, "memory") == 0)
-		return limit_above("/sys/fs/cgroup/memory", group,
-		    "memory.limit_in_bytes");
-	return SIZE_MAX;
-}
-
-static size_t
-limit_of_groups(void)
-{
-	FILE *f = fopen("/proc/self/cgroup", "re");
-	size_t least = SIZE_MAX, limit;
-	char line[4352];
-
-	if (f == NULL)
-		return SIZE_MAX;
-	while (fgets(line, sizeof(line), f) != NULL) {
-		limit = limit_of_line(line);
-		if (limit < least)
-			least = limit;
-	}
-	fclose(f);
-	return least;
-}
+#include "orthrus/base/os.h"
 
 size_t
 machine_memory(void)
@@ -92,7 +13,7 @@ machine_memory(void)
 	long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
 	size_t whole = pages > 0 && size > 0 ?
 	    (size_t)pages * (size_t)size : SIZE_MAX;
-	size_t limit = limit_of_groups();
+	size_t limit = os_memory_limit();
 
 	return limit < whole ? limit : whole;
 }
@@ -103,13 +24,7 @@ cpu_has_aes(void)
 #if defined(__x86_64__) || defined(__i386__)
 	return __builtin_cpu_supports("aes") &&
 	    __builtin_cpu_supports("pclmul");
-#elif defined(__aarch64__) && defined(__linux__)
-	unsigned long need = HWCAP_AES | HWCAP_PMULL;
-
-	return (getauxval(AT_HWCAP) & need) == need;
-#elif defined(__aarch64__) && defined(__APPLE__)
-	return true;
 #else
-	return false;
+	return os_arm_has_aes();
 #endif
 }

@@ -41,8 +41,12 @@ xcalloc(size_t n, size_t size)
 void *
 xreallocarray(void *p, size_t n, size_t size)
 {
+	size_t bytes;
+
+	if (__builtin_mul_overflow(n, size, &bytes))
+		out_of_memory();
 	/* realloc(3) to nothing may free p and give NULL. */
-	p = n == 0 || size == 0 ? realloc(p, 1) : reallocarray(p, n, size);
+	p = realloc(p, bytes == 0 ? 1 : bytes);
 	if (p == NULL)
 		out_of_memory();
 	return p;

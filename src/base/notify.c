@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "orthrus/base/loop.h"
+#include "orthrus/base/os.h"
 
 #include "notify_private.h"
 
@@ -33,7 +34,7 @@ notify_connect(void)
 	memcpy(to.sun_path, path, len);
 	if (path[0] == '@')
 		to.sun_path[0] = '\0';
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	fd = os_socket(AF_UNIX, SOCK_DGRAM, OS_NONBLOCK);
 	if (fd != -1 && connect(fd, (struct sockaddr *)&to,
 	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) == -1) {
 		close(fd);

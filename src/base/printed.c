@@ -8,10 +8,11 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdio_ext.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
+
+#include "orthrus/base/os.h"
 
 static bool reader_gone;
 
@@ -37,7 +38,7 @@ printed_error(void)
 	    earlier_error() : 0;
 
 	if (err != 0) {
-		__fpurge(stdout);
+		os_purge(stdout);
 		clearerr(stdout);
 	}
 	return err;

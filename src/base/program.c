@@ -13,6 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "orthrus/base/os.h"
+
 extern char **environ;
 
 /* Where its three descriptors lead; output is -1 or what it writes to. */
@@ -99,7 +101,7 @@ program_run(const struct program_run *p, struct error *e)
 	int output[2] = { -1, -1 }, error = 0;
 	pid_t pid;
 
-	if (p->out != NULL && pipe2(output, O_CLOEXEC) == -1)
+	if (p->out != NULL && os_pipe(output) == -1)
 		return error_set(e, EX_UNAVAILABLE, "cannot run %s: %s",
 		    p->argv[0], strerror(errno));
 	error = start_program(p, output[1], &pid);

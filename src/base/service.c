@@ -2,8 +2,6 @@
 /* See service.h. */
 #include "orthrus/base/service.h"
 
-#include <sys/resource.h>
-
 #include <signal.h>
 #include <stdlib.h>
 
@@ -12,6 +10,7 @@
 #include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/base/notify.h"
+#include "orthrus/base/os.h"
 
 #include "notify_private.h"
 
@@ -49,17 +48,6 @@ on_watchdog(evutil_socket_t fd, short what, void *arg)
 	notify_send("WATCHDOG=1");
 }
 
-static void
-raise_descriptor_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit);
-	}
-}
-
 static struct event *
 start_event(struct event *ev, const struct timeval *tv)
 {
@@ -78,7 +66,7 @@ service_new(struct event_base *base, const struct service_events *events,
 
 	s->events = *events;
 	s->arg = arg;
-	raise_descriptor_limit();
+	os_raise_descriptor_limit();
 	loop_watch();
 	signal(SIGPIPE, SIG_IGN);
 	s->term = start_event(evsignal_new(base, SIGTERM, on_stop_signal, s),

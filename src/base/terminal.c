@@ -11,6 +11,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include <sodium.h>
+
 #include "orthrus/base/file.h"
 
 /* Those that end or stop a program that does nothing about them. */
@@ -65,7 +67,7 @@ read_line(int fd, char *text, size_t size)
 			long_line = true;
 	}
 	text[have] = '\0';
-	explicit_bzero(&c, sizeof(c));
+	sodium_memzero(&c, sizeof(c));
 	return caught != 0 || long_line || n < 0 || (n == 0 && have == 0) ?
 	    -1 : 0;
 }
@@ -141,6 +143,6 @@ terminal_ask(const char *prompt, char *text, size_t size)
 	} while (caught == SIGTSTP || caught == SIGTTIN || caught == SIGTTOU);
 	close(fd);
 	if (r == -1)
-		explicit_bzero(text, size);
+		sodium_memzero(text, size);
 	return r;
 }

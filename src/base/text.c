@@ -174,6 +174,15 @@ text_hex(unsigned char c)
 }
 
 const char *
+text_last(const char *s, size_t n, char c)
+{
+	while (n > 0)
+		if (s[--n] == c)
+			return s + n;
+	return NULL;
+}
+
+const char *
 time_text(int64_t seconds, char text[TIME_TEXT_MAX])
 {
 	time_t t = (time_t)seconds;

@@ -11,6 +11,7 @@
 
 #include "conf.h"
 #include "orthrus/base/mem.h"
+#include "orthrus/base/os.h"
 #include "orthrus/base/well_known.h"
 
 /* An absolute path from the environment, or NULL. */
@@ -89,7 +90,7 @@ runtime_directory_of(const char *program)
 	if (dir != NULL)
 		return dir;
 	if (started_by_root())
-		return path_below(xstrdup("/run"), program);
+		return path_below(xstrdup(os_run_directory()), program);
 	if (absolute_from("XDG_RUNTIME_DIR") != NULL)
 		return path_below(xstrdup(absolute_from("XDG_RUNTIME_DIR")),
 		    program);

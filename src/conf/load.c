@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sodium.h>
+
 #include "conf.h"
 #include "orthrus/base/mem.h"
 
@@ -18,7 +20,7 @@ forget_variable(const char *name, char *value)
 {
 	if (value[0] == '\0')
 		return;		/* that it is empty may be told later */
-	explicit_bzero(value, strlen(value));
+	sodium_memzero(value, strlen(value));
 	unsetenv(name);
 }
 

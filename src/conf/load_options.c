@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sodium.h>
+
 #include "conf.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/proto/auth_key.h"
@@ -222,7 +224,7 @@ static char taken[] = "--auth-key=";
 static void
 take_out_secret(char **word)
 {
-	explicit_bzero(optarg, strlen(optarg));
+	sodium_memzero(optarg, strlen(optarg));
 	*word = optarg == *word ? TAKEN : taken;
 }
 

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sodium.h>
+
 #include "conf.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/base/text.h"
@@ -127,6 +129,6 @@ loader_take(struct loader *l, const struct keyword *kw, enum origin origin,
 		loader_take_one(l, kw, origin, line, label, copy);
 	while (list && (one = text_next_word(&rest)) != NULL)
 		loader_take_one(l, kw, origin, line, label, one);
-	explicit_bzero(copy, strlen(text));
+	sodium_memzero(copy, strlen(text));
 	free(copy);
 }

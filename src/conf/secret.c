@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <sodium.h>
+
 #include "conf.h"
 #include "orthrus/base/file.h"
 #include "orthrus/base/mem.h"
@@ -57,7 +59,7 @@ secret_load(const char *path, struct error *e)
 		secret = xcalloc(first + 1, 1);
 		memcpy(secret, text, first);
 	}
-	explicit_bzero(text, len);
+	sodium_memzero(text, len);
 	free(text);
 	return secret;
 }

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sodium.h>
+
 #include "conf.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/base/well_known.h"
@@ -60,7 +62,7 @@ set_proxy_url(struct config *c, struct setting *s, struct error *e)
 	if (proxy_parse(s->value, &p, e) == -1)
 		return -1;
 	c->proxies.ssh = c->proxies.tls = p;
-	explicit_bzero(&p, sizeof(p));
+	sodium_memzero(&p, sizeof(p));
 	secret_free(s->value);
 	s->value = xstrdup(proxy_format(&c->proxies.ssh, text));
 	return 0;

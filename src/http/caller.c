@@ -3,6 +3,8 @@
 #include "config.h"
 
 #include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include <string.h>
 #include <strings.h>
@@ -25,7 +27,7 @@ enum { SITE_UNSAID, SITE_SAME, SITE_NONE, SITE_OTHER };
 static struct span
 without_port(struct span host)
 {
-	const char *colon = memrchr(host.p, ':', host.len);
+	const char *colon = text_last(host.p, host.len, ':');
 	size_t i, n;
 
 	if (colon == NULL)
@@ -136,7 +138,7 @@ is_hex_path(struct span host)
 static bool
 is_of_dns(struct span name)
 {
-	const char *dot = memrchr(name.p, '.', name.len);
+	const char *dot = text_last(name.p, name.len, '.');
 	struct span last;
 
 	if (dot == NULL)

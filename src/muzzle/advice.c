@@ -8,12 +8,12 @@
 #include <sys/stat.h>
 
 #include <errno.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "orthrus/base/os.h"
 
 /* --- what is found out at the start ------------------------------------ */
 
@@ -24,37 +24,25 @@
 static void
 find_user(struct advice *a)
 {
-	FILE *f = fopen("/etc/passwd", "re");
-	const struct passwd *pw;
-
-	while (f != NULL && (pw = fgetpwent(f)) != NULL)
-		if (pw->pw_uid == geteuid())
-			break;
-	if (f != NULL && pw != NULL)
-		snprintf(a->user, sizeof(a->user), "%s", pw->pw_name);
-	if (f != NULL)
-		fclose(f);
+	if (!os_local_user(geteuid(), a->user, sizeof(a->user)))
+		a->user[0] = '\0';
 }
 
 /* The socket's group, or that which it mostly has. */
 static void
 find_group(struct advice *a, const char *path)
 {
-	FILE *f = fopen("/etc/group", "re");
-	const struct group *gr;
+	static const char usual[] = "docker";
 	struct stat st;
-	bool there = stat(path, &st) == 0;
+	bool known;
 
-	while (f != NULL && (gr = fgetgrent(f)) != NULL) {
-		if (there ? gr->gr_gid != st.st_gid :
-		    strcmp(gr->gr_name, "docker") != 0)
-			continue;
-		snprintf(a->group, sizeof(a->group), "%s", gr->gr_name);
-		a->gid = gr->gr_gid;
-		break;
-	}
-	if (f != NULL)
-		fclose(f);
+	if (stat(path, &st) == 0) {
+		a->gid = st.st_gid;
+		known = os_local_group(st.st_gid, a->group, sizeof(a->group));
+	} else if ((known = os_local_group_named(usual, &a->gid)))
+		memcpy(a->group, usual, sizeof(usual));
+	if (!known)
+		a->group[0] = '\0';
 }
 
 static void

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sodium.h>
+
 #include "orthrus/muzzle/redact.h"
 
 #include "json_text.h"
@@ -77,7 +79,7 @@ redactor_free(struct redactor *r)
 	if (r == NULL)
 		return;
 	if (r->held != NULL)
-		explicit_bzero(r->held, TEXT_MAX);
+		sodium_memzero(r->held, TEXT_MAX);
 	free(r->held);
 	free(r->levels);
 	free(r);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "orthrus/base/text.h"
 #include "orthrus/muzzle/names.h"
 
 #include "json_text.h"
@@ -97,7 +98,7 @@ find_last(const struct text *t, size_t at, const char *word)
 static size_t
 find_last_at_sign(const struct text *t, size_t from, size_t to)
 {
-	const char *p = from < to ? memrchr(t->p + from, '@', to - from) :
+	const char *p = from < to ? text_last(t->p + from, to - from, '@') :
 	    NULL;
 
 	return p == NULL ? NONE : (size_t)(p - t->p);

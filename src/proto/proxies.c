@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /* Which proxy is in front of which server: ALL_PROXY, HTTPS_PROXY, NO_PROXY. */
 #include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#include <sodium.h>
 
 #include "orthrus/base/mem.h"
 #include "orthrus/proto/proxy_url.h"
@@ -181,5 +185,5 @@ void
 proxies_clear(struct proxies *v)
 {
 	free(v->except);
-	explicit_bzero(v, sizeof(*v));
+	sodium_memzero(v, sizeof(*v));
 }

@@ -21,7 +21,7 @@ basic_login(const struct proxy *p, char text[2 * LOGIN_MAX])
 	snprintf(login, sizeof(login), "%s:%s", p->user, p->password);
 	sodium_bin2base64(text, 2 * LOGIN_MAX, (const unsigned char *)login,
 	    strlen(login), sodium_base64_VARIANT_ORIGINAL);
-	explicit_bzero(login, sizeof(login));
+	sodium_memzero(login, sizeof(login));
 	return text;
 }
 
@@ -43,7 +43,7 @@ write_connect(struct proxy_talk *t)
 	    "CONNECT %s HTTP/1.1\r\nHost: %s\r\n%s%s%s\r\n", to, to,
 	    login ? "Proxy-Authorization: Basic " : "", basic,
 	    login ? "\r\n" : "");
-	explicit_bzero(basic, sizeof(basic));
+	sodium_memzero(basic, sizeof(basic));
 }
 
 /* --- the answer --------------------------------------------------- */

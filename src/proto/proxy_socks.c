@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* SOCKS5, asked of a proxy. */
 #include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include <stdio.h>
 #include <string.h>

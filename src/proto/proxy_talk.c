@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <sodium.h>
+
 #include "orthrus/proto/proxy_talk.h"
 
 void
@@ -44,5 +46,5 @@ proxy_talk_closed(const struct proxy_talk *t, struct error *e)
 void
 proxy_talk_wipe(struct proxy_talk *t)
 {
-	explicit_bzero(t, sizeof(*t));
+	sodium_memzero(t, sizeof(*t));
 }

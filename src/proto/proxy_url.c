@@ -5,6 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include <sodium.h>
+
 #include "orthrus/base/mem.h"
 #include "orthrus/base/text.h"
 #include "orthrus/proto/proxy_url.h"
@@ -146,7 +148,7 @@ proxy_parse(const char *s, struct proxy *p, struct error *e)
 		r = 0;
 	}
 out:
-	explicit_bzero(&parsed, sizeof(parsed));
+	sodium_memzero(&parsed, sizeof(parsed));
 	return r;
 }
 

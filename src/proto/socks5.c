@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* The server's half of a SOCKS5 handshake, and what other clients are told. */
 #include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include <stdio.h>
 #include <string.h>

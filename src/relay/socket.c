@@ -5,13 +5,8 @@
  */
 #include "config.h"
 
-#include <sys/ioctl.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
-
-#include <linux/sockios.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 
 #include <errno.h>
 #include <poll.h>
@@ -23,6 +18,7 @@
 
 #include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
+#include "orthrus/base/os.h"
 #include "orthrus/relay/relay.h"
 #include "orthrus/relay/socket.h"
 
@@ -204,28 +200,14 @@ sock_release(struct socket_endpoint *s)
 }
 
 /*
- * The bytes that a TCP peer may yet take.  A peer that has reset the connection
- * takes none, and what a Unix socket took is its peer's already.
+ * Ends the lingering when all was taken, or nothing for some time.  What a Unix
+ * socket took is its peer's already.
  */
-static int
-unsent_bytes(const struct socket_endpoint *s)
-{
-	struct tcp_info info;
-	socklen_t len = sizeof(info);
-	int n;
-
-	if (getsockopt(s->fd, IPPROTO_TCP, TCP_INFO, &info, &len) == -1 ||
-	    info.tcpi_state == TCP_CLOSE || ioctl(s->fd, SIOCOUTQ, &n) == -1)
-		return 0;
-	return n;
-}
-
-/* Ends the lingering when all was taken, or nothing for some time. */
 static void
 on_linger_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct socket_endpoint *s = arg;
-	int left = unsent_bytes(s);
+	int left = os_tcp_unacknowledged(s->fd);
 
 	(void)fd;
 	(void)what;
@@ -249,7 +231,7 @@ sock_linger(struct socket_endpoint *s)
 
 	s->lingers = true;
 	TAILQ_INSERT_TAIL(&lingering, s, next);
-	s->left = unsent_bytes(s);
+	s->left = os_tcp_unacknowledged(s->fd);
 	s->tick = event_new(event_get_base(s->readable), -1, EV_PERSIST,
 	    on_linger_tick, s);
 	event_add(s->tick, &tick);
@@ -264,7 +246,7 @@ sock_close(struct endpoint *ep, bool aborted)
 
 	s->aborted = aborted;
 	buffer_clear(&s->in);
-	if (unsent_bytes(s) > 0 && (aborted || !s->ended))
+	if (os_tcp_unacknowledged(s->fd) > 0 && (aborted || !s->ended))
 		sock_linger(s);
 	else
 		sock_release(s);
@@ -276,11 +258,8 @@ sock_reads(struct endpoint *ep)
 {
 	struct socket_endpoint *s = (struct socket_endpoint *)ep;
 	struct pollfd p = { .fd = s->fd };
-	socklen_t len = sizeof(int);
-	int domain;
 
-	if (getsockopt(s->fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == -1 ||
-	    domain != AF_UNIX)
+	if (os_socket_family(s->fd) != AF_UNIX)
 		return -1;
 	return poll(&p, 1, 0) == 0;	/* no POLLHUP */
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "orthrus/base/mem.h"
+#include "orthrus/base/os.h"
 #include "orthrus/base/program.h"
 
 #define BOOTED "/run/systemd/system"	/* sd_booted(3) */
@@ -43,12 +44,9 @@ is_below(const char *path, const char *directory)
 int
 setup_own_path(const struct setup *s, char *path, size_t size, struct error *e)
 {
-	ssize_t n = readlink("/proc/self/exe", path, size - 1);
-
-	if (n <= 0 || (size_t)n == size - 1)
+	if (os_program_path(path, size) == -1)
 		return error_set(e, EX_OSERR, "cannot find out where this "
 		    "program is");
-	path[n] = '\0';
 	if (!s->user && (is_below(path, "/home/") || is_below(path, "/root/") ||
 	    is_below(path, "/tmp/") || is_below(path, "/var/tmp/") ||
 	    is_below(path, "/run/user/")))

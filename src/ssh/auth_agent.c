@@ -21,6 +21,7 @@
 
 #include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
+#include "orthrus/base/os.h"
 #include "orthrus/proto/wire.h"
 
 #define NOW_MS 5000		/* for all of an answer that is waited for */
@@ -49,8 +50,7 @@ connect_to(const char *path)
 		return -1;
 	}
 	strcpy(to.sun_path, path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
-	    0);
+	fd = os_socket(AF_UNIX, SOCK_STREAM, OS_NONBLOCK);
 	if (fd != -1 && connect(fd, (struct sockaddr *)&to, sizeof(to)) ==
 	    -1) {
 		err = errno;

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "orthrus/base/os.h"
 #include "orthrus/transport/transport.h"
 
 #include "carrier.h"
@@ -36,12 +37,11 @@ carrier_init(struct carrier *k)
 static void
 set_tcp_options(int fd, unsigned dead_ms)
 {
-	int lowat = NOTSENT_LOWAT, on = 1;
+	int on = 1;
 
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &dead_ms,
-	    sizeof(dead_ms));
-	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &lowat, sizeof(lowat));
+	os_tcp_give_up_after(fd, dead_ms);
+	os_tcp_keep_unsent_low(fd, NOTSENT_LOWAT);
 }
 
 static void
@@ -273,9 +273,6 @@ carrier_write(struct carrier *k, const uint8_t *p, size_t n)
 void
 carrier_acknowledge(const struct carrier *k)
 {
-	int on = 1;
-
 	if (k->transport != NULL)
-		setsockopt(k->transport->fd, IPPROTO_TCP, TCP_QUICKACK, &on,
-		    sizeof(on));
+		os_tcp_acknowledge(k->transport->fd);
 }

@@ -20,6 +20,7 @@
 #include "orthrus/base/log.h"
 #include "orthrus/base/loop.h"
 #include "orthrus/base/machine.h"
+#include "orthrus/base/os.h"
 
 #include "keygen.h"
 
@@ -158,13 +159,13 @@ set_up_server(struct selftest *t, const char *cipher)
 static int
 set_up_pair(struct selftest *t, const char *cipher)
 {
-	int a[2], b[2], type = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
+	int a[2], b[2];
 
-	if (socketpair(AF_UNIX, type, 0, a) == -1)
+	if (os_socketpair(SOCK_STREAM, OS_NONBLOCK, a) == -1)
 		return -1;
 	t->client_fd = a[0];
 	t->to_client = a[1];
-	if (socketpair(AF_UNIX, type, 0, b) == -1)
+	if (os_socketpair(SOCK_STREAM, OS_NONBLOCK, b) == -1)
 		return -1;
 	t->server_fd = b[0];
 	t->to_server = b[1];

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "orthrus/base/mem.h"
+#include "orthrus/base/os.h"
 #include "orthrus/transport/transport.h"
 
 #include "packet.h"
@@ -38,8 +39,7 @@ shuttle_new(struct event_base *base, int *theirs, event_callback_fn ready,
 	struct shuttle *s;
 	int pair[2];
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
-	    pair) == -1)
+	if (os_socketpair(SOCK_STREAM, OS_NONBLOCK, pair) == -1)
 		return NULL;
 	s = xcalloc(1, sizeof(*s));
 	s->ours = pair[0];

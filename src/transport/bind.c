@@ -15,6 +15,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "orthrus/base/os.h"
+
 #define BACKLOG 1024
 
 /* --- TCP -------------------------------------------------------------- */
@@ -23,8 +25,7 @@ static int
 listen_on_address(struct bound *b, const struct addrinfo *ai)
 {
 	int on = 1, error;
-	int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK |
-	    SOCK_CLOEXEC, 0);
+	int fd = os_socket(ai->ai_family, SOCK_STREAM, OS_NONBLOCK);
 
 	if (fd == -1)
 		return -1;
@@ -97,7 +98,7 @@ is_stale_socket(const struct sockaddr_un *sun)
 
 	if (lstat(sun->sun_path, &st) == -1 || !S_ISSOCK(st.st_mode))
 		return false;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	fd = os_socket(AF_UNIX, SOCK_STREAM, OS_NONBLOCK);
 	if (fd == -1)
 		return false;
 	refused = connect(fd, (const struct sockaddr *)sun, sizeof(*sun)) ==
@@ -128,7 +129,7 @@ bind_unix(const struct address *at, struct bound *b, struct error *e)
 
 	memcpy(sun.sun_path, at->path, sizeof(sun.sun_path));
 	bind_forget(at->path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	fd = os_socket(AF_UNIX, SOCK_STREAM, OS_NONBLOCK);
 	if (fd == -1)
 		return error_set(e, EX_UNAVAILABLE, "%s", strerror(errno));
 	mask = umask(0177);

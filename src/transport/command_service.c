@@ -7,7 +7,6 @@
 
 #include "command_private.h"
 
-#include <sys/prctl.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -26,6 +25,7 @@
 #include "orthrus/base/log.h"
 #include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
+#include "orthrus/base/os.h"
 #include "orthrus/proto/proxy_command.h"
 #include "orthrus/proto/wire.h"
 
@@ -177,11 +177,11 @@ become_command(const char *command, int fd, int says)
 
 	/* Its end is that of all it has started, and it has no terminal. */
 	setsid();
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	os_end_with_parent(SIGTERM);
 	if (dup2(fd, STDIN_FILENO) == -1 || dup2(fd, STDOUT_FILENO) == -1 ||
 	    dup2(says, STDERR_FILENO) == -1)
 		_exit(127);
-	close_range(STDERR_FILENO + 1, ~0U, 0);
+	os_close_from(STDERR_FILENO + 1);
 	restore_signals();
 	forget_environment();
 	execl(shell, shell, "-c", text, (char *)NULL);
@@ -263,9 +263,9 @@ start_command(struct service *s, uint64_t id, const char *command,
 	int pair[2], says[2], error;
 	pid_t pid;
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1)
+	if (os_socketpair(SOCK_STREAM, 0, pair) == -1)
 		return errno;
-	if (pipe2(says, O_CLOEXEC) == -1) {
+	if (os_pipe(says) == -1) {
 		error = errno;
 		close_both(pair);
 		return error;

@@ -19,6 +19,7 @@
 
 #include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
+#include "orthrus/base/os.h"
 
 #include "dial_private.h"
 #include "resolve.h"
@@ -129,7 +130,7 @@ attempt_start(struct dial_attempt *a, bool *connected)
 	struct dial *d = a->dial;
 	int family = a->to.ss_family, one = 1, r;
 
-	a->fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	a->fd = os_socket(family, SOCK_STREAM, OS_NONBLOCK);
 	if (a->fd == -1)
 		return errno;
 	d->pending++;

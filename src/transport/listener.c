@@ -20,6 +20,7 @@
 #include "orthrus/base/log.h"
 #include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
+#include "orthrus/base/os.h"
 #include "orthrus/transport/bind.h"
 #include "orthrus/transport/listener.h"
 
@@ -91,8 +92,7 @@ accept_one(struct listener *l, int fd)
 	socklen_t len = sizeof(from);
 	int on = 1, got;
 
-	got = accept4(fd, (struct sockaddr *)&from, &len,
-	    SOCK_NONBLOCK | SOCK_CLOEXEC);
+	got = os_accept(fd, (struct sockaddr *)&from, &len);
 	if (got == -1) {
 		if (is_of_one_connection(errno))
 			return true;

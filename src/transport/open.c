@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <event2/event.h>
+#include <sodium.h>
 
 #include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
@@ -51,7 +52,7 @@ opening_free(struct opening *o)
 		freeaddrinfo(o->addresses);
 	if (o->deadline != NULL)
 		event_free(o->deadline);
-	explicit_bzero(&o->proxy, sizeof(o->proxy));
+	sodium_memzero(&o->proxy, sizeof(o->proxy));
 	free(o);
 }
 

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sodium.h>
+
 #include "orthrus/base/mem.h"
 #include "orthrus/proto/proxy_talk.h"
 #include "orthrus/transport/proxy.h"
@@ -42,7 +44,7 @@ proxy_send(struct proxy_handshake *h, struct transport *t, struct error *e)
 			return fail_transport(h, t, errno, e);
 		h->sent += (size_t)n;
 	}
-	explicit_bzero(h->talk.out, h->talk.out_len);
+	sodium_memzero(h->talk.out, h->talk.out_len);
 	h->sent = h->talk.out_len = 0;
 	return HANDSHAKE_DONE;
 }

@@ -23,6 +23,7 @@
 
 #include "orthrus/base/address.h"
 #include "orthrus/base/mem.h"
+#include "orthrus/base/os.h"
 
 #define THREADS_MAX 4
 #define QUEUE_MAX 1024
@@ -297,8 +298,7 @@ resolver_new(struct event_base *base)
 	pthread_cond_init(&p->more, NULL);
 	TAILQ_INIT(&p->queued);
 	TAILQ_INIT(&p->finished);
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
-	    fds) == -1)
+	if (os_socketpair(SOCK_STREAM, OS_NONBLOCK, fds) == -1)
 		return r;
 	r->event = event_new(base, fds[0], EV_READ | EV_PERSIST,
 	    on_resolver_wake, r);

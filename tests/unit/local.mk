@@ -13,6 +13,7 @@ unit_tests = \
 	tests/unit/test_loop_watch \
 	tests/unit/test_confine \
 	tests/unit/test_mem \
+	tests/unit/test_os \
 	tests/unit/test_shown \
 	tests/unit/test_address \
 	tests/unit/test_server \

@@ -6,6 +6,9 @@
 #ifndef ORTHRUS_BASE_ADDRESS_H
 #define ORTHRUS_BASE_ADDRESS_H
 
+#include <sys/socket.h>
+#include <sys/un.h>
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,9 +16,13 @@
 #include "orthrus/base/error.h"
 
 #define HOST_MAX 256		/* 255 bytes and NUL; RFC 1035 names and more */
-#define UNIX_PATH_MAX_LEN 108	/* sun_path, with NUL */
 #define NAME_MAX_LEN 64		/* 63 and NUL */
 #define ADDRESS_TEXT_MAX (HOST_MAX + 16)
+
+/* A path with its NUL: 108 bytes on Linux, 104 on FreeBSD and macOS. */
+enum {
+	UNIX_PATH_MAX_LEN = sizeof(((struct sockaddr_un *)NULL)->sun_path)
+};
 
 enum address_kind { ADDRESS_NONE, ADDRESS_TCP, ADDRESS_UNIX };
 

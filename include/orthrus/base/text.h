@@ -33,6 +33,9 @@ char *text_next_word(char **rest);
 /* The value of a hexadecimal digit, or -1. */
 int text_hex(unsigned char c);
 
+/* Where c is for the last time in the n bytes at s, or NULL. */
+const char *text_last(const char *s, size_t n, char c);
+
 /* True when s is valid UTF-8 without control characters (C0, DEL, C1). */
 bool text_clean(const char *s, size_t len);
 
