@@ -72,6 +72,17 @@ wait_for_registry(struct gateway_enrolment *en, const struct leash_message *m,
 	return true;
 }
 
+void
+enroll_tell_old(const struct session *s, const char *name, bool proven)
+{
+	if (proven || !inbound_is_old(s->in))
+		return;
+	log_event(LEVEL_WARN, LOG_FIELDS(.event = "unproven_key",
+	    .agent = name, .peer = inbound_peer(s->in)), "%s: certified "
+	    "without a proof that the key is its own, which orthrus 0.1 does "
+	    "not have: upgrade it", name);
+}
+
 static void
 enrol_key(struct gateway_enrolment *en, struct leash_message *m)
 {
@@ -80,10 +91,11 @@ enrol_key(struct gateway_enrolment *en, struct leash_message *m)
 	struct gateway *g = s->gateway;
 	struct error e;
 	unsigned untold;
+	bool proven;
 
 	if (ask_enrol(g->monitor, inbound_number(s->in), m->enroll.name,
-	    m->enroll.key, m->enroll.proven ? m->enroll.proof : NULL, &c,
-	    &e) == -1) {
+	    m->enroll.key, m->enroll.proven ? m->enroll.proof : NULL,
+	    inbound_is_old(s->in), &c, &e) == -1) {
 		if (wait_for_registry(en, m, &e))
 			return;
 		if (refused(g, REFUSED_ENROLL, &untold))
@@ -94,6 +106,7 @@ enrol_key(struct gateway_enrolment *en, struct leash_message *m)
 		refuse_enrolment(en, m, c.name, e.text);
 		return;
 	}
+	proven = m->enroll.proven;
 	memset(m, 0, sizeof(*m));
 	m->kind = LEASH_ENROLLED;
 	strcpy(m->certificate.name, c.name);
@@ -113,6 +126,7 @@ enrol_key(struct gateway_enrolment *en, struct leash_message *m)
 	    .peer = inbound_peer(s->in)),
 	    "%s enrolled from %s, certificate serial %llu", c.name,
 	    inbound_peer(s->in), (unsigned long long)c.serial);
+	enroll_tell_old(s, c.name, proven);
 }
 
 static void

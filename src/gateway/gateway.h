@@ -334,6 +334,8 @@ void gateway_leash_update(struct gateway_leash *l);
 /* Tells the agent to go elsewhere. */
 void gateway_leash_drain(struct gateway_leash *l, const char *reason);
 bool gateway_enroll_open(struct session *s, struct channel *ch);
+/* Warns of who was certified, unless it was proven that the key is its own. */
+void enroll_tell_old(const struct session *s, const char *name, bool proven);
 
 /* --- route.c: from a client's wish to an agent's channel ---------- */
 

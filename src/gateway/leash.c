@@ -135,7 +135,8 @@ on_leash_renew(struct gateway_leash *l, const struct leash_message *m)
 	struct error e;
 	bool early;
 	int rc = ask_renew(g->monitor, inbound_number(s->in), m->renew.key,
-	    m->renew.proven ? m->renew.proof : NULL, &c, &early, &e);
+	    m->renew.proven ? m->renew.proof : NULL, inbound_is_old(s->in),
+	    &c, &early, &e);
 
 	answer->kind = LEASH_RENEWED;
 	if (rc == 0 && c.challenged)
@@ -147,6 +148,7 @@ on_leash_renew(struct gateway_leash *l, const struct leash_message *m)
 		log_event(LEVEL_INFO, SESSION_FIELDS(s, .event = "renewed"),
 		    "%s: certificate renewed, serial %llu", s->name,
 		    (unsigned long long)c.serial);
+		enroll_tell_old(s, s->name, m->renew.proven);
 	} else {
 		if (!early)
 			log_event(LEVEL_ERROR, SESSION_FIELDS(s,

@@ -184,6 +184,7 @@ answer_reload(struct keeper *k, const struct message *q, struct message *a,
 		return error_set(e, code, "the configuration has errors");
 	k->certificate_lifetime = c->certificate_lifetime;
 	k->renew_before = c->renew_before;
+	k->old_agents = c->old_agents;
 	code = web_certificate_rename(&k->web, c, e);
 	gateway_config_free(c);
 	return code;

@@ -165,10 +165,11 @@ take_certificate(struct monitor *m, const struct message *a,
 
 int
 ask_enrol(struct monitor *m, uint64_t session, const char *wanted,
-    const uint8_t key[ED25519_KEY_LEN], const uint8_t *proof,
+    const uint8_t key[ED25519_KEY_LEN], const uint8_t *proof, bool old,
     struct ask_certificate *c, struct error *e)
 {
 	struct message a, q = { .kind = ASK_ENROL, .session = session,
+	    .flag = old,
 	    .bytes = key, .len = ED25519_KEY_LEN, .more = proof,
 	    .more_len = proof != NULL ? ED25519_SIGNATURE_LEN : 0 };
 	int rc;
@@ -181,10 +182,11 @@ ask_enrol(struct monitor *m, uint64_t session, const char *wanted,
 
 int
 ask_renew(struct monitor *m, uint64_t session,
-    const uint8_t key[ED25519_KEY_LEN], const uint8_t *proof,
+    const uint8_t key[ED25519_KEY_LEN], const uint8_t *proof, bool old,
     struct ask_certificate *c, bool *early, struct error *e)
 {
 	const struct message q = { .kind = ASK_RENEW, .session = session,
+	    .flag = old,
 	    .bytes = key, .len = ED25519_KEY_LEN, .more = proof,
 	    .more_len = proof != NULL ? ED25519_SIGNATURE_LEN : 0 };
 	struct message a;

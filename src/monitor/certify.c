@@ -28,6 +28,16 @@ read_key(const struct message *q, uint8_t key[ED25519_KEY_LEN],
 	return 0;
 }
 
+/*
+ * Who is too old for a proof, as the question's flag says, cannot log in with
+ * the certificate of a key that is not its own: that is all we know then.
+ */
+static bool
+needs_proof(const struct keeper *k, const struct message *q)
+{
+	return !q->flag || !k->old_agents || q->more_len != 0;
+}
+
 /* A question without a proof is answered with a challenge, and flag. */
 static void
 make_challenge(struct guest *guest, struct message *a)
@@ -118,19 +128,21 @@ certify_enrol(struct keeper *k, const struct message *q, struct message *a,
 	if (read_key(q, key, e) == -1 ||
 	    check_name(k, guest, q->name, a, e) == -1)
 		return -1;
-	if (q->more_len == 0 && guest->challenges > 0)
+	if (q->more_len == 0 && needs_proof(k, q) && guest->challenges > 0)
 		return enrol_failed(a, error_set(e, EX_DATAERR,
 		    "an EnrollRequest with a proof was expected"));
-	if (q->more_len == 0) {
+	if (q->more_len == 0 && needs_proof(k, q)) {
 		make_challenge(guest, a);
 		return 0;
 	}
-	if (check_proof(k, guest, q, a->name, key, e) == -1)
+	if (needs_proof(k, q) &&
+	    check_proof(k, guest, q, a->name, key, e) == -1)
 		return enrol_failed(a, -1);
 	if (registry_enrol(k->registry, &guest->auth, key,
 	    k->certificate_lifetime, &c, e) == -1) {
 		/* The same question comes again soon. */
-		guest->challenged = e->code == EX_TEMPFAIL;
+		guest->challenged = needs_proof(k, q) &&
+		    e->code == EX_TEMPFAIL;
 		return enrol_failed(a, -1);
 	}
 	k->revoked_dirty = true;
@@ -168,11 +180,12 @@ certify_renew(struct keeper *k, const struct message *q, struct message *a,
 		return error_set(e, EX_DATAERR, "not yet due (is this clock "
 		    "ahead?)");
 	}
-	if (q->more_len == 0) {
+	if (q->more_len == 0 && needs_proof(k, q)) {
 		make_challenge(guest, a);
 		return 0;
 	}
-	if (check_proof(k, guest, q, guest->name, key, e) == -1 ||
+	if ((needs_proof(k, q) &&
+	    check_proof(k, guest, q, guest->name, key, e) == -1) ||
 	    registry_renew(k->registry, guest->peer, guest->newest, key,
 	    k->certificate_lifetime, &c, e) == -1)
 		return -1;

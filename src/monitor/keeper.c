@@ -69,6 +69,7 @@ keeper_open(const struct gateway_config *c, unsigned wait_ms, struct error *e)
 	k->tls_sockets = tls_sockets(c);
 	k->certificate_lifetime = c->certificate_lifetime;
 	k->renew_before = c->renew_before;
+	k->old_agents = c->old_agents;
 	k->state = state_open(c, true, e);
 	if (k->state != NULL && lock_state(k->state, wait_ms, e) == 0 &&
 	    load_keys(k, c, e) == 0 &&

@@ -45,6 +45,7 @@ struct keeper {
 	uint8_t host_secret[64];	/* wiped */
 	uint8_t host_blob[KEY_BLOB_LEN];
 	uint64_t certificate_lifetime, renew_before;	/* seconds */
+	bool old_agents;		/* need no proof that a key is theirs */
 	struct guests guests;
 	bool revoked_dirty;		/* revoked_keys is to be written */
 	/* rows.c: changes that were read and not yet told. */

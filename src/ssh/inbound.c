@@ -57,6 +57,13 @@ inbound_is_orthrus(const struct inbound *in)
 	    LEASH_AGENT_BANNER, strlen(LEASH_AGENT_BANNER)) == 0;
 }
 
+bool
+inbound_is_old(const struct inbound *in)
+{
+	return strncmp(connection_peer_version(in->connection),
+	    LEASH_OLD_AGENT_BANNER, strlen(LEASH_OLD_AGENT_BANNER)) == 0;
+}
+
 /* --- a session that outlives its link --------------------------------- */
 
 static struct inbound_list *

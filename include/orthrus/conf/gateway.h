@@ -33,6 +33,7 @@ struct gateway_config {
 	uint64_t certificate_lifetime;	/* seconds */
 	uint64_t renew_before;		/* seconds, less than the lifetime */
 	bool docker_tcp, enabled;
+	bool old_agents;		/* certified without a proof */
 	uint64_t resume;		/* ms without a link; 0: it ends */
 	uint64_t resume_memory;		/* bytes, of all sessions */
 	struct egress_rule *egress;	/* for egress_allows() */

@@ -70,17 +70,18 @@ struct ask_certificate {
  * For a session that was let in with an AUTH_KEY, which is used up; wanted is
  * the name that it must be for, or "".  When that is what is wrong, the right
  * one is in name, else "".  proof (see possession.h) is NULL the first time,
- * which brings a challenge.
+ * which brings a challenge; or, of one that is so old that it has none, where
+ * such agents are taken, the certificate.
  */
 int ask_enrol(struct monitor *m, uint64_t session, const char *wanted,
-    const uint8_t key[ED25519_KEY_LEN], const uint8_t *proof,
+    const uint8_t key[ED25519_KEY_LEN], const uint8_t *proof, bool old,
     struct ask_certificate *c, struct error *e);
 /*
  * The next certificate of a session that was let in with one, in the same two
  * steps.  *early says that it was refused only because it is not yet due.
  */
 int ask_renew(struct monitor *m, uint64_t session,
-    const uint8_t key[ED25519_KEY_LEN], const uint8_t *proof,
+    const uint8_t key[ED25519_KEY_LEN], const uint8_t *proof, bool old,
     struct ask_certificate *c, bool *early, struct error *e);
 
 /* --- the registry ------------------------------------------------- */

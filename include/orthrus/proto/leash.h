@@ -22,6 +22,8 @@
 #define LEASH_BANNER "SSH-2.0-charon_"
 /* What that of "orthrus" does: "SSH-2.0-orthrus_0.1.0". */
 #define LEASH_AGENT_BANNER "SSH-2.0-orthrus"
+/* Of an orthrus 0.1, which has no proof of possession: that of its library. */
+#define LEASH_OLD_AGENT_BANNER "SSH-2.0-libssh_"
 #define LEASH_INSTANCE_LEN 16
 /*
  * Descriptions of the gateway's SSH_MSG_DISCONNECT (RFC 4253 section 11.1) to

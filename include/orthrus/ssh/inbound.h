@@ -169,6 +169,8 @@ const uint8_t *inbound_request(const struct inbound *in, size_t *len);
  */
 const char *inbound_user(const struct inbound *in);
 const char *inbound_peer(const struct inbound *in);
+/* May be an orthrus 0.1, by its identification (RFC 4253 section 4.2). */
+bool inbound_is_old(const struct inbound *in);
 /* The key exchange in use, RFC 4253 section 6.5; "" before there is one. */
 const char *inbound_kex(const struct inbound *in);
 struct mux *inbound_mux(struct inbound *in);

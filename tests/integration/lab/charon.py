@@ -23,10 +23,10 @@ class Charon:
     """A running gateway with its own state, port and sockets."""
 
     def __init__(self, lab, name="charon", start=True, port=None,
-                 **sections):
-        if not os.access(CHARON, os.X_OK):
+                 program=CHARON, **sections):
+        if not os.access(program, os.X_OK):
             pytest.skip("this build has no charon")
-        self.lab, self.name = lab, name
+        self.lab, self.name, self.program = lab, name, program
         self.port = port or free_port()
         self.state = lab.path(f"{name}-s")
         self.runtime = lab.volatile(f"{name}-r")
@@ -63,7 +63,7 @@ class Charon:
         assert self.process is None
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                DIES_WITH_US + [*before, CHARON, "serve", "--config",
+                DIES_WITH_US + [*before, self.program, "serve", "--config",
                                 self.config],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env=self.lab.environment(), cwd=self.lab.dir,
@@ -92,7 +92,7 @@ class Charon:
     def run(self, *args, timeout=60, check=0):
         """One charon command to its end; .text is all it said."""
         done = subprocess.run(
-            DIES_WITH_US + [CHARON, *map(str, args)], capture_output=True,
+            DIES_WITH_US + [self.program, *map(str, args)], capture_output=True,
             text=True, stdin=subprocess.DEVNULL, timeout=timeout,
             env=self.lab.environment({"CHARON_CONFIG": self.config}),
             cwd=self.lab.dir)
@@ -134,7 +134,7 @@ class Charon:
         if key:
             env["AUTH_KEY"] = key
         control = how.pop("control", self.lab.path(f"{name}.sock"))
-        argv = [*how.pop("before", []), harness.ORTHRUS, "connect", "--name", name, "--server",
+        argv = [*how.pop("before", []), how.pop("program", harness.ORTHRUS), "connect", "--name", name, "--server",
                 how.pop("server", self.address), "--log-level", level, "--control", control,
                 "--socks5", socks5, *map(str, options)]
         where = None
