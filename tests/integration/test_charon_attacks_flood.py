@@ -114,7 +114,7 @@ def test_many_refused_opens(scene, raw):
              ("direct-tcpip", "good.orthrus", 1, "", 0),
              ("direct-streamlocal@openssh.com", "/etc/passwd", "", 0)]
     reader = Reader(raw)
-    with scene.attack(logged="friend: refused a channel", memory=4 * MB):
+    with scene.attack(logged="friend: refused a channel", memory=8 * MB):
         for kind in kinds:
             in_bursts(raw, message(OPEN, kind[0], 1, 2 ** 20, 32768,
                                    *kind[1:]), MANY // len(kinds))

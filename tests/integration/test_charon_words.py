@@ -147,7 +147,8 @@ def test_remove_several_of_a_gateway(home):
     for name in "abc":
         home.run("agent", "add", name)
     with served(home):
-        assert (home.runtime / "agents/a/docker.sock").exists()
+        until("its socket is there", 60, lambda: (
+            home.runtime / "agents/a/docker.sock").exists())
         home.run("agent", "remove", "x", "a", "b", code=NO_USER)
         until("they are gone", 60, lambda: [
             p.name for p in (home.runtime / "agents").iterdir()] == ["c"])

@@ -89,7 +89,7 @@ class Project:
         def healthy():
             started, how = self.health()
             return how == "healthy" and started != before and started
-        return until("it is healthy", 90, healthy, every=0.5)
+        return until("it is healthy", 240, healthy, every=0.5)
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def test_compose_without_its_key(home, docker_engine, netns):
         project.wait_healthy(again)
         # Without its gateway it runs on, but is not well.
         gateway.kill()
-        until("it is unwell", 90, lambda: project.health()[1] == "unhealthy",
+        until("it is unwell", 240, lambda: project.health()[1] == "unhealthy",
               every=0.5)
     finally:
         gateway.kill()

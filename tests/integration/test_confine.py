@@ -47,9 +47,9 @@ LIMITED = {"mmap": "GKEAM", "mprotect": "EA", "clone": "EA",
 # by systemd's modules for names, which then say that they cannot.  The files of
 # the gateway's sockets are the monitor's to remove.
 IN_VAIN = {"clone3", "mremap", "getuid", "prctl", "readlinkat", "unlink"}
-# Made or not, as threads and allocators happen to run; and a C library may have
+# Made or not, as threads, allocators and who holds a lock happen to run; and a C library may have
 # the vDSO give it random numbers.
-BY_CHANCE = {"exit", "madvise", "futex", "getrandom"}
+BY_CHANCE = {"exit", "madvise", "futex", "getrandom", "clock_nanosleep"}
 
 traced = pytest.mark.skipif(
     not shutil.which("strace") or platform.machine() != "x86_64" or
