@@ -29,9 +29,6 @@ struct install_paths {
 int install_paths(bool user, struct install_paths *p, struct error *e);
 void install_paths_clear(struct install_paths *p);
 
-/* Whether a package has brought a unit of its own. */
-bool install_has_packaged_unit(bool user);
-
 /* install_plan.c: plans all files in s. 0, or -1 with *e. */
 int install_plan(struct setup *s, const struct install_options *o,
     const struct install_paths *p, struct error *e);

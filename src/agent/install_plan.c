@@ -65,15 +65,6 @@ install_paths_clear(struct install_paths *p)
 	free(p->state);
 }
 
-bool
-install_has_packaged_unit(bool user)
-{
-	return access(user ? "/usr/lib/systemd/user/orthrus.service" :
-	    "/usr/lib/systemd/system/orthrus.service", F_OK) == 0 ||
-	    (!user && access("/lib/systemd/system/orthrus.service", F_OK) ==
-	    0);
-}
-
 /* --- orthrus.ini -------------------------------------------------- */
 
 static void
@@ -204,7 +195,7 @@ plan_unit(struct setup *s, bool user, const char *path, struct error *e)
 {
 	char program[1024], *text;
 
-	if (install_has_packaged_unit(user))
+	if (setup_has_packaged_unit(s))
 		return 0;
 	if (setup_own_path(s, program, sizeof(program), e) == -1)
 		return -1;

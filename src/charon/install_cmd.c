@@ -24,7 +24,6 @@
 #define INI "/etc/charon/charon.ini"
 #define MANIFEST "/etc/charon/.installed"
 #define UNIT_FILE "/etc/systemd/system/" UNIT
-#define PACKAGED_UNIT "/usr/lib/systemd/system/" UNIT
 #define STATE "/var/lib/charon"
 #define DEFAULT_LISTEN "0.0.0.0:2222"
 
@@ -98,7 +97,7 @@ plan_gateway_unit(struct setup *s, struct error *e)
 {
 	char program[1024], *text;
 
-	if (access(PACKAGED_UNIT, F_OK) == 0)
+	if (setup_has_packaged_unit(s))
 		return 0;
 	if (setup_own_path(s, program, sizeof(program), e) == -1)
 		return -1;

@@ -146,6 +146,24 @@ setup_show_log(const struct setup *s)
 	program_run(&run, NULL);
 }
 
+bool
+setup_has_packaged_unit(const struct setup *s)
+{
+	static const char *const folders[] = { "/usr/local/lib", "/usr/lib",
+	    "/lib" };
+	bool found = false;
+	char *path;
+	size_t i;
+
+	for (i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+		path = xasprintf("%s/systemd/%s/%s.service", folders[i],
+		    s->user ? "user" : "system", s->program);
+		found |= access(path, F_OK) == 0;
+		free(path);
+	}
+	return found;
+}
+
 char *
 setup_unit(const char *unit, const char *program, const char *path)
 {

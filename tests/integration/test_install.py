@@ -182,8 +182,10 @@ def test_an_ini_that_is_there(house):
     assert list(files(house, "/etc/orthrus")) == [INI]
 
 
-def test_unit_of_a_package(house):
-    packaged = "/usr/lib/systemd/system/orthrus.service"
+@pytest.mark.parametrize("folder", ["/usr/lib", "/usr/local/lib"])
+def test_unit_of_a_package(house, folder):
+    """Of the tarball's installer as well, which is in /usr/local."""
+    packaged = f"{folder}/systemd/system/orthrus.service"
     house.write(packaged, "# of a package\n")
     done = wait_in_vain(house, *SERVER)
     assert UNIT not in done.text and not house.path(UNIT).exists()

@@ -82,6 +82,8 @@ void setup_show_log(const struct setup *s);
  */
 int setup_remove(struct setup *s, struct error *e);
 
+/* Whether a package, or the tarball's installer, has brought a unit. */
+bool setup_has_packaged_unit(const struct setup *s);
 /* Text of a unit, with the program's path put in, for the caller to free. */
 char *setup_unit(const char *unit, const char *program, const char *path);
 /* contrib/orthrus.service, contrib/orthrus-user.service, contrib/charon.service */
