@@ -279,8 +279,8 @@ is_bookworm() {
 
 step_scripts() {
 	local script
-	for script in "$root"/contrib/{,kubernetes/,release/{,lib/}}*.sh "$root"/tests/{,*/}*.sh \
-	    "$root/.ci/run"; do
+	for script in "$root"/contrib/{,kubernetes/,tarball/,release/{,lib/}}*.sh \
+	    "$root"/contrib/openrc/* "$root"/tests/{,*/}*.sh "$root/.ci/run"; do
 		(cd "$root" && shellcheck -x "$script")
 		one "shellcheck ${script#"$root"/}" $?
 	done

@@ -40,7 +40,7 @@ demo)	wanted="$build $demo" ;;
 engine)	wanted=$engine ;;
 check)	wanted="$build $demo $check" offered=$peers extracted=$programs ;;
 suite)	wanted="debootstrap util-linux" ;;
-release)	wanted="gpg gpgv iproute2 minisign mmdebstrap python3-pytest
+release)	wanted="busybox-static gpg gpgv iproute2 minisign mmdebstrap python3-pytest
     python3-yaml util-linux" ;;
 bench)	wanted="$build $demo $bench" ;;
 *)	sed -n '3,12s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
