@@ -5,8 +5,9 @@
 # Installs what is missing (Debian, as root).  Leaves its work in build/.
 #
 #   check.sh [--suite SUITE] [STEP...]
-#	STEP: only these: gcc clang asan hunt dist scripts release trixie, or one
-#	of hunt's: monkey fuzz analyze coverage; A+B runs both side by side
+#	STEP: only these: gcc clang asan hunt dist scripts release trixie
+#	port, or one of hunt's: monkey fuzz analyze coverage; A+B runs both
+#	side by side
 #	--suite: all of it in a minimal system of another Debian release,
 #	bookworm, trixie or forky, which is made on the spot
 set -u
@@ -242,6 +243,19 @@ step_release() {
 	echo "tests/release: $p passed, $f failed, $s skipped"
 }
 
+# For systems that are not at hand: objects only.
+step_port() {
+	local log=$build/port.log status=0
+	"$root/contrib/port.sh" "$build/port" >"$log" 2>&1 || status=$?
+	if [ $status -eq 75 ]; then
+		skipped=$((skipped + 1))
+		echo "SKIP: port: $(tail -n 1 "$log")"
+		return
+	fi
+	tail -n 60 "$log"
+	one "orthrus compiles for macOS and FreeBSD, objects only" $status
+}
+
 # What tells soon whether a release of Debian serves: in a system of it.
 step_brief() {
 	compile brief CC=gcc --enable-werror ORTHRUS_SKIP_INTEGRATION=1 ||
@@ -337,7 +351,7 @@ side_by_side() {
 }
 
 usage() {
-	sed -n '3,12s/^# \{0,1\}//p' "$0"
+	sed -n '3,13s/^# \{0,1\}//p' "$0"
 }
 
 case ${1:-} in

@@ -14,7 +14,6 @@ liborthrus_a_SOURCES += \
 	src/transport/handshake.c \
 	src/transport/listener.c \
 	src/transport/open.c \
-	src/transport/own.c \
 	src/transport/proxy.c \
 	src/transport/resolve.c \
 	src/transport/resolve.h \
@@ -31,3 +30,8 @@ liborthrus_a_SOURCES += \
 	src/transport/websocket_client.c \
 	src/transport/websocket_private.h \
 	src/transport/websocket_server.c
+
+# Only charon asks which addresses are its own.
+if LINUX
+liborthrus_a_SOURCES += src/transport/own.c
+endif
