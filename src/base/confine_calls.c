@@ -213,7 +213,11 @@ add_harmless(scmp_filter_ctx filter, const char *const *names, size_t n)
 	return rc;
 }
 
-/* Memory is never writable and run as code. */
+/*
+ * Memory is never writable and run as code.  Allocators other than glibc's,
+ * and the stacks of threads, take it first and make it accessible as it is
+ * needed: mprotect(2), but never to code.
+ */
 static int
 add_memory(scmp_filter_ctx filter)
 {
@@ -228,23 +232,17 @@ add_memory(scmp_filter_ctx filter)
 	for (i = 0; i < 2 && rc == 0; i++)
 		if ((rc = add(filter, SCMP_ACT_ALLOW, maps[i], 1, &data)) == 0)
 			rc = add(filter, SCMP_ACT_ALLOW, maps[i], 1, &code);
-	return rc;
+	return rc != 0 ? rc : add(filter, SCMP_ACT_ALLOW, "mprotect", 1, &data);
 }
 
-/*
- * A thread, never a process: clone3(2)'s flags cannot be seen from here.  Its
- * memory is made accessible as it is needed, and never code.
- */
+/* A thread, never a process: clone3(2)'s flags cannot be seen from here. */
 static int
 add_threads(scmp_filter_ctx filter)
 {
 	const struct scmp_arg_cmp thread = SCMP_A0(SCMP_CMP_MASKED_EQ,
 	    CLONE_THREAD | CLONE_VM, CLONE_THREAD | CLONE_VM);
-	const struct scmp_arg_cmp data = SCMP_A2(SCMP_CMP_MASKED_EQ,
-	    PROT_EXEC, 0);
-	int rc = add(filter, SCMP_ACT_ALLOW, "clone", 1, &thread);
 
-	return rc != 0 ? rc : add(filter, SCMP_ACT_ALLOW, "mprotect", 1, &data);
+	return add(filter, SCMP_ACT_ALLOW, "clone", 1, &thread);
 }
 
 /*
