@@ -73,10 +73,19 @@ wait_for_registry(struct gateway_enrolment *en, const struct leash_message *m,
 }
 
 void
-enroll_tell_old(const struct session *s, const char *name, bool proven)
+enroll_tell_old(const struct session *s, const char *name,
+    const struct ask_certificate *c, bool proven)
 {
 	if (proven || !inbound_is_old(s->in))
 		return;
+	if (c->challenged) {
+		log_event(LEVEL_WARN, LOG_FIELDS(.event = "old_agent",
+		    .agent = name, .peer = inbound_peer(s->in)), "%s: not "
+		    "certified: orthrus 0.1 cannot prove that a key is its "
+		    "own; upgrade it, or set [agents] old_agents = yes for as "
+		    "long as that takes", name);
+		return;
+	}
 	log_event(LEVEL_WARN, LOG_FIELDS(.event = "unproven_key",
 	    .agent = name, .peer = inbound_peer(s->in)), "%s: certified "
 	    "without a proof that the key is its own, which orthrus 0.1 does "
@@ -111,6 +120,7 @@ enrol_key(struct gateway_enrolment *en, struct leash_message *m)
 	m->kind = LEASH_ENROLLED;
 	strcpy(m->certificate.name, c.name);
 	if (c.challenged) {
+		enroll_tell_old(s, c.name, &c, proven);
 		leash_challenge(m, c.challenge);
 		send_enrolled(en, m);
 		return;
@@ -126,7 +136,7 @@ enrol_key(struct gateway_enrolment *en, struct leash_message *m)
 	    .peer = inbound_peer(s->in)),
 	    "%s enrolled from %s, certificate serial %llu", c.name,
 	    inbound_peer(s->in), (unsigned long long)c.serial);
-	enroll_tell_old(s, c.name, proven);
+	enroll_tell_old(s, c.name, &c, proven);
 }
 
 static void

@@ -29,6 +29,7 @@
 #define LISTENS_MAX (LEASH_PORTS_MAX + 1)
 #define DISABLED "agents are disabled at this gateway"
 
+struct ask_certificate;
 struct agent_endpoint;
 struct copies;
 struct gateway_enrolment;
@@ -334,8 +335,12 @@ void gateway_leash_update(struct gateway_leash *l);
 /* Tells the agent to go elsewhere. */
 void gateway_leash_drain(struct gateway_leash *l, const char *reason);
 bool gateway_enroll_open(struct session *s, struct channel *ch);
-/* Warns of who was certified, unless it was proven that the key is its own. */
-void enroll_tell_old(const struct session *s, const char *name, bool proven);
+/*
+ * Warns of an agent that is too old to prove that the key is its own: it was
+ * certified without that, or challenged in vain.
+ */
+void enroll_tell_old(const struct session *s, const char *name,
+    const struct ask_certificate *c, bool proven);
 
 /* --- route.c: from a client's wish to an agent's channel ---------- */
 

@@ -139,6 +139,8 @@ on_leash_renew(struct gateway_leash *l, const struct leash_message *m)
 	    &c, &early, &e);
 
 	answer->kind = LEASH_RENEWED;
+	if (rc == 0)
+		enroll_tell_old(s, s->name, &c, m->renew.proven);
 	if (rc == 0 && c.challenged)
 		leash_challenge(answer, c.challenge);
 	else if (rc == 0) {
@@ -148,7 +150,6 @@ on_leash_renew(struct gateway_leash *l, const struct leash_message *m)
 		log_event(LEVEL_INFO, SESSION_FIELDS(s, .event = "renewed"),
 		    "%s: certificate renewed, serial %llu", s->name,
 		    (unsigned long long)c.serial);
-		enroll_tell_old(s, s->name, m->renew.proven);
 	} else {
 		if (!early)
 			log_event(LEVEL_ERROR, SESSION_FIELDS(s,

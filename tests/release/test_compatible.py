@@ -69,6 +69,8 @@ class Before(Charon):
 
 def gateway(lab, version, **how):
     made = Before if version == OLD else Charon
+    if version == NEW:
+        how["agents"] = {"old_agents": "yes", **how.get("agents", {})}
     return lab.own(made(lab, program=Side(version).program("charon"), **how))
 
 
@@ -181,11 +183,12 @@ def test_renewal(lab, far, near):
 
 def test_old_agents_can_be_refused(lab):
     """Whoever wants a proof of each says so, and an agent hears it."""
-    charon = gateway(lab, NEW, agents={"old_agents": "no"})
+    charon = gateway(lab, NEW, agents={"old_agents": "no"})	# as usual
     key = charon.add_agent("web")
     first = agent(charon, OLD, key=key, wait=0)
     assert first.wait_exit(30) == 77
     assert "too old to prove that the key is its own" in first.log()
+    assert "web: not certified: orthrus 0.1 cannot prove" in charon.log()
     charon.reload(agents={"old_agents": "yes"})
     agent(charon, OLD, key=key)
     assert "web: certified without a proof" in charon.log()

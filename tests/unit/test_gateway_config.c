@@ -110,7 +110,7 @@ test_defaults(void **state)
 	assert_int_equal(c->renew_before, 24 * 3600);
 	assert_false(c->docker_tcp);
 	assert_true(c->enabled);
-	assert_true(c->old_agents);
+	assert_false(c->old_agents);
 	assert_int_equal(c->negress, 0);
 	assert_int_equal(c->streams, 16000);
 	assert_int_equal(c->memory, 0);
@@ -132,7 +132,7 @@ test_everything(void **state)
 	    "[state]\ndirectory = /s//\nruntime = /r\n"
 	    "[agents]\nheartbeat = 100ms\ntimeout = 1s\n"
 	    "certificate_lifetime = 10\nrenew_before = 5\n"
-	    "docker_tcp = yes\nenabled = no\nold_agents = no\n"
+	    "docker_tcp = yes\nenabled = no\nold_agents = yes\n"
 	    "resume = 5m\nresume_memory = 1G\n"
 	    "[limits]\nstreams = 7\nmemory = 400M\n"
 	    "[egress]\nallow = *.Example.com:443, 10.0.0.0/8:*\n"
@@ -166,7 +166,7 @@ test_everything(void **state)
 	assert_int_equal(c->renew_before, 5);
 	assert_true(c->docker_tcp);
 	assert_false(c->enabled);
-	assert_false(c->old_agents);
+	assert_true(c->old_agents);
 	assert_int_equal(c->streams, 7);
 	assert_int_equal(c->memory, 400 << 20);
 	assert_int_equal(c->negress, 2);
