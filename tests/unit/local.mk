@@ -12,6 +12,7 @@ unit_tests = \
 	tests/unit/test_log \
 	tests/unit/test_loop_watch \
 	tests/unit/test_confine \
+	tests/unit/test_confine_bsd \
 	tests/unit/test_mem \
 	tests/unit/test_os \
 	tests/unit/test_shown \
@@ -134,6 +135,10 @@ tests_unit_test_probe_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=timer_set \
 tests_unit_test_redact_memory_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=xcalloc -Wl,--wrap=xreallocarray -Wl,--wrap=free
 tests_unit_test_exchange_engine_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=timer_set
+
+# What only other systems have, in front of the library's own.
+tests_unit_test_confine_bsd_SOURCES = tests/unit/test_confine_bsd.c \
+	src/base/confine_bsd.c
 
 # Their sessions, checks and time, likewise.
 link_sources = tests/unit/link_fixture.c tests/unit/link_fixture.h
