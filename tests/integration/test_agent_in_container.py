@@ -11,27 +11,14 @@ import subprocess
 import pytest
 
 from lab.charon import CHARON
-from lab.docker_engine import Engine, missing
+from lab.docker_engine import Bridged, missing
 from lab.harness import ORTHRUS
-from lab.system import DIES_WITH_US, children, until
+from lab.system import DIES_WITH_US, until
 
 pytestmark = pytest.mark.plain
 
 PORT = 2222		# in a network namespace of its own
 WEB = 'echo from {0} >/tmp/index.html; exec httpd -f -p {1} -h /tmp'
-
-
-class Bridged(Engine):
-    """With networks, in its own namespace."""
-
-    def daemon(self):
-        return [w for w in super().daemon() if w not in (
-            "--bridge=none", "--iptables=false", "--ip-forward=false")]
-
-    def inside(self, *command):
-        """A command in the namespace of its network."""
-        init = children(self.process.pid)[0]
-        return ["nsenter", "-t", str(init), "-n", *command]
 
 
 def make_image(engine):

@@ -11,23 +11,13 @@ import tarfile
 
 import pytest
 
-from lab import registries
+from lab.compose import comment_commands, compose_command
 from lab.docker_engine import docker_env
-from lab.docker_engines import Newest
 from lab.harness import ORTHRUS
 from lab.system import DIES_WITH_US, children, free_port, until
-from test_snippets import comment_commands, snippet
+from test_snippets import snippet
 
 pytestmark = pytest.mark.registries
-
-
-def compose_command():
-    """Compose as a program, with its libraries."""
-    root = pathlib.Path(registries.debian(Newest.suite, *Newest.packages))
-    libraries = root / "usr/lib/x86_64-linux-gnu"
-    return [str(libraries / "ld-linux-x86-64.so.2"), "--library-path",
-            str(libraries),
-            str(root / "usr/libexec/docker/cli-plugins/docker-compose")]
 
 
 def import_image(engine, tag):

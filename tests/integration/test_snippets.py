@@ -14,6 +14,7 @@ import pytest
 
 from lab import registries
 from lab.charon_home import UNAVAILABLE, USAGE
+from lab.compose import comment_commands
 from lab.harness import ORTHRUS
 from lab.system import DIES_WITH_US, free_port, until
 
@@ -289,12 +290,6 @@ def test_compose_by_docker(home):
     done = subprocess.run(["docker", "compose", "config"], cwd=home.path,
                           capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
-
-
-def comment_commands(text):
-    """The commands in the comment at the head of a text."""
-    return "".join(line[2:] + "\n" for line in text.splitlines()
-                   if line.startswith("#\t"))
 
 
 @pytest.mark.parametrize("platform,start", [

@@ -198,6 +198,19 @@ class Engine:
                        for line in f)
 
 
+class Bridged(Engine):
+    """With networks, in its own namespace."""
+
+    def daemon(self):
+        return [w for w in super().daemon() if w not in (
+            "--bridge=none", "--iptables=false", "--ip-forward=false")]
+
+    def inside(self, *command):
+        """A command in the namespace of its network."""
+        init = children(self.process.pid)[0]
+        return ["nsenter", "-t", str(init), "-n", *command]
+
+
 class Furnished(Engine):
     """An engine with images, containers and volumes, some with secrets."""
 
