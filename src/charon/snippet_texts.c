@@ -17,7 +17,8 @@
 #define USER "65532"
 
 static const char compose[] =
-"# compose.yaml: agent @@NAME@@, with an image that has orthrus @@VERSION@@.\n"
+"# compose.yaml: agent @@NAME@@, with the image that comes by\n"
+"# \"docker load -i orthrus-@@VERSION@@-docker-amd64.tar.gz\", or arm64, armhf.\n"
 "# To start it for the first time, as root in this directory:\n"
 "#\n"
 "#	install -d -m 0700 -o " USER " -g " USER " state\n"

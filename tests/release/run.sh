@@ -6,5 +6,6 @@ set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 "$here/../../contrib/deps.sh" release
+"$here/../../contrib/deps.sh" engine
 exec env PYTHONDONTWRITEBYTECODE=1 PATH="$PATH:/usr/sbin:/sbin" \
     /usr/bin/python3 -m pytest -q -rsP -p no:cacheprovider "$@" "$here"
