@@ -75,19 +75,23 @@ link_headers() {
 		n=$((n + 1))
 		mkdir -p "$dir/include/$n"
 		for name in event2 ini.h jansson.h jansson_config.h libssh \
-		    openssl protobuf-c sodium sodium.h wslay; do
+		    openssl protobuf-c sodium sodium.h wslay zconf.h \
+		    zlib.h; do
 			[ ! -e "$at/$name" ] ||
 			    ln -s "$at/$name" "$dir/include/$n/$name"
 		done
 	done
 }
 
+# What configure would find out, or what is of no use to an object: versions of
+# libraries, and what stands in for a C library's in os_linux.c.
 make_headers() {
 	local version
 	version=$(sed -n 's/^AC_INIT(\[orthrus\], \[\(.*\)\])$/\1/p' \
 	    "$root/configure.ac")
 	printf '#define %s\n' 'PACKAGE_NAME "orthrus"' \
-	    "PACKAGE_VERSION \"$version\"" >"$dir/config.h"
+	    "PACKAGE_VERSION \"$version\"" 'INIH_VERSION ""' \
+	    'ORTHRUS_LINKED ""' 'HAVE_CLOSE_RANGE 1' >"$dir/config.h"
 	protoc-c --proto_path="$root" --c_out="$dir" "$root/proto/leash.proto"
 }
 

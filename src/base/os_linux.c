@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* See os.h: Linux, with glibc or musl. */
+#include "config.h"
+
 #include "orthrus/base/os.h"
 
 #include <sys/epoll.h>
