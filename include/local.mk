@@ -13,6 +13,7 @@ noinst_HEADERS += \
 	include/orthrus/base/file.h \
 	include/orthrus/base/hand.h \
 	include/orthrus/base/helper.h \
+	include/orthrus/base/libraries.h \
 	include/orthrus/base/log.h \
 	include/orthrus/base/machine.h \
 	include/orthrus/base/loop.h \

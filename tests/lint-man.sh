@@ -17,6 +17,7 @@ check_options() {
 	{
 		echo --help
 		echo --version
+		echo --verbose
 		grep -oE -e '(^|[^a-z0-9-])--[a-z][a-z0-9-]+' "$1" |
 		    sed 's/^[^-]//'
 		grep -oE "$3" "$1" || :

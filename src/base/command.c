@@ -18,6 +18,7 @@
 
 #include "orthrus/base/complete.h"
 #include "orthrus/base/confine.h"
+#include "orthrus/base/libraries.h"
 #include "orthrus/base/mem.h"
 #include "orthrus/base/near.h"
 #include "orthrus/base/printed.h"
@@ -183,6 +184,8 @@ command_main(const struct command_table *t, int argc, char **argv)
 	if (is_option_word(argv[1], "--version", "-V", "version")) {
 		printf("%s %s\n%s\n", t->program, PACKAGE_VERSION,
 		    t->libraries);
+		if (argc > 2 && strcmp(argv[2], "--verbose") == 0)
+			libraries_print(stdout, t->database);
 		return end_output(t, argv[1], 0);
 	}
 	return run_command(t, argc - 1, argv + 1);

@@ -79,6 +79,8 @@ static const struct call {
 	/* Descriptors. */
 	{ "read", G | K | E | A | M, NULL },
 	{ "write", G | K | E | A | M, NULL },
+	{ "readv", G | K | E | A | M, "read" },
+	{ "writev", G | K | E | A | M, "write" },
 	{ "close", G | K | E | A | M, NULL },
 	{ "fcntl", G | K | A, NULL },
 	{ "fcntl64", G | K | A, "fcntl" },
@@ -169,7 +171,7 @@ static const char *const harmless_files[] = {
 /* The same for modules that resolve names (nsswitch.conf(5)) of any host. */
 static const char *const harmless_names[] = {
 	"sched_getaffinity", "clock_getres", "sigaltstack",
-	"readv", "writev", "dup", "pipe2", "eventfd2", "epoll_create1",
+	"dup", "pipe2", "eventfd2", "epoll_create1",
 	"timerfd_create", "timerfd_settime", "select", "pselect6",
 };
 

@@ -12,6 +12,7 @@ liborthrus_a_SOURCES += \
 	src/base/file.c \
 	src/base/hand.c \
 	src/base/helper.c \
+	src/base/libraries.c \
 	src/base/log.c \
 	src/base/loop.c \
 	src/base/machine.c \

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "orthrus/base/command.h"
+#include "orthrus/registry/registry.h"
 #include "orthrus/ssh/outbound.h"
 
 #include "cli.h"
@@ -40,6 +41,7 @@ main(int argc, char **argv)
 		.program = "charon", .manual = "charon(8)",
 		.example = "charon agent list --config FILE",
 		.libraries = ssh_library_text(),
+		.database = registry_library_text(),
 		.rows = rows, .n = sizeof(rows) / sizeof(rows[0]),
 		.instead = instead, .names = complete_agents
 	};

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -220,6 +221,15 @@ registry_close(struct registry *r)
 	free(r->frame);
 	free(r->path);
 	free(r);
+}
+
+const char *
+registry_library_text(void)
+{
+	static char text[40];
+
+	snprintf(text, sizeof(text), "SQLite %s", sqlite3_libversion());
+	return text;
 }
 
 int

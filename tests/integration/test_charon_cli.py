@@ -80,6 +80,8 @@ def test_help_of_a_group(home, group):
 def test_version(home):
     done = home.run("--version")
     assert re.match(r"charon \d+\.\d+\.\d+\n.*libssh", done.stdout)
+    verbose = home.run("--version", "--verbose").stdout
+    assert re.search(r"^OpenSSL \d+\..*^SQLite \d+\.", verbose, re.M | re.S)
 
 
 @pytest.mark.parametrize("args,says", [

@@ -91,7 +91,8 @@ def test_command_lines():
     if not os.access(CHARON, os.X_OK):
         pytest.skip("this build has no charon")
     lines, helps = documented(), {
-        ("orthrus",): "--help --version", ("charon",): "--help --version"}
+        ("orthrus",): "--help --version --verbose",
+        ("charon",): "--help --version --verbose"}
     assert len(lines) > 100 and len({page for page, _ in lines}) > 10
     wrong = [f"{page}: {shlex.join(command)}: {why}"
              for page, command in lines

@@ -242,6 +242,12 @@ def test_version(lab):
     done = lab.run("--version")
     assert done.returncode == 0
     assert re.search(r"orthrus.*\d+\.\d+", done.stdout)
+    verbose = lab.run("--version", "--verbose").stdout
+    assert verbose.startswith(done.stdout)
+    named = dict(line.split()[:2] for line in verbose.splitlines())
+    assert {"OpenSSL", "libsodium", "libevent", "jansson", "inih",
+            "libssh", "protobuf-c", "wslay", "zlib"} <= set(named)
+    assert all(version[0].isdigit() for version in named.values())
 
 
 @pytest.mark.parametrize("arguments", [

@@ -22,6 +22,7 @@ struct command_table {
 	const char *manual;		/* "orthrus(1)" */
 	const char *example;		/* where options go, or NULL */
 	const char *libraries;		/* for --version */
+	const char *database;		/* for --version --verbose, or NULL */
 	const struct command_row *rows;
 	size_t n;
 	const char *dials;		/* the command of a server, or NULL */

@@ -52,6 +52,8 @@ struct peer {
 struct registry *registry_open(const char *path, bool create, int busy_ms,
     struct error *e);
 void registry_close(struct registry *r);
+/* "SQLite VERSION", as the library that runs says. */
+const char *registry_library_text(void);
 /*
  * For a caller that must not wait, such as a loop: calls wait busy_ms for
  * another process from now on, and those that write what was seen do not wait
