@@ -5,6 +5,7 @@ liborthrus_a_SOURCES += \
 	src/base/awake.c \
 	src/base/bucket.c \
 	src/base/budget.c \
+	src/base/close_range.c \
 	src/base/command.c \
 	src/base/command_line.c \
 	src/base/complete.c \

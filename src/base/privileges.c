@@ -22,6 +22,10 @@
 
 #define NDESCRIPTORS 8		/* that nftw(3) may use */
 
+/* STATX_MNT_ID, and where stx_mnt_id is: musl 1.2.5 has names for neither. */
+#define MOUNT_ID 0x1000
+#define MOUNT_ID_AT 144
+
 static bool dropped;
 static uid_t new_uid;		/* nftw(3) has no argument for these */
 static gid_t new_gid;
@@ -36,10 +40,12 @@ static uint64_t
 mount_of(const char *path)
 {
 	struct statx x;
+	uint64_t id;
 
-	if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_MNT_ID, &x) == -1)
+	if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, MOUNT_ID, &x) == -1)
 		return 0;
-	return (x.stx_mask & STATX_MNT_ID) != 0 ? x.stx_mnt_id : 0;
+	memcpy(&id, (char *)&x + MOUNT_ID_AT, sizeof(id));
+	return (x.stx_mask & MOUNT_ID) != 0 ? id : 0;
 }
 
 /*

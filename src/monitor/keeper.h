@@ -8,6 +8,10 @@
 #ifndef ORTHRUS_MONITOR_KEEPER_H
 #define ORTHRUS_MONITOR_KEEPER_H
 
+#include <sys/types.h>
+
+#include <time.h>
+
 #include "orthrus/monitor/ca.h"
 #include "orthrus/monitor/state.h"
 

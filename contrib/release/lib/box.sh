@@ -4,16 +4,23 @@
 # security matter: a library of ours is linked in whole.
 # shellcheck shell=bash
 
-# The sources of a release of Debian, with its security updates.
-box_sources() {
-	local mirrors main security
+# box_mirror ARCHIVE: where this machine gets the archive "debian" or
+# "debian-security" from.
+box_mirror() {
+	local mirrors
 	# shellcheck disable=SC2016 # apt-get's own format
 	mirrors=$(apt-get indextargets --format '$(REPO_URI)' \
 	    'Created-By: Packages' 2>/dev/null | sort -u)
-	main=$(grep -m 1 '/debian/*$' <<<"$mirrors") ||
-	    main=http://deb.debian.org/debian
-	security=$(grep -m 1 '/debian-security/*$' <<<"$mirrors") ||
-	    security=http://deb.debian.org/debian-security
+	mirrors=$(grep -m 1 "/$1/*\$" <<<"$mirrors") ||
+	    mirrors=http://deb.debian.org/$1
+	echo "${mirrors%/}"
+}
+
+# The sources of a release of Debian, with its security updates.
+box_sources() {
+	local main security
+	main=$(box_mirror debian)
+	security=$(box_mirror debian-security)
 	echo "deb $main $1 main"
 	echo "deb $main $1-updates main"
 	echo "deb $security $1-security main"
@@ -30,7 +37,7 @@ box_done() {
 	chmod 755 "$1"
 	touch "$1"
 	mv -T "$1" "$2" 2>/dev/null || rm -rf --one-file-system "$1"
-	find "$RELEASE_CACHE" -mindepth 1 -maxdepth 1 -mtime +1 \
+	find "$RELEASE_CACHE" -mindepth 1 -maxdepth 1 -mtime +1 ! -name sources \
 	    -exec rm -rf --one-file-system {} +
 }
 

@@ -69,6 +69,16 @@ have_tarball() {
 	fi
 }
 
+# have_static ARCH: the same for the static programs of a machine.
+have_static() {
+	local base=$RELEASE_VERSION-linux-$1
+	if [ ! -x "$RELEASE_DIST/orthrus-$base" ] ||
+	    [ ! -x "$RELEASE_DIST/charon-$base" ] || [ "$(tarball_of)" != \
+	    "$(cat "$RELEASE_WORK/static-$1.of" 2>/dev/null)" ]; then
+		RELEASE_ARCHS=$1 bash "$RELEASE_ROOT/contrib/release/static.sh"
+	fi
+}
+
 # The checksums of all that is in dist/, signed with the releaser's own keys.
 release_sums() {
 	cd "$RELEASE_DIST" || return
