@@ -81,7 +81,6 @@ build_for() {
 	local system tarball=orthrus-$RELEASE_VERSION check=''
 	local to=$RELEASE_DIST/orthrus-$RELEASE_VERSION-linux-$1
 	system=$(box_grow trixie "static-$1" "$(grow "$1")")
-	[ "$1" != "$RELEASE_OWN_ARCH" ] || check=yes
 	cp "$RELEASE_TARBALL" "$RELEASE_SHARE/"
 	rm -rf "$RELEASE_SHARE"/{first,second}
 	logged box_run "$system" "$build" /build "$tarball" "$(triplet "$1")" \

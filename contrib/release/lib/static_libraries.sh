@@ -118,6 +118,8 @@ for dir in "/usr/$triplet/include/asm" "/usr/include/$triplet/asm"; do
 	[ ! -d "$dir" ] || ln -sfn "$dir" $prefix/include/asm
 done
 cp /usr/include/*/sys/queue.h $prefix/include/sys/
+# Ours stands in front of it, see loop_watch.c, as it may in front of glibc's.
+"$triplet-objcopy" --weaken-symbol=epoll_wait $prefix/lib/libc.a
 
 # It takes the place of musl's malloc(3), which asks the kernel too often.
 unpack mimalloc
