@@ -84,7 +84,7 @@ build_for() {
 	cp "$RELEASE_TARBALL" "$RELEASE_SHARE/"
 	rm -rf "$RELEASE_SHARE"/{first,second}
 	logged box_run "$system" "$build" /build "$tarball" "$(triplet "$1")" \
-	    first "$(linked)" $check
+	    first "$(linked)" "$check"
 	logged box_run "$system" "$build" /var/other/folder "$tarball" \
 	    "$(triplet "$1")" second "$(linked)"
 	take orthrus "$1"

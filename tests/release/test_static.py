@@ -23,11 +23,13 @@ OWN = subprocess.check_output(["dpkg", "--print-architecture"],
                               text=True).strip()
 ARCHS = [OWN, *(arch for arch in EMULATORS if arch != OWN)]
 SOURCES = (ROOT / "contrib/release/sources.txt").read_text()
+PATH = {"PATH": os.environ["PATH"]}
 # What is tried where; the oldest that Debian's mirrors still have is bullseye.
 PLACES = [(arch, "empty") for arch in ARCHS] + [
     (OWN, root) for root in ("alpine", "bookworm", "bullseye")]
 
-# A root of its own over what there is of one, with $share at /mnt.
+# A root of its own over what there is of one, with $share at /mnt, for a user
+# whom nothing in there knows.
 ENTER = r"""
 	base=$1 layer=$2 share=$3
 	shift 3
@@ -40,7 +42,8 @@ ENTER = r"""
 	mkdir -p root/mnt
 	cp -r "$share/etc" root/
 	mount --bind "$share" root/mnt
-	exec setpriv --pdeathsig KILL chroot root "$@"
+	chown -R 1000:1000 "$share"
+	exec setpriv --pdeathsig KILL chroot --userspec=1000:1000 root "$@"
 """
 # Answers every question for an address of version 4 with that of this machine.
 NAMES = r"""
@@ -112,9 +115,8 @@ class Place:
             self.before = ["/mnt/emulator"]
         self.write("etc/hosts", "127.0.0.1 localhost in-hosts.example\n")
         self.write("etc/resolv.conf", "nameserver 127.0.0.1\n")
-        self.write("charon.ini", "[charon]\nuser = 0\n"
-                   "[ssh]\nlisten = 127.0.0.1:2222\n[state]\n"
-                   "directory = /mnt/charon-state\nruntime = /mnt/run\n")
+        self.write("charon.ini", "[ssh]\nlisten = 127.0.0.1:2222\n"
+                   "[state]\ndirectory = /mnt/charon-state\nruntime = /mnt/run\n")
         self.processes = []
         self.network = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "sh", "-c",
@@ -137,10 +139,10 @@ class Place:
                            f"/mnt/{name}", *args)
 
     def read(self, name, *args):
-        done = subprocess.run(self.command(name, *args), text=True, env={},
+        done = subprocess.run(self.command(name, *args), text=True, env=PATH,
                               stdin=subprocess.DEVNULL, timeout=300,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        assert done.returncode == 0, done.stdout
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
     def charon(self, *args):
@@ -150,7 +152,7 @@ class Place:
         with open(self.folder / log, "wb") as file:
             self.processes.append(subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
-                env={"PATH": os.environ["PATH"], **environment}))
+                env={**PATH, **environment}))
         return self.processes[-1]
 
     def said(self, log):
@@ -161,7 +163,7 @@ class Place:
                 json.loads(self.charon("agent", "list", "--json"))}
 
     def join(self, name, server):
-        key = self.charon("agent", "add", name).strip().splitlines()[-1]
+        key = self.charon("agent", "add", name).strip()
         return self.start(f"{name}.log", *self.command(
             "orthrus", "connect", "--server", f"{server}:2222"), AUTH_KEY=key,
             ORTHRUS_NAME=name, ORTHRUS_SOCKS5="off",
