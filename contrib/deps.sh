@@ -41,7 +41,7 @@ engine)	wanted=$engine ;;
 check)	wanted="$build $demo $check" offered=$peers extracted=$programs ;;
 suite)	wanted="debootstrap util-linux" ;;
 release)	wanted="busybox-static gpg gpgv iproute2 minisign mmdebstrap python3-pytest
-    python3-yaml util-linux" ;;
+    python3-yaml rubocop ruby util-linux" ;;
 bench)	wanted="$build $demo $bench" ;;
 *)	sed -n '3,12s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
 esac
