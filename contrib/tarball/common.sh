@@ -88,9 +88,18 @@ hash_of() {
 }
 
 # listed KIND: what the list of installed things in $work/old says of a kind:
-# "file CHECKSUM PATH", "dir PATH", "user NAME".
+# "file CHECKSUM PATH", "dir PATH", "user NAME".  Who may write to the prefix
+# could list what install.sh puts nowhere: that is left alone.
 listed() {
-	awk -v kind="$1" '$1 == kind { print $NF }' "$work/old"
+	awk -v kind="$1" -v prefix="$prefix/" -v units="$(unit_folder)/" '
+	function is_possible(name) {
+		if (kind == "user")
+			return name ~ /^(orthrus|charon)$/
+		return kind != "file" || name !~ /\/\.\.\// &&
+		    (index(name, prefix) == 1 || index(name, units) == 1 ||
+		    index(name, "/etc/init.d/") == 1)
+	}
+	$1 == kind && is_possible($NF) { print $NF }' "$work/old"
 }
 
 # is_ours FILE: it was installed, and is as it was then.

@@ -184,12 +184,21 @@ missing_users() {
 	[ -z "$scripts" ] || knows_user orthrus || echo orthrus
 }
 
+# saved_name FILE: where one that was changed goes, beside what was saved before.
+saved_name() {
+	n=
+	while [ -e "$root$1.saved$n" ] || [ -L "$root$1.saved$n" ]; do
+		n=$((n + 1))
+	done
+	echo "$1.saved$n"
+}
+
 show_plan() {
 	echo "orthrus $version for linux-$arch, to $root$prefix:"
 	while read -r what mode path source; do
 		case $what in
 		changed) echo "  replace  $root$path (yours becomes" \
-			    "$path.saved)" ;;
+			    "$(saved_name "$path"))" ;;
 		new)	echo "  new      $root$path" ;;
 		*)	echo "  replace  $root$path" ;;
 		esac
@@ -212,10 +221,13 @@ restarts() {
 
 # --- the deed --------------------------------------------------------
 
+# What is put beside a file before it takes its place.
+new=.orthrus-new
+
 # Undoes what was begun; nothing that was there is changed yet.
 give_up() {
 	while read -r path; do
-		rm -f "$root$path.new"
+		rm -f "$root$path$new"
 	done <"$work/staged"
 	while read -r user; do
 		remove_user "$user" || :
@@ -247,8 +259,8 @@ make_dir() {
 stage() {
 	make_dir "$(dirname "$2")"
 	echo "$2" >>"$work/staged"
-	error=$({ rm -f "$root$2.new" && cp "$3" "$root$2.new" &&
-	    chmod "$1" "$root$2.new"; } 2>&1) ||
+	error=$({ rm -f "$root$2$new" && cp "$3" "$root$2$new" &&
+	    chmod "$1" "$root$2$new"; } 2>&1) ||
 	    give_up "cannot write $root$2: ${error##*: }"
 }
 
@@ -296,13 +308,16 @@ make_state() {
 	[ -n "$units$scripts" ] && [ -z "$root" ] || return 0
 	[ ! -e /var/lib/charon ] || return 0
 	make_dir /var/lib/charon
-	chmod 700 /var/lib/charon
-	chown charon:charon /var/lib/charon
+	error=$({ chmod 700 /var/lib/charon &&
+	    chown charon:charon /var/lib/charon; } 2>&1) ||
+	    give_up "cannot make /var/lib/charon charon's: ${error##*: }"
 }
 
 put() {
-	[ "$1" != changed ] || cp -p "$root$3" "$root$3.saved"
-	mv -f "$root$3.new" "$root$3" ||
+	[ "$1" != changed ] ||
+	    cp -p "$root$3" "$root$(saved_name "$3")" ||
+	    die 73 "$root$3 could not be saved; run it again"
+	mv -f "$root$3$new" "$root$3" ||
 	    die 73 "$root$3 could not be replaced; run it again"
 }
 

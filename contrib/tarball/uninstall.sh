@@ -15,7 +15,8 @@
 # is all below that.
 #
 # Exit status: 0 it is gone, 1 it was not wanted, 64 wrong usage, 66 nothing is
-# installed there, 73 something cannot be removed, 77 it needs root.
+# installed there, 73 something cannot be removed, or --purge would take what is
+# of another installation, 77 it needs root.
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
@@ -49,6 +50,22 @@ look_at_files() {
 			echo "$path" >>"$work/kept"
 		fi
 	done >"$work/files"
+}
+
+# Configuration and state have the same places for every installation.
+check_others() {
+	[ -n "$purge" ] || return 0
+	for name in orthrus charon; do
+		for path in "/usr/bin/$name" "/usr/local/bin/$name" \
+		    "/usr/lib/systemd/system/$name.service" \
+		    "$(unit_folder)/$name.service" "/etc/init.d/$name"; do
+			[ ! -e "$root$path" ] ||
+			    listed file | grep -qxF "$path" ||
+			    die 73 "$root$path is there, and not of this" \
+			    "installation, whose configuration and state" \
+			    "--purge would take: remove that first"
+		done
+	done
 }
 
 # What --purge takes besides: no more than the packages' do.
@@ -89,7 +106,7 @@ stop_systemd() {
 
 stop_openrc() {
 	for name in orthrus charon; do
-		is_ours "/etc/init.d/$name" || continue
+		listed file | grep -qxF "/etc/init.d/$name" || continue
 		rc-service --ifstarted "$name" stop || :
 		rc-update -qq --all del "$name" 2>/dev/null || :
 	done
@@ -126,7 +143,8 @@ remove_users() {
 	[ -z "$root" ] || return 0
 	listed user | while read -r user; do
 		[ -e "/var/lib/$user" ] || ! knows_user "$user" ||
-		    remove_user "$user"
+		    remove_user "$user" ||
+		    echo "the user $user could not be removed" >&2
 	done
 }
 
@@ -150,6 +168,7 @@ check_prefix
 check_rights
 make_work
 check_installed
+check_others
 look_at_files
 show_plan
 agree
