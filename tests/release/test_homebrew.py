@@ -160,6 +160,18 @@ def test_service(maker, tmp_path):
                        stdout=subprocess.DEVNULL, timeout=60)
 
 
+def test_its_own_test(maker, tmp_path):
+    """Which waits for the gateway that it starts."""
+    (tmp_path / "cellar").mkdir()
+    (tmp_path / "cellar/bin").symlink_to(programs())
+    done = subprocess.run(
+        [tool("ruby"), HERE / "brew.rb", maker.make(), tmp_path / "cellar",
+         "test"], text=True, timeout=300, stdin=subprocess.DEVNULL,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert done.returncode == 0, done.stdout
+
+
 def test_built_and_tested():
     """From the tarball in dist/, without a libssh to begin with."""
     formula = DIST / "orthrus.rb"
