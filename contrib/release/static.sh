@@ -95,7 +95,8 @@ build_for() {
 }
 
 mkdir -p "$RELEASE_SHARE/sources"
-cp -u "$(sources_fetch)"/* "$RELEASE_SHARE/sources/"
+sources=$(sources_fetch)
+cp -u "$sources"/* "$RELEASE_SHARE/sources/"
 cp "$SOURCES_LIST" "$RELEASE_SHARE/"
 for arch in ${RELEASE_ARCHS//,/ }; do
 	start=$SECONDS

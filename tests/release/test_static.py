@@ -245,6 +245,32 @@ def test_bill_of_materials(arch):
         assert part["hashes"][0]["content"] == sums[0]
 
 
+STAND_IN = """
+say() { echo "$*"; }
+die() { say "${@:2}" >&2; exit "$1"; }
+have_tarball() { :; }
+RELEASE_ROOT=$TREE RELEASE_WORK=$TREE/work RELEASE_SHARE=$TREE/share
+RELEASE_CACHE=$TREE/cache RELEASE_ARCHS=amd64
+"""
+
+
+def test_sources_cannot_be_had(tmp_path):
+    """That ends it, with 75, before anything else is taken for them."""
+    folder = tmp_path / "contrib/release"
+    shutil.copytree(ROOT / "contrib/release", folder)
+    (folder / "lib/release.sh").write_text(STAND_IN)
+    (folder / "sources.txt").write_text(
+        f"snapshot 20260101T000000Z\nnone 1 MIT\n  {64 * '0'} debian/none\n")
+    (tmp_path / "work").mkdir()
+    done = subprocess.run(["unshare", "--net", "bash", folder / "static.sh"],
+                          env={**PATH, "TREE": str(tmp_path)}, text=True,
+                          stdin=subprocess.DEVNULL, timeout=300,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert done.returncode == 75, done.stdout + done.stderr
+    assert "cannot fetch none" in done.stderr
+    assert list((tmp_path / "share/sources").iterdir()) == []
+
+
 def test_session(place):
     """A gateway, and two agents that know it by name: of a file, and of a name
     server; then all of them end."""
