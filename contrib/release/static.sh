@@ -21,11 +21,10 @@ grow() {
 	cat "$RELEASE_ROOT/contrib/release/lib/static_libraries.sh"
 }
 
-# Our own programs, of the tarball, in the folder $1.  Unit tests come with the
-# first of the two builds.
+# Our own programs, of the tarball, in the folder $1.
 # shellcheck disable=SC2016 # expanded in there
 build='
-	folder=$1 tarball=$2 triplet=$3 out=$4 linked=$5 check=${6:-}
+	folder=$1 tarball=$2 triplet=$3 out=$4 linked=$5
 	prefix=/opt/static
 	mkdir -p "$folder" && cd "$folder"
 	tar -xf "/mnt/$tarball.tar.gz" --no-same-owner
@@ -38,7 +37,6 @@ build='
 	    LIBS=$prefix/lib/mimalloc.o PKG_CONFIG="pkg-config --static" \
 	    PKG_CONFIG_LIBDIR=$prefix/lib/pkgconfig ORTHRUS_LINKED="$linked"
 	make -j"$(nproc)" orthrus charon
-	[ -z "$check" ] || make -j"$(nproc)" check ORTHRUS_SKIP_INTEGRATION=1
 	mkdir -p "/mnt/$out"
 	"$triplet-gcc" -dumpfullversion >"/mnt/$out/gcc"
 	for program in orthrus charon; do
@@ -78,13 +76,13 @@ take() {
 
 # build_for ARCH
 build_for() {
-	local system tarball=orthrus-$RELEASE_VERSION check=''
+	local system tarball=orthrus-$RELEASE_VERSION
 	local to=$RELEASE_DIST/orthrus-$RELEASE_VERSION-linux-$1
 	system=$(box_grow trixie "static-$1" "$(grow "$1")")
 	cp "$RELEASE_TARBALL" "$RELEASE_SHARE/"
 	rm -rf "$RELEASE_SHARE"/{first,second}
 	logged box_run "$system" "$build" /build "$tarball" "$(triplet "$1")" \
-	    first "$(linked)" "$check"
+	    first "$(linked)"
 	logged box_run "$system" "$build" /var/other/folder "$tarball" \
 	    "$(triplet "$1")" second "$(linked)"
 	take orthrus "$1"
