@@ -96,6 +96,7 @@ static const struct call {
 	{ "sendmsg", G | K | E, NULL },
 	{ "sendto", G | K | E | A | M, NULL },
 	{ "sendmmsg", E | A, NULL },
+	{ "sendmsg", A, "sendmmsg" },
 	{ "getsockname", G | E | A, NULL },
 	{ "getpeername", G | A, NULL },
 	{ "getsockopt", G | E | A | M, NULL },

@@ -268,6 +268,17 @@ threads_resolve(void)
 	return 0;
 }
 
+/* As musl's resolver does over TCP, when an answer was cut short. */
+static int
+asks_by_message(void)
+{
+	struct msghdr msg = { .msg_iovlen = 0 };
+
+	CHECK(sendmsg(-1, &msg, MSG_NOSIGNAL) == -1 && errno == EBADF);
+	CHECK(recvmsg(-1, &msg, 0) == -1 && errno == EBADF);
+	return 0;
+}
+
 static int
 no_process(void)
 {
@@ -358,6 +369,8 @@ test_calls(void **state)
 	}
 	assert_fine(CONFINE_EGRESS, threads_resolve);
 	assert_fine(CONFINE_AGENT, threads_resolve);
+	assert_fine(CONFINE_EGRESS, asks_by_message);
+	assert_fine(CONFINE_AGENT, asks_by_message);
 	assert_fine(CONFINE_GATEWAY, no_process);
 	assert_fine(CONFINE_GATEWAY, no_way_out);
 	assert_fine(CONFINE_MONITOR, no_process);
