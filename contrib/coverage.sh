@@ -61,6 +61,7 @@ src/proto/resume.c
 src/proto/server.c
 src/proto/socks5.c
 src/proto/spec.c
+src/proto/sums.c
 src/proto/upgrade_client.c
 src/proto/upgrade_head.c
 src/proto/upgrade_server.c

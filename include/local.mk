@@ -49,6 +49,7 @@ noinst_HEADERS += \
 	include/orthrus/proto/server.h \
 	include/orthrus/proto/socks5.h \
 	include/orthrus/proto/spec.h \
+	include/orthrus/proto/sums.h \
 	include/orthrus/proto/ssh_config.h \
 	include/orthrus/proto/upgrade.h \
 	include/orthrus/proto/userauth.h \

@@ -10,17 +10,21 @@
 
 #include "cli.h"
 #include "commands.h"
+#include "snippet.h"
 
 static int
 check_print(const struct call *c)
 {
 	char walls[CONFINE_TEXT_MAX];
+	struct release release;
 	struct error e;
 
 	if (serve_check_user(c->config, &e) == -1 ||
 	    state_check(c->config, &e) == -1 ||
-	    web_certificate_check(c->config, &e) == -1)
+	    web_certificate_check(c->config, &e) == -1 ||
+	    release_load(c->config, &release, &e) == -1)
 		return call_fail(c, &e);
+	release_free(&release);
 	gateway_config_print(c->config, stdout);
 	printf("confined by = %s  # this machine\n", confine_text(walls));
 	return call_end(c);

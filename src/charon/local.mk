@@ -17,6 +17,7 @@ liborthrus_a_SOURCES += \
 	src/charon/install_cmd.c \
 	src/charon/listing.c \
 	src/charon/listing.h \
+	src/charon/release.c \
 	src/charon/serve_cmd.c \
 	src/charon/snippet.h \
 	src/charon/snippet_cmd.c \

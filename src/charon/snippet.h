@@ -7,6 +7,8 @@
 #include <stddef.h>
 
 #include "orthrus/base/error.h"
+#include "orthrus/conf/gateway.h"
+#include "orthrus/proto/sums.h"
 
 enum quoting {
 	QUOTE_SHELL,		/* inside '...' of sh(1) */
@@ -17,8 +19,17 @@ enum quoting {
 struct snippet {
 	const char *platform;
 	enum quoting quoting;	/* of where @@LINK@@ and @@PORTS@@ stand */
-	/* With @@NAME@@, @@LINK@@, @@MODE@@, @@PORTS@@ and @@VERSION@@. */
+	/*
+	 * With @@NAME@@, @@LINK@@, @@MODE@@, @@PORTS@@ and @@VERSION@@; where
+	 * @@DOWNLOAD@@ stands there is how to have the program.
+	 */
 	const char *text;
+	/*
+	 * What people download: behind "orthrus-VERSION-" in its name where
+	 * that begins with '-', with @ for the kind of machine, else all of
+	 * it.  Then the command that puts it, $f, where it belongs.
+	 */
+	const char *artefact, *then;
 };
 
 /* What an agent offers: --mode and --ports. */
@@ -36,6 +47,24 @@ int snippet_offer_read(const char *mode, const char *ports,
     struct snippet_offer *offer, struct error *e);
 /* The value of ORTHRUS_MODE. */
 const char *snippet_mode(const struct snippet_offer *offer);
+
+/* The checksums of what people download, or none. */
+struct release {
+	const char *base_url;		/* the configuration's, or NULL */
+	char *path;			/* of the list, or NULL */
+	struct sum *sums;
+	size_t n;
+};
+
+/*
+ * Reads what [release] says, for release_free() to free: 0, or -1 with *e,
+ * which names file and line.
+ */
+int release_load(const struct gateway_config *c, struct release *r,
+    struct error *e);
+void release_free(struct release *r);
+/* Prints, as comments, how to have what the snippet needs. */
+void release_print(const struct release *r, const struct snippet *s);
 
 extern const struct snippet snippets[];
 extern const size_t nsnippets;

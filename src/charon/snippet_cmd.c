@@ -38,6 +38,7 @@ print_quoted(const char *s, enum quoting quoting)
 struct filling {
 	const char *name, *link;
 	struct snippet_offer offer;
+	struct release release;
 };
 
 /* The value of the mark that begins at p, behind its @@. */
@@ -72,7 +73,9 @@ print_snippet(const struct snippet *s, const struct filling *f)
 		fwrite(p, 1, (size_t)(mark - p), stdout);
 		value = mark + strlen(MARK);
 		p = strstr(value, MARK) + strlen(MARK);
-		if (*value != '?')
+		if (*value == 'D')
+			release_print(&f->release, s);
+		else if (*value != '?')
 			print_value(f, s->quoting, value);
 		else if (!is_wanted(f, value))
 			p = strchr(p, '\n') + 1;
@@ -155,12 +158,17 @@ snippet_print(const struct call *c)
 
 	if ((s = find_snippet(c->platform, &e)) == NULL ||
 	    snippet_offer_read(c->mode, c->ports, &f.offer, &e) == -1 ||
-	    (link = call_link(c, &e)) == NULL)
+	    release_load(c->config, &f.release, &e) == -1)
 		return call_fail(c, &e);
+	if ((link = call_link(c, &e)) == NULL) {
+		release_free(&f.release);
+		return call_fail(c, &e);
+	}
 	warn_if_unknown(c);
 	f.link = link;
 	print_snippet(s, &f);
 	free(link);
+	release_free(&f.release);
 	code = call_end(c);
 	if (code == 0 && c->server == NULL)
 		fprintf(stderr, "Put this gateway's host name in place of "

@@ -17,8 +17,8 @@
 #define USER "65532"
 
 static const char compose[] =
-"# compose.yaml: agent @@NAME@@, with the image that comes by\n"
-"# \"docker load -i orthrus-@@VERSION@@-docker-amd64.tar.gz\", or arm64, armhf.\n"
+"# compose.yaml: agent @@NAME@@, with an image that has orthrus @@VERSION@@.\n"
+"@@DOWNLOAD@@"
 "# To start it for the first time, as root in this directory:\n"
 "#\n"
 "#	install -d -m 0700 -o " USER " -g " USER " state\n"
@@ -67,6 +67,7 @@ static const char compose[] =
 
 static const char unit[] =
 "# /etc/systemd/system/orthrus.service: agent @@NAME@@.\n"
+"@@DOWNLOAD@@"
 "# Before the first start, as root:\n"
 "#\n"
 "#	install -d -m 0755 /etc/orthrus\n"
@@ -154,7 +155,9 @@ static const char unit[] =
 static const char tarball[] =
 "#!/bin/sh\n"
 "# Agent @@NAME@@, from an unpacked tarball: put this beside the program as\n"
-"# run-orthrus.  To start it, as the user that is to run it:\n"
+"# run-orthrus.\n"
+"@@DOWNLOAD@@"
+"# To start it, as the user that is to run it:\n"
 "#\n"
 "#	chmod 0600 run-orthrus\n"
 "#	sh run-orthrus\n"
@@ -186,8 +189,9 @@ static const char tarball[] =
 static const char homebrew[] =
 "#!/bin/sh\n"
 "# Agent @@NAME@@ as a service of macOS: run this once as the user who is to\n"
-"# run it, with orthrus installed by Homebrew.  To see what it does and to\n"
-"# end it:\n"
+"# run it, with orthrus installed by Homebrew.\n"
+"@@DOWNLOAD@@"
+"# To see what it does and to end it:\n"
 "#\n"
 "#	tail -f ~/Library/Logs/orthrus.log\n"
 "#	launchctl bootout \"gui/$(id -u)/orthrus\"\n"
@@ -245,6 +249,7 @@ static const char homebrew[] =
 
 static const char kubernetes[] =
 "# Agent @@NAME@@ on one node, with an image that has orthrus @@VERSION@@.\n"
+"@@DOWNLOAD@@"
 "# Before the first start, as root on that node:\n"
 "#\n"
 "#	install -d -m 0700 -o " USER " -g " USER " /var/lib/orthrus\n"
@@ -344,11 +349,16 @@ static const char kubernetes[] =
 "@@?socket@@          hostPath: {path: /var/run/docker.sock, type: Socket}\n";
 
 const struct snippet snippets[] = {
-	{ "compose", QUOTE_YAML, compose },
-	{ "systemd", QUOTE_UNIT, unit },
-	{ "tarball", QUOTE_SHELL, tarball },
-	{ "homebrew", QUOTE_SHELL, homebrew },
-	{ "kubernetes", QUOTE_YAML, kubernetes },
+	{ "compose", QUOTE_YAML, compose, "-docker-@.tar.gz",
+	    "docker load -i \"$f\"" },
+	{ "systemd", QUOTE_UNIT, unit, "-linux-@",
+	    "install -m 0755 \"$f\" /usr/local/bin/orthrus" },
+	{ "tarball", QUOTE_SHELL, tarball, "-linux-@.tar.gz",
+	    "tar -xf \"$f\"" },
+	{ "homebrew", QUOTE_SHELL, homebrew, "orthrus.rb",
+	    "brew install --formula \"./$f\"" },
+	{ "kubernetes", QUOTE_YAML, kubernetes, "-docker-@.tar.gz",
+	    "gunzip -c \"$f\" | ctr -n k8s.io images import -" },
 };
 
 const size_t nsnippets = sizeof(snippets) / sizeof(snippets[0]);

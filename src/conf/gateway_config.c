@@ -16,6 +16,8 @@ clear_gateway(void *config)
 	free(c->tls_listen);
 	free(c->certificate);
 	free(c->key);
+	free(c->base_url);
+	free(c->sums);
 	free(c->egress);
 }
 

@@ -99,6 +99,8 @@ static const struct keyword rows[] = {
 	{ "limits", "memory", .set = set_memory, AT(memory),
 	    .fallback = "auto" },
 	{ "egress", "allow", .flags = KW_MANY | KW_LIST, .set = set_egress },
+	{ "release", "base_url", .set = set_base_url, AT(base_url) },
+	{ "release", "sums", .set = set_key_file, AT(sums) },
 	{ "log", "level", "log-level", 0, "CHARON_LOG_LEVEL", "LEVEL",
 	    .values = "error|warn|info|debug",
 	    .set = set_level, AT(log_level), .fallback = "info",

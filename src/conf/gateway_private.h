@@ -24,6 +24,7 @@ int set_penalty(void *, struct setting *, struct error *);
 int set_resume(void *, struct setting *, struct error *);
 int set_resume_memory(void *, struct setting *, struct error *);
 int set_memory(void *, struct setting *, struct error *);
+int set_base_url(void *, struct setting *, struct error *);
 int set_egress(void *, struct setting *, struct error *);
 
 #endif

@@ -280,3 +280,28 @@ set_egress(void *config, struct setting *s, struct error *e)
 	value_replace(&s->value, xstrdup(egress_rule_format(&rule, text)));
 	return 0;
 }
+
+/*
+ * It becomes a part of command lines that people copy: what a shell would read
+ * as more than a word is refused.
+ */
+int
+set_base_url(void *config, struct setting *s, struct error *e)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~:/@%+,=[]";
+	struct gateway_config *c = config;
+	size_t len = strlen(s->value), scheme;
+
+	scheme = strncmp(s->value, "https://", 8) == 0 ? 8 :
+	    strncmp(s->value, "http://", 7) == 0 ? 7 : 0;
+	if (scheme == 0 || s->value[scheme] == '\0' ||
+	    s->value[scheme] == '/' || s->value[strspn(s->value, plain)] != '\0')
+		return error_set(e, EX_CONFIG, "\"%s\": expected the URL of "
+		    "a folder, as in https://dl.example.com/orthrus, of "
+		    "letters, digits and -._~:/@%%+,=[]", s->value);
+	while (s->value[len - 1] == '/')
+		s->value[--len] = '\0';
+	value_replace(&c->base_url, xstrdup(s->value));
+	return 0;
+}

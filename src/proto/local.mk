@@ -27,6 +27,7 @@ liborthrus_a_SOURCES += \
 	src/proto/server.c \
 	src/proto/socks5.c \
 	src/proto/spec.c \
+	src/proto/sums.c \
 	src/proto/ssh_config.c \
 	src/proto/upgrade_client.c \
 	src/proto/upgrade_head.c \

@@ -171,3 +171,6 @@ tests_fuzz_fuzz_auth_agent_LDADD = $(fuzz_ldadd)
 
 fuzzers += tests/fuzz/fuzz_ask
 tests_fuzz_fuzz_ask_LDADD = $(fuzz_ldadd)
+
+fuzzers += tests/fuzz/fuzz_sums
+tests_fuzz_fuzz_sums_LDADD = $(fuzz_ldadd)

@@ -23,6 +23,7 @@ unit_tests = \
 	tests/unit/test_proxy_talk \
 	tests/unit/test_socks5 \
 	tests/unit/test_spec \
+	tests/unit/test_sums \
 	tests/unit/test_allow \
 	tests/unit/test_dial_stdio \
 	tests/unit/test_first_bytes \

@@ -111,6 +111,8 @@ test_defaults(void **state)
 	assert_false(c->docker_tcp);
 	assert_true(c->enabled);
 	assert_false(c->old_agents);
+	assert_null(c->base_url);
+	assert_null(c->sums);
 	assert_int_equal(c->negress, 0);
 	assert_int_equal(c->streams, 16000);
 	assert_int_equal(c->memory, 0);
@@ -136,6 +138,8 @@ test_everything(void **state)
 	    "resume = 5m\nresume_memory = 1G\n"
 	    "[limits]\nstreams = 7\nmemory = 400M\n"
 	    "[egress]\nallow = *.Example.com:443, 10.0.0.0/8:*\n"
+	    "[release]\nbase_url = https://dl.example.com/o//\n"
+	    "sums = /r/SHA256SUMS\n"
 	    "[log]\nlevel = warn\nformat = json\n");
 	char path[96];
 
@@ -167,6 +171,8 @@ test_everything(void **state)
 	assert_true(c->docker_tcp);
 	assert_false(c->enabled);
 	assert_true(c->old_agents);
+	assert_string_equal(c->base_url, "https://dl.example.com/o");
+	assert_string_equal(c->sums, "/r/SHA256SUMS");
 	assert_int_equal(c->streams, 7);
 	assert_int_equal(c->memory, 400 << 20);
 	assert_int_equal(c->negress, 2);
@@ -266,6 +272,17 @@ test_bad(void **state)
 		{ "[agents]\ndocker_tcp = maybe\n", "expected yes or no" },
 		{ "[agents]\nheartbeet = 1\n", "did you mean \"heartbeat\"?" },
 		{ "[agent]\nenabled = yes\n", "did you mean [agents]?" },
+		{ "[release]\nbase_url = dl.example.com\n",
+		    "expected the URL of a folder" },
+		{ "[release]\nbase_url = ftp://dl.example.com\n",
+		    "expected the URL of a folder" },
+		{ "[release]\nbase_url = https:///o\n",
+		    "expected the URL of a folder" },
+		{ "[release]\nbase_url = https://h/$(id)\n",
+		    "expected the URL of a folder" },
+		{ "[release]\nbase_url = https://h/a b\n",
+		    "expected the URL of a folder" },
+		{ "[release]\nsums = SHA256SUMS\n", "must begin with '/'" },
 		{ "[server]\naddress = x\n", "unknown section [server]" },
 		{ "[tls]\nlisten = x\n", ":2: listen: " },
 		{ "[tls]\nlisten = off\n", ":2: listen: " },

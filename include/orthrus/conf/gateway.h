@@ -40,6 +40,8 @@ struct gateway_config {
 	size_t negress;
 	uint64_t streams;		/* of one agent or client, at once */
 	uint64_t memory;		/* bytes of the whole; 0: auto */
+	char *base_url;			/* of releases, without a / behind; or NULL */
+	char *sums;			/* path of their SHA256SUMS, or NULL */
 	enum log_level log_level;
 	enum log_format log_format;
 };
