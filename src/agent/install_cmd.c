@@ -171,6 +171,7 @@ start_service(struct setup *s, const struct install_options *o,
 	    setup_systemctl(s, enable, e) == -1 ||
 	    start_anew(s, o->dry_run, e) == -1)
 		return -1;
+	setup_tell_linger(s);
 	return o->dry_run ? 0 : install_wait(s, p->ini, o->wait_ms, e);
 }
 
@@ -278,6 +279,17 @@ remove_all(struct setup *s, const struct install_paths *p, struct error *e)
 	return 0;
 }
 
+/* Of a user, whose systemd leaves it, unless another orthrus has it as well. */
+static void
+remove_runtime_directory(void)
+{
+	char *directory = runtime_directory();
+
+	if (directory != NULL)
+		rmdir(directory);
+	free(directory);
+}
+
 static int
 uninstall(bool user, bool dry_run, const struct install_paths *p,
     struct error *e)
@@ -293,6 +305,8 @@ uninstall(bool user, bool dry_run, const struct install_paths *p,
 	} else if (s != NULL && setup_check_systemd(s, e) == 0)
 		r = remove_all(s, p, e);
 	setup_close(s);
+	if (r == 0 && user && !dry_run)
+		remove_runtime_directory();
 	return r;
 }
 

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@
 #include "orthrus/base/program.h"
 
 #define BOOTED "/run/systemd/system"	/* sd_booted(3) */
+#define LINGER "/var/lib/systemd/linger"
 #define WORDS_MAX 8
 #define BUILT_IN "/usr/local/bin/"	/* where units have their program */
 
@@ -33,6 +35,22 @@ setup_check_systemd(const struct setup *s, struct error *e)
 		    "set, by which \"systemctl --user\" finds your systemd: "
 		    "log in as this user, and not by su or sudo");
 	return 0;
+}
+
+/* loginctl(1) leaves an empty file there. */
+void
+setup_tell_linger(const struct setup *s)
+{
+	const struct passwd *pw = getpwuid(geteuid());
+	char *path;
+
+	if (!s->user || s->dry_run || pw == NULL)
+		return;
+	path = xasprintf(LINGER "/%s", pw->pw_name);
+	if (access(path, F_OK) == -1)
+		printf("it ends when you log out, and does not start with the "
+		    "machine: \"loginctl enable-linger\" changes both\n");
+	free(path);
 }
 
 static bool

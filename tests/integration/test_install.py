@@ -255,7 +255,8 @@ def test_one_user(house):
     house.run("install", "-d", "-o", "65534", "/run/user/65534")
     house.run("chown", "-R", "65534", "/stand-in")
     how["env"]["XDG_RUNTIME_DIR"] = "/run/user/65534"
-    install(house, *args, given=GOOD_KEY, code=TEMPFAIL, **how)
+    done = install(house, *args, given=GOOD_KEY, code=TEMPFAIL, **how)
+    assert '"loginctl enable-linger"' in done.stdout
     config = "/home/ann/.config"
     unit = house.read(f"{config}/systemd/user/orthrus.service")
     assert "WantedBy=default.target" in unit and "DynamicUser" not in unit

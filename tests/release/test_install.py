@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import pathlib
+import shlex
 import shutil
 import tempfile
 
@@ -119,6 +120,64 @@ def test_agent_that_cannot(debian):
     assert "no identity" in said or 'the identity of "rome"' in said
     debian.sh("orthrus uninstall")
     assert debian.property("orthrus", "ActiveState") == "inactive"
+
+
+ANN = "HOME=/home/ann XDG_RUNTIME_DIR=/run/user/$(id -u ann)"
+# What systemd keeps for itself changes with its restarts.
+ALL = ("cd /run/user/$(id -u ann); find /home/ann . /var/lib/systemd "
+       "-path ./systemd -prune -o -name linger -o -print | sort")
+
+
+@pytest.fixture
+def ann(debian):
+    """An ordinary user with a systemd of her own, before and after whom the
+    machine has the same files."""
+    debian.sh("useradd --create-home ann && systemctl start user@$(id -u ann)")
+
+    def sh(text, check=0):
+        return debian.sh("setpriv --reuid ann --regid ann --init-groups env "
+                         f"{ANN} sh -uc {shlex.quote(text)}", check=check)
+
+    until("her systemd is up", 60, lambda: debian.property(
+        "user@" + debian.sh("id -u ann").strip(), "ActiveState") == "active")
+    before = debian.sh(ALL).splitlines()
+    yield sh
+    assert debian.sh(ALL).splitlines() == before
+    debian.sh("systemctl stop user@$(id -u ann); userdel --remove ann")
+
+
+def test_one_user(debian, ann):
+    """The same for a user, without root: to online, and without a trace."""
+    key = debian.sh("charon agent add bonn 2>/dev/null").strip()
+    said = ann(f"printf '%s\\n' {key} | orthrus install --user --name bonn "
+               "--server 127.0.0.1:2222 --expose 9100 --auth-key-file -")
+    assert "online: connected to ssh://bonn@127.0.0.1:2222" in said
+    assert '"loginctl enable-linger"' in said and key not in said
+    until("it is online", 20, lambda: debian.status("bonn") == "online")
+    assert ann("systemctl --user is-enabled orthrus") == "enabled\n"
+    # Of hers and none else's; again, there is nothing to do.
+    assert debian.sh("ps -o user= -C orthrus") == "ann\n"
+    pid = ann("systemctl --user show --value -p MainPID orthrus")
+    said = ann("orthrus install --user --name bonn --server 127.0.0.1:2222 "
+               "--expose 9100")
+    assert said.count("is there already") >= 3 and "wrote" not in said
+    assert ann("systemctl --user show --value -p MainPID orthrus") == pid
+    # It starts with her systemd, which lingers where that was asked for.
+    debian.sh("loginctl enable-linger ann")
+    assert "linger" not in ann("orthrus install --user --name bonn --server "
+                               "127.0.0.1:2222 --expose 9100")
+    debian.sh("systemctl restart user@$(id -u ann)")
+    until("it is online again", 60, lambda: ann(
+        "systemctl --user show --value -p ActiveState orthrus") == "active\n")
+    debian.sh("loginctl disable-linger ann; systemctl start user@$(id -u ann)")
+    said = ann("orthrus uninstall --user")
+    assert said.count("removed ") >= 4 and "kept /home/ann" in said
+    until("it is offline", 20, lambda: debian.status("bonn") == "offline")
+    assert ann("systemctl --user show --value -p LoadState orthrus") == \
+        "not-found\n"
+    # Her identity is hers to keep; it goes by hand.
+    ann("rm -r ~/.local")
+    debian.sh("charon agent remove bonn")
 
 
 def test_gateway_goes(debian):

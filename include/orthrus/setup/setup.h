@@ -73,6 +73,8 @@ void setup_property(const struct setup *s, const char *name, char *value,
     size_t size);
 /* Has systemd forget that the unit has failed, if it has. */
 void setup_forget_failure(struct setup *s);
+/* Tells a user whose services end when he logs out what keeps them. */
+void setup_tell_linger(const struct setup *s);
 /* Prints the last lines that the program has logged there, for people. */
 void setup_show_log(const struct setup *s);
 
