@@ -6,10 +6,12 @@
 #include "config.h"
 
 #include <errno.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <event2/event.h>
 
@@ -329,9 +331,21 @@ on_server_reached(void *arg, struct transport *t, const struct error *why)
 	connection_begin(s->connection);
 }
 
+/*
+ * libssh makes no session for a user without a home whom /etc/passwd does not
+ * know, as in a container with nothing in it.  We read nothing below it.
+ */
+static void
+have_home(void)
+{
+	if (getenv("HOME") == NULL && getpwuid(geteuid()) == NULL)
+		setenv("HOME", "/nonexistent", 1);
+}
+
 void
 ssh_library_init(void)
 {
+	have_home();
 	ssh_init();	/* the static library has no constructor that runs */
 	/* Behind the walls of confine.h the self-test could not be run. */
 	cipher_preference();
