@@ -6,7 +6,6 @@
 
 #include <netdb.h>
 #include <string.h>
-#include <time.h>
 
 #include <libssh/libssh.h>
 
@@ -36,8 +35,7 @@ link_numbers(const struct outbound *s, struct outbound_info *info)
 	const struct resume *r = &s->resume;
 
 	info->parted = connection_is_parted(s->connection);
-	info->parted_at = r->parted_at == 0 ? 0 : time(NULL) -
-	    (int64_t)(clock_ms() - r->parted_at) / 1000;
+	info->parted_at = r->parted_at == 0 ? 0 : r->parted_since;
 	info->why_parted = info->parted ? s->reopen.why : "";
 	info->link_since = r->since != 0 ? r->since : s->up_at;
 	info->resumed = r->resumed;

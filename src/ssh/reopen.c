@@ -3,7 +3,6 @@
 #include "config.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +12,7 @@
 #include "orthrus/base/log.h"
 #include "orthrus/base/loop.h"
 #include "orthrus/base/mem.h"
+#include "orthrus/base/text.h"
 #include "orthrus/transport/handshake.h"
 
 #include "reopen.h"
@@ -198,7 +198,7 @@ attempt_failed(struct reopen *o, const char *why)
 		o->events->lost(o->arg, why);
 		return;
 	}
-	snprintf(o->why, sizeof(o->why), "%s", why);
+	text_escape(o->why, sizeof(o->why), why, TEXT_PLAIN);
 	log_debug("the link is not back: %s", why);
 	timer_set(o->again, reopen_delay(elapsed(o), randombytes_random()));
 }
@@ -264,7 +264,7 @@ on_reopen_end(evutil_socket_t fd, short what, void *arg)
 void
 reopen_start(struct reopen *o, const char *why)
 {
-	snprintf(o->why, sizeof(o->why), "%s", why);
+	text_escape(o->why, sizeof(o->why), why, TEXT_PLAIN);
 	timer_set(o->end, o->window_ms);
 	/* Many may have lost their links at once. */
 	timer_set(o->again, reopen_delay(0, randombytes_random()) - DELAY_MIN /

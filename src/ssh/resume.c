@@ -170,6 +170,7 @@ on_resume_parted(void *arg, const char *text)
 	if (!r->agreed)
 		return false;
 	r->parted_at = clock_ms();
+	r->parted_since = time(NULL);
 	evtimer_del(r->quiet);
 	r->events->parted(r->arg, text);
 	return true;

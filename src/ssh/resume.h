@@ -43,6 +43,7 @@ struct resume {
 	uint8_t secret[RESUME_SECRET_LEN];
 	uint64_t acknowledged;		/* position of the peer's stream */
 	uint64_t parted_at;		/* clock_ms(); 0: it has a link */
+	int64_t parted_since;		/* the same, UNIX time */
 	int64_t since;			/* UNIX time: this link's */
 	uint64_t resumed;		/* links after the first */
 	uint64_t parked_ms;		/* without one, all together, ... */

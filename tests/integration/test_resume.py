@@ -208,8 +208,10 @@ def test_status_without_a_link(lab):
     charon = lab.own(Charon(lab, agents={"resume": "120s"}))
     cutter = behind_a_cutter(lab, charon)
     agent, _ = ready(lab, charon, lab.serve(echo))
+    until("the gateway hears of it", 20, lambda: agent.status()["leash"])
     before = agent.status()
-    assert before["leash"] and before["error"] is None
+    assert before["error"] is None
+    time.sleep(1.1)		# times are told in seconds
     cutter.refuse()
     cutter.cut()
     until("it is looked for", 20, lambda:
@@ -225,7 +227,8 @@ def test_status_without_a_link(lab):
     until("it is back", 30, lambda: agent.status()["state"] == "connected")
     again = agent.status()
     assert again["since"] == before["since"] and again["error"] is None
-    until("the gateway hears of it", 20, lambda: agent.status()["leash"])
+    until("the gateway hears of it again", 20,
+          lambda: agent.status()["leash"])
 
 
 def test_gateway_restarts(lab):
