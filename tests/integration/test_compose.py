@@ -92,9 +92,13 @@ def netns(docker_engine):
 
 
 def needs_exec(engine):
-    """What looks whether a container is well: not below chroot(2)."""
+    """
+    What looks whether a container is well: not below chroot(2), where it fails
+    or sees this system's files and not the container's, which is no Debian.
+    """
     running = engine.docker("ps", "-q").stdout.split()
-    done = engine.docker("exec", running[0], "sh", "-c", ":", check=False)
+    done = engine.docker("exec", running[0], "sh", "-c",
+                         "! test -e /etc/debian_version", check=False)
     if done.returncode != 0:
         pytest.skip(f"docker exec does not work here: {done.text[-200:]}")
 
