@@ -37,7 +37,7 @@ END
 # shellcheck disable=SC2016 # expanded in there
 build='
 	arch=$1 profiles=$2 parts=$4
-	mkdir -p /build && cd /build
+	mkdir -p "$6" && cd "$6"
 	tar -xf "/mnt/$3.tar.gz"
 	cp "/mnt/$3.tar.gz" "orthrus_${3#orthrus-}.orig.tar.gz"
 	cd "$3"
@@ -53,9 +53,9 @@ build='
 	cp *.deb /mnt/out
 '
 
-# build_for SUITE ARCH PARTS
+# build_for SUITE ARCH PARTS FOLDER [PROFILES]: into $RELEASE_SHARE/out
 build_for() {
-	local system name=build profiles=${DEB_BUILD_PROFILES:-}
+	local system name=build profiles=${5:-${DEB_BUILD_PROFILES:-}}
 	if [ "$2" != "$RELEASE_OWN_ARCH" ]; then
 		name=build-$2
 		profiles="$profiles cross nocheck"
@@ -65,17 +65,35 @@ build_for() {
 	cp "$RELEASE_TARBALL" "$RELEASE_SHARE/"
 	rm -rf "$RELEASE_SHARE/out"
 	logged box_run "$system" "$build" "$2" "$profiles" \
-	    "orthrus-$RELEASE_VERSION" "$3" "$maintainer"
-	cp "$RELEASE_SHARE"/out/*.deb "$RELEASE_DIST/"
+	    "orthrus-$RELEASE_VERSION" "$3" "$maintainer" "$4"
 }
 
-# What is for all machines comes with the first.
+# again SUITE PARTS: what was just built for this machine, in another folder and
+# without its tests: the same bytes.
+again() {
+	local package
+	build_for "$1" "$RELEASE_OWN_ARCH" "$2" /var/other/folder nocheck
+	for package in "$RELEASE_SHARE"/out/*.deb; do
+		cmp "$package" "$RELEASE_DIST/${package##*/}" ||
+		    die 70 "two builds of ${package##*/} differ"
+	done
+	say "deb: $1 $RELEASE_OWN_ARCH: two builds are the same"
+}
+
+# What is for all machines comes with the first.  Once is enough to see that two
+# builds are the same.
+twice=
 for suite in ${RELEASE_SUITES//,/ }; do
 	parts=full
 	for arch in ${RELEASE_ARCHS//,/ }; do
 		start=$SECONDS
-		build_for "$suite" "$arch" $parts
-		parts=any
+		build_for "$suite" "$arch" $parts /build
+		cp "$RELEASE_SHARE"/out/*.deb "$RELEASE_DIST/"
 		say "deb: $suite $arch: $((SECONDS - start)) s"
+		if [ "$arch" = "$RELEASE_OWN_ARCH" ] && [ -z "$twice" ]; then
+			again "$suite" $parts
+			twice=yes
+		fi
+		parts=any
 	done
 done

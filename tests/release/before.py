@@ -85,3 +85,22 @@ def build(tree, folder):
 def programs():
     """The folder of the first version's orthrus and charon."""
     return kept(FIRST, "first", build)
+
+
+def packages(suite):
+    """The folder of the packages for this machine of the version before."""
+    def make(tree, folder):
+        done = subprocess.run(
+            [tree / "contrib/release.sh", "--suite", suite, "source", "deb"],
+            text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            env={**os.environ, "ORTHRUS_DIST": str(tree / "dist"),
+                 "ORTHRUS_BUILD": str(tree / "build"),
+                 "DEB_BUILD_PROFILES": "nocheck"})
+        if done.returncode == 75:
+            pytest.skip(done.stdout.splitlines()[-1])
+        assert done.returncode == 0, done.stdout[-3000:]
+        for name in "orthrus", "charon", "orthrus-tools":
+            (package,) = (tree / "dist").glob(f"{name}_*.deb")
+            shutil.copy(package, folder)
+
+    return kept(last_before(), f"deb-{suite}", make)

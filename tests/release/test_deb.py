@@ -17,6 +17,7 @@ import time
 
 import pytest
 
+import before
 from machine import Machine, ROOT, until
 
 HERE = pathlib.Path(__file__).parent
@@ -53,6 +54,25 @@ def packages(suite):
     return found
 
 
+def package_version(package):
+    return subprocess.check_output(["dpkg-deb", "-f", package, "Version"],
+                                   text=True).strip()
+
+
+def older_packages(suite, new, folder):
+    """
+    Those of the version before into a folder, or where its commit is not to be
+    had, as in an unpacked tarball, these ones under a lower version.
+    """
+    if before.version_of(before.last_before()):
+        for package in before.packages(suite).iterdir():
+            shutil.copy(package, folder)
+        return
+    print("no version before is here: these packages under a lower one")
+    for package in new.values():
+        make_older(package, folder)
+
+
 def make_older(package, folder):
     """The same package with a version before every other one."""
     tree = folder / "tree"
@@ -60,14 +80,16 @@ def make_older(package, folder):
     control = tree / "DEBIAN/control"
     control.write_text(re.sub(r"(?m)^Version: ", "Version: 0~before+",
                               control.read_text()))
-    older = folder / f"before-{package.name}"
+    older = folder / package.name
     subprocess.run(["dpkg-deb", "-Zgzip", "-z1", "-b", tree, older],
                    check=True, stdout=subprocess.DEVNULL)
     shutil.rmtree(tree)
 
 
 class Debian(Machine):
-    """A machine with the packages, of two versions, in /mnt."""
+    """
+    A machine with the packages, of two versions, in /mnt; versions has both.
+    """
 
     def dpkg(self, *args, check=0):
         return self.run("dpkg", "--force-confold", *args, check=check).stdout
@@ -115,11 +137,14 @@ def debian(request, tmp_path_factory):
         (share / which).mkdir()
     for package in new.values():
         shutil.copy(package, share / "new")
-        make_older(package, share / "old")
+    older_packages(request.param, new, share / "old")
     base = subprocess.check_output(
         [HERE / "system.sh", request.param, *new.values()],
         text=True).strip()
     machine = Debian(base, share)
+    machine.versions = {
+        which: package_version(next((share / which).glob("charon_*.deb")))
+        for which in ("old", "new")}
     yield machine
     machine.stop()
 
@@ -262,28 +287,31 @@ def test_restart(debian, page, name):
 
 def test_upgrade_with_sessions_up(debian, page):
     """Both are restarted with what is new, with the files of /etc as they
-    were."""
-    before = pids(debian)
+    were; how long it is away is printed."""
+    was = pids(debian)
     files = debian.shell("sha256sum /etc/charon/* /etc/orthrus/*")
-    with watched(debian, "upgrade"):
+    old, new = debian.versions["old"], debian.versions["new"]
+    with watched(debian, f"upgrade from {old} to {new}"):
         out = debian.install()
-        assert "Unpacking" in out and "over (0~before+" in out
+        assert f"Unpacking charon ({new}) over ({old})" in out
         until("both are new", 60, lambda: all(
-            new not in ("0", before[name])
-            for name, new in pids(debian).items()))
+            pid not in ("0", was[name])
+            for name, pid in pids(debian).items()))
     assert debian.shell("sha256sum /etc/charon/* /etc/orthrus/*") == files
-    for name in before:
+    for name in was:
         assert debian.read(
-            "dpkg-query", "-W", "-f", "${Version}", name)[:2] != "0~"
+            "dpkg-query", "-W", "-f", "${Version}", name) == new
+    listed = json.loads(debian.read("charon", "agent", "list", "--json"))
+    assert listed[0]["version"] == new.partition("-")[0]
 
 
 def test_upgrade_waits_for_no_server(debian, page):
     """An agent whose gateway is away is restarted, and dpkg goes on."""
     debian.run("systemctl", "stop", "charon")
-    before = pids(debian)["orthrus"]
+    was = pids(debian)["orthrus"]
     debian.shell("dpkg -i /mnt/new/orthrus_*.deb")
     until("a new one", 60,
-          lambda: pids(debian)["orthrus"] not in ("0", before))
+          lambda: pids(debian)["orthrus"] not in ("0", was))
     assert debian.property("orthrus", "ActiveState") == "activating"
     debian.run("systemctl", "start", "charon")
     until("the agent is back", 90, debian.is_online)
