@@ -123,7 +123,7 @@ def busybox(share, tmp_path_factory):
 
 def run(system, share, script, steps=STEPS):
     return subprocess.run([HERE / "inside.sh", system, share, steps + script],
-                          text=True, stdout=subprocess.PIPE, timeout=300,
+                          text=True, stdout=subprocess.PIPE, timeout=900,
                           stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
                           check=False)
 
