@@ -76,9 +76,13 @@ void
 enroll_tell_old(const struct session *s, const char *name,
     const struct ask_certificate *c, bool proven)
 {
+	unsigned untold;
+
 	if (proven || !inbound_is_old(s->in))
 		return;
-	if (c->challenged) {
+	if (c->challenged) {		/* as often as anybody likes */
+		if (!refused(s->gateway, REFUSED_ENROLL, &untold))
+			return;
 		log_event(LEVEL_WARN, LOG_FIELDS(.event = "old_agent",
 		    .agent = name, .peer = inbound_peer(s->in)), "%s: not "
 		    "certified: orthrus 0.1 cannot prove that a key is its "
